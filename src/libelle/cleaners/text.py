@@ -1,0 +1,116 @@
+"""The cleaners: special characters, accents, lower case, stop words, white space."""
+
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import pandas as pd
+
+from libelle.cleaners.base import Cleaner
+
+# What Unicode does not decompose, though a form filled in capitals does.
+_LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
+
+# A word with its combining accents: stop words must be found whether accents are composed, decomposed or gone.
+_WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*")
+
+#: French function words, without accents. Left out on purpose: single letters, "qu" and other address codes
+#: (D, L, R, QU for quai, AV, ST), and words that say something about an employer or a place ("sans", "plusieurs",
+#: SA for société anonyme, EST).
+FRENCH_STOPWORDS = tuple(
+    """
+    ai aie aient aies ait as au aura aurai auraient aurais aurait auras aurez auriez aurions aurons auront aux
+    avaient avais avait avec avez aviez avions avons ayant ayez ayons ce ceci cela celui cette ces dans de des du
+    elle elles en es et etaient etais etait etant ete etes etiez etions eu eue eues eurent eus eusse eussent eut eux
+    fumes furent fus fut il ils je la le les leur leurs lui ma mais me meme memes mes moi mon ne nos notre nous on
+    ont ou par pas pour que quel quelle quelles quels qui se sera serai seraient serais serait seras serez seriez
+    serions serons seront ses soi soient sois soit sommes son sont soyez soyons suis sur ta te tes toi ton tu un une
+    vos votre vous
+    """.split()
+)
+
+
+class _Blanks(dict[int, int]):
+    """Translation table: punctuation, symbols, control and format characters become blanks; filled as they come."""
+
+    def __missing__(self, code: int) -> int:
+        category = unicodedata.category(chr(code))
+        special = category[0] in "PS" or category in ("Cc", "Cf")
+        self[code] = ord(" ") if special else code
+        return self[code]
+
+
+_BLANKS = _Blanks()
+
+
+def _collapse(text: str) -> str:
+    return " ".join(text.split())
+
+
+def without_accents(text: str) -> str:
+    """Drop combining marks and spell out ligatures: `Cœur d'Élan` becomes `Coeur d'Elan`."""
+    decomposed = unicodedata.normalize("NFD", text.translate(_LIGATURES))
+    return unicodedata.normalize("NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
+
+
+@dataclass
+class SpecialCharacters(Cleaner):
+    """Punctuation, symbols (`’ — ° €`) and control characters become blanks; runs of blanks become one."""
+
+    def clean(self, texts: pd.Series) -> pd.Series:
+        """Replace special characters with blanks."""
+        return texts.map(lambda text: _collapse(text.translate(_BLANKS)), na_action="ignore")
+
+
+@dataclass
+class Accents(Cleaner):
+    """`é` becomes `e`, `œ` becomes `oe`."""
+
+    def clean(self, texts: pd.Series) -> pd.Series:
+        """Remove accents."""
+        return texts.map(without_accents, na_action="ignore")
+
+
+@dataclass
+class Lowercase(Cleaner):
+    """Capitals become small letters."""
+
+    def clean(self, texts: pd.Series) -> pd.Series:
+        """Lower the case."""
+        return texts.str.lower()
+
+
+@dataclass
+class Whitespace(Cleaner):
+    """Runs of white space, line breaks and no-break spaces among them, become one blank; none at the ends."""
+
+    def clean(self, texts: pd.Series) -> pd.Series:
+        """Collapse white space."""
+        return texts.map(_collapse, na_action="ignore")
+
+
+@dataclass
+class Stopwords(Cleaner):
+    """Words that carry no meaning are removed, whatever their case and accents.
+
+    Attributes:
+        words: the stop words; `FRENCH_STOPWORDS` by default.
+    """
+
+    words: list[str] = field(default_factory=lambda: list(FRENCH_STOPWORDS))
+
+    def clean(self, texts: pd.Series) -> pd.Series:
+        """Remove stop words."""
+        return texts.map(lambda text: _collapse(_WORD.sub(self._keep, text)), na_action="ignore")
+
+    @cached_property
+    def _folded(self) -> frozenset[str]:
+        return frozenset(_fold(word) for word in self.words)
+
+    def _keep(self, match: re.Match[str]) -> str:
+        return "" if _fold(match[0]) in self._folded else match[0]
+
+
+def _fold(word: str) -> str:
+    return without_accents(word).lower()

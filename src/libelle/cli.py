@@ -1,0 +1,146 @@
+"""The entry layer: from a command line to one function call. The only file that imports Hydra."""
+
+import logging
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.experimental.callback import Callback
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from libelle.arguments import protect, restore
+from libelle.errors import UserError
+from libelle.logs import log_to_terminal
+
+log = logging.getLogger(__name__)
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+def command(main: Callable[[], Any]) -> None:
+    """Run a script's Hydra main; its exit status says how it went.
+
+    0 done, 1 a defect of ours or a config that Hydra refuses, 2 a `UserError`, 130 interrupted.
+    """
+    # Hydra would print a traceback and leave with 1 whatever happened.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    log_to_terminal()
+    try:
+        sys.argv[1:] = protect(sys.argv[1:])
+        main()
+    except UserError as error:
+        _leave(str(error), USER_ERROR)
+    except KeyboardInterrupt:
+        _leave("Interrupted.", INTERRUPTED)
+    except (HydraException, OmegaConfBaseException) as error:
+        _leave(str(error), 1)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain once more while closing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def train(config: DictConfig) -> float:
+    """Run `train.py` on a composed config, and return the objective, as sweepers want it."""
+    sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
+    try:
+        return _train(config, sweeping)
+    except UserError as error:
+        if sweeping:
+            # Hydra goes on with the other jobs and raises the first failure at the end.
+            raise
+        _leave(str(error), USER_ERROR)
+
+
+def _train(config: DictConfig, sweeping: bool) -> float:
+    from libelle import report, workflow
+    from libelle.config import check
+
+    settings = HydraConfig.get()
+    plan = check(_plain(config), settings.runtime.choices)
+    plan.lightning = partial(make_lightning, config)
+    overrides = [_as_typed(override) for override in settings.overrides.task]
+    plan.command = shlex.join(["python", f"{settings.job.name}.py", *overrides])
+    if sweeping:
+        plan.sweep, plan.trial = Path(settings.sweep.dir).name, int(settings.job.num)
+    outcome = workflow.full(plan)
+    report.print_outcome(outcome, python=python_command(), overrides=overrides)
+    return outcome.value
+
+
+def make_lightning(config: DictConfig, scratch: Path) -> tuple[Sequence[Any], Sequence[Any]]:
+    """Build Lightning's callbacks and loggers from their nodes.
+
+    Args:
+        config: the composed config.
+        scratch: where loggers without a `save_dir` write.
+
+    Raises:
+        UserError: names the node that cannot be built.
+    """
+    from hydra.utils import instantiate
+    from pytorch_lightning.callbacks import ProgressBar
+
+    def build(group: str, **extra: Any) -> list[Any]:
+        built = []
+        for name, node in config[group].items():
+            if node is None:
+                continue
+            values = {key: value for key, value in extra.items() if key in node and node[key] is None}
+            try:
+                built.append(instantiate(node, **values))
+            except Exception as error:
+                cause = error.__cause__ or error
+                raise UserError(f"{group}.{name} cannot be built ({cause}); see {node.get('_target_')}.") from error
+        return built
+
+    callbacks = build("callbacks")
+    if not sys.stderr.isatty():
+        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+    return callbacks, build("logger", save_dir=str(scratch))
+
+
+def python_command() -> str:
+    """How to call this Python from the shell that called us: `python`, if that is the same one."""
+    if shutil.which("python") == sys.executable:
+        return "python"
+    here = os.path.relpath(sys.executable)
+    return sys.executable if here.startswith("..") else here
+
+
+class SweepTable(Callback):
+    """Hydra callback: `--multirun` ends with a table of its runs."""
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Print the sweep's runs, read from the store, since jobs may have run anywhere."""
+        from libelle import report
+        from libelle.components import build
+        from libelle.runs.table import runs_of_sweep
+        from libelle.stores.base import Store
+
+        store = build(_plain(config.store), Store, "store")
+        report.print_runs(runs_of_sweep(store, Path(config.hydra.sweep.dir).name))
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    assert isinstance(plain, dict)
+    return {str(key): value for key, value in plain.items()}
+
+
+def _as_typed(override: str) -> str:
+    key, equals, value = override.partition("=")
+    return f"{key}{equals}{restore(value.strip(chr(39)))}" if "libelle-raw:" in value else override
+
+
+def _leave(message: str, status: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,92 @@
+"""From a config node to a Python object.
+
+A component (source, cleaner, process, model, store…) is a dataclass whose fields are its config keys. A node names the
+class in `_target_` and gives the fields; the same form is written into a saved pipeline, so that training and runtime
+build the same object from the same words.
+"""
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypeVar
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from libelle.errors import UserError
+
+T = TypeVar("T")
+
+
+class Component:
+    """Base of all that is built from a config node."""
+
+    #: Unknown keys are refused, and `data.id=7` is the column "7".
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+
+def build(node: Mapping[str, Any], base: type[T], key: str) -> T:
+    """Build the component that a node describes.
+
+    Args:
+        node: `_target_`, the path of a class within libelle, and the class's fields.
+        base: what the class must derive from. Other classes are refused: a saved pipeline must not be able to call
+            just anything.
+        key: the node's place in the config, for messages.
+
+    Raises:
+        UserError: names the key that is unknown, missing or has a wrong value.
+    """
+    fields = dict(node)
+    return validate(load_class(fields.pop("_target_", None), base, key), fields, key)
+
+
+def validate(cls: type[T], values: Mapping[str, Any], key: str) -> T:
+    """Make a dataclass from plain values, checking every type and bound.
+
+    Raises:
+        UserError: names the first key that does not fit, and what would.
+    """
+    try:
+        return TypeAdapter(cls).validate_python(dict(values))
+    except ValidationError as error:
+        raise UserError(_sentence(error, cls, key)) from None
+
+
+def describe(component: Component) -> dict[str, Any]:
+    """The node that builds an equal component: JSON values alone."""
+    cls = type(component)
+    fields = dataclasses.asdict(component)  # type: ignore[call-overload]
+    return {"_target_": f"{cls.__module__}.{cls.__qualname__}", **fields}
+
+
+def load_class(path: object, base: type[T], key: str) -> type[T]:
+    """Import a class of libelle by its path.
+
+    Raises:
+        UserError: when there is no such class, or it is not a `base`.
+    """
+    module, _, name = str(path).rpartition(".")
+    found = None
+    if module.split(".")[0] == "libelle":
+        try:
+            found = getattr(importlib.import_module(module), name, None)
+        except ModuleNotFoundError as error:
+            if not module.startswith(str(error.name)):
+                raise  # the module is there, and a library that it needs is not
+    if not (isinstance(found, type) and issubclass(found, base)):
+        raise UserError(f"{key}._target_={path} is not a {base.__name__} of libelle; choose an option of the group.")
+    return found
+
+
+def _sentence(error: ValidationError, cls: type, key: str) -> str:
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in (key, *first["loc"]) if part != "")
+    more = f" ({error.error_count() - 1} more like it)" if error.error_count() > 1 else ""
+    match first["type"]:
+        case "unexpected_keyword_argument":
+            names = ", ".join(field.name for field in dataclasses.fields(cls))
+            return f"{place} is not a key of {cls.__name__}; its keys are {names}{more}."
+        case "missing":
+            return f"{place} is not set; give it a value{more}."
+    message = first["msg"][0].lower() + first["msg"][1:]
+    return f"{place}={first['input']} does not fit: {message}{more}."

@@ -1,0 +1,1 @@
+"""Where records come from: sources, schema, target rules and the split."""

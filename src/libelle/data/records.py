@@ -1,0 +1,91 @@
+"""The schema: from a source's table to records with ids, fields, targets and a split."""
+
+import csv
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from libelle.errors import UserError
+
+
+@dataclass(frozen=True)
+class Records:
+    """Records ready for cleaning. All parts have the same index, the row number from 1.
+
+    Attributes:
+        ids: the records' ids, `str`, or the row number, int64.
+        fields: the text fields, `str`, missing where missing.
+        targets: the labels, `str`.
+        splits: `train`, `validation` or `test`.
+        labels: all labels in the order of the score columns; of two, the positive one is last.
+    """
+
+    ids: pd.Series
+    fields: pd.DataFrame
+    targets: pd.Series
+    splits: pd.Series
+    labels: list[str]
+
+    def take(self, split: str) -> "Records":
+        """The records of one split."""
+        rows = self.splits == split
+        return Records(self.ids[rows], self.fields[rows], self.targets[rows], self.splits[rows], self.labels)
+
+    @property
+    def target_codes(self) -> pd.Series:
+        """Each label's position in `labels`, int64."""
+        return self.targets.map({label: code for code, label in enumerate(self.labels)}).astype("int64")
+
+    def fingerprint(self) -> str:
+        """SHA-256 of ids, fields, targets and split, in row order."""
+        table = pd.concat([self.ids.rename("id"), self.fields, self.targets, self.splits], axis=1)
+        digest = hashlib.sha256("\x1f".join([*self.fields.columns, *self.labels]).encode())
+        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+        return digest.hexdigest()
+
+
+def name_list(value: Any) -> list[str]:
+    """Column names as people write them: a list, or one text with commas and, if they like, brackets.
+
+    A name that holds a comma is put in double quotes.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, str):
+        return [str(name) for name in value]
+    text = value.strip()
+    if text.startswith("[") and text.endswith("]"):
+        text = text[1:-1]
+    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]
+
+
+def require_columns(table: pd.DataFrame, wanted: Mapping[str, list[str]], source: str) -> None:
+    """Raise unless every wanted column is there.
+
+    Args:
+        table: the rows.
+        wanted: config key → column names.
+        source: what messages call the data.
+
+    Raises:
+        UserError: names the key, the column and the columns that are there.
+    """
+    for key, names in wanted.items():
+        for name in names:
+            if name not in table.columns:
+                raise UserError(_missing_column(table, key, name, source))
+
+
+def _missing_column(table: pd.DataFrame, key: str, name: str, source: str) -> str:
+    there = [str(column) for column in table.columns]
+    if len(there) == 1 and any(mark in there[0] for mark in ",;\t|"):
+        mark = next(mark for mark in ";\t|," if mark in there[0])
+        return (
+            f"{source} has a single column, {there[0][:60]!r}, so the delimiter looks wrong; "
+            f"try data.delimiter='{'tab' if mark == chr(9) else mark}'."
+        )
+    listed = ", ".join(there[:20]) + (", …" if len(there) > 20 else "")
+    return f"{source} has no column {name!r} (wanted by {key}); its columns are {listed}."

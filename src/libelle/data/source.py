@@ -1,0 +1,166 @@
+"""Sources: where records come from. A source is the `data` node of the config."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import pandas as pd
+from pydantic import Field
+
+from libelle.components import Component
+from libelle.data import bi, tables
+from libelle.data.records import Records, name_list, require_columns
+from libelle.data.shipped import resolve
+from libelle.data.split import SplitConfig, split_rows
+from libelle.data.targets import Rule, make_targets, order_labels
+from libelle.errors import UserError
+
+
+@dataclass(kw_only=True)
+class Source(Component, ABC):
+    """What every source is told: which columns are what.
+
+    Attributes:
+        name: what the data is called in tables and, by default, when a model is published.
+        id: the column of unique ids; the row number from 1 where there is none.
+        columns: the text fields, a list or a comma-separated text; all columns with no other role where left out.
+        text: the field that `runtime.py text=...` fills; the first one where left out.
+        target: the target's source column or columns; never fields.
+        target_rule: `label`, `all_empty` or `equals`, see `libelle.data.targets`.
+        target_value: what `equals` compares with.
+        positive: the positive label of two; the last in alphabetical order where left out.
+        split: how rows are split.
+    """
+
+    name: str
+    id: str | None = None
+    columns: Any = None
+    text: str | None = None
+    target: Any = None
+    target_rule: Rule = "label"
+    target_value: str | None = None
+    positive: str | None = None
+    split: SplitConfig = field(default_factory=SplitConfig)
+
+    @abstractmethod
+    def chunks(self) -> tables.Chunks:
+        """Yield the source's rows as tables of strings, indexed by row number."""
+
+    def __str__(self) -> str:
+        return self.name
+
+    def read(self) -> Records:
+        """Read all rows, check them against the schema and split them.
+
+        Raises:
+            UserError: names the file, column or row that is wrong.
+        """
+        table = pd.concat(list(self.chunks()))
+        targets = self._target_columns()
+        roles = {"data.target": targets}
+        for key, column in (
+            ("data.id", self.id),
+            ("data.split.column", self.split.column),
+            ("data.split.group", self.split.group),
+        ):
+            roles[key] = [column] if column else []
+        wanted = name_list(self.columns)
+        require_columns(table, {**roles, "data.columns": wanted}, str(self))
+        taken = {name for names in roles.values() for name in names}
+        fields = self._fields(list(table.columns), wanted, taken)
+        if table.empty:
+            raise UserError(f"{self} has no rows.")
+        labels = make_targets(table, targets, self.target_rule, self.target_value, str(self))
+        order = order_labels(labels, self.positive, str(self))
+        ids = self._ids(table)
+        given = table[self.split.column] if self.split.column else None
+        groups = table[self.split.group] if self.split.group else None
+        splits = split_rows(self.split, ids, labels, given, groups, str(self))
+        return Records(ids, table[fields], labels.rename("target"), splits.rename("split"), order)
+
+    def _target_columns(self) -> list[str]:
+        # A label's name is taken as typed, commas included.
+        if self.target_rule != "all_empty" and isinstance(self.target, str):
+            return [self.target] if self.target else []
+        return name_list(self.target)
+
+    def _fields(self, there: list[str], wanted: list[str], taken: set[str]) -> list[str]:
+        if not self._target_columns():
+            raise UserError("data.target is not set; name the column that holds the label, as in data.target=label.")
+        targets = set(self._target_columns())
+        for name in wanted:
+            if name in targets:
+                raise UserError(f"data.columns names {name!r}, which the target is made of; leave it out.")
+        fields = wanted or [name for name in there if name not in taken]
+        if not fields:
+            raise UserError(f"{self} has no column left for the text fields; set data.columns.")
+        if self.text is not None and self.text not in fields:
+            raise UserError(f"data.text={self.text} is not among the fields {', '.join(fields)}; name one of them.")
+        return fields
+
+    def _ids(self, table: pd.DataFrame) -> pd.Series:
+        if self.id is None:
+            return pd.Series(table.index, index=table.index, name="id")
+        ids = table[self.id].rename("id")
+        if ids.isna().any():
+            raise UserError(f"{self}, row {ids.index[ids.isna()][0]}: the id column {self.id!r} is empty; fill it in.")
+        repeated = ids[ids.duplicated()]
+        if len(repeated):
+            first = ids.index[ids == repeated.iloc[0]][0]
+            raise UserError(
+                f"{self}, row {repeated.index[0]}: the id {repeated.iloc[0]!r} stands in row {first} already; ids in "
+                f"column {self.id!r} must be unique, or leave data.id out."
+            )
+        return ids
+
+
+@dataclass(kw_only=True)
+class FileSource(Source):
+    """A CSV or Parquet file.
+
+    Attributes:
+        path: the file, Parquet where its name ends so, else CSV; `shipped:<name>` is in the project's `data/`.
+        delimiter: between CSV fields; `tab` for a tab.
+        encoding: of a CSV file.
+    """
+
+    name: str = "file"
+    path: str | None = None
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def chunks(self) -> tables.Chunks:
+        """Yield the file's rows; a row that cannot be read raises `UserError`."""
+        if not self.path:
+            raise UserError("data.path is not set; name the file to read, as in data.path=forms.csv.")
+
+        def stop(row: int, reason: str) -> None:
+            hint = " or set data.encoding" if "bytes" in reason else ""
+            raise UserError(f"{self.path}, row {row}: {reason}; correct it{hint}.")
+
+        yield from tables.read_file(
+            resolve(self.path), delimiter=self.delimiter, encoding=self.encoding, on_bad_row=stop
+        )
+
+
+@dataclass(kw_only=True)
+class BISample(Source):
+    """The synthetic sample of census forms, see `libelle.data.bi`.
+
+    Attributes:
+        size: number of forms.
+        seed: makes another sample.
+    """
+
+    name: str = "bi"
+    size: Annotated[int, Field(ge=100)] = 20_000
+    seed: int = 1
+
+    def chunks(self) -> tables.Chunks:
+        """Generate the forms."""
+        table = bi.generate(self.size, self.seed)
+        table.index = pd.RangeIndex(1, len(table) + 1)
+        yield table

@@ -1,0 +1,133 @@
+"""The split into training, validation and test rows."""
+
+import hashlib
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from libelle.components import Component
+from libelle.errors import UserError
+
+TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+
+_SYNONYMS = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "validation": VALIDATION,
+    "valid": VALIDATION,
+    "val": VALIDATION,
+    "dev": VALIDATION,
+    "test": TEST,
+}
+
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass
+class SplitConfig(Component):
+    """How rows are split; the same whatever order the rows come in.
+
+    Attributes:
+        column: a column that says `train`, `validation` (also `val`, `valid`, `dev`) or `test`.
+        group: a column whose equal values stay together, such as a household.
+        validation: share of the rows for validation; of the training rows where `column` names no validation rows.
+        test: share of the rows for the test.
+        seed: changes which rows go where. Apart from the training seed, so that runs with other seeds are comparable.
+    """
+
+    column: str | None = None
+    group: str | None = None
+    validation: Share = 0.15
+    test: Share = 0.15
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.validation + self.test >= 1:
+            raise UserError(
+                f"data.split.validation={self.validation} and data.split.test={self.test} leave no training rows; "
+                "together they must stay below 1."
+            )
+
+
+def split_rows(
+    config: SplitConfig,
+    ids: pd.Series,
+    targets: pd.Series,
+    given: pd.Series | None,
+    groups: pd.Series | None,
+    source: str,
+) -> pd.Series:
+    """Return `train`, `validation` or `test` for each row, as `str`, indexed as `ids`.
+
+    Without a given column, rows are ordered by a hash of id and seed within each class and cut by fraction; with
+    groups, whole groups are ordered and cut instead.
+
+    Args:
+        config: fractions and seed.
+        ids: unique ids.
+        targets: labels.
+        given: the values of `config.column`, if asked for.
+        groups: the values of `config.group`, if asked for.
+        source: what messages call the data.
+
+    Raises:
+        UserError: when a split would be empty or a given value is not understood.
+    """
+    units = ids if groups is None else groups
+    if groups is not None and groups.isna().any():
+        raise UserError(
+            f"{source}, row {groups.index[groups.isna()][0]}: the group column {config.group!r} is empty; fill it in."
+        )
+    strata = targets if groups is None else None
+    if given is None:
+        cuts = {TEST: config.test, VALIDATION: config.validation}
+        splits = _cut(units, strata, cuts, config.seed)
+    else:
+        splits = _read_given(given, config, source)
+        if not (splits == VALIDATION).any():
+            train = splits == TRAIN
+            cuts = {VALIDATION: config.validation}
+            splits[train] = _cut(units[train], None if strata is None else strata[train], cuts, config.seed)
+    for name in SPLITS:
+        if not (splits == name).any():
+            raise UserError(
+                f"{source}: no row is left for {name} ({len(ids)} rows in all); give more rows or change data.split."
+            )
+    return splits
+
+
+def _read_given(given: pd.Series, config: SplitConfig, source: str) -> pd.Series:
+    splits = given.str.strip().str.lower().map(_SYNONYMS)
+    if splits.isna().any():
+        row = splits.index[splits.isna()][0]
+        raise UserError(
+            f"{source}, row {row}: {given[row]!r} in the split column {config.column!r} is none of "
+            f"{', '.join(_SYNONYMS)}; correct it."
+        )
+    return splits.astype("str")
+
+
+def _cut(units: pd.Series, strata: pd.Series | None, cuts: dict[str, float], seed: int) -> pd.Series:
+    """Order the rows by the hash of their unit within each stratum; the first share goes to the first cut, and so on."""
+    hashes = units.map({unit: _hash(unit, seed) for unit in units.unique()})
+    order = hashes.sort_values(kind="stable").index
+    stratum = (
+        pd.Series(0, index=units.index) if strata is None else pd.Series(pd.factorize(strata)[0], index=units.index)
+    )
+    by_stratum = stratum.loc[order].groupby(stratum.loc[order])
+    place = (by_stratum.cumcount() + 0.5) / by_stratum.transform("size")
+    # Rows of one unit share the place of its first row, so that a group is never torn.
+    place = place.groupby([stratum.loc[order], hashes.loc[order]]).transform("min")
+    names, shares = list(cuts), np.cumsum(list(cuts.values()))
+    chosen = np.searchsorted(shares, place.to_numpy(), side="right")
+    return pd.Series(np.array([*names, TRAIN])[chosen], index=order, dtype="str").reindex(units.index)
+
+
+def _hash(unit: Hashable, seed: int) -> int:
+    digest = hashlib.blake2b(f"{seed}:{unit}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -1,0 +1,142 @@
+"""Metrics of a run, under scikit-learn's names; computed from probabilities where the metric is about probabilities."""
+
+import math
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn import metrics as sk
+
+from libelle.features import Floats
+
+#: `top_k_accuracy` counts a record as right when its label is among this many best scores.
+TOP_K = 5
+
+Metrics = dict[str, Any]
+
+
+def evaluate(targets: npt.NDArray[np.int64], scores: Floats, labels: Sequence[str], threshold: float = 0.5) -> Metrics:
+    """Compare scores with targets.
+
+    Args:
+        targets: positions in `labels`, int64 [rows].
+        scores: probabilities, float32 [rows, classes].
+        labels: in the order of the columns; of two, the positive one is last.
+        threshold: of two classes, a record is positive where its score is at least this.
+
+    Returns:
+        Metric names and values, ready for JSON; a metric that is not defined on these rows is None.
+    """
+    with warnings.catch_warnings():
+        # Classes without rows: scikit-learn warns, and we say None or 0.
+        warnings.simplefilter("ignore")
+        values = (
+            _binary(targets, scores[:, 1].astype(np.float64), threshold)
+            if len(labels) == 2
+            else _many(targets, scores.astype(np.float64), labels)
+        )
+    return {"rows": len(targets), **{name: _json(value) for name, value in values.items()}}
+
+
+def decide(scores: Floats, threshold: float | None) -> npt.NDArray[np.int64]:
+    """The label chosen for each row, as its position, int64 [rows].
+
+    Args:
+        scores: probabilities, float32 [rows, classes].
+        threshold: of two classes, positive where the last score is at least this, unrounded; None: the best score.
+    """
+    if threshold is None:
+        return scores.argmax(axis=1)
+    return (scores[:, 1].astype(np.float64) >= threshold).astype(np.int64)
+
+
+def _binary(targets: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], threshold: float) -> Metrics:
+    decisions = (scores >= threshold).astype(np.int64)
+    tn, fp, fn, tp = sk.confusion_matrix(targets, decisions, labels=[0, 1]).ravel()
+    both = targets.min(initial=1) != targets.max(initial=0)
+    return {
+        "average_precision": sk.average_precision_score(targets, scores) if both else None,
+        "roc_auc": sk.roc_auc_score(targets, scores) if both else None,
+        "log_loss": sk.log_loss(targets, scores, labels=[0, 1]),
+        "brier": sk.brier_score_loss(targets, scores, labels=[0, 1]),
+        "accuracy": sk.accuracy_score(targets, decisions),
+        "balanced_accuracy": sk.balanced_accuracy_score(targets, decisions),
+        "precision": _ratio(tp, tp + fp),
+        "recall": _ratio(tp, tp + fn),
+        "f1": sk.f1_score(targets, decisions),
+        "fbeta_0.5": sk.fbeta_score(targets, decisions, beta=0.5),
+        "fbeta_2": sk.fbeta_score(targets, decisions, beta=2),
+        "npv": _ratio(tn, tn + fn),
+        "fdr": _ratio(fp, tp + fp),
+        "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=[0, 1]),
+        "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
+        "tn": tn,
+        "fp": fp,
+        "fn": fn,
+        "tp": tp,
+        "tnr": _ratio(tn, tn + fp),
+        "fpr": _ratio(fp, tn + fp),
+        "fnr": _ratio(fn, tp + fn),
+        "tpr": _ratio(tp, tp + fn),
+        "threshold": threshold,
+    }
+
+
+def _many(targets: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], labels: Sequence[str]) -> Metrics:
+    classes = np.arange(len(labels))
+    decisions = scores.argmax(axis=1)
+    precision, recall, f1, support = sk.precision_recall_fscore_support(
+        targets, decisions, labels=classes, zero_division=0
+    )
+    present = np.flatnonzero(support)
+    one_hot = targets[:, None] == classes
+    # Float32 rows add up to 1 only nearly, and log_loss insists.
+    scores = scores / scores.sum(axis=1, keepdims=True)
+    curves = [_curves(one_hot[:, c], scores[:, c]) for c in classes]
+    return {
+        "accuracy": sk.accuracy_score(targets, decisions),
+        "balanced_accuracy": recall[present].mean() if len(present) else None,
+        "top_k_accuracy": sk.top_k_accuracy_score(targets, scores, k=min(TOP_K, len(labels) - 1), labels=classes),
+        "top_k": min(TOP_K, len(labels) - 1),
+        # Macro averages are over the classes that have rows here.
+        "f1_macro": f1[present].mean(),
+        "precision_macro": precision[present].mean(),
+        "recall_macro": recall[present].mean(),
+        "average_precision_macro": np.mean([curves[c]["average_precision"] for c in present]),
+        "roc_auc_macro": np.mean([curves[c]["roc_auc"] for c in present]) if len(present) > 1 else None,
+        "log_loss": sk.log_loss(targets, scores, labels=classes),
+        "brier": float(((scores - one_hot) ** 2).sum(axis=1).mean()),
+        "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=classes),
+        "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
+        "classes": {
+            label: {
+                "rows": int(support[c]),
+                "precision": float(precision[c]),
+                "recall": float(recall[c]),
+                "f1": float(f1[c]),
+                **{name: _json(value) for name, value in curves[c].items()},
+            }
+            for c, label in enumerate(labels)
+        },
+    }
+
+
+def _curves(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> Metrics:
+    if positive.all() or not positive.any():
+        return {"average_precision": None, "roc_auc": None}
+    return {
+        "average_precision": float(sk.average_precision_score(positive, scores)),
+        "roc_auc": float(sk.roc_auc_score(positive, scores)),
+    }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

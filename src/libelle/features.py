@@ -1,0 +1,109 @@
+"""Features: what processes make and models take.
+
+Named blocks, each a mapping from field to data. `words` and `bag` hold `Ragged` rows, `matrix` holds scipy CSR or dense
+float32 matrices. A row of any block is one record.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+Ints = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different lengths, without padding, each distinct row stored once.
+
+    Attributes:
+        ids: int32 [items], the stored rows one after the other.
+        offsets: int64 [stored rows + 1]; stored row `i` is `ids[offsets[i]:offsets[i + 1]]`.
+        size: number of different ids; all are below it.
+        weights: float32 [items], or None where every item counts the same.
+        index: int32 [rows]; row `i` is stored row `index[i]`. Columns of forms repeat a lot, and so do their codes.
+    """
+
+    ids: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    size: int
+    weights: Floats | None
+    index: npt.NDArray[np.int32]
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @property
+    def lengths(self) -> Ints:
+        """Items in each row, int64 [rows]."""
+        return np.diff(self.offsets)[self.index]
+
+    def take(self, rows: Ints) -> "Ragged":
+        """The given rows, in the given order; items are shared, not copied."""
+        return replace(self, index=self.index[rows])
+
+    def flatten(self) -> "Ragged":
+        """Copy the items so that row `i` is stored row `i`."""
+        ids, offsets, weights = gather(self.ids, self.offsets, self.weights, self.index)
+        return Ragged(ids, offsets, self.size, weights, np.arange(len(self), dtype=np.int32))
+
+
+def gather(
+    ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], weights: Floats | None, rows: Ints
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64], Floats | None]:
+    """Copy ragged rows, in the given order: their ids, their offsets from 0, and their weights."""
+    starts = offsets[rows]
+    lengths = offsets[rows.astype(np.int64) + 1] - starts
+    ends = np.concatenate(([0], np.cumsum(lengths)))
+    items = np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)
+    return ids[items], ends, None if weights is None else weights[items]
+
+
+Matrix = scipy.sparse.csr_array | Floats
+
+
+@dataclass(frozen=True)
+class Features:
+    """The encoded records.
+
+    Attributes:
+        rows: number of records.
+        words: field → token ids in order.
+        bag: field → hashed n-grams and their weights.
+        matrix: name → CSR or float32 matrix [rows, columns].
+    """
+
+    rows: int
+    words: Mapping[str, Ragged] | None = None
+    bag: Mapping[str, Ragged] | None = None
+    matrix: Mapping[str, Matrix] | None = None
+
+    @property
+    def blocks(self) -> frozenset[str]:
+        """Names of the blocks that are there."""
+        return frozenset(name for name in ("words", "bag", "matrix") if getattr(self, name) is not None)
+
+    def take(self, rows: Ints) -> "Features":
+        """The given rows, in the given order."""
+        words = None if self.words is None else {name: data.take(rows) for name, data in self.words.items()}
+        bag = None if self.bag is None else {name: data.take(rows) for name, data in self.bag.items()}
+        matrix = None if self.matrix is None else {name: data[rows] for name, data in self.matrix.items()}
+        return Features(len(rows), words, bag, matrix)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Features with their targets, int64 [rows], each a position in the list of labels."""
+
+    features: Features
+    targets: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return self.features.rows
+
+    def take(self, rows: Ints) -> "Dataset":
+        """The given rows, in the given order."""
+        return Dataset(self.features.take(rows), self.targets[rows])

@@ -1,0 +1,45 @@
+"""Where messages go: people read stderr, a run keeps a file. stdout is for results alone."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.logging import RichHandler
+
+_NAMES = ("libelle", "pytorch_lightning", "py.warnings")
+
+
+def log_to_terminal() -> None:
+    """Show libelle's messages, and other libraries' errors, on stderr; called once, by a script."""
+    handler: logging.Handler
+    if sys.stderr.isatty():
+        handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
+    else:
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setLevel(logging.INFO)
+    handler.addFilter(lambda record: record.name.startswith("libelle") or record.levelno >= logging.ERROR)
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+
+
+@contextmanager
+def log_to_file(path: Path) -> Iterator[None]:
+    """Write what libelle, Lightning and warnings say into a file, tracebacks included."""
+    handler = logging.FileHandler(path, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    loggers = [logging.getLogger(name) for name in _NAMES]
+    level = loggers[0].level
+    for logger in loggers:
+        logger.addHandler(handler)
+    loggers[0].setLevel(logging.DEBUG)
+    try:
+        yield
+    finally:
+        loggers[0].setLevel(level)
+        for logger in loggers:
+            logger.removeHandler(handler)
+        handler.close()

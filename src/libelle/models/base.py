@@ -1,0 +1,65 @@
+"""The contract of a model."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from libelle.components import Component
+from libelle.features import Dataset, Features, Floats
+
+
+@dataclass
+class Training:
+    """What a run lends to a model while it trains.
+
+    Attributes:
+        folder: scratch space, for checkpoints.
+        seed: of everything random.
+        trainer: keyword arguments of Lightning's Trainer.
+        callbacks: Lightning's callbacks, for models that Lightning trains.
+        loggers: Lightning's loggers, likewise.
+    """
+
+    folder: Path
+    seed: int = 1
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    callbacks: Sequence[Any] = ()
+    loggers: Sequence[Any] = ()
+
+
+class Model(Component, ABC):
+    """Features in, probabilities out.
+
+    A subclass is a dataclass whose fields are its config keys; what `fit` learns is kept in attributes that end with an
+    underscore and written by `save`.
+    """
+
+    #: Feature blocks that the model cannot do without.
+    needs: ClassVar[frozenset[str]]
+    #: Whether Lightning trains it, so that `trainer`, `callbacks` and `loggers` mean something.
+    lightning: ClassVar[bool] = False
+
+    @abstractmethod
+    def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
+        """Learn from `train`; `validation` serves early stopping alone.
+
+        Args:
+            train: the training rows.
+            validation: the validation rows.
+            classes: number of labels; some may have no training row.
+            training: seed, scratch space and Lightning's settings.
+        """
+
+    @abstractmethod
+    def predict_proba(self, features: Features) -> Floats:
+        """Return float32 [rows, classes]; each row adds up to 1. Thread-safe and deterministic."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what was learnt into an existing folder, without pickle."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote."""

@@ -1,0 +1,66 @@
+"""Batches of features as tensors, without Lightning."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from libelle.features import Features, Ints, Ragged, gather
+
+Batch = dict[str, Tensor]
+"""`words` int32 [items] and `word_offsets` int64 [fields x rows + 1]: the first field of every row, then the second.
+`ngrams`, `ngram_offsets` and `ngram_weights` float32 [items], likewise. `fields` and `rows`: int64 scalars."""
+
+
+def make_batch(features: Features, rows: Ints) -> Batch:
+    """Copy the given rows of the `words` and `bag` blocks into tensors."""
+    batch: Batch = {}
+    if features.words is not None:
+        batch["words"], batch["word_offsets"], _ = _stack(features.words, rows)
+    if features.bag is not None:
+        batch["ngrams"], batch["ngram_offsets"], weights = _stack(features.bag, rows)
+        batch["ngram_weights"] = torch.from_numpy(weights)
+    return batch
+
+
+def _stack(block: Mapping[str, Ragged], rows: Ints) -> tuple[Tensor, Tensor, np.ndarray]:
+    parts = [gather(data.ids, data.offsets, data.weights, data.index[rows]) for data in block.values()]
+    starts = np.concatenate(([0], np.cumsum([len(ids) for ids, _, _ in parts])))
+    offsets = [offsets[:-1] + start for (_, offsets, _), start in zip(parts, starts, strict=False)]
+    weights = [weights for _, _, weights in parts if weights is not None]
+    return (
+        torch.from_numpy(np.concatenate([ids for ids, _, _ in parts])),
+        torch.from_numpy(np.concatenate([*offsets, starts[-1:]])),
+        np.concatenate(weights) if weights else np.empty(0, np.float32),
+    )
+
+
+def by_record(words: Tensor, offsets: Tensor, fields: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Join the fields of each record into one padded sequence.
+
+    Args:
+        words: int32 [items] of a batch.
+        offsets: int64 [fields x rows + 1].
+        fields: number of fields.
+
+    Returns:
+        Token ids, positions within the field, field numbers (all int64 [rows, longest row]), and a mask that is True
+        where there is a token.
+    """
+    lengths = offsets.diff().view(fields, -1)
+    rows = lengths.shape[1]
+    starts = lengths.cumsum(0) - lengths
+    longest = int(lengths.sum(0).max())
+    bag = torch.repeat_interleave(torch.arange(lengths.numel(), device=words.device), lengths.flatten())
+    place = torch.arange(len(words), device=words.device) - offsets[bag]
+    target = (bag % rows) * longest + starts.flatten()[bag] + place
+
+    def scatter(values: Tensor) -> Tensor:
+        padded = torch.zeros(rows * longest, dtype=torch.int64, device=words.device)
+        padded[target] = values.long()
+        return padded.view(rows, longest)
+
+    mask = torch.zeros(rows * longest, dtype=torch.bool, device=words.device)
+    mask[target] = True
+    return scatter(words), scatter(place), scatter(bag // rows), mask.view(rows, longest)

@@ -1,0 +1,188 @@
+"""What all networks share: their shape, prediction, saving and loading. Nothing here needs Lightning."""
+
+import json
+from abc import abstractmethod
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from libelle.errors import UserError
+from libelle.features import Dataset, Features, Floats
+from libelle.models.base import Model, Training
+from libelle.models.batches import make_batch
+
+#: Rows scored at once, and tokens at most in one padded batch: memory stays bounded whatever is asked.
+PREDICT_ROWS = 1024
+PREDICT_TOKENS = 1 << 17
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a network must know of its features.
+
+    Attributes:
+        fields: number of fields.
+        words: size of the vocabulary, the special tokens included.
+        longest: words in the longest field.
+        ngrams: number of n-grams over all fields; 0 where there is no bag.
+    """
+
+    fields: int
+    words: int
+    longest: int
+    ngrams: int
+
+    @classmethod
+    def of(cls, features: Features) -> "Shape":
+        """Measure the training features."""
+        words = features.words or {}
+        bags = features.bag or {}
+        return cls(
+            fields=len(words),
+            words=max((data.size for data in words.values()), default=0),
+            longest=max((int(data.lengths.max(initial=1)) for data in words.values()), default=1),
+            ngrams=max((data.size for data in bags.values()), default=0),
+        )
+
+
+@dataclass
+class OptimizerConfig:
+    """How weights are moved.
+
+    Attributes:
+        name: `adamw` (Loshchilov and Hutter 2019) or `sgd`.
+        lr: learning rate at its highest.
+        weight_decay: decoupled decay of all weights but embeddings, biases and norms.
+        schedule: `constant`, `linear` (to zero) or `cosine` (to zero) over the planned steps.
+        warmup: share of the planned steps in which the learning rate rises from zero.
+    """
+
+    name: str = "adamw"
+    lr: float = 2e-3
+    weight_decay: float = 0.01
+    schedule: str = "constant"
+    warmup: float = 0.0
+
+    def __post_init__(self) -> None:
+        _one_of("model.optimizer.name", self.name, ("adamw", "sgd"))
+        _one_of("model.optimizer.schedule", self.schedule, ("constant", "linear", "cosine"))
+        if self.lr <= 0:
+            raise UserError(f"model.optimizer.lr={self.lr} must be above 0.")
+        if not 0 <= self.warmup < 1:
+            raise UserError(f"model.optimizer.warmup={self.warmup} is a share of the steps, from 0 up to below 1.")
+
+
+@dataclass
+class LossConfig:
+    """Cross-entropy and its relatives.
+
+    Attributes:
+        class_weights: `none`, or `balanced`: each class weighs in inverse proportion to its training rows.
+        focal_gamma: above 0, rows that are well classified weigh less (Lin et al. 2017, "Focal Loss").
+        label_smoothing: share of the probability spread over all classes (Szegedy et al. 2016).
+    """
+
+    class_weights: str = "none"
+    focal_gamma: float = 0.0
+    label_smoothing: float = 0.0
+
+    def __post_init__(self) -> None:
+        _one_of("model.loss.class_weights", self.class_weights, ("none", "balanced"))
+        if self.focal_gamma < 0:
+            raise UserError(f"model.loss.focal_gamma={self.focal_gamma} must be 0 or more.")
+        if not 0 <= self.label_smoothing < 1:
+            raise UserError(f"model.loss.label_smoothing={self.label_smoothing} must lie from 0 up to below 1.")
+
+
+@dataclass
+class NeuralModel(Model):
+    """A network that Lightning trains and that scores without it.
+
+    Attributes:
+        optimizer: how weights are moved.
+        loss: what is minimised.
+        batch_size: rows a step.
+    """
+
+    lightning = True
+
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    batch_size: int = 64
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UserError(f"model.batch_size={self.batch_size} must be 1 or more.")
+
+    @abstractmethod
+    def network(self, shape: Shape, classes: int) -> nn.Module:
+        """Build the network with fresh weights."""
+
+    def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
+        """Train with Lightning; the weights of the best epoch on `validation` are kept."""
+        # Importing Lightning takes seconds, and scoring never needs it.
+        from libelle.models.training import train_network
+
+        torch.manual_seed(training.seed)
+        self.shape_, self.classes_ = Shape.of(train.features), classes
+        self.network_ = self.network(self.shape_, classes)
+        train_network(self, train, validation, training)
+        self.network_.eval()
+        return self
+
+    def predict_proba(self, features: Features) -> Floats:
+        """Softmax of the logits, float32 [rows, classes]."""
+        logits = [self.logits(features.take(rows)) for rows in self._batches(features)]
+        if not logits:
+            return np.empty((0, self.classes_), dtype=np.float32)
+        scores = np.empty((features.rows, self.classes_), dtype=np.float32)
+        scores[np.concatenate(self._batches(features))] = torch.softmax(torch.cat(logits), dim=1).numpy()
+        return scores
+
+    @torch.inference_mode()
+    def logits(self, features: Features) -> Tensor:
+        """Score all rows as one batch: float32 [rows, classes]."""
+        logits: Tensor = self.network_(make_batch(features, np.arange(features.rows)))
+        return logits
+
+    def save(self, folder: Path) -> None:
+        """Write `network.json` and `weights.safetensors`."""
+        about = {"shape": asdict(self.shape_), "classes": self.classes_}
+        (folder / "network.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network_.state_dict().items()}
+        save_file(weights, folder / "weights.safetensors")
+
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote."""
+        about = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+        self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
+        with torch.device("meta"):  # no time spent on random weights
+            self.network_ = self.network(self.shape_, self.classes_)
+        self.network_.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
+        self.network_.eval()
+        return self
+
+    @staticmethod
+    def _batches(features: Features) -> list[np.ndarray]:
+        """Rows of similar length together, so that little is padded."""
+        lengths = sum(data.lengths for data in (features.words or {}).values())
+        order = np.argsort(lengths, kind="stable") if features.words else np.arange(features.rows)
+        batches, start = [], 0
+        while start < len(order):
+            # Lengths rise, so the last row of a batch is its longest.
+            end = min(start + PREDICT_ROWS, len(order))
+            while end - start > 1 and (end - start) * lengths[order[end - 1]] > PREDICT_TOKENS:
+                end = start + (end - start) // 2
+            batches.append(order[start:end])
+            start = end
+        return batches
+
+
+def _one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UserError(f"{key}={value} is not known; choose one of {', '.join(choices)}.")

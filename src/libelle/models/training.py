@@ -1,0 +1,170 @@
+"""Training a network with Lightning."""
+
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from sklearn.metrics import accuracy_score, average_precision_score
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.data import DataLoader
+from torch.utils.data import Dataset as TorchDataset
+
+from libelle.errors import UserError
+from libelle.features import Dataset
+from libelle.models.base import Training
+from libelle.models.batches import Batch, make_batch
+from libelle.models.neural import LossConfig, NeuralModel, OptimizerConfig
+from libelle.models.optimizers import LazyAdamW, make_schedule
+
+
+class Batches(TorchDataset[tuple[Batch, Tensor]]):
+    """A data set that is asked for a whole batch of rows at once."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        self.dataset = dataset
+
+    def __getitem__(self, rows: list[int]) -> tuple[Batch, Tensor]:
+        chosen = np.array(rows)
+        return make_batch(self.dataset.features, chosen), torch.from_numpy(self.dataset.targets[chosen])
+
+
+class Classifier(pl.LightningModule):
+    """Any network that maps a batch to logits."""
+
+    def __init__(self, network: nn.Module, loss: LossConfig, optimizer: OptimizerConfig, counts: Tensor) -> None:
+        super().__init__()
+        self.network = network
+        self.loss_config = loss
+        self.optimizer_config = optimizer
+        weights = None
+        if loss.class_weights == "balanced":
+            weights = counts.sum() / ((counts > 0).sum() * counts.clamp(min=1))
+        self.register_buffer("class_weights", weights, persistent=False)
+        self._validation: list[tuple[Tensor, Tensor]] = []
+
+    def loss(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
+        """Cross-entropy with class weights and focal factor, averaged over the batch's weights."""
+        losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
+        if self.loss_config.focal_gamma:
+            chosen = logits.softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
+            losses = losses * (1 - chosen) ** self.loss_config.focal_gamma
+        if self.class_weights is None:
+            return losses.mean()
+        weights = self.class_weights[targets]
+        return (losses * weights).sum() / weights.sum()
+
+    def training_step(self, batch: tuple[Batch, Tensor], _: int) -> Tensor:
+        """Return the loss of one batch."""
+        features, targets = batch
+        loss = self.loss(self.network(features), targets, self.loss_config.label_smoothing)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(targets))
+        return loss
+
+    def validation_step(self, batch: tuple[Batch, Tensor], _: int) -> None:
+        """Keep the batch's logits for the epoch's metrics."""
+        features, targets = batch
+        logits = self.network(features)
+        self.log("validation_loss", self.loss(logits, targets, 0.0), prog_bar=True, batch_size=len(targets))
+        self._validation.append((logits.float().cpu(), targets.cpu()))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log `validation_accuracy` and, for two classes, `validation_average_precision`."""
+        logits, targets = (torch.cat(parts) for parts in zip(*self._validation, strict=True))
+        self._validation.clear()
+        if not logits.isfinite().all():
+            return  # the loss is not finite either, and early stopping sees it
+        self.log("validation_accuracy", float(accuracy_score(targets, logits.argmax(1))), prog_bar=True)
+        if logits.shape[1] == 2 and targets.any():
+            scores = logits.softmax(1)[:, 1]
+            self.log("validation_average_precision", float(average_precision_score(targets, scores)), prog_bar=True)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """AdamW or SGD with the schedule over the planned steps."""
+        config = self.optimizer_config
+        groups = [
+            {"params": list(_parameters(self.network, decayed=True)), "weight_decay": config.weight_decay},
+            {"params": list(_parameters(self.network, decayed=False)), "weight_decay": 0.0},
+        ]
+        groups = [group for group in groups if group["params"]]
+        if config.name == "sgd":
+            optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=config.lr)
+        else:
+            optimizer = LazyAdamW(groups, lr=config.lr)
+        steps = int(self.trainer.estimated_stepping_batches) if config.schedule != "constant" or config.warmup else 1
+        schedule = make_schedule(optimizer, config, steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def train_network(model: NeuralModel, train: Dataset, validation: Dataset, training: Training) -> None:
+    """Train `model.network_` in place and leave it with its best weights.
+
+    Raises:
+        UserError: when the loss is not finite, or Lightning refuses its settings.
+        KeyboardInterrupt: when the user interrupts; Lightning would exit with status 1.
+    """
+    pl.seed_everything(training.seed, verbose=False)
+    counts = torch.bincount(torch.from_numpy(train.targets), minlength=model.classes_).float()
+    classifier = Classifier(model.network_, model.loss, model.optimizer, counts)
+    generator = torch.Generator().manual_seed(training.seed)
+    order = torch.utils.data.RandomSampler(range(len(train)), generator=generator)
+    with warnings.catch_warnings():
+        # Batches are gathered from arrays in microseconds: worker processes would only cost.
+        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
+        warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+        trainer = _make_trainer(training)
+        try:
+            trainer.fit(
+                classifier,
+                _loader(train, order, model.batch_size),
+                _loader(validation, range(len(validation)), 1024),
+            )
+        except SystemExit:
+            if trainer.interrupted:
+                raise KeyboardInterrupt from None
+            raise
+    checkpoint = trainer.checkpoint_callback
+    best = getattr(checkpoint, "best_model_path", "")
+    if best:
+        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
+        classifier.load_state_dict(state)
+    model.network_.to("cpu")
+    if not all(parameter.isfinite().all() for parameter in model.network_.parameters()):
+        raise UserError(
+            f"Training diverged: the weights are not finite; lower model.optimizer.lr={model.optimizer.lr} or set "
+            "trainer.gradient_clip_val=1."
+        )
+
+
+def _make_trainer(training: Training) -> pl.Trainer:
+    try:
+        return pl.Trainer(
+            **training.trainer,
+            callbacks=list(training.callbacks),
+            logger=list(training.loggers),
+            default_root_dir=training.folder,
+            enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in training.callbacks),
+            enable_checkpointing=any(isinstance(c, pl.callbacks.ModelCheckpoint) for c in training.callbacks),
+            enable_model_summary=False,
+        )
+    except (TypeError, ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
+        raise UserError(f"trainer: Lightning refuses these settings ({error}); see the keys under trainer.") from error
+
+
+def _loader(dataset: Dataset, order: Any, batch_size: int) -> DataLoader[Any]:
+    sampler = torch.utils.data.BatchSampler(order, batch_size, drop_last=False)
+    return DataLoader(Batches(dataset), sampler=sampler, batch_size=None)
+
+
+def _parameters(network: nn.Module, *, decayed: bool) -> Iterator[nn.Parameter]:
+    """Matrices of dense layers are decayed; embeddings, biases and norms are not."""
+    for module in network.modules():
+        embedding = isinstance(module, nn.Embedding | nn.EmbeddingBag)
+        for parameter in module.parameters(recurse=False):
+            if (parameter.ndim > 1 and not embedding) == decayed:
+                yield parameter

@@ -1,0 +1,211 @@
+"""The fitted pipeline: clean → encode → score → decide. Training, runtime and publication all use this one."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from libelle.cleaners.base import Cleaner, clean_table
+from libelle.components import build, describe
+from libelle.data.tables import as_strings, blank_to_missing
+from libelle.errors import UserError
+from libelle.features import Features, Floats
+from libelle.models.base import Model
+from libelle.processes.base import Process
+from libelle.stores.base import Store
+
+#: Scores may differ by this much from those of the golden records: other machines round otherwise.
+GOLDEN_TOLERANCE = 1e-5
+GOLDEN_RECORDS = 8
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """What turns raw records into decisions. Thread-safe: nothing in it changes.
+
+    Attributes:
+        fields: names of the text fields, in the order of training.
+        text: the field that a bare text fills.
+        id: the column of ids, where the records have one.
+        labels: in the order of the score columns; of two, the positive one is last.
+        cleaners: applied in this order.
+        process: fitted.
+        model: fitted.
+        threshold: of two classes, a record is positive where its score is at least this; None for many classes.
+        name: the run id, or the published name and version.
+    """
+
+    fields: list[str]
+    text: str
+    id: str | None
+    labels: list[str]
+    cleaners: Mapping[str, Cleaner]
+    process: Process
+    model: Model
+    threshold: float | None
+    name: str = ""
+
+    @classmethod
+    def load(cls, source: str | Path, store: Store | None = None) -> "Pipeline":
+        """Load a pipeline and replay its golden records.
+
+        Args:
+            source: a run id, or a folder that `save` wrote.
+            store: where runs are; the local store `store/` by default.
+
+        Raises:
+            UserError: when there is no such run or folder, the run has not completed, a file was altered, or the
+                golden records no longer get their scores.
+        """
+        if Path(source).is_dir():
+            return cls._read(Path(source))
+        from libelle.runs.ids import RunId
+        from libelle.runs.run import Run
+        from libelle.stores.local import LocalStore
+
+        run = Run.open(store or LocalStore(), RunId.parse(str(source))).require_completed()
+        pipeline = cls._read(run.fetch_folder("pipeline"))
+        return replace(pipeline, name=str(run.id))
+
+    def predict(self, records: pd.DataFrame | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+        """Score and decide raw records.
+
+        Args:
+            records: one row or mapping each. A mapping may lack fields, which then are missing; keys that are not
+                fields are passed over.
+
+        Returns:
+            One row a record, in order: `id` (the id column's value, or the row number from 1), `label` (the
+            decision), `score` (two classes: probability of the positive one; many: of the chosen one), and a
+            `score_<label>` for each label, float32.
+
+        Raises:
+            UserError: when a table lacks a field, or no record has any.
+        """
+        table = records if isinstance(records, pd.DataFrame) else pd.DataFrame(list(records))
+        if isinstance(records, pd.DataFrame) or not set(self.fields) & set(table.columns):
+            missing = [name for name in self.fields if name not in table.columns]
+            if missing and len(table):
+                raise UserError(
+                    f"The records have no column {missing[0]!r}; the model's fields are {', '.join(self.fields)}."
+                )
+        texts = blank_to_missing(as_strings(table.reindex(columns=self.fields)))
+        scores = self.score(texts)
+        chosen = self.decide(scores)
+        known = self.id is not None and self.id in table.columns
+        ids = table[self.id].astype("str").to_numpy() if known else np.arange(1, len(table) + 1)
+        column = np.full(len(table), 1) if len(self.labels) == 2 else chosen
+        result = pd.DataFrame(
+            {
+                "id": ids,
+                "label": np.array(self.labels, dtype=object)[chosen],
+                "score": scores[np.arange(len(scores)), column],
+            },
+            index=table.index,
+        )
+        for position, label in enumerate(self.labels):
+            result[f"score_{label}"] = scores[:, position]
+        return result.astype({"label": "str"})
+
+    def encode(self, texts: pd.DataFrame) -> Features:
+        """Clean and encode raw texts, one `str` column a field."""
+        return self.process.transform(clean_table(texts[self.fields], self.cleaners.values()))
+
+    def score(self, texts: pd.DataFrame) -> Floats:
+        """Probabilities of raw texts, float32 [rows, classes]."""
+        return self.model.predict_proba(self.encode(texts))
+
+    def decide(self, scores: Floats) -> np.ndarray:
+        """Positions of the chosen labels, int64 [rows]; positive where score ≥ threshold, unrounded."""
+        if self.threshold is None:
+            return scores.argmax(axis=1)
+        return (scores[:, 1].astype(np.float64) >= self.threshold).astype(np.int64)
+
+    def save(self, folder: Path, golden: pd.DataFrame) -> None:
+        """Write `pipeline.json`, `golden.json` and the folders `process` and `model`, without pickle.
+
+        Args:
+            folder: an empty folder.
+            golden: raw records to replay at each load, see `golden_records`.
+        """
+        about = {
+            "fields": self.fields,
+            "text": self.text,
+            "id": self.id,
+            "labels": self.labels,
+            "threshold": self.threshold,
+            "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
+            "process": describe(self.process),
+            "model": describe(self.model),
+        }
+        for part in ("process", "model"):
+            (folder / part).mkdir()
+        self.process.save(folder / "process")
+        self.model.save(folder / "model")
+        records = golden.astype(object).where(golden.notna(), None).to_dict(orient="records")
+        replayed = [
+            {"record": record, "scores": scores}
+            for record, scores in zip(records, self.score(golden).tolist(), strict=True)
+        ]
+        _write_json(folder / "golden.json", replayed)
+        _write_json(folder / "pipeline.json", about)
+
+    def replay(self, golden: Sequence[Mapping[str, Any]], tolerance: float = GOLDEN_TOLERANCE) -> None:
+        """Score the golden records again.
+
+        Raises:
+            UserError: when a score differs by more than `tolerance`.
+        """
+        if not golden:
+            return
+        texts = pd.DataFrame([item["record"] for item in golden], columns=self.fields, dtype="str")
+        expected = np.array([item["scores"] for item in golden])
+        difference = float(np.abs(self.score(texts) - expected).max())
+        # Written so that a score that is not a number fails, too.
+        if not difference <= tolerance:
+            raise UserError(
+                f"The model's golden records score differently here (by {difference:.2g}, {tolerance:g} is allowed); "
+                "install the library versions of the run's environment.json, or train again."
+            )
+
+    @classmethod
+    def _read(cls, folder: Path) -> "Pipeline":
+        try:
+            about = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
+            golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise UserError(f"{folder} holds no pipeline ({error.filename} is missing); give a run id.") from None
+        cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()}
+        process = build(about["process"], Process, "process").load(folder / "process")
+        model = build(about["model"], Model, "model").load(folder / "model")
+        parts = {name: about[name] for name in ("fields", "text", "id", "labels", "threshold")}
+        pipeline = cls(**parts, cleaners=cleaners, process=process, model=model, name=folder.name)
+        pipeline.replay(golden)
+        return pipeline
+
+
+def golden_records(texts: pd.DataFrame, seed: int, count: int = GOLDEN_RECORDS) -> pd.DataFrame:
+    """Draw each field from a different row, so that no real record is kept.
+
+    Args:
+        texts: raw training texts, one `str` column a field.
+        seed: of the draw.
+        count: number of records.
+    """
+    generator = np.random.default_rng(seed)
+    columns = {}
+    for name, column in texts.items():
+        # Few rows have the rare fields: half of the values are drawn from rows that do.
+        filled = column.dropna()
+        from_all = column.iloc[generator.integers(len(column), size=count)].to_numpy()
+        from_filled = filled.iloc[generator.integers(len(filled), size=count)].to_numpy() if len(filled) else from_all
+        columns[name] = np.where(generator.random(count) < 0.5, from_all, from_filled)
+    return pd.DataFrame(columns, dtype="str")
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")

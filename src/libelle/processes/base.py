@@ -1,0 +1,42 @@
+"""The contract of a process."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import ClassVar, Self
+
+import pandas as pd
+
+from libelle.components import Component
+from libelle.features import Features
+
+
+class Process(Component, ABC):
+    """Feature engineering: cleaned text in, features out.
+
+    A subclass is a dataclass whose fields are its config keys; what `fit` learns is kept in attributes that end with an
+    underscore, as in scikit-learn, and written by `save`.
+    """
+
+    #: Names of the feature blocks that `transform` makes.
+    blocks: ClassVar[frozenset[str]]
+
+    @abstractmethod
+    def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """Learn from the training rows.
+
+        Args:
+            table: cleaned texts, one `str` column a field; missing where missing.
+            target: the label of each row, `str`. Most processes have no use for it.
+        """
+
+    @abstractmethod
+    def transform(self, table: pd.DataFrame) -> Features:
+        """Encode rows with the same fields as those of `fit`; pure and thread-safe."""
+
+    @abstractmethod
+    def save(self, folder: Path) -> None:
+        """Write what was learnt into an existing folder, without pickle."""
+
+    @abstractmethod
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote."""

@@ -1,0 +1,179 @@
+"""Hashed word and character n-grams, weighted by TF-IDF.
+
+An n-gram is a 64-bit hash of its characters or words (as in fastText: Bojanowski et al. 2017, "Enriching Word Vectors
+with Subword Information"). Only the n-grams of the training rows are kept, so that a table of embeddings is as small as
+the data, and two n-grams share an id about once in 2^64 pairs. Everything is computed on arrays: character n-grams once
+for each distinct word, word n-grams once for each distinct text.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+
+from libelle.features import Floats, Ints, gather
+
+Hashes = npt.NDArray[np.uint64]
+
+_MULTIPLIER = np.uint64(0x100000001B3)  # the prime of the FNV-1a hash
+_BLANK = ord(" ")
+
+
+@dataclass(frozen=True)
+class WordTable:
+    """Texts as sequences of words.
+
+    Attributes:
+        words: the distinct words.
+        codes: int64 [items], each text's words one after the other, as positions in `words`.
+        offsets: int64 [texts + 1], where each text's words begin.
+    """
+
+    words: list[str]
+    codes: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+
+    @classmethod
+    def split(cls, texts: list[str]) -> "WordTable":
+        """Split texts at white space."""
+        seen: dict[str, int] = {}
+        codes: list[int] = []
+        ends = [0]
+        for text in texts:
+            codes.extend(seen.setdefault(word, len(seen)) for word in text.split())
+            ends.append(len(codes))
+        return cls(list(seen), np.array(codes, dtype=np.int64), np.array(ends, dtype=np.int64))
+
+
+def word_ngrams(table: WordTable, longest: int) -> tuple[Hashes, Ints]:
+    """Hash the n-grams of 1 to `longest` words.
+
+    Returns:
+        The hashes, and for each the text it stands in, int64.
+    """
+    word_hashes = np.array([_hash_word(word) for word in table.words], dtype=np.uint64)
+    values = word_hashes[table.codes]
+    texts = np.repeat(np.arange(len(table.offsets) - 1), np.diff(table.offsets))
+    hashes, rows = [], []
+    current = np.zeros(len(values), dtype=np.uint64)
+    for n in range(1, longest + 1):
+        if n > len(values):
+            break
+        current = current[: len(values) - n + 1] * _MULTIPLIER + values[n - 1 :]
+        inside = texts[: len(current)] == texts[n - 1 :]
+        hashes.append(_mix(current[inside]))
+        rows.append(texts[: len(current)][inside])
+    return _concatenate(hashes, np.uint64), _concatenate(rows, np.int64)
+
+
+def character_ngrams(table: WordTable, shortest: int, longest: int) -> tuple[Hashes, Ints]:
+    """Hash the n-grams of `shortest` to `longest` characters within words, each word with a blank on either side.
+
+    Returns:
+        The hashes, and for each the text it stands in, int64.
+    """
+    hashes, words = _word_characters(table.words, shortest, longest)
+    order = np.argsort(words, kind="stable")
+    offsets = np.concatenate(([0], np.cumsum(np.bincount(words, minlength=len(table.words)))))
+    positions, ends, _ = gather(order.astype(np.int32), offsets, None, table.codes)
+    texts = np.repeat(np.arange(len(table.offsets) - 1), np.diff(table.offsets))
+    return hashes[positions], np.repeat(texts, np.diff(ends))
+
+
+def _word_characters(words: list[str], shortest: int, longest: int) -> tuple[Hashes, Ints]:
+    # A lone surrogate, which a command line can hold, is one character as well.
+    text = "".join(f" {word} " for word in words).encode("utf-32-le", "surrogatepass")
+    characters = np.frombuffer(text, dtype="<u4").astype(np.uint64)
+    word_of = np.repeat(np.arange(len(words)), [len(word) + 2 for word in words])
+    hashes, rows = [], []
+    current = np.zeros(len(characters), dtype=np.uint64)
+    for n in range(1, longest + 1):
+        if n > len(characters):
+            break
+        current = current[: len(characters) - n + 1] * _MULTIPLIER + characters[n - 1 :]
+        if n < shortest:
+            continue
+        inside = word_of[: len(current)] == word_of[n - 1 :]
+        if n == 1:
+            inside &= characters != _BLANK
+        # The length keeps "a" of one character apart from the word "a".
+        hashes.append(_mix(current[inside] ^ np.uint64(n << 56)))
+        rows.append(word_of[: len(current)][inside])
+    return _concatenate(hashes, np.uint64), _concatenate(rows, np.int64)
+
+
+def _hash_word(word: str) -> int:
+    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+def _mix(hashes: Hashes) -> Hashes:
+    """Spread the bits, so that hashes that differ little end far apart (the finalizer of splitmix64)."""
+    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return hashes ^ (hashes >> np.uint64(31))
+
+
+def _concatenate(parts: list[npt.NDArray[np.generic]], dtype: type) -> npt.NDArray[np.generic]:
+    return np.concatenate([*parts, np.empty(0, dtype)])
+
+
+@dataclass(frozen=True)
+class NgramVocabulary:
+    """The n-grams that are kept, and how much each says.
+
+    Attributes:
+        hashes: uint64 [kept], sorted.
+        idf: float32 [kept], the inverse document frequency.
+    """
+
+    hashes: Hashes
+    idf: Floats
+
+    @classmethod
+    def fit(cls, hashes: Hashes, texts: Ints, counts: Ints, min_count: int, max_size: int) -> "NgramVocabulary":
+        """Keep the n-grams that at least `min_count` rows hold, the most frequent `max_size` of them.
+
+        Args:
+            hashes: all n-grams of the distinct texts.
+            texts: the text that each stands in.
+            counts: in how many rows each text stands.
+            min_count: rows that must hold an n-gram.
+            max_size: n-grams kept at most.
+        """
+        distinct, codes = np.unique(hashes, return_inverse=True)
+        # One entry for each pair of text and n-gram: an n-gram that stands twice in a text counts once.
+        pairs = np.unique(texts * len(distinct) + codes) if len(distinct) else np.empty(0, np.int64)
+        frequency = np.bincount(
+            pairs % max(len(distinct), 1),
+            weights=counts[pairs // max(len(distinct), 1)],
+            minlength=len(distinct),
+        )
+        kept = np.flatnonzero(frequency >= min_count)
+        if len(kept) > max_size:
+            kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:max_size]])
+        idf = np.log((1 + counts.sum()) / (1 + frequency[kept])) + 1  # scikit-learn's smooth_idf
+        return cls(distinct[kept], idf.astype(np.float32))
+
+    def __len__(self) -> int:
+        return len(self.hashes)
+
+    def encode(self, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
+        """Weigh each text's n-grams: sublinear TF-IDF, each text of length 1.
+
+        Returns:
+            float32 CSR [rows, kept].
+        """
+        if not len(self):
+            return scipy.sparse.csr_array((rows, 0), dtype=np.float32)
+        places = np.minimum(np.searchsorted(self.hashes, hashes), len(self) - 1)
+        known = self.hashes[places] == hashes
+        ones = np.ones(int(known.sum()), dtype=np.float32)
+        matrix = scipy.sparse.csr_array((ones, (texts[known], places[known])), shape=(rows, len(self)))
+        matrix.sum_duplicates()
+        matrix.data = (1 + np.log(matrix.data)) * self.idf[matrix.indices]
+        lengths = np.sqrt(np.add.reduceat(np.append(matrix.data**2, 0), matrix.indptr[:-1]))
+        per_row = np.diff(matrix.indptr)
+        matrix.data /= np.repeat(lengths, per_row)
+        return matrix

@@ -1,0 +1,169 @@
+"""Process `tokens`: one vocabulary over all fields, and hashed n-grams of each field."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from safetensors.numpy import load_file, save_file
+
+from libelle.errors import UserError
+from libelle.features import Features, Ragged
+from libelle.processes.base import Process
+from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
+
+#: Ids with a meaning of their own: a missing field and one that cleaning emptied are told from text, and from each other.
+PADDING, UNKNOWN, MISSING, EMPTY = SPECIAL = ("<padding>", "<unknown>", "<missing>", "<empty>")
+PADDING_ID, UNKNOWN_ID, MISSING_ID, EMPTY_ID = range(len(SPECIAL))
+
+
+@dataclass
+class Tokens(Process):
+    """Words as ids (`words`), and their n-grams as weighted bags (`bag`).
+
+    Attributes:
+        min_count: occurrences in the training rows that make a word known; rarer words become `<unknown>`.
+        max_words: words known at most, the most frequent ones.
+        length_quantile: a field's words are cut at this quantile of its lengths in training, not at its one longest
+            text.
+        max_length: and at this many words in any case.
+        word_ngrams: longest n-gram of words in the bag.
+        char_ngrams_min: shortest n-gram of characters in the bag.
+        char_ngrams_max: longest n-gram of characters in the bag; 0 for none.
+        ngrams: False leaves the bag out.
+        min_ngram_count: training rows that must hold an n-gram.
+        max_ngrams: n-grams kept at most in each field, the most frequent ones.
+    """
+
+    blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
+
+    min_count: int = 2
+    max_words: int = 100_000
+    length_quantile: float = 0.995
+    max_length: int = 256
+    ngrams: bool = True
+    word_ngrams: int = 2
+    char_ngrams_min: int = 2
+    char_ngrams_max: int = 5
+    min_ngram_count: int = 2
+    max_ngrams: int = 500_000
+
+    def __post_init__(self) -> None:
+        for name in (
+            "min_count",
+            "max_words",
+            "max_length",
+            "word_ngrams",
+            "char_ngrams_min",
+            "min_ngram_count",
+        ):
+            if getattr(self, name) < 1:
+                raise UserError(f"process.{name}={getattr(self, name)} must be 1 or more.")
+        if not 0 < self.length_quantile <= 1:
+            raise UserError(f"process.length_quantile={self.length_quantile} must lie above 0 and up to 1.")
+        if self.char_ngrams_max and self.char_ngrams_max < self.char_ngrams_min:
+            raise UserError(
+                f"process.char_ngrams_max={self.char_ngrams_max} is below "
+                f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
+            )
+
+    def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """Learn vocabulary, length caps and n-grams from the training rows."""
+        counts: dict[str, int] = {}
+        self.lengths_: dict[str, int] = {}
+        self.ngrams_: dict[str, NgramVocabulary] = {}
+        for field, column in table.items():
+            codes, texts = _distinct(column)
+            rows = np.bincount(codes[codes >= 0], minlength=len(texts))
+            words = WordTable.split(texts)
+            lengths = np.diff(words.offsets)
+            for word, count in zip(
+                words.words,
+                np.bincount(words.codes, weights=np.repeat(rows, lengths), minlength=len(words.words)),
+                strict=True,
+            ):
+                counts[word] = counts.get(word, 0) + int(count)
+            longest = np.quantile(lengths[codes[codes >= 0]], self.length_quantile) if rows.any() else 0
+            self.lengths_[str(field)] = int(np.clip(np.ceil(longest), 1, self.max_length))
+            if self.ngrams:
+                self.ngrams_[str(field)] = NgramVocabulary.fit(
+                    *self._hash(words), rows, self.min_ngram_count, self.max_ngrams
+                )
+        known = sorted(
+            (word for word, count in counts.items() if count >= self.min_count), key=lambda w: (-counts[w], w)
+        )
+        return self._set_words(known[: self.max_words])
+
+    def transform(self, table: pd.DataFrame) -> Features:
+        """Encode rows; ids of one field's n-grams follow on those of the field before."""
+        words: dict[str, Ragged] = {}
+        bag: dict[str, Ragged] = {}
+        size = sum(len(ngrams) for ngrams in self.ngrams_.values())
+        first = 0
+        for field, cap in self.lengths_.items():
+            codes, texts = _distinct(table[field])
+            # The last stored row answers for missing values, whose code is -1.
+            index = np.where(codes < 0, len(texts), codes).astype(np.int32)
+            split = WordTable.split(texts)
+            words[field] = _encode_words(split, cap, self.word_ids_, index)
+            if self.ngrams:
+                matrix = self.ngrams_[field].encode(*self._hash(split), len(texts) + 1)
+                ids = (matrix.indices + first).astype(np.int32)
+                bag[field] = Ragged(ids, matrix.indptr.astype(np.int64), size, matrix.data, index)
+                first += len(self.ngrams_[field])
+        return Features(len(table), words=words, bag=bag if self.ngrams else None)
+
+    def save(self, folder: Path) -> None:
+        """Write `vocabulary.json` and `ngrams.safetensors`."""
+        vocabulary = {"words": self.words_, "lengths": self.lengths_}
+        (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False, indent=0), encoding="utf-8")
+        if self.ngrams:
+            # Names of fields may hold any character: arrays are numbered in the fields' order.
+            arrays: dict[str, npt.NDArray[np.generic]] = {}
+            for number, ngrams in enumerate(self.ngrams_.values()):
+                arrays[f"{number}.hashes"], arrays[f"{number}.idf"] = ngrams.hashes, ngrams.idf
+            save_file(arrays, folder / "ngrams.safetensors")
+
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote."""
+        vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        self.lengths_ = vocabulary["lengths"]
+        self.ngrams_ = {}
+        if self.ngrams:
+            arrays = load_file(folder / "ngrams.safetensors")
+            for number, field in enumerate(self.lengths_):
+                self.ngrams_[field] = NgramVocabulary(arrays[f"{number}.hashes"], arrays[f"{number}.idf"])
+        return self._set_words(vocabulary["words"])
+
+    def _set_words(self, words: list[str]) -> Self:
+        self.words_ = words
+        self.word_ids_ = {word: number for number, word in enumerate(words, start=len(SPECIAL))}
+        return self
+
+    def _hash(self, words: WordTable) -> tuple[Hashes, npt.NDArray[np.int64]]:
+        hashes, texts = word_ngrams(words, self.word_ngrams)
+        if not self.char_ngrams_max:
+            return hashes, texts
+        more, more_texts = character_ngrams(words, self.char_ngrams_min, self.char_ngrams_max)
+        return np.concatenate((hashes, more)), np.concatenate((texts, more_texts))
+
+
+def _distinct(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
+    codes, texts = pd.factorize(column)
+    return codes, list(texts)
+
+
+def _encode_words(split: WordTable, cap: int, word_ids: dict[str, int], index: npt.NDArray[np.int32]) -> Ragged:
+    """Ids of the words of each distinct text, `<empty>` for a text without words, `<missing>` as the last stored row."""
+    ids = np.array([word_ids.get(word, UNKNOWN_ID) for word in split.words], dtype=np.int32)[split.codes]
+    lengths = np.diff(split.offsets)
+    place = np.arange(len(ids)) - np.repeat(split.offsets[:-1], lengths)
+    offsets = np.concatenate(([0], np.cumsum(np.append(np.clip(lengths, 1, cap), 1))))
+    encoded = np.full(offsets[-1], EMPTY_ID, dtype=np.int32)
+    kept = place < cap
+    encoded[(np.repeat(offsets[:-2], lengths) + place)[kept]] = ids[kept]
+    encoded[-1] = MISSING_ID
+    return Ragged(encoded, offsets, len(word_ids) + len(SPECIAL), None, index)

@@ -1,0 +1,1 @@
+"""Run ids, run folders and manifests."""

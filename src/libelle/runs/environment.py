@@ -1,0 +1,37 @@
+"""What could make a repetition of a run differ."""
+
+import os
+import platform
+import subprocess
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+#: Libraries whose versions can change a score.
+LIBRARIES = ("libelle", "numpy", "pandas", "pytorch-lightning", "safetensors", "scikit-learn", "scipy", "torch")
+
+
+def environment() -> dict[str, Any]:
+    """Versions, platform and commit."""
+    return {
+        "git_commit": git_commit(),
+        "libraries": library_versions(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+    }
+
+
+def library_versions() -> dict[str, str]:
+    """Version of each library that can change a score."""
+    return {name: metadata.version(name) for name in LIBRARIES}
+
+
+def git_commit() -> str | None:
+    """Commit of the checkout that this code lies in, with `+` where it has changes; None outside a checkout."""
+    describe = ["describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+    try:
+        command = ["git", "-C", str(Path(__file__).parent), *describe]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None

@@ -1,0 +1,189 @@
+"""A run: its id, its folder in the store, its manifest. Nobody else builds the name of a run's file."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from libelle.errors import UserError
+from libelle.runs.ids import RunId
+from libelle.stores.base import Store
+from libelle.stores.cache import default_cache, fetch_folder
+
+RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
+
+
+@dataclass
+class Manifest:
+    """What is said of a run: who it is, how it stands, and every file with its size and checksum.
+
+    Attributes:
+        run_id: the id.
+        status: `running`, `completed` or `failed`. Only a completed run is ever loaded.
+        started: when the id was claimed, ISO 8601 with the offset from UTC.
+        finished: when it ended.
+        command: the command line.
+        git_commit: of the code, where it is a checkout.
+        seed: of everything random in training.
+        data: the data's name.
+        model: the model's name.
+        data_fingerprint: SHA-256 of the records.
+        libraries: versions of what computed.
+        objective: name of the metric that the run is judged by, as `validation.average_precision`.
+        value: its value.
+        sweep: name of the sweep that the run is part of.
+        trial: its number in the sweep.
+        error: why a failed run failed, in a sentence.
+        files: name, as in the run's folder → `size` in bytes and `sha256`.
+    """
+
+    run_id: str
+    status: str
+    started: str
+    finished: str | None = None
+    command: str = ""
+    git_commit: str | None = None
+    seed: int | None = None
+    data: str | None = None
+    model: str | None = None
+    data_fingerprint: str | None = None
+    libraries: dict[str, str] = field(default_factory=dict)
+    objective: str | None = None
+    value: float | None = None
+    sweep: str | None = None
+    trial: int | None = None
+    error: str | None = None
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def to_json(self) -> bytes:
+        """The manifest as it is stored."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "Manifest":
+        """Read a stored manifest; keys of later versions are passed over."""
+        values = json.loads(data)
+        return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
+
+
+class Run:
+    """One run in a store. `Run.begin` starts a new one, `Run.open` finds one."""
+
+    def __init__(self, store: Store, run_id: RunId, manifest: Manifest) -> None:
+        self.store = store
+        self.id = run_id
+        self.manifest = manifest
+
+    @classmethod
+    def begin(cls, store: Store, **about: Any) -> "Run":
+        """Claim the day's next id; safe among any number of processes and machines.
+
+        Args:
+            store: where the run is kept.
+            about: fields of the manifest that are known already.
+        """
+        now = datetime.now().astimezone()
+        day = now.date()
+        taken = [int(name) for name in store.folders(f"runs/{day.isoformat()}/") if name.isdecimal()]
+        number = max(taken, default=0)
+        while True:
+            # Listing only says where to start: the claim is the manifest, created by exactly one of those who try.
+            number += 1
+            run_id = RunId(day, number)
+            manifest = Manifest(str(run_id), RUNNING, now.isoformat(timespec="seconds"), **about)
+            run = cls(store, run_id, manifest)
+            if store.create_if_absent(run.key("manifest.json"), manifest.to_json()):
+                return run
+
+    @classmethod
+    def open(cls, store: Store, run_id: RunId) -> "Run":
+        """Find a run whatever its status.
+
+        Raises:
+            UserError: when there is none.
+        """
+        run = cls(store, run_id, Manifest(str(run_id), RUNNING, ""))
+        try:
+            run.manifest = Manifest.from_json(store.get(run.key("manifest.json")))
+        except KeyError:
+            raise UserError(f"run_id={run_id} is not in {store}; check the id and the store.") from None
+        except (ValueError, TypeError):
+            raise UserError(f"{run.key('manifest.json')} in {store} is not a manifest; the run is damaged.") from None
+        return run
+
+    def key(self, name: str) -> str:
+        """The key of a file of this run: its name stamped with the id."""
+        return f"{self.id.folder}{self.id}.{name}"
+
+    def put(self, name: str, data: bytes) -> None:
+        """Store a file and note it for the manifest."""
+        self.store.put(self.key(name), data)
+        self.manifest.files[f"{self.id}.{name}"] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+
+    def put_json(self, name: str, value: Any) -> None:
+        """Store a value as JSON."""
+        self.put(name, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode())
+
+    def put_file(self, name: str, path: Path) -> None:
+        """Store a local file."""
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        self.store.put_file(self.key(name), path)
+        self.manifest.files[f"{self.id}.{name}"] = {"size": path.stat().st_size, "sha256": digest}
+
+    def put_folder(self, name: str, folder: Path) -> None:
+        """Store a local folder; the files in it keep the names that their library wants."""
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            self.put_file(f"{name}/{path.relative_to(folder).as_posix()}", path)
+
+    def finish(self, status: str, error: str | None = None) -> None:
+        """Write the manifest, last of all."""
+        self.manifest.status, self.manifest.error = status, error
+        self.manifest.finished = datetime.now().astimezone().isoformat(timespec="seconds")
+        self.store.put(self.key("manifest.json"), self.manifest.to_json())
+
+    def read(self, name: str) -> bytes:
+        """Return a file of the run, checked against the manifest.
+
+        Raises:
+            KeyError: when the run has no such file.
+            UserError: when it was altered.
+        """
+        expected = self.manifest.files[f"{self.id}.{name}"]
+        try:
+            data = self.store.get(self.key(name))
+        except KeyError:
+            raise UserError(f"{self.key(name)} is missing from {self.store}; the run is damaged.") from None
+        if hashlib.sha256(data).hexdigest() != expected["sha256"]:
+            raise UserError(
+                f"{self.key(name)} in {self.store} was altered: its checksum is not the manifest's; use another run."
+            )
+        return data
+
+    def fetch_folder(self, name: str) -> Path:
+        """Return a local folder with the files of a saved part, checked against the manifest.
+
+        Raises:
+            UserError: when the part or a file of it is missing, or was altered.
+        """
+        prefix = f"{self.id}.{name}/"
+        files = {
+            path.removeprefix(prefix): (about["size"], about["sha256"])
+            for path, about in self.manifest.files.items()
+            if path.startswith(prefix)
+        }
+        if not files:
+            raise UserError(f"run_id={self.id} has no {name} in {self.store}; choose another run.")
+        return fetch_folder(self.store, self.key(f"{name}/"), files, default_cache())
+
+    def require_completed(self) -> "Run":
+        """Return the run itself.
+
+        Raises:
+            UserError: when it has not completed.
+        """
+        if self.manifest.status != COMPLETED:
+            raise UserError(f"run_id={self.id} is {self.manifest.status}, not completed; choose a run that completed.")
+        return self

@@ -1,0 +1,101 @@
+"""The contract that every store keeps."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from libelle.components import Component
+
+_THREADS = 8
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One stored object: its `key`, with `/` between the parts, and its `size` in bytes."""
+
+    key: str
+    size: int
+
+
+class Store(Component, ABC):
+    """Objects under keys such as `runs/2026-11-23/4/2026-11-23_4.metrics.json`.
+
+    Every write is whole: a reader sees the old object or the new one, never a part. All methods may be called
+    from several threads. A key that is not there raises `KeyError`; a place that fails raises `UserError`.
+
+    The parts of a key are neither empty nor `.` nor `..` (`ValueError`), and no key is the folder of another:
+    a bucket would allow `a` beside `a/b`, a file system does not.
+    """
+
+    @abstractmethod
+    def check(self) -> None:
+        """Raise `UserError` unless the store can be reached and written to; called before any work starts."""
+
+    @abstractmethod
+    def put(self, key: str, data: bytes) -> None:
+        """Write `data`, replacing what was there."""
+
+    @abstractmethod
+    def put_file(self, key: str, path: Path) -> None:
+        """Write the content of a local file, replacing what was there."""
+
+    @abstractmethod
+    def create_if_absent(self, key: str, data: bytes) -> bool:
+        """Write `data` unless the key exists; of many callers at once exactly one gets True."""
+
+    @abstractmethod
+    def get(self, key: str) -> bytes:
+        """Return the whole object."""
+
+    @abstractmethod
+    def get_file(self, key: str, path: Path) -> None:
+        """Copy the object to a local file, whose folder exists."""
+
+    @abstractmethod
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """Every object whose key begins with `prefix`, in no particular order."""
+
+    @abstractmethod
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Names of the folders directly under `prefix` (which ends with `/`), sorted."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove the object; one that is not there is no error."""
+
+    def local_path(self, key: str) -> Path | None:
+        """Where the object (the folder, if `key` ends with `/`) lies when it can be read in place, here."""
+        return None
+
+    @abstractmethod
+    def __str__(self) -> str:
+        """Name the place for people, as in `run 2026-11-23_4 is not in the local store store/`."""
+
+
+def check_key(key: str) -> str:
+    """Return `key` unless a part of it is empty, `.` or `..`.
+
+    Raises:
+        ValueError: when it is not a key.
+    """
+    if any(part in ("", ".", "..") for part in key.split("/")):
+        raise ValueError(f"not a key: {key!r}")
+    return key
+
+
+def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
+    """Return the results of `work`, in order, from a few threads; an error is raised and cancels the rest."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(work, items))
+
+
+def put_folder(store: Store, prefix: str, folder: Path) -> None:
+    """Store every file under `folder`, several at a time, below `prefix` (which ends with `/`)."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    in_parallel(lambda path: store.put_file(prefix + path.relative_to(folder).as_posix(), path), paths)

@@ -1,0 +1,177 @@
+"""A folder on this machine as a store."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from libelle.errors import UserError
+from libelle.stores.base import Entry, Store, check_key
+
+_TEMPORARY = ".tmp-"
+_ATTEMPTS = 100
+
+
+@dataclass
+class LocalStore(Store):
+    """Keys are paths below `root`, which machines may share if its file system has atomic links and renames.
+
+    Writes go to a temporary file in the same folder, which is flushed to disk and then renamed, so that a
+    crash leaves the old object or the new one.
+    """
+
+    root: str = "store"
+
+    def check(self) -> None:
+        """Make the folder and write to it once."""
+        try:
+            Path(self.root).mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+        except OSError as error:
+            raise UserError(
+                f"store.root={self.root} cannot be written to ({error.strerror}); choose another folder."
+            ) from error
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write `data`, replacing what was there."""
+        with self._complete_file(key) as temporary:
+            temporary.write_bytes(data)
+            _flush_to_disk(temporary)
+            temporary.replace(self._path(key))
+
+    def put_file(self, key: str, path: Path) -> None:
+        """Write the content of a local file, replacing what was there."""
+        with self._complete_file(key) as temporary:
+            shutil.copyfile(path, temporary)
+            _flush_to_disk(temporary)
+            temporary.replace(self._path(key))
+
+    def create_if_absent(self, key: str, data: bytes) -> bool:
+        """Write `data` unless the key exists: a hard link is made by exactly one of many processes."""
+        with self._complete_file(key) as temporary:
+            temporary.write_bytes(data)
+            _flush_to_disk(temporary)
+            try:
+                os.link(temporary, self._path(key))
+            except FileExistsError:
+                # A network file system that repeats a request meets its own link: count the links.
+                return temporary.stat().st_nlink == 2
+            return True
+
+    def get(self, key: str) -> bytes:
+        """Return the whole object."""
+        with self._reading(key) as path:
+            return path.read_bytes()
+
+    def get_file(self, key: str, path: Path) -> None:
+        """Copy the object to a local file, whose folder exists."""
+        with self._reading(key) as stored:
+            shutil.copyfile(stored, path)
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """Every object whose key begins with `prefix`."""
+        root = Path(self.root)
+        start = self._folder(prefix.rpartition("/")[0])
+        for folder, _, names in os.walk(start):
+            for name in names:
+                path = Path(folder, name)
+                key = path.relative_to(root).as_posix()
+                if key.startswith(prefix) and not name.startswith(_TEMPORARY):
+                    try:
+                        yield Entry(key, path.stat().st_size)
+                    except FileNotFoundError:  # deleted by somebody else since the folder was read
+                        continue
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Names of the folders directly under `prefix`."""
+        try:
+            return sorted(path.name for path in self._folder(prefix).iterdir() if path.is_dir())
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+
+    def delete(self, key: str) -> None:
+        """Remove the object, and the folders that it leaves empty, since a bucket has none of these."""
+        path = self._path(key)
+        try:
+            path.unlink(missing_ok=True)
+        except (
+            IsADirectoryError,
+            NotADirectoryError,
+        ):  # a folder is no object, and a file has nothing below it
+            return
+        except OSError as error:
+            raise UserError(f"{path} cannot be removed ({error.strerror}); check rights.") from error
+        for folder in path.parents:
+            if folder == Path(self.root):
+                break
+            try:
+                folder.rmdir()
+            except OSError:  # not empty, or already gone
+                break
+
+    def local_path(self, key: str) -> Path | None:
+        """Objects are files here: they are read in place."""
+        return self._folder(key)
+
+    def __str__(self) -> str:
+        return f"the local store {self.root}/"
+
+    def _path(self, key: str) -> Path:
+        return Path(self.root, *check_key(key).split("/"))
+
+    def _folder(self, prefix: str) -> Path:
+        return self._path(prefix.removesuffix("/")) if prefix else Path(self.root)
+
+    @contextmanager
+    def _reading(self, key: str) -> Iterator[Path]:
+        path = self._path(key)
+        try:
+            yield path
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+            raise KeyError(key) from None
+        except OSError as error:
+            raise UserError(
+                f"{path} cannot be read or copied ({error.strerror}); check rights and make room."
+            ) from error
+
+    @contextmanager
+    def _complete_file(self, key: str) -> Iterator[Path]:
+        """Yield a temporary path beside the key's own; whatever still lies there at the end is removed."""
+        folder = self._path(key).parent
+        temporary = folder / f"{_TEMPORARY}{os.urandom(8).hex()}"
+        try:
+            _make_file(temporary)
+            yield temporary
+        except OSError as error:
+            raise UserError(
+                f"{self._path(key)} cannot be written ({error.strerror}); make room or check rights."
+            ) from error
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
+        with suppress(FileNotFoundError):  # somebody else has deleted it all since
+            _flush_to_disk(folder)
+
+
+def _make_file(path: Path) -> None:
+    """Make an empty file and its folders, which a delete may remove again as long as they are empty."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(exist_ok=False)
+            return
+        except (FileNotFoundError, FileExistsError):
+            if attempt == _ATTEMPTS - 1:
+                raise
+
+
+def _flush_to_disk(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

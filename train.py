@@ -1,0 +1,16 @@
+"""Train a classifier: python train.py data=diaries model=transformer (python train.py --help)."""
+
+import hydra
+from omegaconf import DictConfig
+
+from libelle import cli
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="train")
+def main(config: DictConfig) -> float:
+    """Train one model and return its objective."""
+    return cli.train(config)
+
+
+if __name__ == "__main__":
+    cli.command(main)
