@@ -1,5 +1,6 @@
 """The entry layer: from a command line to one function call. The only file that imports Hydra."""
 
+import json
 import logging
 import os
 import shlex
@@ -72,8 +73,32 @@ def _train(config: DictConfig, sweeping: bool) -> float:
     if sweeping:
         plan.sweep, plan.trial = Path(settings.sweep.dir).name, int(settings.job.num)
     outcome = workflow.full(plan)
-    report.print_outcome(outcome, python=python_command(), overrides=overrides)
+    if not sweeping:  # a sweep ends with one table of its runs
+        report.print_outcome(outcome, python=python_command(), overrides=overrides)
     return outcome.value
+
+
+def runtime(config: DictConfig) -> None:
+    """Run `runtime.py` on a composed config."""
+    try:
+        _runtime(restore(_plain(config)))
+    except UserError as error:
+        # Hydra would print the command's overrides, and with them the text.
+        _leave(str(error), USER_ERROR)
+
+
+def _runtime(config: dict[str, Any]) -> None:
+    from libelle.components import build, validate
+    from libelle.pipeline import Pipeline
+    from libelle.runs.table import newest
+    from libelle.runtime import Request, score
+    from libelle.stores.base import Store
+
+    if isinstance(config["record"], str):
+        config["record"] = json.loads(config["record"])
+    store = build(config.pop("store"), Store, "store")
+    request = validate(Request, config, "")
+    score(request, Pipeline.load(request.run_id or str(newest(store)), store))
 
 
 def make_lightning(config: DictConfig, scratch: Path) -> tuple[Sequence[Any], Sequence[Any]]:

@@ -1,6 +1,7 @@
 """What the scripts print on stdout."""
 
 import shlex
+import sys
 from collections.abc import Sequence
 
 from rich import box
@@ -25,7 +26,7 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
         python: how to call Python from this shell.
         overrides: those of the command, of which the commands keep what concerns store and data.
     """
-    console = Console(soft_wrap=True)
+    console = _console()
     table = Table(box=box.SIMPLE_HEAD, title=f"run {outcome.run_id}", title_justify="left")
     table.add_column("metric")
     for split in SPLITS:
@@ -51,9 +52,14 @@ def print_runs(manifests: Sequence[Manifest]) -> None:
     """Print one line a run."""
     table = Table(box=box.SIMPLE_HEAD)
     for name in ("run", "status", "data", "model", "seed", "objective", "value", "command"):
-        table.add_column(name, overflow="fold")
+        table.add_column(name, overflow="fold", no_wrap=name == "run")
     for manifest in manifests:
         value = "-" if manifest.value is None else f"{manifest.value:.4f}"
         about = (manifest.run_id, manifest.status, manifest.data, manifest.model, manifest.seed, manifest.objective)
         table.add_row(*("-" if item is None else str(item) for item in about), value, manifest.command)
-    Console().print(table)
+    _console().print(table)
+
+
+def _console() -> Console:
+    # Outside a terminal nothing should be folded to 80 columns.
+    return Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=200)
