@@ -9,9 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.experimental.callback import Callback
 from hydra.types import RunMode
@@ -21,6 +22,9 @@ from omegaconf.errors import OmegaConfBaseException
 from libelle.arguments import protect, restore
 from libelle.errors import UserError
 from libelle.logs import log_to_terminal
+
+if TYPE_CHECKING:
+    from libelle.workflow import Plan
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ def command(main: Callable[[], Any]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def train(config: DictConfig) -> float:
+def train(config: DictConfig) -> float | None:
     """Run `train.py` on a composed config, and return the objective, as sweepers want it."""
     sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
@@ -61,21 +65,40 @@ def train(config: DictConfig) -> float:
         _leave(str(error), USER_ERROR)
 
 
-def _train(config: DictConfig, sweeping: bool) -> float:
+def _train(config: DictConfig, sweeping: bool) -> float | None:
     from libelle import report, workflow
     from libelle.config import check
 
     settings = HydraConfig.get()
-    plan = check(_plain(config), settings.runtime.choices)
+    plain = _plain(config)
+    plan = check(plain, settings.runtime.choices)
     plan.lightning = partial(make_lightning, config)
-    overrides = [_as_typed(override) for override in settings.overrides.task]
+    overrides = [as_typed(override) for override in settings.overrides.task]
     plan.command = shlex.join(["python", f"{settings.job.name}.py", *overrides])
+    plan.typed = _typed(settings.overrides.task, plan)
     if sweeping:
         plan.sweep, plan.trial = Path(settings.sweep.dir).name, int(settings.job.num)
-    outcome = workflow.full(plan)
+    if plain["mode"] == "prepare":
+        report.print_base(plan.base_name, workflow.prepare(plan), python_command(), overrides)
+        return None
+    outcome = workflow.train(plan) if plain["mode"] == "train" else workflow.full(plan)
     if not sweeping:  # a sweep ends with one table of its runs
-        report.print_outcome(outcome, python=python_command(), overrides=overrides)
+        report.print_outcome(outcome, python_command(), overrides)
     return outcome.value
+
+
+def _typed(overrides: Sequence[str], plan: "Plan") -> dict[str, Any]:
+    """What a command line says of the nodes that a base settles: group → option, or key → value."""
+    from libelle.workflow import BASE_NODES, look_up
+
+    typed: dict[str, Any] = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = override.key_or_group
+        if key in BASE_NODES:
+            typed[key] = plan.options[key]
+        elif key.split(".")[0] in BASE_NODES:
+            typed[key] = look_up(plan.config, key)
+    return typed
 
 
 def runtime(config: DictConfig) -> None:
@@ -161,7 +184,7 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     return {str(key): value for key, value in plain.items()}
 
 
-def _as_typed(override: str) -> str:
+def as_typed(override: str) -> str:
     key, equals, value = override.partition("=")
     return f"{key}{equals}{restore(value.strip(chr(39)))}" if "libelle-raw:" in value else override
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -14,6 +13,7 @@ from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.models.base import Model
 from libelle.processes.base import Process
+from libelle.samplers.rows import Sampler
 from libelle.stores.base import Store
 from libelle.workflow import Plan
 
@@ -50,6 +50,13 @@ class TrainerConfig(Component):
 
 
 @dataclass(kw_only=True)
+class BaseConfig(Component):
+    """Which base; several may live side by side."""
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]*\w$")] = "based"
+
+
+@dataclass(kw_only=True)
 class TrainConfig(Component):
     """The nodes of `conf/train.yaml`. Components are checked by `check`, each against its own class.
 
@@ -58,7 +65,9 @@ class TrainConfig(Component):
         cleaner: name → cleaner, in the order of application.
         process: feature engineering.
         model: the classifier.
+        sampler: changes the training rows; null leaves them.
         mode: which steps run.
+        base: the prepared data that `mode=prepare` writes and `mode=train` reads.
         store: where runs are kept.
         trainer: Lightning's Trainer.
         callbacks: name → Lightning callback; null takes one out.
@@ -72,7 +81,9 @@ class TrainConfig(Component):
     cleaner: dict[str, dict[str, Any] | None]
     process: dict[str, Any]
     model: dict[str, Any]
-    mode: Literal["full"]
+    sampler: dict[str, Any] | None
+    mode: Literal["full", "prepare", "train"]
+    base: BaseConfig
     store: dict[str, Any]
     trainer: TrainerConfig
     callbacks: dict[str, dict[str, Any] | None]
@@ -82,7 +93,7 @@ class TrainConfig(Component):
     keep_texts: bool = False
 
 
-def check(config: Mapping[str, Any], options: Mapping[str, str]) -> Plan:
+def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
     """Check a whole config, and build what a run needs.
 
     Args:
@@ -99,20 +110,14 @@ def check(config: Mapping[str, Any], options: Mapping[str, str]) -> Plan:
             f"optimize={checked.optimize} is not a split and a metric; write for instance "
             "optimize=validation.average_precision."
         )
-    process = build(checked.process, Process, "process")
-    model = build(checked.model, Model, "model")
-    lacking = sorted(model.needs - process.blocks)
-    if lacking:
-        raise UserError(
-            f"model={options.get('model')} needs the feature block {lacking[0]}, and process={options.get('process')} "
-            f"makes {', '.join(sorted(process.blocks))}; choose another process."
-        )
     return Plan(
         source=build(checked.data, Source, "data"),
         cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in checked.cleaner.items() if node},
-        process=process,
-        model=model,
+        process=build(checked.process, Process, "process"),
+        model=build(checked.model, Model, "model"),
         store=build(checked.store, Store, "store"),
+        sampler=build(checked.sampler, Sampler, "sampler") if checked.sampler else None,
+        base_name=checked.base.name,
         seed=checked.seed,
         objective=checked.optimize,
         trainer={name: value for name, value in vars(checked.trainer).items() if value is not None},

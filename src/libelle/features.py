@@ -4,8 +4,11 @@ Named blocks, each a mapping from field to data. `words` and `bag` hold `Ragged`
 float32 matrices. A row of any block is one record.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -107,3 +110,48 @@ class Dataset:
     def take(self, rows: Ints) -> "Dataset":
         """The given rows, in the given order."""
         return Dataset(self.features.take(rows), self.targets[rows])
+
+
+def save_features(features: Features, folder: Path) -> None:
+    """Write each array as a `.npy` file of an existing folder, so that it can be memory-mapped.
+
+    A field's name may hold any character: files are numbered, and `features.json` says which is which.
+    """
+    listing: dict[str, Any] = {"rows": features.rows, "blocks": {}}
+    for block in sorted(features.blocks):
+        listing["blocks"][block] = []
+        for number, (name, data) in enumerate(getattr(features, block).items()):
+            about, arrays = _disassemble(data)
+            for part, array in arrays.items():
+                np.save(folder / f"{block}.{number}.{part}.npy", array)
+            listing["blocks"][block].append({"name": name, **about, "arrays": list(arrays)})
+    (folder / "features.json").write_text(json.dumps(listing, ensure_ascii=False, indent=1), encoding="utf-8")
+
+
+def load_features(folder: Path) -> Features:
+    """Read back what `save_features` wrote, memory-mapped."""
+    listing = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+    blocks: dict[str, dict[str, Any]] = {}
+    for block, entries in listing["blocks"].items():
+        blocks[block] = {}
+        for number, entry in enumerate(entries):
+            arrays = {part: np.load(folder / f"{block}.{number}.{part}.npy", mmap_mode="r") for part in entry["arrays"]}
+            blocks[block][entry["name"]] = _assemble(entry, arrays)
+    return Features(listing["rows"], **blocks)
+
+
+def _disassemble(data: Ragged | Matrix) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    if isinstance(data, Ragged):
+        arrays = {"ids": data.ids, "offsets": data.offsets, "index": data.index}
+        return {"size": data.size}, arrays if data.weights is None else {**arrays, "weights": data.weights}
+    if isinstance(data, np.ndarray):
+        return {}, {"dense": data}
+    return {"shape": data.shape}, {"data": data.data, "indices": data.indices, "indptr": data.indptr}
+
+
+def _assemble(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Ragged | Matrix:
+    if "ids" in arrays:
+        return Ragged(arrays["ids"], arrays["offsets"], about["size"], arrays.get("weights"), arrays["index"])
+    if "dense" in arrays:
+        return arrays["dense"]
+    return scipy.sparse.csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=about["shape"])

@@ -48,6 +48,18 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
         console.print(f"  {python} {shlex.join(words)}", highlight=False, markup=False)
 
 
+def print_base(name: str, version: str, python: str, overrides: Sequence[str]) -> None:
+    """Print what `mode=prepare` made, and the command that uses it."""
+    console = _console()
+    console.print(f"base {name} is now {version}\n", highlight=False)
+    kept = [override for override in overrides if override.startswith(("store", "base"))]
+    console.print("Next:")
+    for words in (["model=mlp"], ["--multirun", "model=mlp,transformer", "sampler=none,oversample"]):
+        console.print(
+            f"  {python} {shlex.join(['train.py', *words, 'mode=train', *kept])}", highlight=False, markup=False
+        )
+
+
 def print_runs(manifests: Sequence[Manifest]) -> None:
     """Print one line a run."""
     table = Table(box=box.SIMPLE_HEAD)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from libelle.components import Component
+from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
 
 
@@ -40,6 +41,15 @@ class Model(Component, ABC):
     needs: ClassVar[frozenset[str]]
     #: Whether Lightning trains it, so that `trainer`, `callbacks` and `loggers` mean something.
     lightning: ClassVar[bool] = False
+
+    def require(self, blocks: frozenset[str]) -> None:
+        """Raise `UserError` unless the model can work with a process that makes these blocks."""
+        lacking = sorted(self.needs - blocks)
+        if lacking:
+            raise UserError(
+                f"model: {type(self).__name__} needs the feature block {lacking[0]!r}, and the process makes "
+                f"{' and '.join(sorted(blocks))}; choose another process."
+            )
 
     @abstractmethod
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:

@@ -33,6 +33,7 @@ class Manifest:
         libraries: versions of what computed.
         objective: name of the metric that the run is judged by, as `validation.average_precision`.
         value: its value.
+        base: name and version of the base, for a run of `mode=train`.
         sweep: name of the sweep that the run is part of.
         trial: its number in the sweep.
         error: why a failed run failed, in a sentence.
@@ -52,6 +53,7 @@ class Manifest:
     libraries: dict[str, str] = field(default_factory=dict)
     objective: str | None = None
     value: float | None = None
+    base: str | None = None
     sweep: str | None = None
     trial: int | None = None
     error: str | None = None

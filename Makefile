@@ -1,0 +1,36 @@
+# make help lists the targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-all lint format results
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
+
+setup: .venv/installed ## make .venv and install everything, pinned by constraints.txt
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
+	@touch $@
+
+train: setup ## train on the synthetic forms with all defaults, offline, in about a minute
+	@$(BIN)/python train.py
+
+test: setup ## run the tests that need no server, in less than 10 minutes
+	$(BIN)/python -m pytest -m 'not slow'
+
+test-all: setup ## run all tests, those with servers and kills too
+	$(BIN)/python -m pytest
+
+lint: setup ## check format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: setup ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+results: setup ## print the table of docs/results.md
+	$(BIN)/python benchmarks/results.py

@@ -1,0 +1,1 @@
+"""Which training rows a model sees, and how often."""
