@@ -1,21 +1,21 @@
 """Raw arguments: values that a person types as free text.
 
-Hydra's grammar would cut `text=a, b` in two, refuse an accent and read `NULL` as nothing; OmegaConf would take `???` for
-missing and `${x}` for an interpolation. So these arguments cross both as percent-encoded ASCII and are decoded after the
-config is composed: every character arrives as typed.
+Hydra's grammar would cut `text=a, b` in two, refuse an accent and read `NULL` as nothing; OmegaConf would take `???`
+for missing and `${x}` for an interpolation. So these arguments cross both as percent-encoded ASCII and are decoded
+after the config is composed: every character arrives as typed.
 """
 
 import json
 import re
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from libelle.errors import UserError
 
 #: The arguments that are free text, in all scripts. `record.<field>` is another.
 RAW_KEYS = frozenset(
     """
-    text input output delimiter encoding
+    text input output delimiter encoding published name
     data.path data.url data.query data.id data.target data.target_value data.columns data.text data.positive
     data.delimiter data.encoding data.split.column data.split.group
     """.split()
@@ -24,6 +24,8 @@ RAW_KEYS = frozenset(
 _MARK = "libelle-raw:"
 _ARGUMENT = re.compile(r"(?P<key>[^=]+?)=(?P<value>.*)", re.DOTALL)
 _SECRET = re.compile(r"(^|_)(password|passwd|secret|token|access_key|secret_key)$", re.IGNORECASE)
+# In a URL, `//user:password@` (which `//host:5432/` is not) or `?password=`.
+_PASSWORD = re.compile(r"://[^:/@\s]*:(?!\d+(/|$))[^@\s]+@|[?&;](password|passwd|pwd)=", re.IGNORECASE)
 
 
 def protect(arguments: list[str]) -> list[str]:
@@ -42,16 +44,40 @@ def protect(arguments: list[str]) -> list[str]:
             protected.append(argument)
             continue
         key, value = match["key"].lstrip("+"), match["value"]
-        _refuse_secret(key, value)
         if key.startswith("record."):
             record[_utf8(key, key.removeprefix("record."))] = _utf8(key, value)
-        elif key in RAW_KEYS:
+            continue
+        if key != "text":
+            _refuse_secret(key, value)
+        if key in RAW_KEYS:
             protected.append(f"{match['key']}='{_encode(_utf8(key, value))}'")
         else:
             protected.append(argument)
     if record:
         protected.append(f"record='{_encode(json.dumps(record))}'")
     return protected
+
+
+def protect_verb(arguments: list[str]) -> list[str]:
+    """Encode the arguments of `runs.py`: a verb, run ids, then `key=value` pairs.
+
+    What concerns the store goes to Hydra as it is; all other pairs become one `where=`, since `data=bi` would be a
+    config group to Hydra.
+
+    Raises:
+        UserError: when an argument holds a password or is not valid UTF-8.
+    """
+    words = [argument for argument in arguments if "=" not in argument and not argument.startswith("-")]
+    others = [argument for argument in arguments if argument not in words]
+    where, passed = {}, []
+    for argument in others:
+        key, equals, value = argument.partition("=")
+        if equals and key.split(".")[0] not in ("store", "hydra") and not key.startswith("-"):
+            where[_utf8(key, key)] = _utf8(key, value)
+        else:
+            passed.append(argument)
+    encoded = [f"words='{_encode(json.dumps(words))}'", f"where='{_encode(json.dumps(where))}'"]
+    return protect(passed) + encoded
 
 
 def restore(value: Any) -> Any:
@@ -65,6 +91,12 @@ def restore(value: Any) -> Any:
     return value
 
 
+def as_typed(argument: str) -> str:
+    """A protected argument as a person typed it, for the manifest's command line."""
+    key, equals, value = argument.partition("=")
+    return f"{key}{equals}{restore(value.strip(chr(39)))}"
+
+
 def _encode(value: str) -> str:
     return _MARK + quote(value, safe="")
 
@@ -73,7 +105,7 @@ def _utf8(key: str, value: str) -> str:
     # Python hands over bytes that are not UTF-8 as lone surrogates.
     try:
         return value.encode("utf-8", "surrogateescape").decode("utf-8")
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise UserError(f"{key}: the text is not valid UTF-8; type or convert it to UTF-8.") from None
 
 
@@ -81,11 +113,5 @@ def _refuse_secret(key: str, value: str) -> None:
     """Commands are kept with each run, so a secret in one would be, too."""
     if _SECRET.search(key.rpartition(".")[2]):
         raise UserError(f"{key}: a secret has no place on the command line; set it in the environment.")
-    if key in ("text",) or key.startswith("record.") or "://" not in value:
-        return
-    try:
-        password = urlsplit(value).password
-    except ValueError:
-        password = None
-    if password:
+    if "://" in value and _PASSWORD.search(value):
         raise UserError(f"{key} holds a password; leave it out of the URL and set it in the environment.")

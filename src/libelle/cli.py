@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,11 +20,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from libelle.arguments import protect, restore
+from libelle.arguments import as_typed, protect, restore
 from libelle.errors import UserError
 from libelle.logs import log_to_terminal
 
 if TYPE_CHECKING:
+    from libelle.stores.base import Store
     from libelle.workflow import Plan
 
 log = logging.getLogger(__name__)
@@ -31,10 +33,14 @@ log = logging.getLogger(__name__)
 USER_ERROR, INTERRUPTED = 2, 130
 
 
-def command(main: Callable[[], Any]) -> None:
+def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] = protect) -> None:
     """Run a script's Hydra main; its exit status says how it went.
 
     0 done, 1 a defect of ours or a config that Hydra refuses, 2 a `UserError`, 130 interrupted.
+
+    Args:
+        main: decorated with `hydra.main`.
+        protect: encodes the raw ones among the arguments.
     """
     # Hydra would print a traceback and leave with 1 whatever happened.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -103,25 +109,82 @@ def _typed(overrides: Sequence[str], plan: "Plan") -> dict[str, Any]:
 
 def runtime(config: DictConfig) -> None:
     """Run `runtime.py` on a composed config."""
+    with _plain_errors():
+        from libelle.components import validate
+        from libelle.pipeline import Pipeline
+        from libelle.runs.table import newest
+        from libelle.runtime import Request, score
+
+        values, store = _values_and_store(config)
+        if isinstance(values["record"], str):
+            values["record"] = json.loads(values["record"])
+        request = validate(Request, values, "")
+        score(request, Pipeline.load(request.published or request.run_id or str(newest(store)), store))
+
+
+def publish(config: DictConfig) -> None:
+    """Run `publish.py` on a composed config."""
+    with _plain_errors():
+        from libelle import publication, report
+        from libelle.components import validate
+        from libelle.runs.ids import RunId
+        from libelle.runs.run import Run
+
+        values, store = _values_and_store(config)
+        request = validate(publication.Request, values, "")
+        store.check()
+        if request.list:
+            report.print_published(publication.overview(store))
+        elif request.rollback:
+            report.print_publication(publication.rollback(store, str(request.name)), python_command())
+        else:
+            run = Run.open(store, RunId.parse(str(request.run_id)))
+            name = request.name or run.manifest.data or "model"
+            report.print_publication(publication.publish(store, run, name, request.threshold), python_command())
+
+
+def runs(config: DictConfig) -> None:
+    """Run `runs.py` on a composed config."""
+    with _plain_errors():
+        from libelle import report
+        from libelle.runs import table
+        from libelle.runs.ids import RunId
+        from libelle.runs.run import Run
+
+        values, store = _values_and_store(config)
+        verb, *names = json.loads(values["words"]) or ["list"]
+        found = [Run.open(store, RunId.parse(name)) for name in names]
+        match verb, found:
+            case "list", []:
+                report.print_runs(table.select(table.manifests(store), json.loads(values["where"])))
+            case "show", [run]:
+                report.print_run(run)
+            case "diff", [first, second]:
+                report.print_differences(first, second, table.differences(first, second))
+            case (("list" | "show" | "diff"), _):
+                raise UserError(f"runs.py {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
+            case _:
+                raise UserError(f"runs.py {verb} is not known; the verbs are list, show and diff.")
+
+
+_RUNS_TAKEN = {"list": "no run ids", "show": "one run id", "diff": "two run ids"}
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Leave with the sentence alone; Hydra would print the command's overrides, and with them the text."""
     try:
-        _runtime(restore(_plain(config)))
+        yield
     except UserError as error:
-        # Hydra would print the command's overrides, and with them the text.
         _leave(str(error), USER_ERROR)
 
 
-def _runtime(config: dict[str, Any]) -> None:
-    from libelle.components import build, validate
-    from libelle.pipeline import Pipeline
-    from libelle.runs.table import newest
-    from libelle.runtime import Request, score
+def _values_and_store(config: DictConfig) -> "tuple[dict[str, Any], Store]":
+    from libelle.components import build
     from libelle.stores.base import Store
 
-    if isinstance(config["record"], str):
-        config["record"] = json.loads(config["record"])
-    store = build(config.pop("store"), Store, "store")
-    request = validate(Request, config, "")
-    score(request, Pipeline.load(request.run_id or str(newest(store)), store))
+    values = restore(_plain(config))
+    return values, build(values.pop("store"), Store, "store")
 
 
 def make_lightning(config: DictConfig, scratch: Path) -> tuple[Sequence[Any], Sequence[Any]]:
@@ -174,7 +237,7 @@ class SweepTable(Callback):
         from libelle.runs.table import runs_of_sweep
         from libelle.stores.base import Store
 
-        store = build(_plain(config.store), Store, "store")
+        store = build(restore(_plain(config.store)), Store, "store")
         report.print_runs(runs_of_sweep(store, Path(config.hydra.sweep.dir).name))
 
 
@@ -182,11 +245,6 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
-
-
-def as_typed(override: str) -> str:
-    key, equals, value = override.partition("=")
-    return f"{key}{equals}{restore(value.strip(chr(39)))}" if "libelle-raw:" in value else override
 
 
 def _leave(message: str, status: int) -> NoReturn:

@@ -7,8 +7,9 @@ build the same object from the same words.
 
 import dataclasses
 import importlib
+import inspect
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -49,7 +50,7 @@ def validate(cls: type[T], values: Mapping[str, Any], key: str) -> T:
     try:
         return TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:
-        raise UserError(_sentence(error, cls, key)) from None
+        raise UserError(_sentence(error, cls, values, key)) from None
 
 
 def describe(component: Component) -> dict[str, Any]:
@@ -71,22 +72,39 @@ def load_class(path: object, base: type[T], key: str) -> type[T]:
         try:
             found = getattr(importlib.import_module(module), name, None)
         except ModuleNotFoundError as error:
-            if not module.startswith(str(error.name)):
+            if not f"{module}.".startswith(f"{error.name}."):
                 raise  # the module is there, and a library that it needs is not
-    if not (isinstance(found, type) and issubclass(found, base)):
+    if not (isinstance(found, type) and issubclass(found, base)) or inspect.isabstract(found):
         raise UserError(f"{key}._target_={path} is not a {base.__name__} of libelle; choose an option of the group.")
     return found
 
 
-def _sentence(error: ValidationError, cls: type, key: str) -> str:
+def _sentence(error: ValidationError, cls: type, values: Any, key: str) -> str:
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in (key, *first["loc"]) if part != "")
+    path = [key] if key else []
+    for part in first["loc"]:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            if first["type"] != "missing":
+                continue  # pydantic names the branch of a union here
+        path.append(str(part))
+    place = ".".join(path)
     more = f" ({error.error_count() - 1} more like it)" if error.error_count() > 1 else ""
     match first["type"]:
         case "unexpected_keyword_argument":
-            names = ", ".join(field.name for field in dataclasses.fields(cls))
-            return f"{place} is not a key of {cls.__name__}; its keys are {names}{more}."
+            owner = _owner(cls, first["loc"][:-1])
+            names = ", ".join(field.name for field in dataclasses.fields(owner))
+            return f"{place} is not a key of {owner.__name__}; its keys are {names}{more}."
         case "missing":
             return f"{place} is not set; give it a value{more}."
     message = first["msg"][0].lower() + first["msg"][1:]
     return f"{place}={first['input']} does not fit: {message}{more}."
+
+
+def _owner(cls: Any, path: tuple[int | str, ...]) -> Any:
+    """The dataclass that a path through nested dataclasses leads to."""
+    for name in path:
+        hint = get_type_hints(cls).get(str(name))
+        cls = hint if dataclasses.is_dataclass(hint) else cls
+    return cls

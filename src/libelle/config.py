@@ -1,7 +1,7 @@
 """The config: its schema, and `check`, which turns a composed config into the objects of a run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field

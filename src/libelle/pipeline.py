@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+from safetensors import SafetensorError
 
 from libelle.cleaners.base import Cleaner, clean_table
 from libelle.components import build, describe
@@ -54,22 +56,39 @@ class Pipeline:
         """Load a pipeline and replay its golden records.
 
         Args:
-            source: a run id, or a folder that `save` wrote.
-            store: where runs are; the local store `store/` by default.
+            source: a run id, a published name (`forms`, or `forms@2` for a version), or a folder that `save` wrote.
+            store: where runs and published models are; the local store `store/` by default.
 
         Raises:
-            UserError: when there is no such run or folder, the run has not completed, a file was altered, or the
-                golden records no longer get their scores.
+            UserError: when there is no such run, name or folder, the run has not completed, a file was altered, or
+                the golden records no longer get their scores.
         """
         if Path(source).is_dir():
             return cls._read(Path(source))
+        from libelle.publication import load_published
         from libelle.runs.ids import RunId
         from libelle.runs.run import Run
         from libelle.stores.local import LocalStore
 
-        run = Run.open(store or LocalStore(), RunId.parse(str(source))).require_completed()
-        pipeline = cls._read(run.fetch_folder("pipeline"))
-        return replace(pipeline, name=str(run.id))
+        store = store or LocalStore()
+        if not RunId.matches(str(source)):
+            return load_published(store, str(source))
+        run = Run.open(store, RunId.parse(str(source))).require_completed()
+        return replace(cls._read(run.fetch_folder("pipeline")), name=str(run.id))
+
+    def with_threshold(self, threshold: float) -> "Pipeline":
+        """The same pipeline with another decision threshold.
+
+        Raises:
+            UserError: when there are more than two classes, or it is not a probability.
+        """
+        if self.threshold is None:
+            raise UserError(
+                f"threshold={threshold} is for two classes, and {self.name} has {len(self.labels)}; leave it out."
+            )
+        if not 0 <= threshold <= 1:
+            raise UserError(f"threshold={threshold} is not a probability; choose one from 0 to 1.")
+        return replace(self, threshold=threshold)
 
     def predict(self, records: pd.DataFrame | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
         """Score and decide raw records.
@@ -79,8 +98,8 @@ class Pipeline:
                 fields are passed over.
 
         Returns:
-            One row a record, in order: `id` (the id column's value, or the row number from 1), `label` (the
-            decision), `score` (two classes: probability of the positive one; many: of the chosen one), and a
+            One row a record, in order: `id` (the id column's value; the row number from 1 where it has none), `label`
+            (the decision), `score` (two classes: probability of the positive one; many: of the chosen one), and a
             `score_<label>` for each label, float32.
 
         Raises:
@@ -96,8 +115,9 @@ class Pipeline:
         texts = blank_to_missing(as_strings(table.reindex(columns=self.fields)))
         scores = self.score(texts)
         chosen = self.decide(scores)
-        known = self.id is not None and self.id in table.columns
-        ids = table[self.id].astype("str").to_numpy() if known else np.arange(1, len(table) + 1)
+        ids = pd.Series(np.arange(1, len(table) + 1), index=table.index)
+        if self.id is not None and self.id in table.columns:
+            ids = as_strings(table[[self.id]])[self.id].fillna(ids.astype("str"))
         column = np.full(len(table), 1) if len(self.labels) == 2 else chosen
         result = pd.DataFrame(
             {
@@ -119,7 +139,7 @@ class Pipeline:
         """Probabilities of raw texts, float32 [rows, classes]."""
         return self.model.predict_proba(self.encode(texts))
 
-    def decide(self, scores: Floats) -> np.ndarray:
+    def decide(self, scores: Floats) -> npt.NDArray[np.int64]:
         """Positions of the chosen labels, int64 [rows]; positive where score ≥ threshold, unrounded."""
         if self.threshold is None:
             return scores.argmax(axis=1)
@@ -177,14 +197,18 @@ class Pipeline:
         try:
             about = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
             golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
+            cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()}
+            process = build(about["process"], Process, "process").load(folder / "process")
+            model = build(about["model"], Model, "model").load(folder / "model")
+            parts = {name: about[name] for name in ("fields", "text", "id", "labels", "threshold")}
+            pipeline = cls(**parts, cleaners=cleaners, process=process, model=model, name=folder.name)
+            pipeline.replay(golden)
         except FileNotFoundError as error:
-            raise UserError(f"{folder} holds no pipeline ({error.filename} is missing); give a run id.") from None
-        cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()}
-        process = build(about["process"], Process, "process").load(folder / "process")
-        model = build(about["model"], Model, "model").load(folder / "model")
-        parts = {name: about[name] for name in ("fields", "text", "id", "labels", "threshold")}
-        pipeline = cls(**parts, cleaners=cleaners, process=process, model=model, name=folder.name)
-        pipeline.replay(golden)
+            raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
+        except (KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{folder} holds a damaged pipeline ({type(error).__name__}: {error}); use another run, or train again."
+            ) from error
         return pipeline
 
 
@@ -194,17 +218,36 @@ def golden_records(texts: pd.DataFrame, seed: int, count: int = GOLDEN_RECORDS) 
     Args:
         texts: raw training texts, one `str` column a field.
         seed: of the draw.
-        count: number of records.
+        count: number of records; fewer where the fields do not give as many that are not real.
     """
     generator = np.random.default_rng(seed)
-    columns = {}
-    for name, column in texts.items():
-        # Few rows have the rare fields: half of the values are drawn from rows that do.
-        filled = column.dropna()
-        from_all = column.iloc[generator.integers(len(column), size=count)].to_numpy()
-        from_filled = filled.iloc[generator.integers(len(filled), size=count)].to_numpy() if len(filled) else from_all
-        columns[name] = np.where(generator.random(count) < 0.5, from_all, from_filled)
-    return pd.DataFrame(columns, dtype="str")
+    candidates = 8 * count
+    rows = np.array([_draw(column, candidates, generator) for _, column in texts.items()])
+    drawn = pd.DataFrame(
+        {name: column.to_numpy()[chosen] for (name, column), chosen in zip(texts.items(), rows, strict=True)},
+        dtype="str",
+    )
+    if len(texts.columns) == 1:  # nothing to mix but halves of texts
+        drawn[texts.columns[0]] = _halves(drawn.iloc[:, 0], drawn.iloc[::-1, 0])
+    real = np.isin(pd.util.hash_pandas_object(drawn, index=False), pd.util.hash_pandas_object(texts, index=False))
+    sources = np.array([len(set(candidate)) for candidate in rows.T])
+    best = np.argsort(-sources, kind="stable")
+    return drawn.iloc[best[~real[best]][:count]].reset_index(drop=True)
+
+
+def _draw(column: pd.Series, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw positions of rows. Few rows have the rare fields: half of the draws are from rows that do."""
+    drawn = generator.integers(len(column), size=count)
+    filled = np.flatnonzero(column.notna())
+    if not len(filled):
+        return drawn
+    return np.where(generator.random(count) < 0.5, drawn, filled[generator.integers(len(filled), size=count)])
+
+
+def _halves(beginnings: pd.Series, ends: pd.Series) -> list[str]:
+    """Each beginning's first words, followed by the last words of an end."""
+    words = [(first.split(), last.split()) for first, last in zip(beginnings.fillna(""), ends.fillna(""), strict=True)]
+    return [" ".join(first[: (len(first) + 1) // 2] + last[len(last) // 2 :]) for first, last in words]
 
 
 def _write_json(path: Path, value: Any) -> None:

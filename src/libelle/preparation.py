@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
 from libelle.cleaners.base import Cleaner, clean_table
@@ -83,7 +84,7 @@ class Prepared:
         """Features and targets of one split."""
         chosen = (self.rows["split"] == split).to_numpy().nonzero()[0]
         codes = self.rows["target"].map({label: code for code, label in enumerate(self.labels)})
-        return Dataset(self.features.take(chosen), codes.to_numpy(dtype="int64")[chosen])
+        return Dataset(self.features.take(chosen), codes.to_numpy(dtype=np.int64)[chosen])
 
     def save(self, folder: Path) -> None:
         """Write everything into an empty folder, without pickle and without raw records."""

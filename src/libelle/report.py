@@ -1,15 +1,20 @@
 """What the scripts print on stdout."""
 
+import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from libelle.data.split import SPLITS
-from libelle.runs.run import Manifest
+from libelle.publication import Publication
+from libelle.runs.run import Manifest, Run
+from libelle.runs.table import duration
 from libelle.workflow import Outcome
 
 _HEADLINES = {
@@ -42,7 +47,7 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
     console.print("Next:")
     for words in (
         ["runtime.py", f"run_id={outcome.run_id}", "text=Boulangerie Léa, pâtisserie (chef)", *store],
-        ["train.py", "model=transformer", *data, *store],
+        ["publish.py", f"run_id={outcome.run_id}", *store],
         ["train.py", "--multirun", "model=mlp,transformer", "seed=1,2,3", *data, *store],
     ):
         console.print(f"  {python} {shlex.join(words)}", highlight=False, markup=False)
@@ -62,14 +67,77 @@ def print_base(name: str, version: str, python: str, overrides: Sequence[str]) -
 
 def print_runs(manifests: Sequence[Manifest]) -> None:
     """Print one line a run."""
-    table = Table(box=box.SIMPLE_HEAD)
-    for name in ("run", "status", "data", "model", "seed", "objective", "value", "command"):
-        table.add_column(name, overflow="fold", no_wrap=name == "run")
-    for manifest in manifests:
-        value = "-" if manifest.value is None else f"{manifest.value:.4f}"
-        about = (manifest.run_id, manifest.status, manifest.data, manifest.model, manifest.seed, manifest.objective)
-        table.add_row(*("-" if item is None else str(item) for item in about), value, manifest.command)
+    table = _table("run", "status", "data", "model", "seed", "objective", "value", "seconds", "sweep")
+    for item in manifests:
+        seconds = duration(item)
+        table.add_row(
+            item.run_id,
+            item.status,
+            *map(_cell, (item.data, item.model, item.seed, item.objective, item.value)),
+            "-" if seconds is None else f"{seconds:.0f}",
+            "-" if item.sweep is None else f"{item.sweep} #{item.trial}",
+        )
     _console().print(table)
+
+
+def print_run(run: Run) -> None:
+    """Print one run in full: its manifest and its metrics."""
+    table = _table(f"run {run.id}", "")
+    for name, value in asdict(run.manifest).items():
+        if name not in ("files", "libraries", "run_id"):
+            table.add_row(name, _cell(value))
+    table.add_row("libraries", ", ".join(f"{name} {version}" for name, version in run.manifest.libraries.items()))
+    table.add_row("files", "\n".join(run.manifest.files))
+    console = _console()
+    console.print(table)
+    if f"{run.id}.metrics.json" in run.manifest.files:
+        metrics = json.loads(run.read("metrics.json"))
+        table = _table("metric", *metrics)
+        for name in next(iter(metrics.values())):
+            if name != "classes":
+                table.add_row(name, *(_cell(values[name]) for values in metrics.values()))
+        console.print(table)
+
+
+def print_differences(first: Run, second: Run, rows: Sequence[tuple[str, Any, Any]]) -> None:
+    """Print what differs between two runs."""
+    table = _table("", str(first.id), str(second.id))
+    for key, *values in rows:
+        table.add_row(key, *map(_cell, values))
+    _console().print(table if rows else f"runs {first.id} and {second.id} do not differ")
+
+
+def print_publication(publication: Publication, python: str) -> None:
+    """Print what is current now, and how to use it."""
+    console = _console()
+    threshold = "" if publication.threshold is None else f", threshold {publication.threshold:g}"
+    console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
+    words = ["runtime.py", f"published={publication.name}", "text=Boulangerie Léa, pâtisserie (chef)"]
+    console.print(f"Next:\n  {python} {shlex.join(words)}", highlight=False, markup=False)
+
+
+def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:
+    """Print one line a published version."""
+    table = _table("name", "version", "current", "run", "data", "model", "threshold", "published")
+    for name, (current, versions) in overview.items():
+        for item in versions:
+            mark = "current" if item.version == current else ""
+            values = (item.run_id, item.data, item.model, item.threshold, item.published)
+            table.add_row(name, str(item.version), mark, *map(_cell, values))
+    _console().print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for number, name in enumerate(columns):
+        table.add_column(name, overflow="fold", no_wrap=number == 0)
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _console() -> Console:

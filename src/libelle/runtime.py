@@ -8,7 +8,7 @@ import logging
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TextIO
@@ -23,6 +23,7 @@ from rich.table import Table
 
 from libelle.components import Component
 from libelle.data import tables
+from libelle.data.records import require_columns
 from libelle.errors import UserError
 from libelle.pipeline import Pipeline
 
@@ -40,6 +41,7 @@ class Request(Component):
 
     Attributes:
         run_id: the run to use; the newest completed one where left out.
+        published: the published model to use instead, `name` or `name@version`.
         text: fills the pipeline's text field.
         record: field → text.
         input: CSV or Parquet file, or `-` for CSV from stdin.
@@ -51,6 +53,7 @@ class Request(Component):
     """
 
     run_id: str | None = None
+    published: str | None = None
     text: str | None = None
     record: dict[str, str] | None = None
     input: str | None = None
@@ -64,10 +67,17 @@ class Request(Component):
         given = [name for name in ("text", "record", "input") if getattr(self, name) is not None]
         if not given:
             raise UserError("Nothing to score; give text=..., record.<field>=... or input=<file>.")
+        if self.run_id is not None and self.published is not None:
+            raise UserError("run_id= and published= are both given; score with one or the other.")
         if "input" in given and len(given) > 1:
             raise UserError(f"{given[0]}= and input= are both given; score one or the other.")
-        if self.output is not None and self.input is not None and Path(self.output) == Path(self.input):
-            raise UserError(f"output={self.output} is the input itself; choose another file.")
+        if self.output is not None:
+            if not Path(self.output).name:
+                raise UserError(
+                    f"output={self.output} is not the name of a file; write for instance output=scores.csv."
+                )
+            if self.input is not None and Path(self.output).resolve() == Path(self.input).resolve():
+                raise UserError(f"output={self.output} is the input itself; choose another file.")
 
 
 def score(request: Request, pipeline: Pipeline) -> None:
@@ -109,9 +119,12 @@ def _score_file(request: Request, pipeline: Pipeline, writer: "Writer") -> None:
     rows = 0
     with _progress() as advance:
         for chunk in _chunks(request, on_bad_row):
+            require_columns(chunk, {"the model": pipeline.fields}, str(request.input), keys="")
             result = pipeline.predict(chunk)
-            if pipeline.id is None or pipeline.id not in chunk.columns:
-                result["id"] = chunk.index  # the row number in the file
+            # What has no id is known by its row number in the file.
+            numbers = pd.Series(chunk.index, index=chunk.index)
+            named = pipeline.id is not None and pipeline.id in chunk.columns
+            result["id"] = chunk[pipeline.id].fillna(numbers.astype("str")) if named else numbers
             writer.write(result)
             rows += len(chunk)
             advance(len(chunk))
@@ -121,8 +134,14 @@ def _score_file(request: Request, pipeline: Pipeline, writer: "Writer") -> None:
 
 def _chunks(request: Request, on_bad_row: tables.OnBadRow) -> tables.Chunks:
     assert request.input is not None
-    options: dict[str, Any] = {"delimiter": request.delimiter, "encoding": request.encoding, "on_bad_row": on_bad_row}
+    options: dict[str, Any] = {
+        "delimiter": request.delimiter,
+        "encoding": request.encoding,
+        "on_bad_row": on_bad_row,
+        "keys": "",
+    }
     if request.input == "-":
+        tables.check_encoding(request.encoding, keys="")
         sys.stdin.reconfigure(encoding=request.encoding, errors="surrogateescape", newline="")  # type: ignore[union-attr]
         return tables.read_csv(sys.stdin, "stdin", **options)
     return tables.read_file(Path(request.input), **options)
@@ -169,10 +188,11 @@ def _open_writer(request: Request, pipeline: Pipeline) -> Iterator[Writer]:
         temporary.replace(target)
     except OSError as error:
         raise UserError(
-            f"output={request.output} cannot be written ({error.strerror}); choose another file."
+            f"output={request.output} cannot be written ({error.strerror or error}); choose another file."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _columns(result: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
@@ -262,7 +282,7 @@ class TableWriter(Writer):
 
     def close(self) -> None:
         """Print the table."""
-        console = Console(soft_wrap=True)
+        console = Console(soft_wrap=True, markup=False)  # ids and labels may hold brackets
         console.print(self.table)
         if self.rows > TABLE_ROWS:
             console.print(f"{self.rows - TABLE_ROWS:,} more records; write all with output=scores.csv or format=json")

@@ -33,6 +33,5 @@ def _clean_column(column: pd.Series, cleaners: Iterable[Cleaner]) -> pd.Series:
     texts = pd.Series(distinct, dtype="str")
     for cleaner in cleaners:
         texts = cleaner.clean(texts)
-    # A missing value has the code -1, which a missing last element answers.
-    values = [*texts, None]
-    return pd.Series(pd.array([values[code] for code in codes], dtype="str"), index=column.index)
+    # A missing value has the code -1.
+    return pd.Series(texts.array.take(codes, allow_fill=True), index=column.index)

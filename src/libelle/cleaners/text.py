@@ -12,8 +12,7 @@ from libelle.cleaners.base import Cleaner
 # What Unicode does not decompose, though a form filled in capitals does.
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
 
-# A word with its combining accents: stop words must be found whether accents are composed, decomposed or gone.
-_WORD = re.compile(r"[^\W_](?:[^\W_]|[\u0300-\u036f])*")
+_WORD = re.compile(r"\S+")
 
 #: French function words, without accents. Left out on purpose: single letters, "qu" and other address codes
 #: (D, L, R, QU for quai, AV, ST), and words that say something about an employer or a place ("sans", "plusieurs",
@@ -48,9 +47,15 @@ def _collapse(text: str) -> str:
     return " ".join(text.split())
 
 
+def _fold(word: str) -> str:
+    return without_accents(word).lower()
+
+
 def without_accents(text: str) -> str:
     """Drop combining marks and spell out ligatures: `Cœur d'Élan` becomes `Coeur d'Elan`."""
-    decomposed = unicodedata.normalize("NFD", text.translate(_LIGATURES))
+    if text.isascii():
+        return text
+    decomposed = unicodedata.normalize("NFD", text).translate(_LIGATURES)
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
 
 
@@ -65,11 +70,11 @@ class SpecialCharacters(Cleaner):
 
 @dataclass
 class Accents(Cleaner):
-    """`é` becomes `e`, `œ` becomes `oe`."""
+    """`é` becomes `e`, `œ` becomes `oe`; runs of blanks, which an accent on its own may leave, become one."""
 
     def clean(self, texts: pd.Series) -> pd.Series:
         """Remove accents."""
-        return texts.map(without_accents, na_action="ignore")
+        return texts.map(lambda text: _collapse(without_accents(text)), na_action="ignore")
 
 
 @dataclass
@@ -78,7 +83,8 @@ class Lowercase(Cleaner):
 
     def clean(self, texts: pd.Series) -> pd.Series:
         """Lower the case."""
-        return texts.str.lower()
+        # The final sigma depends on its neighbours, and with it on the cleaners before this one.
+        return texts.map(lambda text: text.lower().replace("ς", "σ"), na_action="ignore")
 
 
 @dataclass
@@ -102,15 +108,17 @@ class Stopwords(Cleaner):
 
     def clean(self, texts: pd.Series) -> pd.Series:
         """Remove stop words."""
-        return texts.map(lambda text: _collapse(_WORD.sub(self._keep, text)), na_action="ignore")
+        return texts.map(self._without_stop_words, na_action="ignore")
 
     @cached_property
     def _folded(self) -> frozenset[str]:
         return frozenset(_fold(word) for word in self.words)
 
-    def _keep(self, match: re.Match[str]) -> str:
-        return "" if _fold(match[0]) in self._folded else match[0]
-
-
-def _fold(word: str) -> str:
-    return without_accents(word).lower()
+    def _without_stop_words(self, text: str) -> str:
+        # Words end where `SpecialCharacters` would put a blank: `L'ÉTÉ` is two, before and after that cleaner.
+        kept, end = [], 0
+        for word in _WORD.finditer(text.translate(_BLANKS)):
+            if _fold(word[0]) in self._folded:
+                kept.append(text[end : word.start()])
+                end = word.end()
+        return _collapse("".join([*kept, text[end:]]))

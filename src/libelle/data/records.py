@@ -2,9 +2,9 @@
 
 import csv
 import hashlib
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
@@ -47,28 +47,34 @@ class Records:
         return digest.hexdigest()
 
 
-def name_list(value: Any) -> list[str]:
-    """Column names as people write them: a list, or one text with commas and, if they like, brackets.
+#: Column names: a list, or one text as `name_list` takes it.
+Names = list[str] | str | None
+
+
+def name_list(value: Names) -> list[str]:
+    """Column names as people write them, each once: a list, or one text with commas and, if they like, brackets.
 
     A name that holds a comma is put in double quotes.
     """
     if value is None:
         return []
     if not isinstance(value, str):
-        return [str(name) for name in value]
+        return list(dict.fromkeys(str(name) for name in value))
     text = value.strip()
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
-    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), []) if name.strip()]
+    rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
+    return list(dict.fromkeys(name.strip() for row in rows for name in row if name.strip()))
 
 
-def require_columns(table: pd.DataFrame, wanted: Mapping[str, list[str]], source: str) -> None:
+def require_columns(table: pd.DataFrame, wanted: Mapping[str, Sequence[str]], source: str, keys: str = "data.") -> None:
     """Raise unless every wanted column is there.
 
     Args:
         table: the rows.
         wanted: config key → column names.
         source: what messages call the data.
+        keys: what stands before `delimiter` in the config.
 
     Raises:
         UserError: names the key, the column and the columns that are there.
@@ -76,16 +82,16 @@ def require_columns(table: pd.DataFrame, wanted: Mapping[str, list[str]], source
     for key, names in wanted.items():
         for name in names:
             if name not in table.columns:
-                raise UserError(_missing_column(table, key, name, source))
+                raise UserError(_missing_column(table, key, name, source, keys))
 
 
-def _missing_column(table: pd.DataFrame, key: str, name: str, source: str) -> str:
+def _missing_column(table: pd.DataFrame, key: str, name: str, source: str, keys: str) -> str:
     there = [str(column) for column in table.columns]
     if len(there) == 1 and any(mark in there[0] for mark in ",;\t|"):
         mark = next(mark for mark in ";\t|," if mark in there[0])
         return (
             f"{source} has a single column, {there[0][:60]!r}, so the delimiter looks wrong; "
-            f"try data.delimiter='{'tab' if mark == chr(9) else mark}'."
+            f"try {keys}delimiter='{'tab' if mark == chr(9) else mark}'."
         )
     listed = ", ".join(there[:20]) + (", …" if len(there) > 20 else "")
     return f"{source} has no column {name!r} (wanted by {key}); its columns are {listed}."

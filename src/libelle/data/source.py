@@ -2,14 +2,14 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 from pydantic import Field
 
 from libelle.components import Component
 from libelle.data import bi, tables
-from libelle.data.records import Records, name_list, require_columns
+from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
 from libelle.data.targets import Rule, make_targets, order_labels
@@ -34,13 +34,18 @@ class Source(Component, ABC):
 
     name: str
     id: str | None = None
-    columns: Any = None
+    columns: Names = None
     text: str | None = None
-    target: Any = None
+    target: Names = None
     target_rule: Rule = "label"
     target_value: str | None = None
     positive: str | None = None
     split: SplitConfig = field(default_factory=SplitConfig)
+
+    def __post_init__(self) -> None:
+        # `data.id=`, with nothing after it, leaves it out.
+        for key in ("id", "text", "target_value", "positive"):
+            setattr(self, key, getattr(self, key) or None)
 
     @abstractmethod
     def chunks(self) -> tables.Chunks:
@@ -69,7 +74,7 @@ class Source(Component, ABC):
         taken = {name for names in roles.values() for name in names}
         fields = self._fields(list(table.columns), wanted, taken)
         if table.empty:
-            raise UserError(f"{self} has no rows.")
+            raise UserError(f"{self} has a header and no rows; give it some.")
         labels = make_targets(table, targets, self.target_rule, self.target_value, str(self))
         order = order_labels(labels, self.positive, str(self))
         ids = self._ids(table)
@@ -138,8 +143,8 @@ class FileSource(Source):
             raise UserError("data.path is not set; name the file to read, as in data.path=forms.csv.")
 
         def stop(row: int, reason: str) -> None:
-            hint = " or set data.encoding" if "bytes" in reason else ""
-            raise UserError(f"{self.path}, row {row}: {reason}; correct it{hint}.")
+            hint = "data.encoding" if "bytes" in reason else "data.delimiter"
+            raise UserError(f"{self.path}, row {row}: {reason}; correct it, or set {hint}.")
 
         yield from tables.read_file(
             resolve(self.path), delimiter=self.delimiter, encoding=self.encoding, on_bad_row=stop

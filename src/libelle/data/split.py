@@ -105,15 +105,16 @@ def _read_given(given: pd.Series, config: SplitConfig, source: str) -> pd.Series
     splits = given.str.strip().str.lower().map(_SYNONYMS)
     if splits.isna().any():
         row = splits.index[splits.isna()][0]
+        found = "nothing" if pd.isna(given[row]) else repr(given[row])
         raise UserError(
-            f"{source}, row {row}: {given[row]!r} in the split column {config.column!r} is none of "
-            f"{', '.join(_SYNONYMS)}; correct it."
+            f"{source}, row {row}: {found} in the split column {config.column!r}, where one of {', '.join(_SYNONYMS)} "
+            "must stand; correct it."
         )
     return splits.astype("str")
 
 
 def _cut(units: pd.Series, strata: pd.Series | None, cuts: dict[str, float], seed: int) -> pd.Series:
-    """Order the rows by the hash of their unit within each stratum; the first share goes to the first cut, and so on."""
+    """Order the rows by the hash of their unit within each stratum; the first share is the first cut, and so on."""
     hashes = units.map({unit: _hash(unit, seed) for unit in units.unique()})
     order = hashes.sort_values(kind="stable").index
     stratum = (
@@ -121,8 +122,8 @@ def _cut(units: pd.Series, strata: pd.Series | None, cuts: dict[str, float], see
     )
     by_stratum = stratum.loc[order].groupby(stratum.loc[order])
     place = (by_stratum.cumcount() + 0.5) / by_stratum.transform("size")
-    # Rows of one unit share the place of its first row, so that a group is never torn.
-    place = place.groupby([stratum.loc[order], hashes.loc[order]]).transform("min")
+    # Rows of one unit share its middle place, so that a group is never torn, and a large one goes where most of it is.
+    place = place.groupby([stratum.loc[order], hashes.loc[order]]).transform("mean")
     names, shares = list(cuts), np.cumsum(list(cuts.values()))
     chosen = np.searchsorted(shares, place.to_numpy(), side="right")
     return pd.Series(np.array([*names, TRAIN])[chosen], index=order, dtype="str").reindex(units.index)

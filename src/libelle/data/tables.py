@@ -4,6 +4,8 @@ Missing is missing, never the text "nan"; employers called NA, NULL or NONE stay
 """
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -26,8 +28,16 @@ Chunks = Iterator[pd.DataFrame]
 csv.field_size_limit(1 << 30)
 
 
-def read_file(path: Path, *, delimiter: str, encoding: str, on_bad_row: OnBadRow) -> Chunks:
+# Bytes that were not in the encoding, as `errors="surrogateescape"` leaves them.
+_WRONG_BYTES = re.compile("[\ud800-\udfff]")
+
+_INDEX = re.compile(r"__index_level_\d+__")
+
+
+def read_file(path: Path, *, delimiter: str, encoding: str, on_bad_row: OnBadRow, keys: str = "data.") -> Chunks:
     """Yield a file's rows; its name says whether it is Parquet (`.parquet`, `.pq`) or CSV (any other).
+
+    The arguments are those of `read_csv`.
 
     Raises:
         UserError: when the file is not there or cannot be read as what its name says.
@@ -36,18 +46,34 @@ def read_file(path: Path, *, delimiter: str, encoding: str, on_bad_row: OnBadRow
         if path.suffix.lower() in (".parquet", ".pq"):
             yield from _read_parquet(path)
         else:
-            # Bytes that are not in the encoding become lone surrogates, so that the row can be named.
+            check_encoding(encoding, keys)
             with path.open(encoding=encoding, errors="surrogateescape", newline="") as stream:
-                yield from read_csv(stream, str(path), delimiter=delimiter, encoding=encoding, on_bad_row=on_bad_row)
+                yield from read_csv(
+                    stream, str(path), delimiter=delimiter, encoding=encoding, on_bad_row=on_bad_row, keys=keys
+                )
     except FileNotFoundError:
         raise UserError(f"The file {path} does not exist; check the path.") from None
-    except LookupError as error:
-        raise UserError(f"data.encoding={encoding} is not a known encoding ({error}); try utf-8 or latin-1.") from error
     except OSError as error:
         raise UserError(f"The file {path} cannot be read ({error.strerror or error}).") from error
 
 
-def read_csv(stream: TextIO, name: str, *, delimiter: str, encoding: str = "utf-8", on_bad_row: OnBadRow) -> Chunks:
+def check_encoding(encoding: str, keys: str) -> None:
+    """Raise unless Python knows the text encoding; `keys` as in `read_csv`."""
+    try:
+        "".encode(encoding)
+    except (LookupError, ValueError):
+        raise UserError(f"{keys}encoding={encoding} is not a known encoding; try utf-8 or latin-1.") from None
+
+
+def read_csv(
+    stream: TextIO,
+    name: str,
+    *,
+    delimiter: str,
+    encoding: str = "utf-8",
+    on_bad_row: OnBadRow,
+    keys: str = "data.",
+) -> Chunks:
     """Yield the rows of a CSV stream whose first row is the header.
 
     Args:
@@ -55,24 +81,27 @@ def read_csv(stream: TextIO, name: str, *, delimiter: str, encoding: str = "utf-
         name: what messages call it.
         delimiter: one character, or `tab`.
         encoding: what messages call the stream's encoding.
-        on_bad_row: told of rows with too few or too many fields or wrong bytes, which are then left out.
+        on_bad_row: told of rows with too few or too many fields, broken quoting or wrong bytes, which are then left
+            out.
+        keys: what stands before `delimiter` and `encoding` in the config, for messages.
 
     Raises:
         UserError: when there is no header, a column name comes twice, or `delimiter` is not one character.
     """
     delimiter = "\t" if delimiter in ("tab", "\\t") else delimiter
-    if len(delimiter) != 1:
-        raise UserError(f"data.delimiter={delimiter} must be one character, or the word tab.")
-    reader = csv.reader(stream, delimiter=delimiter)
-    header = next(reader, None)
-    if not header:
+    if len(delimiter) != 1 or delimiter in '"\r\n':
+        raise UserError(f"{keys}delimiter={delimiter} must be one character, or the word tab.")
+    # Strict: a quote that is never closed would otherwise swallow the rest of the file without a word.
+    reader = csv.reader(_lines(stream, name, encoding, keys), delimiter=delimiter, strict=True)
+    try:
+        header = next((row for row in reader if row), None)
+    except csv.Error as error:
+        raise UserError(f"{name}: the quoting of the header is broken ({error}); correct it.") from None
+    if header is None:
         raise UserError(f"{name} is empty; a CSV file begins with a row of column names.")
-    header[0] = header[0].removeprefix("\ufeff")  # a byte-order mark, as spreadsheets write it
-    repeated = sorted({column for column in header if header.count(column) > 1})
-    if repeated:
-        raise UserError(f"{name} has the column {repeated[0]!r} more than once; give each column a name of its own.")
-    if any(_wrong_bytes(column) for column in header):
-        raise UserError(f"{name}: the header is not {encoding}; set data.encoding, for instance data.encoding=latin-1.")
+    if _WRONG_BYTES.search("".join(header)):
+        raise _wrong_encoding(name, encoding, keys)
+    _check_header(header, name)
 
     rows: list[list[str]] = []
     numbers: list[int] = []
@@ -84,14 +113,14 @@ def read_csv(stream: TextIO, name: str, *, delimiter: str, encoding: str = "utf-
         except StopIteration:
             break
         except csv.Error as error:
-            on_bad_row(number, str(error))
+            on_bad_row(number, f"broken quoting ({error})")
             continue
         if not row:  # a blank line
             number -= 1
             continue
         if len(row) != len(header):
             on_bad_row(number, f"{len(row)} fields where the header has {len(header)}")
-        elif any(map(_wrong_bytes, row)):
+        elif _WRONG_BYTES.search("".join(row)):
             on_bad_row(number, f"bytes that are not {encoding}")
         else:
             rows.append(row)
@@ -103,24 +132,42 @@ def read_csv(stream: TextIO, name: str, *, delimiter: str, encoding: str = "utf-
 
 
 def as_strings(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every column as `str`, missing kept missing; whole numbers are written without a decimal point."""
+    """Every column as `str`, missing kept missing; whole numbers are written without a decimal point.
+
+    Each value on its own: a number must not be written otherwise because of its neighbours.
+    """
     return pd.DataFrame({str(name): _strings(column) for name, column in frame.items()}, index=frame.index)
 
 
 def blank_to_missing(frame: pd.DataFrame) -> pd.DataFrame:
     """A text of nothing but white space says nothing: it counts as missing."""
-    return frame.apply(lambda column: column.mask(column.str.strip() == ""))
+    columns = {name: column.mask(column.str.strip() == "") for name, column in frame.items()}
+    return pd.DataFrame(columns, index=frame.index)
 
 
 def _strings(column: pd.Series) -> pd.Series:
+    texts = column.astype("str")
     # A whole-number column with gaps was made float by its reader: 57.0 was 57.
-    if pd.api.types.is_float_dtype(column) and (column.dropna() % 1 == 0).all():
-        column = column.astype("Int64")
-    return column.astype("str")
+    return texts.str.removesuffix(".0") if pd.api.types.is_float_dtype(column) else texts
 
 
-def _wrong_bytes(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)
+def _lines(stream: TextIO, name: str, encoding: str, keys: str) -> Iterator[str]:
+    """The stream's lines, without the byte-order mark that spreadsheets write."""
+    try:
+        yield next(stream, "").removeprefix("\ufeff")
+        yield from stream
+    except UnicodeError:  # not every encoding knows surrogateescape
+        raise _wrong_encoding(name, encoding, keys) from None
+
+
+def _wrong_encoding(name: str, encoding: str, keys: str) -> UserError:
+    return UserError(f"{name} is not {encoding}; set {keys}encoding, for instance {keys}encoding=latin-1.")
+
+
+def _check_header(header: list[str], name: str) -> None:
+    repeated = [column for column, count in Counter(header).items() if count > 1]
+    if repeated:
+        raise UserError(f"{name} has the column {repeated[0]!r} more than once; give each column a name of its own.")
 
 
 def _frame(header: list[str], rows: list[list[str]], numbers: list[int]) -> pd.DataFrame:
@@ -132,12 +179,15 @@ def _read_parquet(path: Path) -> Chunks:
     first = 1
     try:
         with pa.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(batch_size=CHUNK_ROWS):
-                frame = batch.to_pandas()
+            # pandas writes an index as a column: one with a name is data, one without is a row number.
+            names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]
+            _check_header(names, str(path))
+            for batch in file.iter_batches(batch_size=CHUNK_ROWS, columns=names):
+                frame = batch.to_pandas(ignore_metadata=True, integer_object_nulls=True)
                 frame.index = pd.RangeIndex(first, first + len(frame))
                 first += len(frame)
                 yield blank_to_missing(as_strings(frame))
             if first == 1:
-                yield as_strings(file.schema_arrow.empty_table().to_pandas())
+                yield pd.DataFrame(columns=names, dtype="str")
     except pa.ArrowInvalid as error:
         raise UserError(f"{path} is not a Parquet file ({error}); name a CSV file .csv.") from error

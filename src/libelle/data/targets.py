@@ -53,7 +53,7 @@ def order_labels(targets: pd.Series, positive: str | None, source: str) -> list[
     if len(labels) < 2:
         raise UserError(
             f"{source}: all {len(targets)} rows have the same label {labels[0]!r}; a classifier needs two classes, "
-            "check data.target."
+            "check data.target and data.target_rule."
         )
     if positive is None:
         return labels

@@ -40,25 +40,11 @@ def evaluate(targets: npt.NDArray[np.int64], scores: Floats, labels: Sequence[st
     return {"rows": len(targets), **{name: _json(value) for name, value in values.items()}}
 
 
-def decide(scores: Floats, threshold: float | None) -> npt.NDArray[np.int64]:
-    """The label chosen for each row, as its position, int64 [rows].
-
-    Args:
-        scores: probabilities, float32 [rows, classes].
-        threshold: of two classes, positive where the last score is at least this, unrounded; None: the best score.
-    """
-    if threshold is None:
-        return scores.argmax(axis=1)
-    return (scores[:, 1].astype(np.float64) >= threshold).astype(np.int64)
-
-
 def _binary(targets: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], threshold: float) -> Metrics:
     decisions = (scores >= threshold).astype(np.int64)
     tn, fp, fn, tp = sk.confusion_matrix(targets, decisions, labels=[0, 1]).ravel()
-    both = targets.min(initial=1) != targets.max(initial=0)
     return {
-        "average_precision": sk.average_precision_score(targets, scores) if both else None,
-        "roc_auc": sk.roc_auc_score(targets, scores) if both else None,
+        **_curves(targets == 1, scores),
         "log_loss": sk.log_loss(targets, scores, labels=[0, 1]),
         "brier": sk.brier_score_loss(targets, scores, labels=[0, 1]),
         "accuracy": sk.accuracy_score(targets, decisions),
@@ -104,8 +90,7 @@ def _many(targets: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], label
         "f1_macro": f1[present].mean(),
         "precision_macro": precision[present].mean(),
         "recall_macro": recall[present].mean(),
-        "average_precision_macro": np.mean([curves[c]["average_precision"] for c in present]),
-        "roc_auc_macro": np.mean([curves[c]["roc_auc"] for c in present]) if len(present) > 1 else None,
+        **{f"{name}_macro": _mean([curve[name] for curve in curves]) for name in ("average_precision", "roc_auc")},
         "log_loss": sk.log_loss(targets, scores, labels=classes),
         "brier": float(((scores - one_hot) ** 2).sum(axis=1).mean()),
         "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=classes),
@@ -130,6 +115,11 @@ def _curves(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) ->
         "average_precision": float(sk.average_precision_score(positive, scores)),
         "roc_auc": float(sk.roc_auc_score(positive, scores)),
     }
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _ratio(part: int, whole: int) -> float | None:

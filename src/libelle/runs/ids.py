@@ -36,6 +36,11 @@ class RunId:
                 f"run_id={text} is not a run id; give the day and the number, as in run_id=2026-11-23_4."
             ) from None
 
+    @staticmethod
+    def matches(text: str) -> bool:
+        """Whether `text` looks like an id."""
+        return _PATTERN.fullmatch(text) is not None
+
     def __str__(self) -> str:
         return f"{self.day.isoformat()}_{self.number}"
 

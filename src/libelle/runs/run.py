@@ -9,7 +9,7 @@ from typing import Any
 
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
-from libelle.stores.base import Store
+from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
@@ -67,6 +67,8 @@ class Manifest:
     def from_json(cls, data: bytes) -> "Manifest":
         """Read a stored manifest; keys of later versions are passed over."""
         values = json.loads(data)
+        if not isinstance(values, dict):
+            raise ValueError("a manifest is a JSON object")
         return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
 
 
@@ -137,8 +139,8 @@ class Run:
 
     def put_folder(self, name: str, folder: Path) -> None:
         """Store a local folder; the files in it keep the names that their library wants."""
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            self.put_file(f"{name}/{path.relative_to(folder).as_posix()}", path)
+        paths = sorted(path for path in folder.rglob("*") if path.is_file())
+        in_parallel(lambda path: self.put_file(f"{name}/{path.relative_to(folder).as_posix()}", path), paths)
 
     def finish(self, status: str, error: str | None = None) -> None:
         """Write the manifest, last of all."""
@@ -164,21 +166,32 @@ class Run:
             )
         return data
 
+    def folder_files(self, name: str) -> dict[str, dict[str, Any]]:
+        """Files of a saved part, by their name in it, with `size` and `sha256`."""
+        prefix = f"{self.id}.{name}/"
+        return {
+            path.removeprefix(prefix): about for path, about in self.manifest.files.items() if path.startswith(prefix)
+        }
+
     def fetch_folder(self, name: str) -> Path:
         """Return a local folder with the files of a saved part, checked against the manifest.
 
         Raises:
             UserError: when the part or a file of it is missing, or was altered.
         """
-        prefix = f"{self.id}.{name}/"
-        files = {
-            path.removeprefix(prefix): (about["size"], about["sha256"])
-            for path, about in self.manifest.files.items()
-            if path.startswith(prefix)
-        }
+        files = {path: (about["size"], about["sha256"]) for path, about in self.folder_files(name).items()}
         if not files:
             raise UserError(f"run_id={self.id} has no {name} in {self.store}; choose another run.")
         return fetch_folder(self.store, self.key(f"{name}/"), files, default_cache())
+
+    def verify(self) -> "Run":
+        """Read every file of the run and compare it with the manifest; return the run itself.
+
+        Raises:
+            UserError: names the first file that is missing or was altered.
+        """
+        in_parallel(self.read, [name.removeprefix(f"{self.id}.") for name in self.manifest.files])
+        return self
 
     def require_completed(self) -> "Run":
         """Return the run itself.

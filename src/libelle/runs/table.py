@@ -1,11 +1,19 @@
 """Runs, as a store holds them."""
 
-from collections.abc import Iterator
+import logging
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import yaml
 
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, Manifest, Run
 from libelle.stores.base import Store, in_parallel
+
+log = logging.getLogger(__name__)
 
 
 def run_ids(store: Store) -> Iterator[RunId]:
@@ -18,7 +26,8 @@ def run_ids(store: Store) -> Iterator[RunId]:
 
 def manifests(store: Store) -> list[Manifest]:
     """Manifests of all runs, newest first."""
-    return in_parallel(lambda run_id: Run.open(store, run_id).manifest, list(run_ids(store)))
+    found = in_parallel(lambda run_id: _manifest(store, run_id), list(run_ids(store)))
+    return [manifest for manifest in found if manifest is not None]
 
 
 def runs_of_sweep(store: Store, sweep: str) -> list[Manifest]:
@@ -34,6 +43,92 @@ def newest(store: Store) -> RunId:
         UserError: when there is none.
     """
     for run_id in run_ids(store):
-        if Run.open(store, run_id).manifest.status == COMPLETED:
+        manifest = _manifest(store, run_id)
+        if manifest is not None and manifest.status == COMPLETED:
             return run_id
     raise UserError(f"There is no completed run in {store}; train one with python train.py.")
+
+
+def _manifest(store: Store, run_id: RunId) -> Manifest | None:
+    """A run's manifest; None where a folder has none (yet), or a damaged one: that must not hide the other runs."""
+    try:
+        return Run.open(store, run_id).manifest
+    except UserError as error:
+        log.warning("Passed over: %s", error)
+        return None
+
+
+def duration(manifest: Manifest) -> float | None:
+    """Seconds from the claim of the id to the end; None for a run that goes on."""
+    if manifest.finished is None:
+        return None
+    return (datetime.fromisoformat(manifest.finished) - datetime.fromisoformat(manifest.started)).total_seconds()
+
+
+#: What a run can be chosen and sorted by.
+COLUMNS = ("run_id", "status", "data", "model", "seed", "objective", "value", "duration", "base", "sweep", "trial")
+
+
+def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Manifest]:
+    """Choose and order runs as a person types it.
+
+    Args:
+        manifests: newest first.
+        where: column → value; `sort`: a column, with a `-` for the largest first; `limit`: runs at most.
+
+    Raises:
+        UserError: when a key is not a column or `limit` is not a number.
+    """
+    where = dict(where)
+    sort, limit = where.pop("sort", None), where.pop("limit", "50")
+    for key in [*where, *([sort.removeprefix("-")] if sort else [])]:
+        if key not in COLUMNS:
+            raise UserError(f"{key} is not a column of runs; choose {', '.join(COLUMNS)}, sort or limit.")
+    if not limit.isdecimal():
+        raise UserError(f"limit={limit} is not a number of runs; write for instance limit=20.")
+    chosen = [item for item in manifests if all(_text(column(item, key)) == value for key, value in where.items())]
+    if sort:
+        name = sort.removeprefix("-")
+        known = [item for item in chosen if column(item, name) is not None]
+        known.sort(key=lambda item: RunId.parse(item.run_id) if name == "run_id" else column(item, name))
+        # Runs without a value come last either way.
+        chosen = known[:: -1 if sort.startswith("-") else 1] + [item for item in chosen if column(item, name) is None]
+    return chosen[: int(limit)]
+
+
+def column(manifest: Manifest, name: str) -> Any:
+    """The value of a column."""
+    return duration(manifest) if name == "duration" else getattr(manifest, name)
+
+
+def differences(first: Run, second: Run) -> list[tuple[str, Any, Any]]:
+    """What differs between two runs: key and both values, for config, data and metrics."""
+    flat = [_flatten(_contents(run)) for run in (first, second)]
+    keys = sorted(flat[0].keys() | flat[1].keys())
+    return [(key, flat[0].get(key), flat[1].get(key)) for key in keys if flat[0].get(key) != flat[1].get(key)]
+
+
+def _contents(run: Run) -> dict[str, Any]:
+    contents: dict[str, Any] = {"data_fingerprint": run.manifest.data_fingerprint}
+    # A run that failed has not got all of its files.
+    stored = {name: f"{run.id}.{name}" in run.manifest.files for name in ("config.yaml", "metrics.json")}
+    if stored["config.yaml"]:
+        contents["config"] = yaml.safe_load(run.read("config.yaml"))
+    if stored["metrics.json"]:
+        contents["metrics"] = json.loads(run.read("metrics.json"))
+        for values in contents["metrics"].values():
+            values.pop("classes", None)
+    return contents
+
+
+def _flatten(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        return {prefix: value}
+    flat: dict[str, Any] = {}
+    for key, item in value.items():
+        flat |= _flatten(item, f"{prefix}.{key}" if prefix else str(key))
+    return flat
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)

@@ -1,0 +1,16 @@
+"""Publish a run for the prediction service: python publish.py run_id=... (python publish.py --help)."""
+
+import hydra
+from omegaconf import DictConfig
+
+from libelle import cli
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="publish")
+def main(config: DictConfig) -> None:
+    """Publish, roll back or list."""
+    cli.publish(config)
+
+
+if __name__ == "__main__":
+    cli.command(main)

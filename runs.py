@@ -1,0 +1,17 @@
+"""Look at runs: python runs.py list|show|diff (python runs.py --help)."""
+
+import hydra
+from omegaconf import DictConfig
+
+from libelle import cli
+from libelle.arguments import protect_verb
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="runs")
+def main(config: DictConfig) -> None:
+    """List runs, show one, or tell two apart."""
+    cli.runs(config)
+
+
+if __name__ == "__main__":
+    cli.command(main, protect_verb)

@@ -1,0 +1,221 @@
+"""Publication: the copy of a run that the prediction service loads.
+
+`published/<name>/<version>/` holds what serving needs and nothing else; versions are numbered 1, 2, 3…
+`published/<name>/current.json` says which one counts.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from libelle.components import Component
+from libelle.errors import UserError
+from libelle.pipeline import Pipeline
+from libelle.runs.run import Run
+from libelle.stores.base import Store, in_parallel
+from libelle.stores.cache import default_cache, fetch_folder
+
+_NAME = re.compile(r"[\w.-]*\w", re.ASCII)
+_REFERENCE = re.compile(r"(?P<name>[\w.-]*\w)(@(?P<version>\d+))?", re.ASCII)
+
+
+@dataclass(kw_only=True)
+class Request(Component):
+    """The nodes of `conf/publish.yaml`, `store` apart.
+
+    Attributes:
+        run_id: the run to publish.
+        name: of the published model; the name of the run's data where left out.
+        threshold: decision threshold of two classes; the run's own where left out.
+        rollback: whether to make the version before the current one current again.
+        list: whether to list what is published.
+    """
+
+    run_id: str | None = None
+    name: str | None = None
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    rollback: bool = False
+    list: bool = False
+
+    def __post_init__(self) -> None:
+        if sum((self.run_id is not None, self.rollback, self.list)) != 1:
+            raise UserError("Say what to do: run_id=... to publish, name=... rollback=true to go back, or list=true.")
+        if self.rollback and self.name is None:
+            raise UserError("rollback=true needs name=, the published model to roll back.")
+
+
+@dataclass
+class Publication:
+    """One version of a published model, as its manifest says it.
+
+    Attributes:
+        name: of the model.
+        version: from 1.
+        run_id: of the run that it is a copy of.
+        published: when, ISO 8601.
+        threshold: the decision threshold; None for many classes.
+        data: what the run was trained on.
+        model: what was trained.
+        data_fingerprint: SHA-256 of the records.
+        libraries: versions that the scores were computed with.
+        files: name → `size` in bytes and `sha256`.
+    """
+
+    name: str
+    version: int
+    run_id: str
+    published: str
+    threshold: float | None
+    data: str | None = None
+    model: str | None = None
+    data_fingerprint: str | None = None
+    libraries: dict[str, str] = field(default_factory=dict)
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @property
+    def prefix(self) -> str:
+        """The key prefix of the version's files, ending with `/`."""
+        return _prefix(self.name, self.version)
+
+
+def publish(store: Store, run: Run, name: str, threshold: float | None = None) -> Publication:
+    """Make a completed run the current version of a published model.
+
+    The run is checked byte by byte and its golden records are replayed; the copy is read back and replayed, too. The
+    manifest is written last, and only then `current` moves.
+
+    Args:
+        store: where the run is and the copy goes.
+        run: the run.
+        name: of the model.
+        threshold: the decision threshold of two classes; the run's own where left out.
+
+    Raises:
+        UserError: when the run failed, has not completed or was altered, or the copy scores differently.
+    """
+    if not _NAME.fullmatch(name):
+        raise UserError(f"name={name} may hold letters, digits, '.', '_' and '-' alone; choose another name.")
+    run.require_completed().verify()
+    pipeline = Pipeline.load(str(run.id), store)
+    if threshold is not None:
+        pipeline = pipeline.with_threshold(threshold)
+    publication = Publication(
+        name=name,
+        version=_claim(store, name, run),
+        run_id=str(run.id),
+        published=datetime.now().astimezone().isoformat(timespec="seconds"),
+        threshold=pipeline.threshold,
+        data=run.manifest.data,
+        model=run.manifest.model,
+        data_fingerprint=run.manifest.data_fingerprint,
+        libraries=run.manifest.libraries,
+        files=run.folder_files("pipeline"),
+    )
+    folder = run.fetch_folder("pipeline")
+    in_parallel(lambda path: store.put_file(publication.prefix + path, folder / path), publication.files)
+    with tempfile.TemporaryDirectory(prefix="libelle-") as cache:
+        # An empty cache: what is replayed is what the store gives back, not what we sent.
+        _load(store, publication, Path(cache))
+    store.put(f"{publication.prefix}manifest.json", json.dumps(asdict(publication), indent=1).encode())
+    _point(store, publication)
+    return publication
+
+
+def load_published(store: Store, reference: str) -> Pipeline:
+    """Load a published model: `name` for the current version, `name@2` for another.
+
+    Raises:
+        UserError: when there is none, or a file of it was altered.
+    """
+    return _load(store, find(store, reference), default_cache())
+
+
+def find(store: Store, reference: str) -> Publication:
+    """The manifest of a published model, `name` or `name@version`.
+
+    Raises:
+        UserError: when there is none.
+    """
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise UserError(f"published={reference} is not a name; write a name, or a name and a version as in forms@2.")
+    version = int(match["version"]) if match["version"] else _current(store, match["name"])
+    found = None if version is None else _read(store, match["name"], version)
+    if found is None:
+        names = ", ".join(store.folders("published/")) or "nothing yet"
+        raise UserError(f"published={reference} is not in {store}; published there: {names}.")
+    return found
+
+
+def rollback(store: Store, name: str) -> Publication:
+    """Make the version before the current one current again.
+
+    Raises:
+        UserError: when there is none.
+    """
+    current = find(store, name)
+    older = [item for item in versions(store, name) if item.version < current.version]
+    if not older:
+        raise UserError(f"name={name}: version {current.version} is the first; there is nothing to roll back to.")
+    _point(store, older[-1])
+    return older[-1]
+
+
+def versions(store: Store, name: str) -> list[Publication]:
+    """All whole versions of a published model, oldest first."""
+    numbers = sorted(int(number) for number in store.folders(f"published/{name}/") if number.isdecimal())
+    return [found for found in in_parallel(lambda number: _read(store, name, number), numbers) if found]
+
+
+def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]:
+    """Name → current version and all whole versions."""
+    return {name: (_current(store, name), versions(store, name)) for name in store.folders("published/")}
+
+
+def _load(store: Store, publication: Publication, cache: Path) -> Pipeline:
+    files = {path: (about["size"], about["sha256"]) for path, about in publication.files.items()}
+    pipeline = Pipeline.load(fetch_folder(store, publication.prefix, files, cache))
+    return replace(pipeline, name=str(publication), threshold=publication.threshold)
+
+
+def _claim(store: Store, name: str, run: Run) -> int:
+    """The next version number; of many publications at once each gets its own."""
+    taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
+    version = max(taken, default=0) + 1
+    while not store.create_if_absent(
+        f"{_prefix(name, version)}claim.json", json.dumps({"run_id": str(run.id)}).encode()
+    ):
+        version += 1
+    return version
+
+
+def _prefix(name: str, version: int) -> str:
+    return f"published/{name}/{version}/"
+
+
+def _read(store: Store, name: str, version: int) -> Publication | None:
+    try:
+        return Publication(**json.loads(store.get(f"{_prefix(name, version)}manifest.json")))
+    except KeyError:
+        return None
+
+
+def _current(store: Store, name: str) -> int | None:
+    try:
+        return int(json.loads(store.get(f"published/{name}/current.json"))["version"])
+    except KeyError:
+        return None
+
+
+def _point(store: Store, publication: Publication) -> None:
+    store.put(f"published/{publication.name}/current.json", json.dumps({"version": publication.version}).encode())
