@@ -112,6 +112,7 @@ def runtime(config: DictConfig) -> None:
     with _plain_errors():
         from libelle.components import validate
         from libelle.pipeline import Pipeline
+        from libelle.runs.ids import RunId
         from libelle.runs.table import newest
         from libelle.runtime import Request, score
 
@@ -119,7 +120,8 @@ def runtime(config: DictConfig) -> None:
         if isinstance(values["record"], str):
             values["record"] = json.loads(values["record"])
         request = validate(Request, values, "")
-        score(request, Pipeline.load(request.published or request.run_id or str(newest(store)), store))
+        run_id = RunId.parse(request.run_id) if request.run_id else None
+        score(request, Pipeline.load(request.published or str(run_id or newest(store)), store))
 
 
 def publish(config: DictConfig) -> None:
@@ -197,20 +199,26 @@ def make_lightning(config: DictConfig, scratch: Path) -> tuple[Sequence[Any], Se
     Raises:
         UserError: names the node that cannot be built.
     """
-    from hydra.utils import instantiate
+    from hydra.utils import get_class, instantiate
     from pytorch_lightning.callbacks import ProgressBar
+
+    from libelle.components import check_arguments
 
     def build(group: str, **extra: Any) -> list[Any]:
         built = []
         for name, node in config[group].items():
             if node is None:
                 continue
+            place = f"{group}.{name}"
             values = {key: value for key, value in extra.items() if key in node and node[key] is None}
             try:
+                check_arguments(get_class(node["_target_"]), {**node, **values}, place)
                 built.append(instantiate(node, **values))
+            except UserError:
+                raise
             except Exception as error:
                 cause = error.__cause__ or error
-                raise UserError(f"{group}.{name} cannot be built ({cause}); see {node.get('_target_')}.") from error
+                raise UserError(f"{place} cannot be built ({cause}); see {node.get('_target_')}.") from error
         return built
 
     callbacks = build("callbacks")

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from libelle.errors import UserError
 
@@ -77,6 +77,22 @@ def load_class(path: object, base: type[T], key: str) -> type[T]:
     if not (isinstance(found, type) and issubclass(found, base)) or inspect.isabstract(found):
         raise UserError(f"{key}._target_={path} is not a {base.__name__} of libelle; choose an option of the group.")
     return found
+
+
+def check_arguments(cls: type, values: Mapping[str, Any], key: str) -> None:
+    """Check arguments for another library's class against its annotations, where these say enough.
+
+    Raises:
+        UserError: names the first key that does not fit.
+    """
+    hints = get_type_hints(cls.__init__)  # type: ignore[misc]
+    for name in values.keys() & hints.keys():
+        try:
+            TypeAdapter(hints[name]).validate_python(values[name])
+        except PydanticSchemaGenerationError:
+            continue  # a class of that library
+        except ValidationError as error:
+            raise UserError(_sentence(error, cls, f"{key}.{name}")) from None
 
 
 def _sentence(error: ValidationError, cls: type, values: Any, key: str) -> str:

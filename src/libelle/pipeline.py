@@ -142,7 +142,7 @@ class Pipeline:
     def decide(self, scores: Floats) -> npt.NDArray[np.int64]:
         """Positions of the chosen labels, int64 [rows]; positive where score ≥ threshold, unrounded."""
         if self.threshold is None:
-            return scores.argmax(axis=1)
+            return scores.argmax(axis=1).astype(np.int64)
         return (scores[:, 1].astype(np.float64) >= self.threshold).astype(np.int64)
 
     def save(self, folder: Path, golden: pd.DataFrame) -> None:
@@ -244,10 +244,11 @@ def _draw(column: pd.Series, count: int, generator: np.random.Generator) -> np.n
     return np.where(generator.random(count) < 0.5, drawn, filled[generator.integers(len(filled), size=count)])
 
 
-def _halves(beginnings: pd.Series, ends: pd.Series) -> list[str]:
+def _halves(beginnings: pd.Series, ends: pd.Series) -> pd.Series:
     """Each beginning's first words, followed by the last words of an end."""
     words = [(first.split(), last.split()) for first, last in zip(beginnings.fillna(""), ends.fillna(""), strict=True)]
-    return [" ".join(first[: (len(first) + 1) // 2] + last[len(last) // 2 :]) for first, last in words]
+    texts = [" ".join(first[: (len(first) + 1) // 2] + last[len(last) // 2 :]) or None for first, last in words]
+    return pd.Series(texts, index=beginnings.index, dtype="str")
 
 
 def _write_json(path: Path, value: Any) -> None:

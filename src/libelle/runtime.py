@@ -102,7 +102,7 @@ def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
         if pipeline.text in record:
             raise UserError(f"text= and record.{pipeline.text}= fill the same field; give one of them.")
         record[pipeline.text] = request.text
-    return {name: None for name in pipeline.fields} | record
+    return dict.fromkeys(pipeline.fields) | record
 
 
 def _score_file(request: Request, pipeline: Pipeline, writer: "Writer") -> None:

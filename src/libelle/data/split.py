@@ -116,13 +116,15 @@ def _read_given(given: pd.Series, config: SplitConfig, source: str) -> pd.Series
 def _cut(units: pd.Series, strata: pd.Series | None, cuts: dict[str, float], seed: int) -> pd.Series:
     """Order the rows by the hash of their unit within each stratum; the first share is the first cut, and so on."""
     hashes = units.map({unit: _hash(unit, seed) for unit in units.unique()})
-    order = hashes.sort_values(kind="stable").index
+    # A group larger than a whole cut comes last, among the training rows.
+    large = units.map(units.value_counts()) > min(cuts.values()) * len(units)
+    order = pd.DataFrame({"large": large, "hash": hashes}).sort_values(["large", "hash"]).index
     stratum = (
         pd.Series(0, index=units.index) if strata is None else pd.Series(pd.factorize(strata)[0], index=units.index)
     )
     by_stratum = stratum.loc[order].groupby(stratum.loc[order])
     place = (by_stratum.cumcount() + 0.5) / by_stratum.transform("size")
-    # Rows of one unit share its middle place, so that a group is never torn, and a large one goes where most of it is.
+    # Rows of one unit share its middle place, so that a group is never torn.
     place = place.groupby([stratum.loc[order], hashes.loc[order]]).transform("mean")
     names, shares = list(cuts), np.cumsum(list(cuts.values()))
     chosen = np.searchsorted(shares, place.to_numpy(), side="right")

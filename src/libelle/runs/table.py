@@ -1,7 +1,7 @@
 """Runs, as a store holds them."""
 
-import logging
 import json
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -19,9 +19,8 @@ log = logging.getLogger(__name__)
 def run_ids(store: Store) -> Iterator[RunId]:
     """Ids of all runs, newest first; days are listed one by one, as far as they are asked for."""
     for day in sorted(store.folders("runs/"), reverse=True):
-        numbers = [int(name) for name in store.folders(f"runs/{day}/") if name.isdecimal()]
-        for number in sorted(numbers, reverse=True):
-            yield RunId.parse(f"{day}_{number}")
+        names = [f"{day}_{number}" for number in store.folders(f"runs/{day}/")]
+        yield from sorted((RunId.parse(name) for name in names if RunId.matches(name)), reverse=True)
 
 
 def manifests(store: Store) -> list[Manifest]:
