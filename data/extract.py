@@ -100,6 +100,14 @@ def diaries(source: Path) -> pd.DataFrame:
     return pd.read_parquet(source / "coicop_household_diaries.parquet")
 
 
+def write_example(entries: pd.DataFrame) -> None:
+    """`examples/purchases.csv`, for the README's tour: the first test entries, none that names a person."""
+    chosen = entries[(entries["split"] == "test") & ~entries["enseigne"].str.contains(r"\b(?:MR|MME|DR)\b")].head(400)
+    example = chosen[["nature", "enseigne"]].assign(technical=chosen["technique_98"].map({0: "no", 1: "yes"}))
+    example.insert(0, "line", range(1, len(example) + 1))
+    example.to_csv(HERE / "examples" / "purchases.csv", index=False)
+
+
 LISTS = {table.__name__: table for table in (professions, activities, hirings, towns, companies, diaries)}
 
 
@@ -115,6 +123,7 @@ def main() -> int:
         rows = table(source).reset_index(drop=True)
         rows.to_parquet(HERE / f"{name}.parquet", compression="zstd", compression_level=19, index=False)
         print(f"{name}: {len(rows):,} rows")
+    write_example(pd.read_parquet(HERE / "diaries.parquet"))
     return 0
 
 

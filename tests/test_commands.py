@@ -1,61 +1,15 @@
 """The scripts as people call them: one train run, then everything that is done with it."""
 
-import contextlib
-import io
 import json
-import os
-import runpy
 import signal
-import subprocess
-import sys
-from dataclasses import dataclass
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from libelle.data import bi
+from scripts import call, start
 
-ROOT = Path(__file__).parents[1]
 FIELDS = ["rs_x", "clt_x", "profs_x", "actet_x"]
-
-
-@dataclass
-class Answer:
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def call(script, *arguments, cwd, stdin=""):
-    """Run a script as `python script arguments` would, in this process: importing torch each time takes long."""
-    out, err = io.StringIO(), io.StringIO()
-    before = Path.cwd(), sys.argv, sys.stdin
-    os.chdir(cwd)
-    sys.argv = [str(ROOT / script), *arguments]
-    sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode()))
-    status = 0
-    try:
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            runpy.run_path(sys.argv[0], run_name="__main__")
-    except SystemExit as end:
-        status = end.code or 0
-    finally:
-        os.chdir(before[0])
-        sys.argv, sys.stdin = before[1:]
-    return Answer(status, out.getvalue(), err.getvalue())
-
-
-def start(script, *arguments, cwd, **environment):
-    """Run a script in a process of its own, where that is the point."""
-    return subprocess.Popen(
-        [sys.executable, str(ROOT / script), *arguments],
-        cwd=cwd,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env={**os.environ, **environment},
-    )
 
 
 def scores(*arguments, cwd, stdin=""):

@@ -92,7 +92,7 @@ def check_arguments(cls: type, values: Mapping[str, Any], key: str) -> None:
         except PydanticSchemaGenerationError:
             continue  # a class of that library
         except ValidationError as error:
-            raise UserError(_sentence(error, cls, f"{key}.{name}")) from None
+            raise UserError(_sentence(error, cls, values[name], f"{key}.{name}")) from None
 
 
 def _sentence(error: ValidationError, cls: type, values: Any, key: str) -> str:

@@ -103,9 +103,9 @@ class Pipeline:
             `score_<label>` for each label, float32.
 
         Raises:
-            UserError: when a table lacks a field, or no record has any.
+            UserError: when a table lacks a field, no record has any, or a text is not valid Unicode.
         """
-        table = records if isinstance(records, pd.DataFrame) else pd.DataFrame(list(records))
+        table = records if isinstance(records, pd.DataFrame) else _table(records)
         if isinstance(records, pd.DataFrame) or not set(self.fields) & set(table.columns):
             missing = [name for name in self.fields if name not in table.columns]
             if missing and len(table):
@@ -142,8 +142,8 @@ class Pipeline:
     def decide(self, scores: Floats) -> npt.NDArray[np.int64]:
         """Positions of the chosen labels, int64 [rows]; positive where score ≥ threshold, unrounded."""
         if self.threshold is None:
-            return scores.argmax(axis=1).astype(np.int64)
-        return (scores[:, 1].astype(np.float64) >= self.threshold).astype(np.int64)
+            return np.asarray(scores.argmax(axis=1), dtype=np.int64)
+        return np.asarray(scores[:, 1].astype(np.float64) >= self.threshold, dtype=np.int64)
 
     def save(self, folder: Path, golden: pd.DataFrame) -> None:
         """Write `pipeline.json`, `golden.json` and the folders `process` and `model`, without pickle.
@@ -210,6 +210,14 @@ class Pipeline:
                 f"{folder} holds a damaged pipeline ({type(error).__name__}: {error}); use another run, or train again."
             ) from error
         return pipeline
+
+
+def _table(records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    try:
+        return pd.DataFrame(list(records))
+    except UnicodeEncodeError as error:
+        wrong = ascii(error.object[error.start])
+        raise UserError(f"A record holds {wrong}, which is half of a character; correct the text.") from None
 
 
 def golden_records(texts: pd.DataFrame, seed: int, count: int = GOLDEN_RECORDS) -> pd.DataFrame:

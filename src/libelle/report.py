@@ -141,5 +141,5 @@ def _cell(value: Any) -> str:
 
 
 def _console() -> Console:
-    # Outside a terminal nothing should be folded to 80 columns.
-    return Console(soft_wrap=True) if sys.stdout.isatty() else Console(width=200)
+    # Outside a terminal nothing should be folded to 80 columns. A command's brackets are not rich's markup.
+    return Console(soft_wrap=True, markup=False) if sys.stdout.isatty() else Console(width=200, markup=False)

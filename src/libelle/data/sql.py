@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 import sqlalchemy
+from pandas.errors import DatabaseError
 from sqlalchemy.exc import SQLAlchemyError
 
 from libelle.data import tables
@@ -44,12 +45,11 @@ class SQLSource(Source):
         first = 1
         try:
             with engine.connect().execution_options(stream_results=True) as connection:
-                query = sqlalchemy.text(self.query)
-                for frame in pd.read_sql_query(query, connection, chunksize=tables.CHUNK_ROWS):
+                for frame in pd.read_sql_query(self.query, connection, chunksize=tables.CHUNK_ROWS):
                     frame.index = pd.RangeIndex(first, first + len(frame))
                     first += len(frame)
                     yield tables.blank_to_missing(tables.as_strings(frame))
-        except (SQLAlchemyError, ImportError) as error:
+        except (SQLAlchemyError, DatabaseError) as error:
             raise UserError(f"data.query failed at {engine.url.render_as_string()}: {_reason(error)}") from error
         finally:
             engine.dispose()
@@ -76,4 +76,5 @@ class SQLSource(Source):
 
 def _reason(error: Exception) -> str:
     """The database's own words, on one line, without SQLAlchemy's copy of the query."""
+    error = error.__cause__ if isinstance(error, DatabaseError) and isinstance(error.__cause__, Exception) else error
     return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -1,0 +1,128 @@
+"""Cleaners: each text on its own, in any order, and never more than their name says."""
+
+import itertools
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from libelle.cleaners.base import clean_table
+from libelle.cleaners.text import (
+    FRENCH_STOPWORDS,
+    Accents,
+    Lowercase,
+    SpecialCharacters,
+    Stopwords,
+    Whitespace,
+    without_accents,
+)
+
+CLEANERS = [Accents(), Lowercase(), SpecialCharacters(), Stopwords(), Whitespace()]
+each = pytest.mark.parametrize("cleaner", CLEANERS, ids=lambda cleaner: type(cleaner).__name__)
+
+# Without musical notes, symbols that fall into parts of another category when accents are removed.
+letters = st.characters(codec="utf-8", exclude_characters=[chr(code) for code in range(0x1D100, 0x1D200)])
+texts = st.one_of(
+    st.text(letters),
+    st.text("aàÉe\u0301œÆ ẞΣςİQUde'’-_.°€\u00a0\u200b\n", max_size=30),
+    st.lists(st.sampled_from(["DE", "l'Été", "Même", "me\u0302me", "qu", "R", "12 BIS", "—", "AUX", " "])).map(
+        " ".join
+    ),
+)
+columns = st.lists(st.one_of(st.none(), texts), max_size=6)
+
+
+def clean(values: list[str | None], *cleaners) -> list[str | None]:
+    cleaned = clean_table(pd.DataFrame({"text": pd.Series(values, dtype="str")}), cleaners)["text"]
+    assert cleaned.dtype == "str"
+    return [None if pd.isna(text) else text for text in cleaned]
+
+
+@settings(max_examples=100, deadline=None)
+@given(columns, st.permutations(CLEANERS))
+def test_the_order_of_the_cleaners_makes_no_difference(values, order):
+    assert clean(values, *order) == clean(values, *CLEANERS)
+    assert clean(values, *order[:2]) == clean(values, *order[1::-1])
+
+
+@each
+@settings(max_examples=60, deadline=None)
+@given(values=columns)
+def test_each_text_is_cleaned_on_its_own_and_once_is_enough(cleaner, values):
+    cleaned = clean(values, cleaner)
+    assert cleaned == [clean([value], cleaner)[0] for value in values]
+    assert clean(cleaned, cleaner) == cleaned
+    assert [text is None for text in cleaned] == [value is None for value in values]
+
+
+@each
+def test_index_order_and_columns_are_kept(cleaner):
+    table = pd.DataFrame({"b": ["x", None, "y"], "a": ["y", "x", None]}, index=[7, 3, 5], dtype="str")
+    cleaned = clean_table(table, [cleaner])
+    pd.testing.assert_frame_equal(cleaned, table)
+
+
+@pytest.mark.parametrize("values", [[], [None, None], [""]])
+def test_columns_without_text_pass_through_all_cleaners(values):
+    for order in itertools.permutations(CLEANERS):
+        assert clean(values, *order) == values
+
+
+@each
+@pytest.mark.parametrize("text", ["nan", "na", "null", "none", "qu", "d", "r", "l", "75001", "2a004", "sarl x"])
+def test_names_and_address_codes_are_texts_like_others(cleaner, text):
+    assert clean([text, text.upper()], cleaner) == [
+        text,
+        text if isinstance(cleaner, Lowercase) else text.upper(),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("ÉTAIT été Ete e\u0301te\u0301", ""),
+        ("L'HÔTEL DE LA GARE", "L'HÔTEL GARE"),
+        ("rue du Même", "rue"),
+        ("des-champs", "-champs"),
+        ("QU DES ORFEVRES", "QU ORFEVRES"),
+        ("12 R DE D", "12 R D"),
+        ("déchets unité", "déchets unité"),
+        ("Saint_Denis_de_la_Réunion", "Saint_Denis___Réunion"),
+    ],
+)
+def test_stop_words_go_whatever_their_case_and_accents(text, expected):
+    assert clean([text], Stopwords()) == [expected]
+
+
+def test_stop_words_hold_no_single_letter_and_no_address_code():
+    assert not [word for word in FRENCH_STOPWORDS if len(word) == 1]
+    assert not {"qu", "av", "bd", "st", "ste", "pl", "est", "sa"} & set(FRENCH_STOPWORDS)
+
+
+def test_own_stop_words_are_found_whatever_their_case_and_accents():
+    assert clean(["SOCIÉTÉ Dupont de Nemours"], Stopwords(words=["Societe"])) == ["Dupont de Nemours"]
+
+
+@pytest.mark.parametrize(
+    ("cleaner", "text", "expected"),
+    [
+        (SpecialCharacters(), "L’ÉCOLE — 5° étage: 10 €_a\u200bb", "L ÉCOLE 5 étage 10 a b"),
+        (SpecialCharacters(), "--- !", ""),
+        (Accents(), "Cœur d'Élan ÆGIDE ǣ ç", "Coeur d'Elan AEGIDE ae c"),
+        (Lowercase(), "ÉCOLE ΟΔΟΣ", "école οδοσ"),
+        (Whitespace(), " a\u00a0\tb\n", "a b"),
+    ],
+)
+def test_each_cleaner_does_what_its_name_says(cleaner, text, expected):
+    assert clean([text], cleaner) == [expected]
+
+
+def test_without_accents_leaves_ascii_as_it_is():
+    ascii_text = "".join(map(chr, range(128)))
+    assert without_accents(ascii_text) == ascii_text
+
+
+def test_no_cleaners_leave_the_table_as_it_is():
+    table = pd.DataFrame({"a": ["  É "]}, dtype="str")
+    assert clean_table(table, []) is table

@@ -1,0 +1,158 @@
+"""Metrics against scikit-learn and by hand, also where they are not defined."""
+
+import json
+
+import numpy as np
+import pytest
+from sklearn import metrics as sk
+
+from libelle.evaluation.metrics import evaluate
+
+BINARY = ["codable", "non"]
+MANY = ["a", "b", "c", "d"]
+
+
+def two_columns(positive) -> np.ndarray:
+    positive = np.asarray(positive, dtype=np.float32)
+    return np.stack([1 - positive, positive], axis=1)
+
+
+@pytest.fixture(scope="module")
+def binary() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(1)
+    targets = (generator.random(400) < 0.3).astype(np.int64)
+    return targets, two_columns(np.clip(0.3 * targets + 0.7 * generator.random(400), 0, 1))
+
+
+@pytest.fixture(scope="module")
+def many() -> tuple[np.ndarray, np.ndarray]:
+    """Four classes, of which the last has no row."""
+    generator = np.random.default_rng(2)
+    targets = generator.integers(0, 3, size=300)
+    logits = generator.normal(size=(300, 4)) + 1.5 * np.eye(4)[targets]
+    scores = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    return targets, scores.astype(np.float32)
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.8])
+def test_binary_metrics_are_scikit_learns(binary, threshold):
+    targets, scores = binary
+    positive = scores[:, 1].astype(np.float64)
+    decisions = positive >= threshold
+    expected = {
+        "average_precision": sk.average_precision_score(targets, positive),
+        "roc_auc": sk.roc_auc_score(targets, positive),
+        "log_loss": sk.log_loss(targets, positive),
+        "brier": sk.brier_score_loss(targets, positive),
+        "accuracy": sk.accuracy_score(targets, decisions),
+        "balanced_accuracy": sk.balanced_accuracy_score(targets, decisions),
+        "precision": sk.precision_score(targets, decisions),
+        "recall": sk.recall_score(targets, decisions),
+        "f1": sk.f1_score(targets, decisions),
+        "fbeta_0.5": sk.fbeta_score(targets, decisions, beta=0.5),
+        "fbeta_2": sk.fbeta_score(targets, decisions, beta=2),
+        "cohen_kappa": sk.cohen_kappa_score(targets, decisions),
+        "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
+        "npv": sk.precision_score(targets, decisions, pos_label=0),
+        "fdr": 1 - sk.precision_score(targets, decisions),
+    }
+    found = evaluate(targets, scores, BINARY, threshold)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-12)
+    assert found["rows"] == 400
+    assert found["threshold"] == threshold
+
+
+def test_binary_counts_and_rates_by_hand():
+    targets = np.array([1, 1, 1, 0, 0, 0, 0])
+    found = evaluate(targets, two_columns([0.9, 0.5, 0.2, 0.7, 0.1, 0.1, 0.1]), BINARY)
+    assert {name: found[name] for name in ("tn", "fp", "fn", "tp")} == {"tn": 3, "fp": 1, "fn": 1, "tp": 2}
+    rates = {name: found[name] for name in ("tnr", "fpr", "fnr", "tpr", "npv", "fdr", "precision", "recall")}
+    assert rates == pytest.approx(
+        {
+            "tnr": 3 / 4,
+            "fpr": 1 / 4,
+            "fnr": 1 / 3,
+            "tpr": 2 / 3,
+            "npv": 3 / 4,
+            "fdr": 1 / 3,
+            "precision": 2 / 3,
+            "recall": 2 / 3,
+        }
+    )
+
+
+def test_a_score_equal_to_the_threshold_is_positive():
+    found = evaluate(np.array([1, 0]), two_columns([0.75, 0.25]), BINARY, threshold=0.75)
+    assert (found["tp"], found["tn"]) == (1, 1)
+
+
+def test_average_precision_needs_the_scores_and_not_the_decisions():
+    targets = np.array([0, 0, 1, 1])
+    found = evaluate(targets, two_columns([0.1, 0.2, 0.3, 0.4]), BINARY)
+    assert found["average_precision"] == found["roc_auc"] == 1
+    assert found["recall"] == 0
+    assert found["precision"] is None
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_binary_with_one_class_leaves_out_what_is_not_defined(label):
+    found = evaluate(np.full(5, label), two_columns([0.9, 0.8, 0.1, 0.2, 0.6]), BINARY)
+    assert found["average_precision"] is None
+    assert found["roc_auc"] is None
+    assert found["accuracy"] == pytest.approx([0.4, 0.6][label])
+    json.dumps(found, allow_nan=False)
+
+
+def test_many_classes_are_scikit_learns(many):
+    targets, scores = many
+    decisions = scores.argmax(axis=1)
+    present = [0, 1, 2]
+    wide = scores.astype(np.float64) / scores.astype(np.float64).sum(axis=1, keepdims=True)
+    expected = {
+        "accuracy": sk.accuracy_score(targets, decisions),
+        "balanced_accuracy": sk.recall_score(targets, decisions, labels=present, average="macro"),
+        "f1_macro": sk.f1_score(targets, decisions, labels=present, average="macro"),
+        "precision_macro": sk.precision_score(targets, decisions, labels=present, average="macro"),
+        "recall_macro": sk.recall_score(targets, decisions, labels=present, average="macro"),
+        "top_k_accuracy": sk.top_k_accuracy_score(targets, scores, k=3, labels=range(4)),
+        "log_loss": sk.log_loss(targets, wide, labels=range(4)),
+        "cohen_kappa": sk.cohen_kappa_score(targets, decisions),
+        "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
+        "brier": np.mean(np.sum((wide - np.eye(4)[targets]) ** 2, axis=1)),
+        "average_precision_macro": np.mean([sk.average_precision_score(targets == c, wide[:, c]) for c in present]),
+        "roc_auc_macro": np.mean([sk.roc_auc_score(targets == c, wide[:, c]) for c in present]),
+    }
+    found = evaluate(targets, scores, MANY)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-12)
+    assert found["top_k"] == 3
+
+
+def test_each_class_has_its_own_metrics(many):
+    targets, scores = many
+    found = evaluate(targets, scores, MANY)["classes"]
+    assert list(found) == MANY
+    assert [found[label]["rows"] for label in MANY] == np.bincount(targets, minlength=4).tolist()
+    assert found["b"]["recall"] == pytest.approx(np.mean(scores[targets == 1].argmax(axis=1) == 1))
+    assert found["d"]["average_precision"] is None
+    assert found["d"]["roc_auc"] is None
+
+
+def test_top_k_counts_five_labels_where_there_are_more():
+    scores = np.tile(np.linspace(0.3, 0.01, 12, dtype=np.float32), (12, 1))
+    found = evaluate(np.arange(12), scores, [f"{label:02}" for label in range(12)])
+    assert found["top_k"] == 5
+    assert found["top_k_accuracy"] == pytest.approx(5 / 12)
+
+
+def test_many_classes_of_which_one_has_rows():
+    scores = np.full((3, 4), 0.25, dtype=np.float32)
+    found = evaluate(np.array([2, 2, 2]), scores, MANY)
+    assert found["average_precision_macro"] is None
+    assert found["roc_auc_macro"] is None
+    assert found["accuracy"] == 0
+
+
+def test_metrics_are_plain_json(binary, many):
+    for targets, scores, labels in ((*binary, BINARY), (*many, MANY)):
+        found = evaluate(targets, scores, labels)
+        assert json.loads(json.dumps(found, allow_nan=False)) == found

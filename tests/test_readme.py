@@ -1,0 +1,42 @@
+"""The README's commands work as written, one after the other, in a checkout."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from scripts import ROOT, call
+
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line
+    for block in re.findall(r"^```sh\n(.*?)^```", README, flags=re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
+    if line.strip()
+]
+
+
+def test_the_readme_shows_commands() -> None:
+    assert len(COMMANDS) >= 10
+    assert all(command.startswith("python ") for command in COMMANDS)
+
+
+def test_commands_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "data").symlink_to(ROOT / "data")
+    first = None
+    for command in COMMANDS:
+        # The run ids of the README are of the day it was written.
+        words = [re.sub(r"\d{4}-\d\d-\d\d_\d+", str(first), word) for word in shlex.split(command)[1:]]
+        answer = call(*words, cwd=tmp_path)
+        assert answer.returncode == 0, f"{command}\n{answer.stderr}"
+        assert answer.stdout
+        first = first or answer.stdout.split()[1]
+    assert (tmp_path / "scores.csv").exists()
+
+
+def test_linked_files_are_there() -> None:
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
