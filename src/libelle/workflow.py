@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -147,6 +148,7 @@ def train(plan: Plan) -> Outcome:
 
 def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch: Path) -> Outcome:
     prepared.report()
+    objective = _objective(plan.objective, prepared)
     datasets = {split: prepared.dataset(split) for split in SPLITS}
     seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
     plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
@@ -155,7 +157,8 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
         split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
         for split, data in datasets.items()
     }
-    objective, value = _objective(plan.objective, metrics, len(prepared.labels))
+    split, _, metric = objective.partition(".")
+    value = float(metrics[split][metric])
     run.manifest.objective, run.manifest.value = objective, value
     pipeline = _pipeline(plan, prepared)
     _save(run, plan, prepared, pipeline, scores, metrics, scratch)
@@ -226,17 +229,25 @@ def look_up(config: Mapping[str, Any], key: str) -> Any:
     return value
 
 
-def _objective(name: str | None, metrics: Mapping[str, Metrics], classes: int) -> tuple[str, float]:
-    """Name and value of the metric that the run is judged by."""
-    name = name or f"{VALIDATION}.{'average_precision' if classes == 2 else 'accuracy'}"
+def _objective(name: str | None, prepared: Prepared) -> str:
+    """The metric that the run is judged by; a wrong name must not cost a training.
+
+    Raises:
+        UserError: when there is no such metric, or it is not defined on the rows of its split.
+    """
+    binary = len(prepared.labels) == 2
+    name = name or f"{VALIDATION}.{'average_precision' if binary else 'accuracy'}"
     split, _, metric = name.partition(".")
-    value = metrics.get(split, {}).get(metric)
-    if not isinstance(value, int | float):
-        known = ", ".join(key for key, number in metrics[VALIDATION].items() if isinstance(number, int | float))
-        raise UserError(
-            f"optimize={name} is not a metric of this run; choose {' or '.join(SPLITS)} and one of {known}."
-        )
-    return name, float(value)
+    if split not in SPLITS:
+        raise UserError(f"optimize={name}: {split} is not a split; choose {', '.join(SPLITS)}.")
+    # Scores that say nothing, on the targets of the split or, where classes are many, on one row of each.
+    targets = prepared.dataset(split).targets if binary else np.arange(len(prepared.labels))
+    scores = np.full((len(targets), len(prepared.labels)), 1 / len(prepared.labels), dtype=np.float32)
+    example = evaluate(targets, scores, prepared.labels)
+    known = [key for key, value in example.items() if isinstance(value, int | float)]
+    if metric not in known:
+        raise UserError(f"optimize={name} is not a metric of these data; choose among {', '.join(known)}.")
+    return name
 
 
 def _pipeline(plan: Plan, prepared: Prepared) -> Pipeline:

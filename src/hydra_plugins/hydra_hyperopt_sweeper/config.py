@@ -1,0 +1,111 @@
+"""The options under `hydra.sweeper`, and the search algorithms one can choose for it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+
+@dataclass
+class AlgorithmConf:
+    """A search algorithm; the fields after `name` are keyword arguments of hyperopt's function."""
+
+    name: str = MISSING
+
+
+@dataclass
+class TpeConf(AlgorithmConf):
+    """Tree of Parzen estimators (Bergstra et al., 2011).
+
+    Two defaults are not hyperopt's own (gamma 0.25, 20 startup jobs), which leave too few good trials to model in
+    sweeps of some dozens of trials; `benchmarks/sweeper.py` shows the difference.
+    """
+
+    name: str = "tpe"
+    gamma: float = 1.0
+    """The best `gamma * sqrt(n)` of the n trials so far, 25 at most, make up the good density."""
+    n_startup_jobs: int = 10
+    """Random trials before the first one that is modelled."""
+    n_EI_candidates: int = 24  # noqa: N815 - hyperopt's name
+    """Points drawn from the good density; the one with the best ratio of densities is run."""
+    prior_weight: float = 1.0
+    """Weight of the prior against one observed trial."""
+
+
+@dataclass
+class AnnealConf(AlgorithmConf):
+    """Simulated annealing: draws around one of the best trials, ever closer."""
+
+    name: str = "anneal"
+    avg_best_idx: float = 2.0
+    """Mean rank of the trial to draw around (geometric distribution)."""
+    shrink_coef: float = 0.1
+    """How fast the neighbourhood shrinks with the number of trials."""
+
+
+@dataclass
+class RandConf(AlgorithmConf):
+    """Independent draws from the search space."""
+
+    name: str = "rand"
+
+
+@dataclass
+class MixConf(AlgorithmConf):
+    """Each trial by one of three algorithms, drawn with these probabilities (they sum to 1)."""
+
+    name: str = "mix"
+    rand: float = 0.1
+    anneal: float = 0.2
+    tpe: float = 0.7
+
+
+@dataclass
+class GridConf(AlgorithmConf):
+    """Every point of a finite space, in the order of the overrides, the last one moving fastest."""
+
+    name: str = "grid"
+
+
+@dataclass
+class HyperoptSweeperConf:
+    """Options of the sweeper."""
+
+    _target_: str = "hydra_plugins.hydra_hyperopt_sweeper.hyperopt_sweeper.HyperoptSweeper"
+    defaults: list[Any] = field(default_factory=lambda: [{"algorithm": "tpe"}])
+    algorithm: AlgorithmConf = MISSING
+    params: dict[str, Any] | None = None
+    """Search space in the override grammar; a key `NAME=VALUE` holds the part drawn only with that value."""
+    direction: str = "minimize"
+    """`minimize` or `maximize` what the job returns."""
+    objective: str | None = None
+    """Name of what the job returns. A sweep goes on only under the same name; without one, only under the
+    same fixed overrides."""
+    seed: int | None = None
+    """Same seed, same trials. None: one is drawn, and kept in the ledger."""
+    max_trials: int = 50
+    """Total number of trials in the sweep folder, those of earlier starts included."""
+    n_jobs: int = 1
+    """Trials suggested and launched at a time."""
+    max_batch_size: int | None = None
+    """Most jobs handed to the launcher at once. None: `n_jobs`, or the whole grid where every point is run."""
+    max_failure_rate: float = 1.0
+    """The sweep stops with an error once more than this share of its total has failed."""
+    timeout: float | None = None
+    """Seconds from this start after which no further trial begins."""
+    loss_threshold: float | None = None
+    """Stop once the best value is at least as good as this."""
+    no_progress_stop: int | None = None
+    """Stop once this many trials in a row have finished without a better value."""
+
+
+def _register() -> None:
+    store = ConfigStore.instance().store
+    provider = "hydra_hyperopt_sweeper"
+    store(group="hydra/sweeper", name="hyperopt", node=HyperoptSweeperConf, provider=provider)
+    for conf in (TpeConf, AnnealConf, RandConf, MixConf, GridConf):
+        store(group="hydra/sweeper/algorithm", name=conf.name, node=conf, provider=provider)
+
+
+_register()

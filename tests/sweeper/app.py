@@ -1,0 +1,25 @@
+"""A small Hydra application to sweep over, run in a process of its own by the tests that kill it."""
+
+import os
+import signal
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="config")
+def main(config: DictConfig) -> float:
+    job = HydraConfig.get().job.num
+    # In a worker process of joblib it is the parent, the sweeper, that dies with it.
+    if str(job) in os.environ.get("KILL_AT", "").split(","):
+        if os.environ.get("KILL_PARENT"):
+            os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+    if str(config.n) == os.environ.get("KILL_N"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return float((config.x - 0.3) ** 2 + config.n)
+
+
+if __name__ == "__main__":
+    main()
