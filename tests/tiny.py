@@ -1,7 +1,18 @@
 """Tiny forms that a model learns in a second."""
 
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
+
+from libelle.cleaners.text import Accents, Lowercase, SpecialCharacters
+from libelle.data.source import FileSource
+from libelle.models.mlp import MLP
+from libelle.processes.tokens import Tokens
+from libelle.stores.local import LocalStore
+from libelle.workflow import Plan
 
 JOBS = {
     "1": ["infirmière", "aide soignante", "médecin", "sage-femme"],
@@ -28,3 +39,19 @@ def make_forms(rows: int = 120, seed: int = 1) -> pd.DataFrame:
     )
     forms.loc[generator.random(rows) < 0.2, "town"] = None
     return forms
+
+
+def tiny_plan(folder: Path, **changes: Any) -> Plan:
+    """All that a run on tiny forms needs: `forms.csv` and `store/` in `folder`, two epochs of a small MLP."""
+    forms = folder / "forms.csv"
+    if not forms.exists():
+        make_forms().to_csv(forms, index=False)
+    plan = Plan(
+        source=FileSource(path=str(forms), id="form", columns=["employer", "job", "town"], target="label"),
+        cleaners={"special_characters": SpecialCharacters(), "accents": Accents(), "lowercase": Lowercase()},
+        process=Tokens(),
+        model=MLP(word_dim=8, ngram_dim=8, hidden=[8]),
+        store=LocalStore(root=str(folder / "store")),
+        trainer={"max_epochs": 2, "accelerator": "cpu"},
+    )
+    return replace(plan, **changes)
