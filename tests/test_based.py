@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from tiny import tiny_plan
 
 from libelle.errors import UserError
 from libelle.runs.based import read_base
 from libelle.samplers.rows import Oversample
 from libelle.stores.local import LocalStore
 from libelle.workflow import Plan, full, prepare, train
+from tiny import tiny_plan
 
 
 @pytest.fixture
@@ -49,7 +49,8 @@ def test_features_come_back_as_they_were(plan: Plan, tmp_path: Path) -> None:
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     prepared = read_base(plan.store, "based", scratch).prepared
-    encoded = prepared.process.transform(pd.DataFrame({name: ["lyon", None, ""] for name in prepared.fields}, dtype="str"))
+    texts = pd.DataFrame({name: ["lyon", None, ""] for name in prepared.fields}, dtype="str")
+    encoded = prepared.process.transform(texts)
     assert encoded.blocks == prepared.features.blocks
     for block in ("words", "bag"):
         for data in getattr(prepared.features, block).values():

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +65,7 @@ def gather(
     return ids[items], ends, None if weights is None else weights[items]
 
 
-Matrix = scipy.sparse.csr_array | Floats
+Matrix: TypeAlias = "scipy.sparse.csr_array | Floats"
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class Dataset:
     """Features with their targets, int64 [rows], each a position in the list of labels."""
 
     features: Features
-    targets: npt.NDArray[np.int64]
+    targets: Ints
 
     def __len__(self) -> int:
         return self.features.rows
@@ -142,7 +142,7 @@ def load_features(folder: Path) -> Features:
 
 def _disassemble(data: Ragged | Matrix) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     if isinstance(data, Ragged):
-        arrays = {"ids": data.ids, "offsets": data.offsets, "index": data.index}
+        arrays: dict[str, npt.NDArray[Any]] = {"ids": data.ids, "offsets": data.offsets, "index": data.index}
         return {"size": data.size}, arrays if data.weights is None else {**arrays, "weights": data.weights}
     if isinstance(data, np.ndarray):
         return {}, {"dense": data}

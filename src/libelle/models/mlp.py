@@ -10,62 +10,58 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from libelle.models.batches import Batch
-from libelle.models.neural import NeuralModel, Shape
+from libelle.models.neural import LinearPath, Network, NeuralModel, Shape, drop_words
 from libelle.processes.tokens import PADDING_ID
 
 
-class MLPNetwork(nn.Module):
-    """The network of `MLP`; arguments as there."""
+class MLPNetwork(Network):
+    """The network of `MLP`."""
 
-    def __init__(
-        self,
-        shape: Shape,
-        classes: int,
-        word_dim: int,
-        ngram_dim: int,
-        hidden: list[int],
-        dropout: float,
-        wide: bool,
-    ) -> None:
+    def __init__(self, shape: Shape, classes: int, config: "MLP") -> None:
         super().__init__()
         self.fields = shape.fields
+        self.word_dropout, self.ngram_dropout = config.word_dropout, config.ngram_dropout
         self.words = nn.EmbeddingBag(
-            shape.words, word_dim, mode="mean", include_last_offset=True, sparse=True, padding_idx=PADDING_ID
+            shape.words, config.word_dim, mode="mean", include_last_offset=True, sparse=True, padding_idx=PADDING_ID
         )
         nn.init.normal_(self.words.weight, std=0.1)
-        width = word_dim
+        width = config.word_dim
         self.ngrams: nn.EmbeddingBag | None = None
-        self.wide: nn.EmbeddingBag | None = None
+        self.wide: LinearPath | None = None
         if shape.ngrams:
-            self.ngrams = nn.EmbeddingBag(shape.ngrams, ngram_dim, mode="sum", include_last_offset=True, sparse=True)
+            self.ngrams = nn.EmbeddingBag(
+                shape.ngrams, config.ngram_dim, mode="sum", include_last_offset=True, sparse=True
+            )
             nn.init.normal_(self.ngrams.weight, std=0.1)
-            width += ngram_dim
-            if wide:
-                self.wide = nn.EmbeddingBag(shape.ngrams, classes, mode="sum", include_last_offset=True, sparse=True)
-                nn.init.zeros_(self.wide.weight)
-        sizes = [shape.fields * width, *hidden]
+            width += config.ngram_dim
+            if config.wide:
+                self.wide = LinearPath(shape, classes)
+        sizes = [shape.fields * width, *config.hidden]
         self.norm = nn.LayerNorm(sizes[0])
-        self.drop = nn.Dropout(dropout)
+        self.drop = nn.Dropout(config.dropout)
         self.hidden = nn.Sequential(
             *(
-                nn.Sequential(nn.Linear(wide_, narrow), nn.GELU(), nn.Dropout(dropout))
-                for wide_, narrow in zip(sizes, sizes[1:], strict=False)
+                nn.Sequential(nn.Linear(wide, narrow), nn.GELU(), nn.Dropout(config.dropout))
+                for wide, narrow in zip(sizes, sizes[1:], strict=False)
             )
         )
         self.head = nn.Linear(sizes[-1], classes)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Return logits, float32 [rows, classes]."""
-        parts = [self._by_field(self.words(batch["words"], batch["word_offsets"]))]
+    def paths(self, batch: Batch) -> list[Tensor]:
+        """Return the logits of the deep path and, where there are n-grams, of the linear one."""
+        words = drop_words(batch["words"], self.word_dropout if self.training else 0)
+        parts = [self._by_field(self.words(words, batch["word_offsets"]))]
+        wide = []
         if self.ngrams is not None:
-            bags = batch["ngrams"], batch["ngram_offsets"], batch["ngram_weights"]
+            weights = functional.dropout(batch["ngram_weights"], self.ngram_dropout, self.training)
+            bags = batch["ngrams"], batch["ngram_offsets"], weights
             parts.append(self._by_field(self.ngrams(*bags)))
-        logits = self.head(self.hidden(self.drop(self.norm(torch.cat(parts, dim=1)))))
-        if self.wide is not None:
-            logits = logits + self.wide(*bags).view(self.fields, len(logits), -1).sum(0)
-        return logits
+            if self.wide is not None:
+                wide.append(self.wide.logits(*bags))
+        return [self.head(self.hidden(self.drop(self.norm(torch.cat(parts, dim=1))))), *wide]
 
     def _by_field(self, embedded: Tensor) -> Tensor:
         """From [fields x rows, dim] to [rows, fields x dim]."""
@@ -82,6 +78,8 @@ class MLP(NeuralModel):
         ngram_dim: size of the n-gram embeddings.
         hidden: sizes of the hidden layers.
         dropout: share of inputs dropped before each layer in training.
+        word_dropout: share of words replaced by `<unknown>` in training, so that unknown words are no surprise.
+        ngram_dropout: share of n-grams dropped in training.
         wide: whether the linear path is there.
     """
 
@@ -91,8 +89,10 @@ class MLP(NeuralModel):
     ngram_dim: int = 64
     hidden: list[int] = field(default_factory=lambda: [256])
     dropout: float = 0.3
+    word_dropout: float = 0.1
+    ngram_dropout: float = 0.5
     wide: bool = True
 
-    def network(self, shape: Shape, classes: int) -> nn.Module:
+    def network(self, shape: Shape, classes: int) -> MLPNetwork:
         """Build the network with fresh weights."""
-        return MLPNetwork(shape, classes, self.word_dim, self.ngram_dim, self.hidden, self.dropout, self.wide)
+        return MLPNetwork(shape, classes, self)

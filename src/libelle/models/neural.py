@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
 from libelle.models.base import Model, Training
-from libelle.models.batches import make_batch
+from libelle.models.batches import Batch, make_batch
+from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
 
 #: Rows scored at once, and tokens at most in one padded batch: memory stays bounded whatever is asked.
 PREDICT_ROWS = 1024
@@ -50,6 +51,48 @@ class Shape:
         )
 
 
+class LinearPath(nn.EmbeddingBag):
+    """Logits as a linear function of the n-grams' TF-IDF weights, summed over the fields.
+
+    Plain SGD trains it, as in fastText (Joulin et al. 2017): Adam would move the weights of a rare n-gram as far as those
+    of a frequent one, and they would fit its few rows by heart.
+    """
+
+    def __init__(self, shape: Shape, classes: int) -> None:
+        super().__init__(shape.ngrams, classes, mode="sum", include_last_offset=True, sparse=True)
+        nn.init.zeros_(self.weight)
+        self.fields = shape.fields
+
+    def logits(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+        """Return logits, float32 [rows, classes]."""
+        by_field: Tensor = self(ngrams, offsets, weights)
+        return by_field.unflatten(0, (self.fields, -1)).sum(0)
+
+
+def drop_words(words: Tensor, share: float) -> Tensor:
+    """Replace a share of the words by `<unknown>`, at random (Iyyer et al. 2015, "Deep Unordered Composition")."""
+    if not share:
+        return words
+    dropped = torch.rand(words.shape, device=words.device) < share
+    return words.masked_fill(dropped & (words != PADDING_ID), UNKNOWN_ID)
+
+
+class Network(nn.Module):
+    """Paths from a batch to logits, each trained by a loss of its own, and averaged to score.
+
+    Each path is thus at its best by itself, and they are an ensemble: trained on their sum, the stronger one would leave
+    the other nothing to learn.
+    """
+
+    @abstractmethod
+    def paths(self, batch: Batch) -> list[Tensor]:
+        """Return each path's logits, float32 [rows, classes]."""
+
+    def forward(self, batch: Batch) -> Tensor:
+        """Return the average of the paths' log-probabilities, float32 [rows, classes]."""
+        return torch.stack([path.log_softmax(1) for path in self.paths(batch)]).mean(0)
+
+
 @dataclass
 class OptimizerConfig:
     """How weights are moved.
@@ -57,6 +100,7 @@ class OptimizerConfig:
     Attributes:
         name: `adamw` (Loshchilov and Hutter 2019) or `sgd`.
         lr: learning rate at its highest.
+        linear_lr: learning rate of the linear path at its highest; plain SGD moves it, whatever `name` is.
         weight_decay: decoupled decay of all weights but embeddings, biases and norms.
         schedule: `constant`, `linear` (to zero) or `cosine` (to zero) over the planned steps.
         warmup: share of the planned steps in which the learning rate rises from zero.
@@ -64,8 +108,9 @@ class OptimizerConfig:
 
     name: str = "adamw"
     lr: float = 2e-3
+    linear_lr: float = 20.0
     weight_decay: float = 0.01
-    schedule: str = "constant"
+    schedule: str = "linear"
     warmup: float = 0.0
 
     def __post_init__(self) -> None:
@@ -73,6 +118,8 @@ class OptimizerConfig:
         _one_of("model.optimizer.schedule", self.schedule, ("constant", "linear", "cosine"))
         if self.lr <= 0:
             raise UserError(f"model.optimizer.lr={self.lr} must be above 0.")
+        if self.linear_lr <= 0:
+            raise UserError(f"model.optimizer.linear_lr={self.linear_lr} must be above 0.")
         if not 0 <= self.warmup < 1:
             raise UserError(f"model.optimizer.warmup={self.warmup} is a share of the steps, from 0 up to below 1.")
 
@@ -89,7 +136,7 @@ class LossConfig:
 
     class_weights: str = "none"
     focal_gamma: float = 0.0
-    label_smoothing: float = 0.0
+    label_smoothing: float = 0.1
 
     def __post_init__(self) -> None:
         _one_of("model.loss.class_weights", self.class_weights, ("none", "balanced"))
@@ -113,14 +160,14 @@ class NeuralModel(Model):
 
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    batch_size: int = 64
+    batch_size: int = 32
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise UserError(f"model.batch_size={self.batch_size} must be 1 or more.")
 
     @abstractmethod
-    def network(self, shape: Shape, classes: int) -> nn.Module:
+    def network(self, shape: Shape, classes: int) -> Network:
         """Build the network with fresh weights."""
 
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:

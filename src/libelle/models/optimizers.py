@@ -14,7 +14,7 @@ class LazyAdamW(torch.optim.AdamW):
     """AdamW that, for a sparse gradient, moves only the rows that a batch touched, as `torch.optim.SparseAdam` does.
 
     A dense update of the whole table would cost more than the rest of the network. No weight decay on those rows: it
-    would not be applied to the untouched ones.
+    would not be applied to the untouched ones. Groups with `plain` set are moved by plain SGD.
     """
 
     @torch.no_grad()
@@ -26,7 +26,12 @@ class LazyAdamW(torch.optim.AdamW):
                 loss = closure()
         for group in self.param_groups:
             for parameter in group["params"]:
-                if parameter.grad is not None and parameter.grad.is_sparse:
+                if parameter.grad is None:
+                    continue
+                if group.get("plain"):
+                    parameter.add_(parameter.grad, alpha=-group["lr"])
+                    parameter.grad = None
+                elif parameter.grad.is_sparse:
                     self._move_rows(parameter, parameter.grad.coalesce(), group)
                     parameter.grad = None
         super().step()

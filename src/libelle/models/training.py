@@ -1,7 +1,6 @@
 """Training a network with Lightning."""
 
 import warnings
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
-from libelle.models.neural import LossConfig, NeuralModel, OptimizerConfig
+from libelle.models.neural import LinearPath, LossConfig, Network, NeuralModel, OptimizerConfig
 from libelle.models.optimizers import LazyAdamW, make_schedule
 
 
@@ -34,9 +33,9 @@ class Batches(TorchDataset[tuple[Batch, Tensor]]):
 
 
 class Classifier(pl.LightningModule):
-    """Any network that maps a batch to logits."""
+    """Any `Network`: each of its paths has a loss, and their average is what is validated."""
 
-    def __init__(self, network: nn.Module, loss: LossConfig, optimizer: OptimizerConfig, counts: Tensor) -> None:
+    def __init__(self, network: Network, loss: LossConfig, optimizer: OptimizerConfig, counts: Tensor) -> None:
         super().__init__()
         self.network = network
         self.loss_config = loss
@@ -59,10 +58,11 @@ class Classifier(pl.LightningModule):
         return (losses * weights).sum() / weights.sum()
 
     def training_step(self, batch: tuple[Batch, Tensor], _: int) -> Tensor:
-        """Return the loss of one batch."""
+        """Return the sum of the paths' losses on one batch."""
         features, targets = batch
-        loss = self.loss(self.network(features), targets, self.loss_config.label_smoothing)
-        self.log("train_loss", loss, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(targets))
+        paths = self.network.paths(features)
+        loss = sum((self.loss(path, targets, self.loss_config.label_smoothing) for path in paths), torch.zeros(()))
+        self.log("train_loss", loss / len(paths), on_step=False, on_epoch=True, prog_bar=True, batch_size=len(targets))
         return loss
 
     def validation_step(self, batch: tuple[Batch, Tensor], _: int) -> None:
@@ -84,13 +84,9 @@ class Classifier(pl.LightningModule):
             self.log("validation_average_precision", float(average_precision_score(targets, scores)), prog_bar=True)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW or SGD with the schedule over the planned steps."""
+        """AdamW or SGD, the linear path always by SGD, with the schedule over the planned steps."""
         config = self.optimizer_config
-        groups = [
-            {"params": list(_parameters(self.network, decayed=True)), "weight_decay": config.weight_decay},
-            {"params": list(_parameters(self.network, decayed=False)), "weight_decay": 0.0},
-        ]
-        groups = [group for group in groups if group["params"]]
+        groups = _parameter_groups(self.network, config)
         if config.name == "sgd":
             optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=config.lr)
         else:
@@ -161,10 +157,24 @@ def _loader(dataset: Dataset, order: Any, batch_size: int) -> DataLoader[Any]:
     return DataLoader(Batches(dataset), sampler=sampler, batch_size=None)
 
 
-def _parameters(network: nn.Module, *, decayed: bool) -> Iterator[nn.Parameter]:
-    """Matrices of dense layers are decayed; embeddings, biases and norms are not."""
+def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
+    """Matrices of dense layers are decayed; embeddings, biases and norms are not; the linear path has its own rate."""
+    decayed: list[nn.Parameter] = []
+    others: list[nn.Parameter] = []
+    linear: list[nn.Parameter] = []
     for module in network.modules():
         embedding = isinstance(module, nn.Embedding | nn.EmbeddingBag)
         for parameter in module.parameters(recurse=False):
-            if (parameter.ndim > 1 and not embedding) == decayed:
-                yield parameter
+            if isinstance(module, LinearPath):
+                linear.append(parameter)
+            elif parameter.ndim > 1 and not embedding:
+                decayed.append(parameter)
+            else:
+                others.append(parameter)
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": config.weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
+    if linear:
+        groups.append({"params": linear, "weight_decay": 0.0, "lr": config.linear_lr, "plain": True})
+    return groups

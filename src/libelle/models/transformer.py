@@ -1,4 +1,4 @@
-"""Model `transformer`: a small encoder over the words of all fields, trained from scratch.
+"""Model `transformer`: a small encoder over the words of all fields, trained from scratch, beside a linear path.
 
 Vaswani et al. 2017, "Attention Is All You Need"; post-norm blocks by default, as in the paper.
 """
@@ -8,28 +8,25 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from libelle.errors import UserError
 from libelle.models.batches import Batch, by_record
-from libelle.models.neural import NeuralModel, Shape
-from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
+from libelle.models.neural import LinearPath, Network, NeuralModel, OptimizerConfig, Shape, drop_words
+from libelle.processes.tokens import PADDING_ID
 
 
-class TransformerNetwork(nn.Module):
-    """The network of `Transformer`; arguments as there."""
+class TransformerNetwork(Network):
+    """The network of `Transformer`."""
 
     def __init__(self, shape: Shape, classes: int, config: "Transformer") -> None:
         super().__init__()
         self.fields = shape.fields
-        self.word_dropout = config.word_dropout
+        self.word_dropout, self.ngram_dropout = config.word_dropout, config.ngram_dropout
         dim = config.dim
-        self.words = nn.Embedding(shape.words, dim, padding_idx=PADDING_ID)
+        self.words = nn.Embedding(shape.words, dim, padding_idx=PADDING_ID, sparse=True)
         self.positions = nn.Embedding(shape.longest, dim)
         self.field = nn.Embedding(shape.fields, dim)
-        self.ngrams: nn.EmbeddingBag | None = None
-        if shape.ngrams:
-            self.ngrams = nn.EmbeddingBag(shape.ngrams, dim, mode="sum", include_last_offset=True, sparse=True)
-            nn.init.normal_(self.ngrams.weight, std=0.1)
         for embedding in (self.words, self.positions, self.field):
             nn.init.normal_(embedding.weight, std=0.1)
         self.norm = nn.LayerNorm(dim)
@@ -45,7 +42,16 @@ class TransformerNetwork(nn.Module):
         )
         # Nested tensors would make a row's scores depend on the padding of its batch.
         self.blocks = nn.TransformerEncoder(block, config.blocks, enable_nested_tensor=False)
-        sizes = [dim, *config.hidden]
+        width = dim
+        self.ngrams: nn.EmbeddingBag | None = None
+        self.wide: LinearPath | None = None
+        if shape.ngrams:
+            self.ngrams = nn.EmbeddingBag(shape.ngrams, dim, mode="sum", include_last_offset=True, sparse=True)
+            nn.init.normal_(self.ngrams.weight, std=0.1)
+            width += shape.fields * dim
+            if config.wide:
+                self.wide = LinearPath(shape, classes)
+        sizes = [width, *config.hidden]
         self.hidden = nn.Sequential(
             *(
                 nn.Sequential(nn.Linear(wide, narrow), nn.GELU(), nn.Dropout(config.dropout))
@@ -54,39 +60,41 @@ class TransformerNetwork(nn.Module):
         )
         self.head = nn.Linear(sizes[-1], classes)
 
-    def forward(self, batch: Batch) -> Tensor:
-        """Return logits, float32 [rows, classes]."""
-        words, positions, fields, mask = by_record(batch["words"], batch["word_offsets"], self.fields)
-        if self.training and self.word_dropout:
-            dropped = torch.rand(words.shape, device=words.device) < self.word_dropout
-            words = words.masked_fill(dropped & mask, UNKNOWN_ID)
+    def paths(self, batch: Batch) -> list[Tensor]:
+        """Return the logits of the encoder and, where there are n-grams, of the linear path."""
+        dropped = drop_words(batch["words"], self.word_dropout if self.training else 0)
+        words, positions, fields, mask = by_record(dropped, batch["word_offsets"], self.fields)
         positions = positions.clamp(max=self.positions.num_embeddings - 1)
         states = self.words(words) + self.positions(positions) + self.field(fields)
-        if self.ngrams is not None:
-            # One more token a field: what its characters say, unknown words included.
-            bags = self.ngrams(batch["ngrams"], batch["ngram_offsets"], batch["ngram_weights"])
-            bags = bags.view(self.fields, len(words), -1).transpose(0, 1) + self.field.weight
-            states = torch.cat((states, bags), dim=1)
-            mask = torch.cat((mask, mask.new_ones(bags.shape[:2])), dim=1)
         states = self.blocks(self.drop(self.norm(states)), src_key_padding_mask=~mask)
         # The average of the tokens that are there: every row has at least a marker for each field.
         weights = mask.unsqueeze(2).to(states.dtype)
-        pooled = (states * weights).sum(1) / weights.sum(1)
-        return self.head(self.hidden(pooled))
+        parts = [(states * weights).sum(1) / weights.sum(1)]
+        wide = []
+        if self.ngrams is not None:
+            # What the characters say, unknown words included, goes past the encoder.
+            kept = functional.dropout(batch["ngram_weights"], self.ngram_dropout, self.training)
+            bags = batch["ngrams"], batch["ngram_offsets"], kept
+            parts.extend(self.ngrams(*bags).view(self.fields, len(words), -1))
+            if self.wide is not None:
+                wide.append(self.wide.logits(*bags))
+        return [self.head(self.hidden(self.drop(torch.cat(parts, dim=1)))), *wide]
 
 
 @dataclass
 class Transformer(NeuralModel):
-    """Attention over words, positions and fields.
+    """Attention over words, positions and fields; the n-grams of each field join its output.
 
     Attributes:
         dim: size of the embeddings and of the blocks.
         blocks: number of encoder blocks.
         heads: attention heads; `dim` must be a multiple.
         feed_forward: inner size of each block.
-        hidden: sizes of the dense layers after pooling.
+        hidden: sizes of the dense layers after pooling; none by default.
         dropout: share dropped in training.
         word_dropout: share of words replaced by `<unknown>` in training, so that unknown words are no surprise.
+        ngram_dropout: share of n-grams dropped in training.
+        wide: whether the linear path of `mlp` is there.
         norm_first: layer norm before attention and feed-forward instead of after.
     """
 
@@ -96,16 +104,19 @@ class Transformer(NeuralModel):
     blocks: int = 1
     heads: int = 4
     feed_forward: int = 256
-    hidden: list[int] = field(default_factory=lambda: [128])
-    dropout: float = 0.2
+    hidden: list[int] = field(default_factory=list)
+    dropout: float = 0.3
     word_dropout: float = 0.1
+    ngram_dropout: float = 0.5
+    wide: bool = True
     norm_first: bool = False
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.dim % self.heads:
             raise UserError(f"model.dim={self.dim} is not a multiple of model.heads={self.heads}; change one of them.")
 
-    def network(self, shape: Shape, classes: int) -> nn.Module:
+    def network(self, shape: Shape, classes: int) -> TransformerNetwork:
         """Build the network with fresh weights."""
         return TransformerNetwork(shape, classes, self)

@@ -8,10 +8,11 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import scipy.sparse
 from safetensors.numpy import load_file, save_file
 
 from libelle.errors import UserError
-from libelle.features import Features, Ragged
+from libelle.features import Features, Ints, Ragged
 from libelle.processes.base import Process
 from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
 
@@ -35,7 +36,7 @@ class Tokens(Process):
         char_ngrams_max: longest n-gram of characters in the bag; 0 for none.
         ngrams: False leaves the bag out.
         min_ngram_count: training rows that must hold an n-gram.
-        max_ngrams: n-grams kept at most in each field, the most frequent ones.
+        max_ngrams: n-grams kept at most of each kind in each field, the most frequent ones.
     """
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
@@ -74,7 +75,7 @@ class Tokens(Process):
         """Learn vocabulary, length caps and n-grams from the training rows."""
         counts: dict[str, int] = {}
         self.lengths_: dict[str, int] = {}
-        self.ngrams_: dict[str, NgramVocabulary] = {}
+        self.ngrams_: dict[str, list[NgramVocabulary]] = {}
         for field, column in table.items():
             codes, texts = _distinct(column)
             rows = np.bincount(codes[codes >= 0], minlength=len(texts))
@@ -89,9 +90,10 @@ class Tokens(Process):
             longest = np.quantile(lengths[codes[codes >= 0]], self.length_quantile) if rows.any() else 0
             self.lengths_[str(field)] = int(np.clip(np.ceil(longest), 1, self.max_length))
             if self.ngrams:
-                self.ngrams_[str(field)] = NgramVocabulary.fit(
-                    *self._hash(words), rows, self.min_ngram_count, self.max_ngrams
-                )
+                self.ngrams_[str(field)] = [
+                    NgramVocabulary.fit(hashes, places, rows, self.min_ngram_count, self.max_ngrams)
+                    for hashes, places in self._hash(words)
+                ]
         known = sorted(
             (word for word, count in counts.items() if count >= self.min_count), key=lambda w: (-counts[w], w)
         )
@@ -101,7 +103,7 @@ class Tokens(Process):
         """Encode rows; ids of one field's n-grams follow on those of the field before."""
         words: dict[str, Ragged] = {}
         bag: dict[str, Ragged] = {}
-        size = sum(len(ngrams) for ngrams in self.ngrams_.values())
+        size = sum(len(ngrams) for kinds in self.ngrams_.values() for ngrams in kinds)
         first = 0
         for field, cap in self.lengths_.items():
             codes, texts = _distinct(table[field])
@@ -110,10 +112,14 @@ class Tokens(Process):
             split = WordTable.split(texts)
             words[field] = _encode_words(split, cap, self.word_ids_, index)
             if self.ngrams:
-                matrix = self.ngrams_[field].encode(*self._hash(split), len(texts) + 1)
+                # Words and characters are each of length 1: the many characters do not drown the words.
+                kinds = zip(self.ngrams_[field], self._hash(split), strict=True)
+                matrix = scipy.sparse.hstack(
+                    [ngrams.encode(hashes, places, len(texts) + 1) for ngrams, (hashes, places) in kinds], format="csr"
+                )
                 ids = (matrix.indices + first).astype(np.int32)
                 bag[field] = Ragged(ids, matrix.indptr.astype(np.int64), size, matrix.data, index)
-                first += len(self.ngrams_[field])
+                first += matrix.shape[1]
         return Features(len(table), words=words, bag=bag if self.ngrams else None)
 
     def save(self, folder: Path) -> None:
@@ -123,8 +129,9 @@ class Tokens(Process):
         if self.ngrams:
             # Names of fields may hold any character: arrays are numbered in the fields' order.
             arrays: dict[str, npt.NDArray[np.generic]] = {}
-            for number, ngrams in enumerate(self.ngrams_.values()):
-                arrays[f"{number}.hashes"], arrays[f"{number}.idf"] = ngrams.hashes, ngrams.idf
+            for number, kinds in enumerate(self.ngrams_.values()):
+                for kind, ngrams in enumerate(kinds):
+                    arrays[f"{number}.{kind}.hashes"], arrays[f"{number}.{kind}.idf"] = ngrams.hashes, ngrams.idf
             save_file(arrays, folder / "ngrams.safetensors")
 
     def load(self, folder: Path) -> Self:
@@ -135,7 +142,10 @@ class Tokens(Process):
         if self.ngrams:
             arrays = load_file(folder / "ngrams.safetensors")
             for number, field in enumerate(self.lengths_):
-                self.ngrams_[field] = NgramVocabulary(arrays[f"{number}.hashes"], arrays[f"{number}.idf"])
+                self.ngrams_[field] = [
+                    NgramVocabulary(arrays[f"{number}.{kind}.hashes"], arrays[f"{number}.{kind}.idf"])
+                    for kind in range(2 if self.char_ngrams_max else 1)
+                ]
         return self._set_words(vocabulary["words"])
 
     def _set_words(self, words: list[str]) -> Self:
@@ -143,12 +153,12 @@ class Tokens(Process):
         self.word_ids_ = {word: number for number, word in enumerate(words, start=len(SPECIAL))}
         return self
 
-    def _hash(self, words: WordTable) -> tuple[Hashes, npt.NDArray[np.int64]]:
-        hashes, texts = word_ngrams(words, self.word_ngrams)
-        if not self.char_ngrams_max:
-            return hashes, texts
-        more, more_texts = character_ngrams(words, self.char_ngrams_min, self.char_ngrams_max)
-        return np.concatenate((hashes, more)), np.concatenate((texts, more_texts))
+    def _hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
+        """N-grams of words and, where wanted, of characters, each with the text it stands in."""
+        kinds = [word_ngrams(words, self.word_ngrams)]
+        if self.char_ngrams_max:
+            kinds.append(character_ngrams(words, self.char_ngrams_min, self.char_ngrams_max))
+        return kinds
 
 
 def _distinct(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
