@@ -1,6 +1,7 @@
 """Running the scripts as people call them."""
 
 import contextlib
+import copy
 import io
 import os
 import runpy
@@ -8,6 +9,8 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from hydra.core.singleton import Singleton
 
 ROOT = Path(__file__).parents[1]
 
@@ -22,7 +25,7 @@ class Answer:
 def call(script, *arguments, cwd, stdin=""):
     """Run a script as `python script arguments` would, in this process: importing torch each time takes long."""
     out, err = io.StringIO(), io.StringIO()
-    before = Path.cwd(), sys.argv, sys.stdin
+    before = Path.cwd(), sys.argv, sys.stdin, copy.deepcopy(Singleton.get_state())
     os.chdir(cwd)
     sys.argv = [str(ROOT / script), *arguments]
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode()))
@@ -34,7 +37,8 @@ def call(script, *arguments, cwd, stdin=""):
         status = end.code or 0
     finally:
         os.chdir(before[0])
-        sys.argv, sys.stdin = before[1:]
+        sys.argv, sys.stdin = before[1:3]
+        Singleton.set_state(before[3])
     return Answer(status, out.getvalue(), err.getvalue())
 
 

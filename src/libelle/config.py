@@ -8,7 +8,7 @@ from pydantic import Field
 
 from libelle.arguments import restore
 from libelle.cleaners.base import Cleaner
-from libelle.components import Component, build, validate
+from libelle.components import Component, Positive, build, validate
 from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.models.base import Model
@@ -17,7 +17,6 @@ from libelle.samplers.rows import Sampler
 from libelle.stores.base import Store
 from libelle.workflow import Plan
 
-Positive = Annotated[int, Field(ge=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 

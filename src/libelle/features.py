@@ -65,7 +65,7 @@ def gather(
     return ids[items], ends, None if weights is None else weights[items]
 
 
-Matrix: TypeAlias = "scipy.sparse.csr_array | Floats"
+Matrix: TypeAlias = scipy.sparse.csr_array | Floats
 
 
 @dataclass(frozen=True)

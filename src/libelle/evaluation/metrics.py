@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics as sk
 
-from libelle.features import Floats
+from libelle.features import Floats, Ints
 
 #: `top_k_accuracy` counts a record as right when its label is among this many best scores.
 TOP_K = 5
@@ -17,7 +17,7 @@ TOP_K = 5
 Metrics = dict[str, Any]
 
 
-def evaluate(targets: npt.NDArray[np.int64], scores: Floats, labels: Sequence[str], threshold: float = 0.5) -> Metrics:
+def evaluate(targets: Ints, scores: Floats, labels: Sequence[str], threshold: float = 0.5) -> Metrics:
     """Compare scores with targets.
 
     Args:
@@ -40,7 +40,7 @@ def evaluate(targets: npt.NDArray[np.int64], scores: Floats, labels: Sequence[st
     return {"rows": len(targets), **{name: _json(value) for name, value in values.items()}}
 
 
-def _binary(targets: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], threshold: float) -> Metrics:
+def _binary(targets: Ints, scores: npt.NDArray[np.float64], threshold: float) -> Metrics:
     decisions = (scores >= threshold).astype(np.int64)
     tn, fp, fn, tp = sk.confusion_matrix(targets, decisions, labels=[0, 1]).ravel()
     return {
@@ -70,7 +70,7 @@ def _binary(targets: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], thr
     }
 
 
-def _many(targets: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], labels: Sequence[str]) -> Metrics:
+def _many(targets: Ints, scores: npt.NDArray[np.float64], labels: Sequence[str]) -> Metrics:
     classes = np.arange(len(labels))
     decisions = scores.argmax(axis=1)
     precision, recall, f1, support = sk.precision_recall_fscore_support(

@@ -36,6 +36,27 @@ def _stack(block: Mapping[str, Ragged], rows: Ints) -> tuple[Tensor, Tensor, np.
     )
 
 
+def by_field(words: Tensor, offsets: Tensor, fields: int) -> list[tuple[Tensor, Tensor]]:
+    """Pad each field's sequences by themselves.
+
+    Args:
+        words: int32 [items] of a batch.
+        offsets: int64 [fields x rows + 1].
+        fields: number of fields.
+
+    Returns:
+        For each field, token ids int64 [rows, longest] and a mask that is True where there is a token.
+    """
+    lengths = offsets.diff().view(fields, -1)
+    padded = []
+    for part, rows in zip(torch.split(words, lengths.sum(1).tolist()), lengths, strict=True):
+        mask = torch.arange(int(rows.max()), device=words.device) < rows.unsqueeze(1)
+        ids = torch.zeros(mask.shape, dtype=torch.int64, device=words.device)
+        ids[mask] = part.long()
+        padded.append((ids, mask))
+    return padded
+
+
 def by_record(words: Tensor, offsets: Tensor, fields: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Join the fields of each record into one padded sequence.
 

@@ -4,14 +4,15 @@ import json
 from abc import abstractmethod
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import torch
+from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from libelle.errors import UserError
+from libelle.components import Component, Part, Positive, Rate
 from libelle.features import Dataset, Features, Floats
 from libelle.models.base import Model, Training
 from libelle.models.batches import Batch, make_batch
@@ -54,8 +55,8 @@ class Shape:
 class LinearPath(nn.EmbeddingBag):
     """Logits as a linear function of the n-grams' TF-IDF weights, summed over the fields.
 
-    Plain SGD trains it, as in fastText (Joulin et al. 2017): Adam would move the weights of a rare n-gram as far as those
-    of a frequent one, and they would fit its few rows by heart.
+    Plain SGD trains it, as in fastText (Joulin et al. 2017): Adam would move the weights of a rare n-gram as far as
+    those of a frequent one, and they would fit its few rows by heart.
     """
 
     def __init__(self, shape: Shape, classes: int) -> None:
@@ -66,7 +67,7 @@ class LinearPath(nn.EmbeddingBag):
     def logits(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Return logits, float32 [rows, classes]."""
         by_field: Tensor = self(ngrams, offsets, weights)
-        return by_field.unflatten(0, (self.fields, -1)).sum(0)
+        return by_field.view(self.fields, -1, by_field.shape[1]).sum(0)
 
 
 def drop_words(words: Tensor, share: float) -> Tensor:
@@ -80,8 +81,8 @@ def drop_words(words: Tensor, share: float) -> Tensor:
 class Network(nn.Module):
     """Paths from a batch to logits, each trained by a loss of its own, and averaged to score.
 
-    Each path is thus at its best by itself, and they are an ensemble: trained on their sum, the stronger one would leave
-    the other nothing to learn.
+    Each path is thus at its best by itself, and they are an ensemble: trained on their sum, the stronger one would
+    leave the other nothing to learn.
     """
 
     @abstractmethod
@@ -94,7 +95,7 @@ class Network(nn.Module):
 
 
 @dataclass
-class OptimizerConfig:
+class OptimizerConfig(Component):
     """How weights are moved.
 
     Attributes:
@@ -106,26 +107,16 @@ class OptimizerConfig:
         warmup: share of the planned steps in which the learning rate rises from zero.
     """
 
-    name: str = "adamw"
-    lr: float = 2e-3
-    linear_lr: float = 20.0
-    weight_decay: float = 0.01
-    schedule: str = "linear"
-    warmup: float = 0.0
-
-    def __post_init__(self) -> None:
-        _one_of("model.optimizer.name", self.name, ("adamw", "sgd"))
-        _one_of("model.optimizer.schedule", self.schedule, ("constant", "linear", "cosine"))
-        if self.lr <= 0:
-            raise UserError(f"model.optimizer.lr={self.lr} must be above 0.")
-        if self.linear_lr <= 0:
-            raise UserError(f"model.optimizer.linear_lr={self.linear_lr} must be above 0.")
-        if not 0 <= self.warmup < 1:
-            raise UserError(f"model.optimizer.warmup={self.warmup} is a share of the steps, from 0 up to below 1.")
+    name: Literal["adamw", "sgd"] = "adamw"
+    lr: Rate = 2e-3
+    linear_lr: Rate = 20.0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    schedule: Literal["constant", "linear", "cosine"] = "linear"
+    warmup: Part = 0.0
 
 
 @dataclass
-class LossConfig:
+class LossConfig(Component):
     """Cross-entropy and its relatives.
 
     Attributes:
@@ -134,16 +125,9 @@ class LossConfig:
         label_smoothing: share of the probability spread over all classes (Szegedy et al. 2016).
     """
 
-    class_weights: str = "none"
-    focal_gamma: float = 0.0
-    label_smoothing: float = 0.1
-
-    def __post_init__(self) -> None:
-        _one_of("model.loss.class_weights", self.class_weights, ("none", "balanced"))
-        if self.focal_gamma < 0:
-            raise UserError(f"model.loss.focal_gamma={self.focal_gamma} must be 0 or more.")
-        if not 0 <= self.label_smoothing < 1:
-            raise UserError(f"model.loss.label_smoothing={self.label_smoothing} must lie from 0 up to below 1.")
+    class_weights: Literal["none", "balanced"] = "none"
+    focal_gamma: Annotated[float, Field(ge=0)] = 0.0
+    label_smoothing: Part = 0.1
 
 
 @dataclass
@@ -160,11 +144,7 @@ class NeuralModel(Model):
 
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
-    batch_size: int = 32
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise UserError(f"model.batch_size={self.batch_size} must be 1 or more.")
+    batch_size: Positive = 64
 
     @abstractmethod
     def network(self, shape: Shape, classes: int) -> Network:
@@ -217,8 +197,8 @@ class NeuralModel(Model):
     @staticmethod
     def _batches(features: Features) -> list[np.ndarray]:
         """Rows of similar length together, so that little is padded."""
-        lengths = sum(data.lengths for data in (features.words or {}).values())
-        order = np.argsort(lengths, kind="stable") if features.words else np.arange(features.rows)
+        lengths = sum((data.lengths for data in (features.words or {}).values()), np.zeros(features.rows, np.int64))
+        order = np.argsort(lengths, kind="stable")
         batches, start = [], 0
         while start < len(order):
             # Lengths rise, so the last row of a batch is its longest.
@@ -228,8 +208,3 @@ class NeuralModel(Model):
             batches.append(order[start:end])
             start = end
         return batches
-
-
-def _one_of(key: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UserError(f"{key}={value} is not known; choose one of {', '.join(choices)}.")

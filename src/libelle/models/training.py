@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from sklearn.metrics import accuracy_score, average_precision_score
 from torch import Tensor, nn
@@ -40,10 +41,11 @@ class Classifier(pl.LightningModule):
         self.network = network
         self.loss_config = loss
         self.optimizer_config = optimizer
-        weights = None
+        weights: Tensor | None = None
         if loss.class_weights == "balanced":
             weights = counts.sum() / ((counts > 0).sum() * counts.clamp(min=1))
         self.register_buffer("class_weights", weights, persistent=False)
+        self.class_weights: Tensor | None
         self._validation: list[tuple[Tensor, Tensor]] = []
 
     def loss(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -61,7 +63,7 @@ class Classifier(pl.LightningModule):
         """Return the sum of the paths' losses on one batch."""
         features, targets = batch
         paths = self.network.paths(features)
-        loss = sum((self.loss(path, targets, self.loss_config.label_smoothing) for path in paths), torch.zeros(()))
+        loss = torch.stack([self.loss(path, targets, self.loss_config.label_smoothing) for path in paths]).sum()
         self.log("train_loss", loss / len(paths), on_step=False, on_epoch=True, prog_bar=True, batch_size=len(targets))
         return loss
 
@@ -148,7 +150,7 @@ def _make_trainer(training: Training) -> pl.Trainer:
             enable_checkpointing=any(isinstance(c, pl.callbacks.ModelCheckpoint) for c in training.callbacks),
             enable_model_summary=False,
         )
-    except (TypeError, ValueError, pl.utilities.exceptions.MisconfigurationException) as error:
+    except (TypeError, ValueError, MisconfigurationException) as error:
         raise UserError(f"trainer: Lightning refuses these settings ({error}); see the keys under trainer.") from error
 
 

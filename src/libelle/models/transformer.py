@@ -4,14 +4,17 @@ Vaswani et al. 2017, "Attention Is All You Need"; post-norm blocks by default, a
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from libelle.components import Part, Positive
 from libelle.errors import UserError
 from libelle.models.batches import Batch, by_record
+from libelle.models.encoders import masked_mean
 from libelle.models.neural import LinearPath, Network, NeuralModel, OptimizerConfig, Shape, drop_words
 from libelle.processes.tokens import PADDING_ID
 
@@ -55,7 +58,7 @@ class TransformerNetwork(Network):
         self.hidden = nn.Sequential(
             *(
                 nn.Sequential(nn.Linear(wide, narrow), nn.GELU(), nn.Dropout(config.dropout))
-                for wide, narrow in zip(sizes, sizes[1:], strict=False)
+                for wide, narrow in pairwise(sizes)
             )
         )
         self.head = nn.Linear(sizes[-1], classes)
@@ -67,9 +70,7 @@ class TransformerNetwork(Network):
         positions = positions.clamp(max=self.positions.num_embeddings - 1)
         states = self.words(words) + self.positions(positions) + self.field(fields)
         states = self.blocks(self.drop(self.norm(states)), src_key_padding_mask=~mask)
-        # The average of the tokens that are there: every row has at least a marker for each field.
-        weights = mask.unsqueeze(2).to(states.dtype)
-        parts = [(states * weights).sum(1) / weights.sum(1)]
+        parts = [masked_mean(states, mask)]
         wide = []
         if self.ngrams is not None:
             # What the characters say, unknown words included, goes past the encoder.
@@ -100,20 +101,19 @@ class Transformer(NeuralModel):
 
     needs: ClassVar[frozenset[str]] = frozenset({"words"})
 
-    dim: int = 128
-    blocks: int = 1
-    heads: int = 4
-    feed_forward: int = 256
-    hidden: list[int] = field(default_factory=list)
-    dropout: float = 0.3
-    word_dropout: float = 0.1
-    ngram_dropout: float = 0.5
+    dim: Positive = 128
+    blocks: Positive = 1
+    heads: Positive = 4
+    feed_forward: Positive = 256
+    hidden: list[Positive] = field(default_factory=list)
+    dropout: Part = 0.3
+    word_dropout: Part = 0.1
+    ngram_dropout: Part = 0.5
     wide: bool = True
     norm_first: bool = False
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if self.dim % self.heads:
             raise UserError(f"model.dim={self.dim} is not a multiple of model.heads={self.heads}; change one of them.")
 

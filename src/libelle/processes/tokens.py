@@ -3,20 +3,22 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
+from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
+from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.features import Features, Ints, Ragged
 from libelle.processes.base import Process
 from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
 
-#: Ids with a meaning of their own: a missing field and one that cleaning emptied are told from text, and from each other.
+#: Ids with a meaning of their own: a missing field and one that cleaning emptied are told from text and each other.
 PADDING, UNKNOWN, MISSING, EMPTY = SPECIAL = ("<padding>", "<unknown>", "<missing>", "<empty>")
 PADDING_ID, UNKNOWN_ID, MISSING_ID, EMPTY_ID = range(len(SPECIAL))
 
@@ -41,30 +43,18 @@ class Tokens(Process):
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
 
-    min_count: int = 2
-    max_words: int = 100_000
-    length_quantile: float = 0.995
-    max_length: int = 256
+    min_count: Positive = 2
+    max_words: Positive = 100_000
+    length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
+    max_length: Positive = 256
     ngrams: bool = True
-    word_ngrams: int = 2
-    char_ngrams_min: int = 2
-    char_ngrams_max: int = 5
-    min_ngram_count: int = 2
-    max_ngrams: int = 500_000
+    word_ngrams: Positive = 2
+    char_ngrams_min: Positive = 2
+    char_ngrams_max: Annotated[int, Field(ge=0)] = 5
+    min_ngram_count: Positive = 2
+    max_ngrams: Positive = 500_000
 
     def __post_init__(self) -> None:
-        for name in (
-            "min_count",
-            "max_words",
-            "max_length",
-            "word_ngrams",
-            "char_ngrams_min",
-            "min_ngram_count",
-        ):
-            if getattr(self, name) < 1:
-                raise UserError(f"process.{name}={getattr(self, name)} must be 1 or more.")
-        if not 0 < self.length_quantile <= 1:
-            raise UserError(f"process.length_quantile={self.length_quantile} must lie above 0 and up to 1.")
         if self.char_ngrams_max and self.char_ngrams_max < self.char_ngrams_min:
             raise UserError(
                 f"process.char_ngrams_max={self.char_ngrams_max} is below "
@@ -167,7 +157,7 @@ def _distinct(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
 
 
 def _encode_words(split: WordTable, cap: int, word_ids: dict[str, int], index: npt.NDArray[np.int32]) -> Ragged:
-    """Ids of the words of each distinct text, `<empty>` for a text without words, `<missing>` as the last stored row."""
+    """Ids of the words of each distinct text, `<empty>` for a text without any, `<missing>` as the last stored row."""
     ids = np.array([word_ids.get(word, UNKNOWN_ID) for word in split.words], dtype=np.int32)[split.codes]
     lengths = np.diff(split.offsets)
     place = np.arange(len(ids)) - np.repeat(split.offsets[:-1], lengths)
