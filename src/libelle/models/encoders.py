@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from libelle.models.batches import by_field, by_record
+from libelle.models.layers import masked_mean
 from libelle.models.neural import Shape
 from libelle.processes.tokens import PADDING_ID
 
@@ -83,9 +84,3 @@ def _field_marks(shape: Shape, dim: int) -> nn.Embedding:
     marks = nn.Embedding(shape.fields, dim)
     nn.init.normal_(marks.weight, std=0.1)
     return marks
-
-
-def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
-    """Average [rows, longest, width] over the tokens that are there; every row has at least one."""
-    weights = mask.unsqueeze(2).to(states.dtype)
-    return (states * weights).sum(1) / weights.sum(1)

@@ -1,31 +1,29 @@
-"""Model `mlp`: encoded words and bags of n-grams into a multi-layer perceptron, beside a linear path.
+"""Model `mlp`: multi-layer perceptrons on encoded words and on bags of n-grams, beside a linear path.
 
 The linear ("wide") path sees every n-gram with a weight of its own for each class, as a linear model on TF-IDF does;
-the deep path sees embeddings (Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems"; Joulin et al. 2017,
-"Bag of Tricks for Efficient Text Classification").
+the deep paths see embeddings (Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems"; Joulin et al. 2017,
+"Bag of Tricks for Efficient Text Classification"). Words and n-grams have a path each, since they err differently.
 """
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from libelle.components import Part, Positive
 from libelle.models.batches import Batch
 from libelle.models.encoders import BagEncoder, LSTMEncoder
-from libelle.models.neural import LinearPath, Network, NeuralModel, Shape, drop_words
+from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
+from libelle.models.neural import Network, NeuralModel, Shape
 
 
 class MLPNetwork(Network):
-    """The network of `MLP`."""
+    """The network of `MLP`: one deep path from the words, one from the n-grams, and the linear one."""
 
     def __init__(self, shape: Shape, classes: int, config: "MLP") -> None:
         super().__init__()
-        self.fields = shape.fields
         self.word_dropout, self.ngram_dropout = config.word_dropout, config.ngram_dropout
         fused = config.fusion == "fused"
         self.words: BagEncoder | LSTMEncoder
@@ -33,40 +31,25 @@ class MLPNetwork(Network):
             self.words = LSTMEncoder(shape, config.word_dim, config.lstm, fused=fused)
         else:
             self.words = BagEncoder(shape, config.word_dim, fused=fused)
-        width = self.words.width
-        self.ngrams: nn.EmbeddingBag | None = None
+        self.words_dense = Dense(self.words.width, config.hidden, classes, config.dropout)
+        self.ngrams: NgramEncoder | None = None
         self.wide: LinearPath | None = None
         if shape.ngrams:
-            self.ngrams = nn.EmbeddingBag(
-                shape.ngrams, config.ngram_dim, mode="sum", include_last_offset=True, sparse=True
-            )
-            nn.init.normal_(self.ngrams.weight, std=0.1)
-            width += shape.fields * config.ngram_dim
-            if config.wide:
-                self.wide = LinearPath(shape, classes)
-        sizes = [width, *config.hidden]
-        self.norm = nn.LayerNorm(sizes[0])
-        self.drop = nn.Dropout(config.dropout)
-        self.hidden = nn.Sequential(
-            *(
-                nn.Sequential(nn.Linear(wide, narrow), nn.GELU(), nn.Dropout(config.dropout))
-                for wide, narrow in pairwise(sizes)
-            )
-        )
-        self.head = nn.Linear(sizes[-1], classes)
+            self.ngrams = NgramEncoder(shape, config.ngram_dim)
+            self.ngrams_dense = Dense(self.ngrams.width, config.hidden, classes, config.dropout)
+            self.wide = LinearPath(shape, classes) if config.wide else None
 
     def paths(self, batch: Batch) -> list[Tensor]:
-        """Return the logits of the deep path and, where there are n-grams, of the linear one."""
+        """Return the logits of the words and, where there are n-grams, of these and of the linear path."""
         words = drop_words(batch["words"], self.word_dropout if self.training else 0)
-        parts = [self.words(words, batch["word_offsets"])]
-        wide = []
+        logits = [self.words_dense(self.words(words, batch["word_offsets"]))]
         if self.ngrams is not None:
             weights = functional.dropout(batch["ngram_weights"], self.ngram_dropout, self.training)
             bags = batch["ngrams"], batch["ngram_offsets"], weights
-            parts.extend(self.ngrams(*bags).view(self.fields, len(parts[0]), -1))
+            logits.append(self.ngrams_dense(self.ngrams.encode(*bags)))
             if self.wide is not None:
-                wide.append(self.wide.logits(*bags))
-        return [self.head(self.hidden(self.drop(self.norm(torch.cat(parts, dim=1))))), *wide]
+                logits.append(self.wide.logits(*bags))
+        return logits
 
 
 @dataclass

@@ -16,7 +16,6 @@ from libelle.components import Component, Part, Positive, Rate
 from libelle.features import Dataset, Features, Floats
 from libelle.models.base import Model, Training
 from libelle.models.batches import Batch, make_batch
-from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
 
 #: Rows scored at once, and tokens at most in one padded batch: memory stays bounded whatever is asked.
 PREDICT_ROWS = 1024
@@ -50,32 +49,6 @@ class Shape:
             longest=max((int(data.lengths.max(initial=1)) for data in words.values()), default=1),
             ngrams=max((data.size for data in bags.values()), default=0),
         )
-
-
-class LinearPath(nn.EmbeddingBag):
-    """Logits as a linear function of the n-grams' TF-IDF weights, summed over the fields.
-
-    Plain SGD trains it, as in fastText (Joulin et al. 2017): Adam would move the weights of a rare n-gram as far as
-    those of a frequent one, and they would fit its few rows by heart.
-    """
-
-    def __init__(self, shape: Shape, classes: int) -> None:
-        super().__init__(shape.ngrams, classes, mode="sum", include_last_offset=True, sparse=True)
-        nn.init.zeros_(self.weight)
-        self.fields = shape.fields
-
-    def logits(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-        """Return logits, float32 [rows, classes]."""
-        by_field: Tensor = self(ngrams, offsets, weights)
-        return by_field.view(self.fields, -1, by_field.shape[1]).sum(0)
-
-
-def drop_words(words: Tensor, share: float) -> Tensor:
-    """Replace a share of the words by `<unknown>`, at random (Iyyer et al. 2015, "Deep Unordered Composition")."""
-    if not share:
-        return words
-    dropped = torch.rand(words.shape, device=words.device) < share
-    return words.masked_fill(dropped & (words != PADDING_ID), UNKNOWN_ID)
 
 
 class Network(nn.Module):

@@ -18,7 +18,8 @@ from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
-from libelle.models.neural import LinearPath, LossConfig, Network, NeuralModel, OptimizerConfig
+from libelle.models.layers import LinearPath
+from libelle.models.neural import LossConfig, Network, NeuralModel, OptimizerConfig
 from libelle.models.optimizers import LazyAdamW, make_schedule
 
 

@@ -4,7 +4,6 @@ Vaswani et al. 2017, "Attention Is All You Need"; post-norm blocks by default, a
 """
 
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import ClassVar
 
 import torch
@@ -14,8 +13,8 @@ from torch.nn import functional
 from libelle.components import Part, Positive
 from libelle.errors import UserError
 from libelle.models.batches import Batch, by_record
-from libelle.models.encoders import masked_mean
-from libelle.models.neural import LinearPath, Network, NeuralModel, OptimizerConfig, Shape, drop_words
+from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words, masked_mean
+from libelle.models.neural import Network, NeuralModel, OptimizerConfig, Shape
 from libelle.processes.tokens import PADDING_ID
 
 
@@ -45,23 +44,14 @@ class TransformerNetwork(Network):
         )
         # Nested tensors would make a row's scores depend on the padding of its batch.
         self.blocks = nn.TransformerEncoder(block, config.blocks, enable_nested_tensor=False)
-        width = dim
-        self.ngrams: nn.EmbeddingBag | None = None
+        self.ngrams: NgramEncoder | None = None
         self.wide: LinearPath | None = None
+        width = dim
         if shape.ngrams:
-            self.ngrams = nn.EmbeddingBag(shape.ngrams, dim, mode="sum", include_last_offset=True, sparse=True)
-            nn.init.normal_(self.ngrams.weight, std=0.1)
-            width += shape.fields * dim
-            if config.wide:
-                self.wide = LinearPath(shape, classes)
-        sizes = [width, *config.hidden]
-        self.hidden = nn.Sequential(
-            *(
-                nn.Sequential(nn.Linear(wide, narrow), nn.GELU(), nn.Dropout(config.dropout))
-                for wide, narrow in pairwise(sizes)
-            )
-        )
-        self.head = nn.Linear(sizes[-1], classes)
+            self.ngrams = NgramEncoder(shape, dim)
+            self.wide = LinearPath(shape, classes) if config.wide else None
+            width += self.ngrams.width
+        self.dense = Dense(width, config.hidden, classes, config.dropout)
 
     def paths(self, batch: Batch) -> list[Tensor]:
         """Return the logits of the encoder and, where there are n-grams, of the linear path."""
@@ -70,16 +60,13 @@ class TransformerNetwork(Network):
         positions = positions.clamp(max=self.positions.num_embeddings - 1)
         states = self.words(words) + self.positions(positions) + self.field(fields)
         states = self.blocks(self.drop(self.norm(states)), src_key_padding_mask=~mask)
-        parts = [masked_mean(states, mask)]
-        wide = []
-        if self.ngrams is not None:
-            # What the characters say, unknown words included, goes past the encoder.
-            kept = functional.dropout(batch["ngram_weights"], self.ngram_dropout, self.training)
-            bags = batch["ngrams"], batch["ngram_offsets"], kept
-            parts.extend(self.ngrams(*bags).view(self.fields, len(words), -1))
-            if self.wide is not None:
-                wide.append(self.wide.logits(*bags))
-        return [self.head(self.hidden(self.drop(torch.cat(parts, dim=1)))), *wide]
+        if self.ngrams is None:
+            return [self.dense(masked_mean(states, mask))]
+        weights = functional.dropout(batch["ngram_weights"], self.ngram_dropout, self.training)
+        bags = batch["ngrams"], batch["ngram_offsets"], weights
+        # What the characters say, unknown words included, goes past the encoder.
+        joined = torch.cat((masked_mean(states, mask), self.ngrams.encode(*bags)), dim=1)
+        return [self.dense(joined)] + ([] if self.wide is None else [self.wide.logits(*bags)])
 
 
 @dataclass

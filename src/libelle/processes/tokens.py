@@ -51,7 +51,7 @@ class Tokens(Process):
     word_ngrams: Positive = 2
     char_ngrams_min: Positive = 2
     char_ngrams_max: Annotated[int, Field(ge=0)] = 5
-    min_ngram_count: Positive = 2
+    min_ngram_count: Positive = 1
     max_ngrams: Positive = 500_000
 
     def __post_init__(self) -> None:

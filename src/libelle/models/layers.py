@@ -1,0 +1,66 @@
+"""Layers that several networks have."""
+
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from libelle.models.neural import Shape
+from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
+
+
+class Dense(nn.Sequential):
+    """Layer norm, then dense layers with dropout before each, down to the logits."""
+
+    def __init__(self, width: int, hidden: list[int], classes: int, dropout: float) -> None:
+        layers: list[nn.Module] = [nn.LayerNorm(width), nn.Dropout(dropout)]
+        for wide, narrow in pairwise([width, *hidden]):
+            layers += [nn.Linear(wide, narrow), nn.GELU(), nn.Dropout(dropout)]
+        super().__init__(*layers, nn.Linear([width, *hidden][-1], classes))
+
+
+class NgramEncoder(nn.EmbeddingBag):
+    """The sum of the n-grams' embeddings, weighted by TF-IDF, each field by itself."""
+
+    def __init__(self, shape: Shape, dim: int) -> None:
+        super().__init__(shape.ngrams, dim, mode="sum", include_last_offset=True, sparse=True)
+        nn.init.normal_(self.weight, std=0.1)
+        self.fields = shape.fields
+        self.width = shape.fields * dim
+
+    def encode(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+        """Return float32 [rows, width]."""
+        by_field: Tensor = self(ngrams, offsets, weights)
+        return by_field.view(self.fields, -1, self.embedding_dim).transpose(0, 1).reshape(-1, self.width)
+
+
+class LinearPath(nn.EmbeddingBag):
+    """Logits as a linear function of the n-grams' TF-IDF weights, summed over the fields.
+
+    Plain SGD trains it, as in fastText (Joulin et al. 2017): Adam would move the weights of a rare n-gram as far as
+    those of a frequent one, and they would fit its few rows by heart.
+    """
+
+    def __init__(self, shape: Shape, classes: int) -> None:
+        super().__init__(shape.ngrams, classes, mode="sum", include_last_offset=True, sparse=True)
+        nn.init.zeros_(self.weight)
+        self.fields = shape.fields
+
+    def logits(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
+        """Return logits, float32 [rows, classes]."""
+        by_field: Tensor = self(ngrams, offsets, weights)
+        return by_field.view(self.fields, -1, by_field.shape[1]).sum(0)
+
+
+def drop_words(words: Tensor, share: float) -> Tensor:
+    """Replace a share of the words by `<unknown>`, at random (Iyyer et al. 2015, "Deep Unordered Composition")."""
+    if not share:
+        return words
+    dropped = torch.rand(words.shape, device=words.device) < share
+    return words.masked_fill(dropped & (words != PADDING_ID), UNKNOWN_ID)
+
+
+def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """Average [rows, longest, width] over the tokens that are there; every row has at least one."""
+    weights = mask.unsqueeze(2).to(states.dtype)
+    return (states * weights).sum(1) / weights.sum(1)
