@@ -1,6 +1,7 @@
-"""Word encoders of `mlp`: from the words of each record to one vector.
+"""Word encoders: from the words of each record to one vector.
 
 Fields are encoded one by one and concatenated, or fused: joined into one sequence, each word marked with its field.
+Every row has at least one token in each field, since there are markers for missing and empty ones.
 """
 
 from typing import cast
@@ -15,17 +16,23 @@ from libelle.models.neural import Shape
 from libelle.processes.tokens import PADDING_ID
 
 
-class BagEncoder(nn.Module):
-    """The average of the words' embeddings; `width` is the size of a record's vector."""
+class WordEncoder(nn.Module):
+    """Called with the words and offsets of a batch, returns float32 [rows, width]."""
+
+    width: int
+
+
+class BagEncoder(WordEncoder):
+    """The average of the words' embeddings."""
 
     def __init__(self, shape: Shape, dim: int, *, fused: bool) -> None:
         super().__init__()
+        self.fields = shape.fields
         self.words = nn.EmbeddingBag(
             shape.words, dim, mode="mean", include_last_offset=True, sparse=True, padding_idx=PADDING_ID
         )
         nn.init.normal_(self.words.weight, std=0.1)
-        self.fields = shape.fields
-        self.field = _field_marks(shape, dim) if fused else None
+        self.field = _embedding(shape.fields, dim) if fused else None
         self.width = dim if fused else shape.fields * dim
 
     def forward(self, words: Tensor, offsets: Tensor) -> Tensor:
@@ -39,8 +46,8 @@ class BagEncoder(nn.Module):
         return total / lengths.sum(0)
 
 
-class LSTMEncoder(nn.Module):
-    """Bidirectional LSTMs, one on the other; the average of their outputs. `width` is the size of a record's vector.
+class LSTMEncoder(WordEncoder):
+    """Bidirectional LSTMs, one on the other; the average of their outputs.
 
     Hochreiter and Schmidhuber 1997, "Long Short-Term Memory". Sequences are packed: padding is neither computed nor
     averaged, so that a record's vector does not depend on its batch.
@@ -48,10 +55,9 @@ class LSTMEncoder(nn.Module):
 
     def __init__(self, shape: Shape, dim: int, sizes: list[int], *, fused: bool) -> None:
         super().__init__()
-        self.words = nn.Embedding(shape.words, dim, padding_idx=PADDING_ID, sparse=True)
-        nn.init.normal_(self.words.weight, std=0.1)
         self.fields = shape.fields
-        self.field = _field_marks(shape, dim) if fused else None
+        self.words = _embedding(shape.words, dim, sparse=True)
+        self.field = _embedding(shape.fields, dim) if fused else None
         inputs = [dim, *(2 * size for size in sizes[:-1])]
         self.stacks = nn.ModuleList(
             nn.ModuleList(
@@ -80,7 +86,46 @@ class LSTMEncoder(nn.Module):
         return [(self.words(ids) + self.field(fields), mask)]
 
 
-def _field_marks(shape: Shape, dim: int) -> nn.Embedding:
-    marks = nn.Embedding(shape.fields, dim)
-    nn.init.normal_(marks.weight, std=0.1)
-    return marks
+class TransformerEncoder(WordEncoder):
+    """Encoder blocks over the words of all fields; the average of their output.
+
+    Vaswani et al. 2017, "Attention Is All You Need"; post-norm unless `norm_first`, as in the paper.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        dim: int,
+        *,
+        blocks: int,
+        heads: int,
+        feed_forward: int,
+        dropout: float,
+        norm_first: bool,
+    ) -> None:
+        super().__init__()
+        self.fields = shape.fields
+        self.words = _embedding(shape.words, dim, sparse=True)
+        self.positions = _embedding(shape.longest, dim)
+        self.field = _embedding(shape.fields, dim)
+        self.norm = nn.LayerNorm(dim)
+        self.drop = nn.Dropout(dropout)
+        block = nn.TransformerEncoderLayer(
+            dim, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=norm_first
+        )
+        # Nested tensors would make a row's scores depend on the padding of its batch.
+        self.blocks = nn.TransformerEncoder(block, blocks, enable_nested_tensor=False)
+        self.width = dim
+
+    def forward(self, words: Tensor, offsets: Tensor) -> Tensor:
+        """Return float32 [rows, width]."""
+        ids, positions, fields, mask = by_record(words, offsets, self.fields)
+        positions = positions.clamp(max=self.positions.num_embeddings - 1)
+        states = self.words(ids) + self.positions(positions) + self.field(fields)
+        return masked_mean(self.blocks(self.drop(self.norm(states)), src_key_padding_mask=~mask), mask)
+
+
+def _embedding(size: int, dim: int, *, sparse: bool = False) -> nn.Embedding:
+    embedding = nn.Embedding(size, dim, sparse=sparse)
+    nn.init.normal_(embedding.weight, std=0.1)
+    return embedding

@@ -1,0 +1,80 @@
+"""What `mlp` and `transformer` share: a path from the words, one from the n-grams, and a linear one.
+
+The linear ("wide") path sees every n-gram with a weight of its own for each class, as a linear model on TF-IDF does;
+the deep paths see embeddings (Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems"; Joulin et al. 2017,
+"Bag of Tricks for Efficient Text Classification"). Words and n-grams have a path each, since they err differently.
+"""
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from torch import Tensor
+from torch.nn import functional
+
+from libelle.components import Part, Positive
+from libelle.models.batches import Batch
+from libelle.models.encoders import WordEncoder
+from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
+from libelle.models.neural import Network, NeuralModel, Shape
+
+
+class PathsNetwork(Network):
+    """A word encoder with its dense layers, and beside it what the n-grams say."""
+
+    def __init__(self, encoder: WordEncoder, shape: Shape, classes: int, config: "PathsModel") -> None:
+        super().__init__()
+        self.word_dropout, self.ngram_dropout = config.word_dropout, config.ngram_dropout
+        self.words = encoder
+        self.words_dense = Dense(encoder.width, config.hidden, classes, config.dropout)
+        self.ngrams: NgramEncoder | None = None
+        self.wide: LinearPath | None = None
+        if shape.ngrams:
+            self.ngrams = NgramEncoder(shape, config.ngram_dim)
+            self.ngrams_dense = Dense(self.ngrams.width, config.ngram_hidden, classes, config.dropout)
+            self.wide = LinearPath(shape, classes) if config.wide else None
+
+    def paths(self, batch: Batch) -> list[Tensor]:
+        """Return the logits of the words and, where there are n-grams, of these and of the linear path."""
+        words = drop_words(batch["words"], self.word_dropout if self.training else 0)
+        logits = [self.words_dense(self.words(words, batch["word_offsets"]))]
+        if self.ngrams is not None:
+            weights = functional.dropout(batch["ngram_weights"], self.ngram_dropout, self.training)
+            bags = batch["ngrams"], batch["ngram_offsets"], weights
+            logits.append(self.ngrams_dense(self.ngrams.encode(*bags)))
+            if self.wide is not None:
+                logits.append(self.wide.logits(*bags))
+        return logits
+
+
+@dataclass
+class PathsModel(NeuralModel):
+    """Keys of all models with these paths.
+
+    Attributes:
+        hidden: sizes of the hidden layers after the word encoder.
+        ngram_dim: size of the n-gram embeddings.
+        ngram_hidden: sizes of the hidden layers after them.
+        dropout: share of inputs dropped before each layer in training.
+        word_dropout: share of words replaced by `<unknown>` in training, so that unknown words are no surprise.
+        ngram_dropout: share of n-grams dropped in training.
+        wide: whether the linear path is there.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"words"})
+
+    hidden: list[Positive] = field(default_factory=lambda: [256])
+    ngram_dim: Positive = 64
+    ngram_hidden: list[Positive] = field(default_factory=lambda: [256])
+    dropout: Part = 0.3
+    word_dropout: Part = 0.1
+    ngram_dropout: Part = 0.5
+    wide: bool = True
+
+    @abstractmethod
+    def encoder(self, shape: Shape) -> WordEncoder:
+        """Build the word encoder with fresh weights."""
+
+    def network(self, shape: Shape, classes: int) -> PathsNetwork:
+        """Build the network with fresh weights."""
+        return PathsNetwork(self.encoder(shape), shape, classes, self)
