@@ -11,7 +11,8 @@ from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.mlp import MLP
-from libelle.models.neural import LossConfig, NeuralModel, OptimizerConfig
+from libelle.models.network import LossConfig, OptimizerConfig
+from libelle.models.neural import NeuralModel
 from libelle.models.optimizers import LazyAdamW, make_schedule
 from libelle.models.training import Classifier
 from libelle.models.transformer import Transformer

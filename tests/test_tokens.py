@@ -105,9 +105,7 @@ def test_ngrams_of_the_test_rows_are_not_kept() -> None:
     assert len(features.bag["job"].flatten().ids) == 0
 
 
-@pytest.mark.parametrize(
-    "texts", [[None, None], ["", ""], ["x" * 1_000_000, "y"], ["é" * 3, "a\u0301"]]
-)
+@pytest.mark.parametrize("texts", [[None, None], ["", ""], ["x" * 1_000_000, "y"], ["é" * 3, "a\u0301"]])
 def test_odd_fields_are_encoded(texts: list[str | None]) -> None:
     features = fitted(*texts).transform(table(*texts))
     assert features.words is not None

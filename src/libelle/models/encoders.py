@@ -12,7 +12,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from libelle.models.batches import by_field, by_record
 from libelle.models.layers import masked_mean
-from libelle.models.neural import Shape
+from libelle.models.network import Shape
 from libelle.processes.tokens import PADDING_ID
 
 

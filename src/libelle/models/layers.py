@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from libelle.models.neural import Shape
+from libelle.models.network import Shape
 from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
 
 

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from libelle.components import Positive
 from libelle.models.encoders import BagEncoder, LSTMEncoder, WordEncoder
-from libelle.models.neural import Shape
+from libelle.models.network import Shape
 from libelle.models.paths import PathsModel
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from libelle.models.neural import OptimizerConfig
+from libelle.models.network import OptimizerConfig
 
 
 class LazyAdamW(torch.optim.AdamW):

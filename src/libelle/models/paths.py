@@ -16,7 +16,8 @@ from libelle.components import Part, Positive
 from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
 from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
-from libelle.models.neural import Network, NeuralModel, Shape
+from libelle.models.network import Network, Shape
+from libelle.models.neural import NeuralModel
 
 
 class PathsNetwork(Network):

@@ -19,7 +19,7 @@ from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
 from libelle.models.layers import LinearPath
-from libelle.models.neural import LossConfig, Network, NeuralModel, OptimizerConfig
+from libelle.models.network import LossConfig, Network, OptimizerConfig
 from libelle.models.optimizers import LazyAdamW, make_schedule
 
 
@@ -99,16 +99,36 @@ class Classifier(pl.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
-def train_network(model: NeuralModel, train: Dataset, validation: Dataset, training: Training) -> None:
-    """Train `model.network_` in place and leave it with its best weights.
+def train_network(
+    network: Network,
+    train: Dataset,
+    validation: Dataset,
+    training: Training,
+    *,
+    classes: int,
+    batch_size: int,
+    optimizer: OptimizerConfig,
+    loss: LossConfig,
+) -> None:
+    """Train a network in place and leave it with its best weights, on the CPU.
+
+    Args:
+        network: with fresh weights.
+        train: the training rows.
+        validation: the validation rows, for early stopping and the choice of the best epoch.
+        training: seed, scratch space and Lightning's settings.
+        classes: number of labels.
+        batch_size: rows a step.
+        optimizer: how weights are moved.
+        loss: what is minimised.
 
     Raises:
         UserError: when the loss is not finite, or Lightning refuses its settings.
         KeyboardInterrupt: when the user interrupts; Lightning would exit with status 1.
     """
     pl.seed_everything(training.seed, verbose=False)
-    counts = torch.bincount(torch.from_numpy(train.targets), minlength=model.classes_).float()
-    classifier = Classifier(model.network_, model.loss, model.optimizer, counts)
+    counts = torch.bincount(torch.from_numpy(train.targets), minlength=classes).float()
+    classifier = Classifier(network, loss, optimizer, counts)
     generator = torch.Generator().manual_seed(training.seed)
     order = torch.utils.data.RandomSampler(range(len(train)), generator=generator)
     with warnings.catch_warnings():
@@ -120,7 +140,7 @@ def train_network(model: NeuralModel, train: Dataset, validation: Dataset, train
         try:
             trainer.fit(
                 classifier,
-                _loader(train, order, model.batch_size),
+                _loader(train, order, batch_size),
                 _loader(validation, range(len(validation)), 1024),
             )
         except SystemExit:
@@ -132,10 +152,10 @@ def train_network(model: NeuralModel, train: Dataset, validation: Dataset, train
     if best:
         state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         classifier.load_state_dict(state)
-    model.network_.to("cpu")
-    if not all(parameter.isfinite().all() for parameter in model.network_.parameters()):
+    network.to("cpu")
+    if not all(parameter.isfinite().all() for parameter in network.parameters()):
         raise UserError(
-            f"Training diverged: the weights are not finite; lower model.optimizer.lr={model.optimizer.lr} or set "
+            f"Training diverged: the weights are not finite; lower model.optimizer.lr={optimizer.lr} or set "
             "trainer.gradient_clip_val=1."
         )
 

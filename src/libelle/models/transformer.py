@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.models.encoders import TransformerEncoder
-from libelle.models.neural import OptimizerConfig, Shape
+from libelle.models.network import OptimizerConfig, Shape
 from libelle.models.paths import PathsModel
 
 
