@@ -38,7 +38,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--sets", nargs="+", default=list(SETS), choices=list(SETS))
     arguments = parser.parse_args()
-    print(HEADER.format(seeds=", ".join(map(str, arguments.seeds)), cpus=os.cpu_count(), python=platform.python_version()))
+    print(
+        HEADER.format(seeds=", ".join(map(str, arguments.seeds)), cpus=os.cpu_count(), python=platform.python_version())
+    )
     print("| data | metric | model | test, mean | test, each seed | validation, mean | seconds a run |")
     print("|---|---|---|---|---|---|---|")
     for data in arguments.sets:
@@ -55,7 +57,10 @@ def row(data: str, metric: str, name: str, runs: list[tuple[dict[str, dict[str, 
     validation = np.mean([metrics["validation"][metric] for metrics, _ in runs])
     seconds = np.mean([duration for _, duration in runs])
     each = ", ".join(f"{value:.3f}" for value in test)
-    print(f"| `{data}` | {metric} | {name} | **{np.mean(test):.3f}** | {each} | {validation:.3f} | {seconds:.0f} |", flush=True)
+    print(
+        f"| `{data}` | {metric} | {name} | **{np.mean(test):.3f}** | {each} | {validation:.3f} | {seconds:.0f} |",
+        flush=True,
+    )
 
 
 def libelle(data: str, model: str, seed: int) -> tuple[dict[str, dict[str, float]], float]:
@@ -80,7 +85,10 @@ def baseline(data: str) -> tuple[dict[str, dict[str, float]], float]:
     train = (records.splits == TRAIN).to_numpy()
     blocks = []
     for name in texts:
-        for options in ({"ngram_range": (1, 2), "token_pattern": r"\S+"}, {"analyzer": "char_wb", "ngram_range": (2, 5)}):
+        for options in (
+            {"ngram_range": (1, 2), "token_pattern": r"\S+"},
+            {"analyzer": "char_wb", "ngram_range": (2, 5)},
+        ):
             vectorizer = TfidfVectorizer(sublinear_tf=True, **options)
             try:
                 vectorizer.fit(texts[name][train])

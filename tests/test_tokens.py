@@ -98,6 +98,17 @@ def test_ngram_weights_are_those_of_scikit_learn(options: dict[str, int], vector
         np.testing.assert_allclose(np.sort(kept), np.sort(expected[[row]].data), rtol=1e-5)
 
 
+def test_the_bag_tells_missing_from_empty_and_both_from_unknown() -> None:
+    features = fitted(*TEXTS).transform(table(None, "", "xyz"))
+    assert features.bag is not None
+    rows = features.bag["job"].flatten()
+    ids = [rows.ids[rows.offsets[row] : rows.offsets[row + 1]].tolist() for row in range(3)]
+    assert len(ids[0]) == len(ids[1]) == 1
+    assert ids[0] != ids[1]
+    assert ids[0][0] not in ids[2]
+    assert max(ids[0] + ids[1]) < features.bag["job"].size
+
+
 def test_ngrams_of_the_test_rows_are_not_kept() -> None:
     tokens = fitted("abc")
     features = tokens.transform(table("xyz"))

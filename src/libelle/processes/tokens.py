@@ -22,6 +22,9 @@ from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, charact
 PADDING, UNKNOWN, MISSING, EMPTY = SPECIAL = ("<padding>", "<unknown>", "<missing>", "<empty>")
 PADDING_ID, UNKNOWN_ID, MISSING_ID, EMPTY_ID = range(len(SPECIAL))
 
+#: N-grams that stand for a missing and an empty text.
+_MARKERS = 2
+
 
 @dataclass
 class Tokens(Process):
@@ -93,7 +96,7 @@ class Tokens(Process):
         """Encode rows; ids of one field's n-grams follow on those of the field before."""
         words: dict[str, Ragged] = {}
         bag: dict[str, Ragged] = {}
-        size = sum(len(ngrams) for kinds in self.ngrams_.values() for ngrams in kinds)
+        size = sum(_MARKERS + sum(map(len, kinds)) for kinds in self.ngrams_.values())
         first = 0
         for field, cap in self.lengths_.items():
             codes, texts = _distinct(table[field])
@@ -104,9 +107,8 @@ class Tokens(Process):
             if self.ngrams:
                 # Words and characters are each of length 1: the many characters do not drown the words.
                 kinds = zip(self.ngrams_[field], self._hash(split), strict=True)
-                matrix = scipy.sparse.hstack(
-                    [ngrams.encode(hashes, places, len(texts) + 1) for ngrams, (hashes, places) in kinds], format="csr"
-                )
+                parts = [ngrams.encode(hashes, places, len(texts) + 1) for ngrams, (hashes, places) in kinds]
+                matrix = scipy.sparse.hstack([*parts, _markers(split)], format="csr")
                 ids = (matrix.indices + first).astype(np.int32)
                 bag[field] = Ragged(ids, matrix.indptr.astype(np.int64), size, matrix.data, index)
                 first += matrix.shape[1]
@@ -167,3 +169,11 @@ def _encode_words(split: WordTable, cap: int, word_ids: dict[str, int], index: n
     encoded[(np.repeat(offsets[:-2], lengths) + place)[kept]] = ids[kept]
     encoded[-1] = MISSING_ID
     return Ragged(encoded, offsets, len(word_ids) + len(SPECIAL), None, index)
+
+
+def _markers(split: WordTable) -> scipy.sparse.csr_array:
+    """One for a missing text, the last row, and one for a text without words: the n-grams tell them apart, too."""
+    rows = len(split.offsets)
+    empty = np.flatnonzero(np.diff(split.offsets) == 0)
+    places = np.append(empty, rows - 1), np.append(np.ones_like(empty), 0)
+    return scipy.sparse.csr_array((np.ones(len(empty) + 1, np.float32), places), shape=(rows, _MARKERS))
