@@ -30,8 +30,3 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, str]:
     """A store and the id of a run in it, trained on `make_forms()`."""
     plan = tiny_plan(tmp_path_factory.mktemp("trained"))
     return plan.store, full(plan).run_id
-
-
-@pytest.fixture(autouse=True)
-def _restored(hydra_restore_singletons: None) -> None:
-    """Hydra keeps its state in singletons; no test inherits that of another."""

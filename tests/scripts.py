@@ -1,7 +1,6 @@
 """Running the scripts as people call them."""
 
 import contextlib
-import copy
 import io
 import os
 import runpy
@@ -25,7 +24,7 @@ class Answer:
 def call(script, *arguments, cwd, stdin=""):
     """Run a script as `python script arguments` would, in this process: importing torch each time takes long."""
     out, err = io.StringIO(), io.StringIO()
-    before = Path.cwd(), sys.argv, sys.stdin, copy.deepcopy(Singleton.get_state())
+    before = Path.cwd(), sys.argv, sys.stdin, Singleton.get_state()
     os.chdir(cwd)
     sys.argv = [str(ROOT / script), *arguments]
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode()))

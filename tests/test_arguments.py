@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.singleton import Singleton
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
@@ -65,8 +66,10 @@ texts = st.one_of(st.sampled_from(TYPED), st.text(), st.text(alphabet="'\"\\${}[
 
 @pytest.fixture(scope="module", autouse=True)
 def hydra() -> Iterator[None]:
+    before = Singleton.get_state()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         yield
+    Singleton.set_state(before)
 
 
 def arrive(arguments: list[str], config_name: str) -> dict[str, Any]:

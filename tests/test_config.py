@@ -17,6 +17,8 @@ from libelle.processes.base import Process
 from libelle.samplers.rows import Sampler
 from libelle.stores.base import Store
 
+pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
+
 CONF = Path(__file__).parents[1] / "conf"
 BASES = {"data": Source, "process": Process, "model": Model, "sampler": Sampler, "store": Store}
 GROUPS = sorted(
