@@ -68,7 +68,8 @@ def libelle(data: str, model: str, seed: int) -> tuple[dict[str, dict[str, float
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         command = [sys.executable, str(ROOT / "train.py"), f"data={data}", f"model={model}", f"seed={seed}"]
-        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        subprocess.run(command, cwd=folder, check=True, capture_output=True, env=environment)
         seconds = time.perf_counter() - started
         (metrics,) = Path(folder).glob("store/runs/*/*/*.metrics.json")
         return json.loads(metrics.read_text()), seconds
@@ -112,8 +113,9 @@ HEADER = """\
 # Results
 
 Printed by `make results`, which trains everything anew on the data that the project ships: seeds {seeds} of training,
-the same rows in each. {cpus} cores, no GPU, Python {python}. Seconds of libelle are those of the whole command, imports
-and evaluation included; those of the baseline are without imports.
+the same rows in each. {cpus} cores, no GPU, Python {python}; each run on one core, two of them side by side.
+Seconds of libelle are those of the whole command, imports and evaluation included; those of the baseline are without
+imports.
 
 - `diaries`: real entries of Insee's household budget survey, 609 test rows: is the entry not codable?
 - `diaries_codes`: the same entries, which of 278 codes?

@@ -91,6 +91,8 @@ def score(request: Request, pipeline: Pipeline) -> None:
             writer.write(pipeline.predict([_single_record(request, pipeline)]))
         else:
             _score_file(request, pipeline, writer)
+    if request.output is not None:
+        log.info("scores are in %s", request.output)
 
 
 def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
