@@ -38,7 +38,7 @@ def composed(*overrides, script="train"):
 
 def test_every_folder_of_conf_is_known_to_these_tests():
     assert {path.name for path in CONF.iterdir() if path.is_dir()} == {
-        *BASES, "cleaner", "mode", "trainer", "callbacks", "logger",
+        *BASES, "cleaner", "mode", "trainer", "callbacks", "logger", "pruning", "tune",
     }  # fmt: skip
 
 
@@ -54,10 +54,17 @@ def test_option_composes_and_is_accepted(group, option):
         assert list(plan.cleaners) == [option]
 
 
+@pytest.mark.parametrize("option", [path.stem for path in (CONF / "pruning").glob("*.yaml") if path.stem != "none"])
+def test_pruning_is_one_more_callback(option):
+    node = composed(f"pruning={option}")["callbacks"]["pruning"]
+    arguments = {key: value for key, value in node.items() if key != "_target_"}
+    get_class(node["_target_"])(**arguments)
+
+
 @pytest.mark.parametrize("group", ["callbacks", "logger"])
 def test_lightning_nodes_bind_to_their_signatures(group):
     for path in (CONF / group).glob("*.yaml"):
-        for name, node in composed(f"{group}={path.stem}")[group].items():
+        for name, node in composed(f"{group}={path.stem}", "~pruning")[group].items():
             arguments = {key: value for key, value in node.items() if key != "_target_"}
             inspect.signature(get_class(node["_target_"])).bind(**arguments)
             assert name.isidentifier()

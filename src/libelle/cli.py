@@ -1,4 +1,4 @@
-"""The entry layer: from a command line to one function call. The only file that imports Hydra."""
+"""The entry layer: from a command line to one function call. `sweeps.py` beside it is what a sweep adds."""
 
 import json
 import logging
@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from hydra.experimental.callback import Callback
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
+from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial
 from libelle.arguments import as_typed, protect, restore
 from libelle.errors import UserError
 from libelle.logs import log_to_terminal
@@ -30,13 +31,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+
 USER_ERROR, INTERRUPTED = 2, 130
 
 
 def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] = protect) -> None:
     """Run a script's Hydra main; its exit status says how it went.
 
-    0 done, 1 a defect of ours or a config that Hydra refuses, 2 a `UserError`, 130 interrupted.
+    0 done, 1 a defect of ours or a config that Hydra refuses, 2 a `UserError` or a `SweepError`, 130 interrupted.
 
     Args:
         main: decorated with `hydra.main`.
@@ -45,18 +47,28 @@ def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] =
     # Hydra would print a traceback and leave with 1 whatever happened.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     log_to_terminal()
+    OmegaConf.register_new_resolver("direction", _direction, replace=True)
     try:
         sys.argv[1:] = protect(sys.argv[1:])
         main()
     except UserError as error:
-        _leave(str(error), USER_ERROR)
+        leave(str(error), USER_ERROR)
     except KeyboardInterrupt:
-        _leave("Interrupted.", INTERRUPTED)
+        leave("Interrupted.", INTERRUPTED)
+    except SweepError as error:
+        leave(str(error), USER_ERROR)
     except (HydraException, OmegaConfBaseException) as error:
-        _leave(str(error), 1)
+        leave(str(error), 1)
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain once more while closing it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _direction(metric: str | None) -> str:
+    """Whether more or less of a metric is better, as sweepers want to know it."""
+    from libelle.evaluation.metrics import LOWER_IS_BETTER
+
+    return "minimize" if metric is not None and metric.rpartition(".")[2] in LOWER_IS_BETTER else "maximize"
 
 
 def train(config: DictConfig) -> float | None:
@@ -68,29 +80,45 @@ def train(config: DictConfig) -> float | None:
         if sweeping:
             # Hydra goes on with the other jobs and raises the first failure at the end.
             raise
-        _leave(str(error), USER_ERROR)
+        leave(str(error), USER_ERROR)
 
 
 def _train(config: DictConfig, sweeping: bool) -> float | None:
     from libelle import report, workflow
-    from libelle.config import check
 
     settings = HydraConfig.get()
-    plain = _plain(config)
-    plan = check(plain, settings.runtime.choices)
-    plan.lightning = partial(make_lightning, config)
     overrides = [as_typed(override) for override in settings.overrides.task]
-    plan.command = shlex.join(["python", f"{settings.job.name}.py", *overrides])
-    plan.typed = _typed(settings.overrides.task, plan)
+    plan = make_plan(config, settings)
+    plan.command = shlex.join(["python", f"{settings.job.name}.py", *_repeatable(overrides, plan, settings)])
     if sweeping:
-        plan.sweep, plan.trial = Path(settings.sweep.dir).name, int(settings.job.num)
-    if plain["mode"] == "prepare":
+        trial = Trial.current()
+        plan.sweep = Path(settings.sweep.dir).name
+        plan.trial = int(settings.job.num) if trial is None else trial.number()
+    if config.mode == "prepare":
         report.print_base(plan.base_name, workflow.prepare(plan), python_command(), overrides)
         return None
-    outcome = workflow.train(plan) if plain["mode"] == "train" else workflow.full(plan)
+    outcome = workflow.train(plan) if config.mode == "train" else workflow.full(plan)
     if not sweeping:  # a sweep ends with one table of its runs
         report.print_outcome(outcome, python_command(), overrides)
     return outcome.value
+
+
+def make_plan(config: DictConfig, settings: Any) -> "Plan":
+    """Check a composed config, and build what a run needs.
+
+    Args:
+        config: the composed config; interpolations of Hydra's own are resolved.
+        settings: the node `hydra` that belongs to it.
+
+    Raises:
+        UserError: names the first key that is unknown, missing or wrong.
+    """
+    from libelle.config import check
+
+    plan = check(plain(config), settings.runtime.choices)
+    plan.lightning = partial(make_lightning, config)
+    plan.typed = _typed(settings.overrides.task, plan)
+    return plan
 
 
 def _typed(overrides: Sequence[str], plan: "Plan") -> dict[str, Any]:
@@ -100,11 +128,23 @@ def _typed(overrides: Sequence[str], plan: "Plan") -> dict[str, Any]:
     typed: dict[str, Any] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group
+        if override.is_sweep_override():
+            continue  # each job has a value of its own
         if key in BASE_NODES:
             typed[key] = plan.options[key]
         elif key.split(".")[0] in BASE_NODES:
             typed[key] = look_up(plan.config, key)
     return typed
+
+
+def _repeatable(overrides: Sequence[str], plan: "Plan", settings: Any) -> list[str]:
+    """The overrides that train one trial of a search again, alone: what `tune` chose is said, and `tune` is not."""
+    keys = [override.partition("=")[0].lstrip("+") for override in overrides]
+    if not any(key == "tune" for key in keys):
+        return list(overrides)
+    kept = [o for o, key in zip(overrides, keys, strict=True) if key.partition(".")[0] not in ("tune", "pruning")]
+    chosen = {"model": settings.runtime.choices.model, "mode": plan.config["mode"], "base.name": plan.base_name}
+    return [*(f"{key}={value}" for key, value in chosen.items() if key not in keys and value != "based"), *kept]
 
 
 def runtime(config: DictConfig) -> None:
@@ -178,14 +218,14 @@ def _plain_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        _leave(str(error), USER_ERROR)
+        leave(str(error), USER_ERROR)
 
 
 def _values_and_store(config: DictConfig) -> "tuple[dict[str, Any], Store]":
     from libelle.components import build
     from libelle.stores.base import Store
 
-    values = restore(_plain(config))
+    values = restore(plain(config))
     return values, build(values.pop("store"), Store, "store")
 
 
@@ -235,26 +275,15 @@ def python_command() -> str:
     return sys.executable if here.startswith("..") else here
 
 
-class SweepTable(Callback):
-    """Hydra callback: `--multirun` ends with a table of its runs."""
-
-    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
-        """Print the sweep's runs, read from the store, since jobs may have run anywhere."""
-        from libelle import report
-        from libelle.components import build
-        from libelle.runs.table import runs_of_sweep
-        from libelle.stores.base import Store
-
-        store = build(restore(_plain(config.store)), Store, "store")
-        report.print_runs(runs_of_sweep(store, Path(config.hydra.sweep.dir).name))
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A composed config as plain dicts, without Hydra's own node."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    container = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
 
 
-def _plain(config: DictConfig) -> dict[str, Any]:
-    plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
-
-
-def _leave(message: str, status: int) -> NoReturn:
+def leave(message: str, status: int) -> NoReturn:
+    """End the script with a sentence on stderr."""
     print(message, file=sys.stderr)
     sys.exit(status)

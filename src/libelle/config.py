@@ -56,6 +56,21 @@ class BaseConfig(Component):
 
 
 @dataclass(kw_only=True)
+class TuneConfig(Component):
+    """A search; the space and the budget are the sweeper's, under `hydra.sweeper`.
+
+    Attributes:
+        name: of the sweep, and of its folder.
+        model: the model that the space is for; None for any.
+        processes: options of the process group whose bases are prepared first; None for the one that is chosen.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[\w.-]*\w$")]
+    model: str | None = None
+    processes: list[str] | None = None
+
+
+@dataclass(kw_only=True)
 class TrainConfig(Component):
     """The nodes of `conf/train.yaml`. Components are checked by `check`, each against its own class.
 
@@ -74,6 +89,7 @@ class TrainConfig(Component):
         seed: of everything random in training.
         optimize: the metric that the run is judged by, as `validation.average_precision`.
         keep_texts: whether files of the run may hold texts of records.
+        tune: the search that the run is a trial of.
     """
 
     data: dict[str, Any]
@@ -90,6 +106,7 @@ class TrainConfig(Component):
     seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 1
     optimize: str | None = None
     keep_texts: bool = False
+    tune: TuneConfig | None = None
 
 
 def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:

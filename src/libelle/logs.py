@@ -10,10 +10,11 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 _NAMES = ("libelle", "pytorch_lightning", "py.warnings")
+_SWEEPER = "hydra_plugins.hydra_hyperopt_sweeper"
 
 
 def log_to_terminal() -> None:
-    """Show libelle's messages, and other libraries' errors, on stderr; called once, by a script."""
+    """Show libelle's and its sweeper's messages, and other libraries' errors, on stderr; called once, by a script."""
     handler: logging.Handler
     if sys.stderr.isatty():
         handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
@@ -21,9 +22,16 @@ def log_to_terminal() -> None:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(message)s"))
     handler.setLevel(logging.INFO)
-    handler.addFilter(lambda record: record.name.startswith("libelle") or record.levelno >= logging.ERROR)
+    handler.addFilter(_is_for_people)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
+
+
+def _is_for_people(record: logging.LogRecord) -> bool:
+    if record.name.startswith(_SWEEPER):
+        # It logs a trial's traceback, kept with the trial, and then the reason in a sentence.
+        return record.exc_info is None
+    return record.name.startswith("libelle") or record.levelno >= logging.ERROR
 
 
 @contextmanager

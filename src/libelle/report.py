@@ -80,6 +80,27 @@ def print_runs(manifests: Sequence[Manifest]) -> None:
     _console().print(table)
 
 
+def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], python: str) -> None:
+    """Print the best run of a search, and the command that trains it again.
+
+    Args:
+        results: the sweeper's `optimization_results.yaml`.
+        manifests: of the sweep's runs.
+        python: how to call Python from this shell.
+    """
+    console = _console()
+    done = [item for item in manifests if item.trial == results["best_trial"] and item.value is not None]
+    if not done:
+        console.print("no trial has completed")
+        return
+    best = max(done, key=lambda item: item.started)
+    console.print(
+        f"best of {sum(results['trials'].values())} trials: #{best.trial}, run {best.run_id}, "
+        f"{best.objective} = {best.value:.6f}\n\nAgain, alone:"
+    )
+    console.print(f"  {best.command.replace('python', python, 1)}", highlight=False, soft_wrap=True)
+
+
 def print_run(run: Run) -> None:
     """Print one run in full: its manifest and its metrics."""
     table = _table(f"run {run.id}", "")

@@ -25,7 +25,7 @@ from libelle.models.base import Model, Training
 from libelle.pipeline import Pipeline
 from libelle.preparation import Prepared
 from libelle.processes.base import Process
-from libelle.runs.based import Base, read_base, write_base
+from libelle.runs.based import Base, has_base, read_base, write_base
 from libelle.runs.environment import environment, git_commit, library_versions
 from libelle.runs.run import COMPLETED, FAILED, Run
 from libelle.samplers.rows import Sampler
@@ -144,6 +144,22 @@ def train(plan: Plan) -> Outcome:
         with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:
             run.manifest.base = f"{base.name}/{base.version}"
             return _train(plan, training, base.prepared, run, scratch)
+
+
+def check_base(plan: Plan) -> bool:
+    """Whether there is a base for `train`.
+
+    Raises:
+        UserError: when there is one, and it differs from what was typed or does not go with the model.
+    """
+    with _workplace(plan) as scratch:
+        if not has_base(plan.store, plan.base_name):
+            plan.model.require(plan.process.blocks)
+            return False
+        base = read_base(plan.store, plan.base_name, scratch)
+        _refuse_differences(plan, base)
+        plan.model.require(base.prepared.process.blocks)
+        return True
 
 
 def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch: Path) -> Outcome:

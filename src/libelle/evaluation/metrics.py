@@ -14,6 +14,9 @@ from libelle.features import Floats, Ints
 #: `top_k_accuracy` counts a record as right when its label is among this many best scores.
 TOP_K = 5
 
+#: Metrics of which less is better.
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "fdr", "fpr", "fnr", "fp", "fn"})
+
 Metrics = dict[str, Any]
 
 

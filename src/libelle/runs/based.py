@@ -105,6 +105,11 @@ def read_base(store: Store, name: str, scratch: Path) -> Base:
     raise UserError(f"The base {name!r} in {store} is being replaced again and again; try again later.")
 
 
+def has_base(store: Store, name: str) -> bool:
+    """Whether there is a base of this name."""
+    return _current(store, name) is not None
+
+
 def _read_version(store: Store, name: str, version: str, folder: Path) -> Base:
     prefix = f"based/{name}/{version}/"
     try:

@@ -1,0 +1,108 @@
+"""What surrounds a sweep of `train.py`: Hydra callbacks, part of the entry layer."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from libelle.arguments import restore
+from libelle.cli import INTERRUPTED, USER_ERROR, leave, make_plan, plain, python_command
+from libelle.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+class SweepHooks(Callback):
+    """Before a search, its base is there; after any sweep, a table of its runs, and of a search the best."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Refuse a search that cannot work, and prepare the data that it starts from, where they are not."""
+        if config.get("tune") is None:
+            return
+        with _only_exits():
+            _refuse_other_model(config)
+            if config.mode == "train":
+                for process in config.tune.processes or [config.hydra.runtime.choices.process]:
+                    _require_base(config, process)
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Print the sweep's runs, read from the store, since jobs may have run anywhere."""
+        from libelle import report
+        from libelle.components import build
+        from libelle.runs.table import runs_of_sweep
+        from libelle.stores.base import Store
+
+        with _only_exits():
+            store = build(restore(plain(config.store)), Store, "store")
+            folder = Path(config.hydra.sweep.dir)
+            manifests = runs_of_sweep(store, folder.name)
+            report.print_runs(manifests)
+            results = folder / "optimization_results.yaml"
+            if results.exists():
+                report.print_search(yaml.safe_load(results.read_text("utf-8")), manifests, python_command())
+
+
+@contextmanager
+def _only_exits() -> Iterator[None]:
+    """Hydra turns what a callback raises into a warning and goes on; an exit, it lets pass."""
+    try:
+        yield
+    except UserError as error:
+        leave(str(error), USER_ERROR)
+    except KeyboardInterrupt:
+        leave("Interrupted.", INTERRUPTED)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def _refuse_other_model(config: DictConfig) -> None:
+    model = config.tune.model
+    for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
+        if model is not None and override.key_or_group == "model" and override.value() != model:
+            raise UserError(
+                f"{override.input_line} contradicts tune={config.hydra.runtime.choices.tune}, whose space is for "
+                f"model={model}; leave one of them out."
+            )
+
+
+def _require_base(config: DictConfig, process: str) -> None:
+    """Prepare the base of a process where there is none; refuse one that differs from what was typed."""
+    from libelle import workflow
+
+    overrides = [override for override in config.hydra.overrides.task if not _is_sweep(override)]
+    if process != config.hydra.runtime.choices.process:
+        overrides.append(f"process={process}")
+    loader = GlobalHydra.instance().config_loader()
+    loaded = loader.load_sweep_config(config, overrides)
+    with _hydra_config(loaded):
+        plan = make_plan(loaded, loaded.hydra)
+        if not workflow.check_base(plan):
+            log.info("there is no base %s yet: preparing it", plan.base_name)
+            workflow.prepare(plan)
+
+
+def _is_sweep(override: str) -> bool:
+    return OverridesParser.create().parse_override(override).is_sweep_override()
+
+
+@contextmanager
+def _hydra_config(config: DictConfig) -> Iterator[None]:
+    """Let `${hydra:...}` speak of another config for a while."""
+    holder = HydraConfig.instance()
+    before = holder.cfg
+    holder.set_config(config)
+    try:
+        yield
+    finally:
+        holder.cfg = before

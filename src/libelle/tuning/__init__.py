@@ -1,0 +1,1 @@
+"""Hyper-parameter search: what libelle adds to the sweeper plugin."""
