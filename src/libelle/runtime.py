@@ -3,34 +3,28 @@
 Nothing is written to disk but the `output` that was asked for.
 """
 
-import json
 import logging
 import sys
-from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Literal
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
-from rich import box
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from libelle.components import Component
 from libelle.data import tables
 from libelle.data.records import require_columns
 from libelle.errors import UserError
+from libelle.evaluation.explanation import explain
+from libelle.output import CsvWriter, JsonWriter, ParquetWriter, TableWriter, Writer
 from libelle.pipeline import Pipeline
 
 log = logging.getLogger(__name__)
 
-#: Rows of the table that a terminal shows.
-TABLE_ROWS = 20
 #: Bad rows that are reported one by one.
 REPORTED_ROWS = 20
 
@@ -47,6 +41,7 @@ class Request(Component):
         input: CSV or Parquet file, or `-` for CSV from stdin.
         output: CSV or Parquet file; stdout where left out.
         format: of stdout.
+        explain: whether to say what each field and word adds to the score.
         on_error: whether a row that cannot be read is skipped or ends the work.
         delimiter: of a CSV input.
         encoding: of a CSV input.
@@ -59,6 +54,7 @@ class Request(Component):
     input: str | None = None
     output: str | None = None
     format: Literal["table", "json"] = "table"
+    explain: bool = False
     on_error: Literal["skip", "stop"] = "skip"
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -88,11 +84,18 @@ def score(request: Request, pipeline: Pipeline) -> None:
     """
     with _open_writer(request, pipeline) as writer:
         if request.input is None:
-            writer.write(pipeline.predict([_single_record(request, pipeline)]))
+            writer.write(_predict(request, pipeline, pd.DataFrame([_single_record(request, pipeline)])))
         else:
             _score_file(request, pipeline, writer)
     if request.output is not None:
         log.info("scores are in %s", request.output)
+
+
+def _predict(request: Request, pipeline: Pipeline, records: pd.DataFrame) -> pd.DataFrame:
+    result = pipeline.predict(records)
+    if request.explain:
+        result["explanation"] = pd.Series(explain(pipeline, records), index=result.index, dtype=object)
+    return result
 
 
 def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
@@ -122,7 +125,7 @@ def _score_file(request: Request, pipeline: Pipeline, writer: "Writer") -> None:
     with _progress() as advance:
         for chunk in _chunks(request, on_bad_row):
             require_columns(chunk, {"the model": pipeline.fields}, str(request.input), keys="")
-            result = pipeline.predict(chunk)
+            result = _predict(request, pipeline, chunk)
             # What has no id is known by its row number in the file.
             numbers = pd.Series(chunk.index, index=chunk.index)
             named = pipeline.id is not None and pipeline.id in chunk.columns
@@ -158,18 +161,6 @@ def _progress() -> Iterator[Any]:
         yield lambda rows: progress.advance(task, rows)
 
 
-class Writer(ABC):
-    """Takes the results chunk by chunk."""
-
-    @abstractmethod
-    def write(self, result: pd.DataFrame) -> None:
-        """Take the results of some records, in order."""
-
-    @abstractmethod
-    def close(self) -> None:
-        """Finish; called when all went well."""
-
-
 @contextmanager
 def _open_writer(request: Request, pipeline: Pipeline) -> Iterator[Writer]:
     if request.output is None:
@@ -195,102 +186,3 @@ def _open_writer(request: Request, pipeline: Pipeline) -> Iterator[Writer]:
     finally:
         with suppress(OSError):
             temporary.unlink()
-
-
-def _columns(result: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
-    """The fields of the JSON, as columns: `scores` becomes a `score_<label>` for each label."""
-    return result.assign(threshold=pipeline.threshold, model=pipeline.name)
-
-
-class JsonWriter(Writer):
-    """A JSON array, one object a record."""
-
-    def __init__(self, stream: TextIO, pipeline: Pipeline) -> None:
-        self.stream, self.pipeline = stream, pipeline
-        self.separator = "[\n"
-
-    def write(self, result: pd.DataFrame) -> None:
-        """Write one object a record."""
-        scores = result[[f"score_{label}" for label in self.pipeline.labels]].to_numpy().tolist()
-        for id_, label, score, row in zip(result["id"], result["label"], result["score"], scores, strict=True):
-            item = {
-                "id": id_ if isinstance(id_, str) else int(id_),
-                "label": label,
-                "score": float(score),
-                "scores": dict(zip(self.pipeline.labels, row, strict=True)),
-                "threshold": self.pipeline.threshold,
-                "model": self.pipeline.name,
-            }
-            self.stream.write(self.separator + json.dumps(item, ensure_ascii=False))
-            self.separator = ",\n"
-
-    def close(self) -> None:
-        """Close the array."""
-        self.stream.write("[]\n" if self.separator == "[\n" else "\n]\n")
-
-
-class CsvWriter(Writer):
-    """A CSV file."""
-
-    def __init__(self, path: Path, pipeline: Pipeline) -> None:
-        self.stream, self.pipeline = path.open("w", encoding="utf-8", newline=""), pipeline
-        self.header = True
-
-    def write(self, result: pd.DataFrame) -> None:
-        """Write one row a record."""
-        _columns(result, self.pipeline).to_csv(self.stream, index=False, header=self.header)
-        self.header = False
-
-    def close(self) -> None:
-        """Close the file."""
-        self.stream.close()
-
-
-class ParquetWriter(Writer):
-    """A Parquet file."""
-
-    def __init__(self, path: Path, pipeline: Pipeline) -> None:
-        self.path, self.pipeline = path, pipeline
-        self.writer: pa.parquet.ParquetWriter | None = None
-
-    def write(self, result: pd.DataFrame) -> None:
-        """Write one row a record."""
-        table = pa.Table.from_pandas(_columns(result, self.pipeline), preserve_index=False)
-        if self.writer is None:
-            self.writer = pa.parquet.ParquetWriter(self.path, table.schema, compression="zstd")
-        self.writer.write_table(table.cast(self.writer.schema))
-
-    def close(self) -> None:
-        """Close the file."""
-        if self.writer is not None:
-            self.writer.close()
-
-
-class TableWriter(Writer):
-    """A short table in the terminal; probabilities are rounded for the eye alone."""
-
-    def __init__(self, pipeline: Pipeline) -> None:
-        self.pipeline = pipeline
-        self.rows = 0
-        self.table = Table(box=box.SIMPLE_HEAD, caption=self._caption(), caption_justify="left")
-        for name in ("id", "label", "score"):
-            self.table.add_column(name, justify="right" if name == "score" else "left")
-
-    def write(self, result: pd.DataFrame) -> None:
-        """Add the first records to the table and count the others."""
-        for row in result.head(max(TABLE_ROWS - self.rows, 0)).itertuples():
-            self.table.add_row(str(row.id), str(row.label), f"{row.score:.4f}")
-        self.rows += len(result)
-
-    def close(self) -> None:
-        """Print the table."""
-        console = Console(soft_wrap=True, markup=False)  # ids and labels may hold brackets
-        console.print(self.table)
-        if self.rows > TABLE_ROWS:
-            console.print(f"{self.rows - TABLE_ROWS:,} more records; write all with output=scores.csv or format=json")
-
-    def _caption(self) -> str:
-        if self.pipeline.threshold is None:
-            return f"model {self.pipeline.name}"
-        positive = self.pipeline.labels[1]
-        return f"model {self.pipeline.name}; label {positive} from a score of {self.pipeline.threshold:g}"

@@ -1,0 +1,75 @@
+"""What moved a score: each field, then each word, is left out, and the record scored again."""
+
+from typing import TypedDict
+
+import numpy as np
+import pandas as pd
+
+from libelle.data.tables import as_strings, blank_to_missing
+from libelle.pipeline import Pipeline
+
+#: Words of a field that are left out one by one; the rest of a longer text counts with its field alone.
+MAX_WORDS = 50
+
+
+class WordEffect(TypedDict):
+    """A word, and the score with it minus the score without it."""
+
+    word: str
+    change: float
+
+
+class FieldEffect(TypedDict):
+    """A field that has a text, the score with it minus the score without it, and the same for its words."""
+
+    field: str
+    change: float
+    words: list[WordEffect]
+
+
+def explain(pipeline: Pipeline, records: pd.DataFrame) -> list[list[FieldEffect]]:
+    """Say what each field and word of raw records adds to the score.
+
+    The method is erasure (Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation
+    Erasure"): it asks the model itself, whatever it is, with the same cleaners and process. The score is the
+    probability of the positive class, of many classes that of the label that is decided. Changes need not add up.
+
+    Args:
+        pipeline: the model.
+        records: one row each, with the pipeline's fields as columns.
+
+    Returns:
+        For each record its fields that are not missing, those that matter most first, as their words are. A word that
+        stands twice is left out where it stands.
+    """
+    texts = blank_to_missing(as_strings(records.reindex(columns=pipeline.fields))).reset_index(drop=True)
+    return [_explain_one(pipeline, texts.iloc[[row]]) for row in range(len(texts))]
+
+
+def _explain_one(pipeline: Pipeline, text: pd.DataFrame) -> list[FieldEffect]:
+    filled = [name for name in pipeline.fields if text[name].notna().iloc[0]]
+    words = {name: text[name].iloc[0].split() for name in filled}
+    variants: list[dict[str, str | None]] = [{}]
+    for name in filled:
+        variants.append({name: None})
+        for place in range(_erased(words[name])):
+            rest = words[name][:place] + words[name][place + 1 :]
+            variants.append({name: " ".join(rest)})
+    table = text.loc[text.index.repeat(len(variants))].reset_index(drop=True)
+    for name in filled:
+        table[name] = [variant.get(name, text[name].iloc[0]) for variant in variants]
+    scores = pipeline.score(table.astype("str"))
+    column = 1 if len(pipeline.labels) == 2 else int(pipeline.decide(scores[:1])[0])
+    changes = iter((scores[0, column].astype(np.float64) - scores[1:, column]).tolist())
+    effects: list[FieldEffect] = []
+    for name in filled:
+        change = next(changes)
+        found = [WordEffect(word=word, change=next(changes)) for word in words[name][: _erased(words[name])]]
+        found.sort(key=lambda effect: -abs(effect["change"]))
+        effects.append(FieldEffect(field=name, change=change, words=found))
+    return sorted(effects, key=lambda effect: -abs(effect["change"]))
+
+
+def _erased(words: list[str]) -> int:
+    """How many of a field's words are left out one by one: none of an only one, which is the field."""
+    return min(len(words), MAX_WORDS) if len(words) > 1 else 0
