@@ -1,0 +1,1 @@
+"""Sweeps of hyper-parameters: reading one, and its report."""
