@@ -5,6 +5,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -80,12 +81,13 @@ def print_runs(manifests: Sequence[Manifest]) -> None:
     _console().print(table)
 
 
-def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], python: str) -> None:
+def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page: Path, python: str) -> None:
     """Print the best run of a search, and the command that trains it again.
 
     Args:
         results: the sweeper's `optimization_results.yaml`.
         manifests: of the sweep's runs.
+        page: the sweep's report.
         python: how to call Python from this shell.
     """
     console = _console()
@@ -99,6 +101,7 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], pyth
         f"{best.objective} = {best.value:.6f}\n\nAgain, alone:"
     )
     console.print(f"  {best.command.replace('python', python, 1)}", highlight=False, soft_wrap=True)
+    console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
 
 
 def print_run(run: Run) -> None:

@@ -39,6 +39,7 @@ class SweepHooks(Callback):
         """Print the sweep's runs, read from the store, since jobs may have run anywhere."""
         from libelle import report
         from libelle.components import build
+        from libelle.runs.run import COMPLETED
         from libelle.runs.table import runs_of_sweep
         from libelle.stores.base import Store
 
@@ -49,7 +50,14 @@ class SweepHooks(Callback):
             report.print_runs(manifests)
             results = folder / "optimization_results.yaml"
             if results.exists():
-                report.print_search(yaml.safe_load(results.read_text("utf-8")), manifests, python_command())
+                from libelle.tuning.report import write_report
+                from libelle.tuning.sweep import Sweep
+
+                completed = {item.trial: item.run_id for item in manifests if item.status == COMPLETED}
+                jobs = {trial.finished_by: trial.number for trial in Sweep.read(folder).trials}
+                named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
+                page = write_report(folder, title=f"Sweep {folder.name}", runs=named)
+                report.print_search(yaml.safe_load(results.read_text("utf-8")), manifests, page, python_command())
 
 
 @contextmanager

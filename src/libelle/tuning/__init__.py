@@ -1,1 +1,1 @@
-"""Hyper-parameter search: what libelle adds to the sweeper plugin."""
+"""Sweeps of hyper-parameters: reading one, and its report."""

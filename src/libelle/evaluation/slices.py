@@ -1,0 +1,61 @@
+"""Results on parts of the rows: where does the model do worse than on the whole?"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from libelle.evaluation.intervals import Interval, share
+from libelle.features import Floats, Ints
+
+#: Values of a column that are shown, those with most rows first; the rest is one line.
+MOST_VALUES = 12
+OTHERS = "(all others)"
+
+
+@dataclass(frozen=True)
+class Slice:
+    """Some rows: how many, the share of right decisions and, for two classes, of positives, flagged and caught."""
+
+    value: str
+    rows: int
+    accuracy: Interval
+    positives: float | None = None
+    precision: Interval | None = None
+    recall: Interval | None = None
+
+
+def slices(values: pd.Series, targets: Ints, scores: Floats, threshold: float | None) -> list[Slice]:
+    """Results for each value of a column, most frequent first.
+
+    Args:
+        values: a text a row; missing ones are a slice of their own.
+        targets: int64 [rows].
+        scores: float32 [rows, classes].
+        threshold: of two classes; None for many.
+    """
+    texts = values.fillna("(missing)").astype("str").reset_index(drop=True)
+    frequent = list(texts.value_counts().index[:MOST_VALUES])
+    texts = texts.where(texts.isin(frequent), OTHERS)
+    decisions = scores.argmax(axis=1) if threshold is None else scores[:, 1].astype(np.float64) >= threshold
+    found = []
+    for value in [*frequent, *([OTHERS] if (texts == OTHERS).any() else [])]:
+        rows = np.flatnonzero(texts == value)
+        true, decided = targets[rows], decisions[rows]
+        right = int((true == decided).sum())
+        accuracy = share(right, len(rows))
+        if threshold is None:
+            found.append(Slice(value, len(rows), accuracy))
+            continue
+        caught = int((decided & (true == 1)).sum())
+        found.append(
+            Slice(
+                value,
+                len(rows),
+                accuracy,
+                positives=float(true.mean()),
+                precision=share(caught, int(decided.sum())),
+                recall=share(caught, int(true.sum())),
+            )
+        )
+    return found

@@ -1,0 +1,71 @@
+"""Figures for reports: one look, drawn by matplotlib without its global state, as SVG inside the page."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+
+import matplotlib as mpl
+from markupsafe import Markup, escape
+from matplotlib.figure import Figure
+
+# Okabe and Ito (2008): told apart by colour-blind readers, and of different greys in print.
+BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
+INK, SOFT, LINE = "#1b1f24", "#5a6472", "#d9dee4"
+GRADIENT = "cividis"
+"""A colour map that grows evenly in lightness, for colour-blind readers too."""
+
+_STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": SOFT,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 10,
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "grid.color": LINE,
+    "grid.linewidth": 0.6,
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    # What people name may hold dollars.
+    "text.parse_math": False,
+    "xtick.color": SOFT,
+    "ytick.color": SOFT,
+}
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Everything drawn inside has the look of the reports."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def svg(figure: Figure, description: str) -> Markup:
+    """A figure as an `<svg>` element to put into a page.
+
+    Args:
+        figure: drawn within `style()`.
+        description: what one sees, for those who do not; also keeps the element's ids apart from those of others.
+    """
+    with mpl.rc_context({**_STYLE, "svg.hashsalt": description}):
+        text = StringIO()
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    element = re.search(r"<svg .*</svg>", text.getvalue(), re.DOTALL)
+    assert element is not None
+    body = re.sub(r"<metadata>.*?</metadata>\s*", "", element[0], flags=re.DOTALL)
+    # Ids of groups repeat from figure to figure and nothing refers to them; HTML knows SVG without its namespaces.
+    body = re.sub(r'<g id="[^"]*"', "<g", body)
+    body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
+    return Markup(body.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
+
+
+def shortened(text: str, length: int = 28) -> str:
+    """A text for a label: its middle goes where it is too long, because ends tell config keys apart."""
+    if len(text) <= length:
+        return text
+    head = length // 3
+    return f"{text[:head]}…{text[head + 1 - length :]}"

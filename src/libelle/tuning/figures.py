@@ -1,0 +1,288 @@
+"""The figures of a sweep's report. Each is an SVG element, or empty where there is nothing to draw."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from math import isfinite, isnan
+
+import numpy as np
+from markupsafe import Markup
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator
+
+from libelle.pages.figures import BLUE, GRADIENT, LINE, ORANGE, SOFT, VERMILION, shortened, style, svg
+from libelle.tuning.importance import Importances
+from libelle.tuning.sweep import COMPLETED, FAILURES, PRUNED, Parameter, Sweep, Trial
+
+_WIDTH = 10.4
+_COLUMNS = 3
+
+
+def importance_bars(found: Importances) -> Markup:
+    """A bar for each parameter, the greatest on top."""
+    if found.reason:
+        return Markup()
+    items = found.parameters[::-1]
+    with style():
+        figure = Figure(figsize=(_WIDTH, 0.7 + 0.27 * len(items)), layout="constrained")
+        axes = figure.subplots()
+        for place, item in enumerate(items):
+            if item.value is None:
+                axes.text(0, place, f"  too few trials to say ({item.trials})", va="center", color=SOFT)
+                continue
+            axes.barh(place, max(item.value, 0), height=0.62, color=BLUE)
+            low, high = max(item.value - item.spread, 0), max(item.value + item.spread, 0)
+            axes.plot([low, high], [place, place], color=SOFT, linewidth=1)
+            axes.text(high, place, f"  {max(item.value, 0):.2f}", va="center")
+        axes.set_yticks(range(len(items)), [shortened(item.parameter.key, 44) for item in items])
+        axes.set(xlabel="loss of R² when the parameter is shuffled", xlim=(0, None), ylim=(-0.6, len(items) - 0.4))
+        axes.grid(axis="y", visible=False)
+        axes.tick_params(axis="y", length=0, labelcolor="black")
+        axes.margins(x=0.1)
+        return svg(figure, "Importance of each parameter")
+
+
+def history(sweep: Sweep) -> Markup:
+    """The values and the best so far, by trial and by time."""
+    if not sweep.ranked:
+        return Markup()
+    with style():
+        figure = Figure(figsize=(_WIDTH, 3.1), layout="constrained")
+        by_trial, by_time = figure.subplots(1, 2, sharey=True)
+        _draw_history(by_trial, sweep, {trial.number: float(trial.number) for trial in sweep.trials})
+        by_trial.set(xlabel="trial", ylabel=_objective(sweep))
+        by_trial.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        ends, unit = _in_unit(working_time(sweep.trials))
+        _draw_history(by_time, sweep, ends)
+        by_time.set(xlabel=f"{unit} in which trials ran")
+        figure.legend(*by_trial.get_legend_handles_labels(), loc="outside upper right", ncols=4)
+        return svg(figure, "Value of each trial and the best so far, by trial and by time")
+
+
+def _draw_history(axes: Axes, sweep: Sweep, places: dict[int, float]) -> None:
+    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.direction)
+    done = sorted((places[t.number], t.value) for t in sweep.ranked if t.value is not None and t.number in places)
+    if done:
+        x, y = np.array(done).T
+        axes.scatter(x, np.clip(y, low, high), s=16, color=BLUE, alpha=0.6, linewidth=0, label="completed")
+        best = (np.maximum if sweep.direction == "maximize" else np.minimum).accumulate(y)
+        axes.step(x, np.clip(best, low, high), where="post", color="black", linewidth=1.2, label="best so far")
+    axes.set_ylim(*_padded(low, high))
+    _draw_outcomes(axes, [(places[t.number], t) for t in sweep.trials if t.number in places], sweep.direction)
+
+
+def _draw_outcomes(axes: Axes, placed: Sequence[tuple[float, Trial]], direction: str) -> None:
+    """Marks, on the bad edge of the axes, of the trials without a value."""
+    edge = 0.02 if direction == "maximize" else 0.98
+    for statuses, marker, color, label in (((PRUNED,), "v", ORANGE, "pruned"), (FAILURES, "x", VERMILION, "failed")):
+        x = [place for place, trial in placed if trial.status in statuses]
+        if x:
+            transform = axes.get_xaxis_transform()
+            axes.scatter(x, [edge] * len(x), s=18, marker=marker, color=color, transform=transform, label=label)
+
+
+def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
+    """A line for each completed trial through its values of some parameters to its objective; good ones are dark."""
+    trials = sweep.ranked[::-1]
+    if len(trials) < 2 or not parameters:
+        return Markup()
+    low, high = limits([trial.value for trial in trials if trial.value is not None], sweep.direction)
+    colors = colormaps[GRADIENT if sweep.direction == "minimize" else f"{GRADIENT}_r"]
+    shade = Normalize(low, high)
+    with style():
+        figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
+        axes = figure.subplots()
+        axes.grid(visible=False)
+        axes.spines[:].set_visible(False)
+        heights = [_draw_axis(axes, place, p, trials) for place, p in enumerate(parameters)]
+        heights.append(_draw_objective(axes, len(parameters), sweep, trials, (low, high)))
+        for trial, *ys in zip(trials, *heights, strict=True):
+            is_best = trial is sweep.best
+            color = VERMILION if is_best else colors(shade(trial.value))
+            x = range(len(ys))
+            axes.plot(x, ys, color=color, linewidth=2.2 if is_best else 0.9, alpha=1 if is_best else 0.7)
+        names = [*(shortened(p.key, 150 // len(heights)) for p in parameters), _objective(sweep)]
+        rotation = 0 if sum(map(len, names)) < 100 else 15
+        axes.set_xticks(range(len(heights)), names, rotation=rotation, ha="right" if rotation else "center")
+        axes.tick_params(axis="x", length=0, labelcolor="black")
+        axes.set(yticks=[], ylim=(-0.16, 1.06), xlim=(-0.3, len(heights) - 0.5))
+        return svg(figure, "Parallel coordinates of the completed trials")
+
+
+_ABSENT = -0.12
+
+
+def _draw_axis(axes: Axes, place: int, parameter: Parameter, trials: Sequence[Trial]) -> list[float]:
+    """Draw one axis with its ticks; the trials' heights on it, from 0 to 1."""
+    positions = np.array([parameter.position(trial) for trial in trials])
+    low, high = np.nanmin(positions), np.nanmax(positions)
+    span = high - low or 1.0
+    marks = [((at - low) / span, label) for at, label in ticks(parameter, low, high)]
+    if np.isnan(positions).any():
+        marks.append((_ABSENT, "absent"))
+    _draw_marks(axes, place, marks)
+    return [_ABSENT if isnan(position) else (position - low) / span for position in positions]
+
+
+def _draw_objective(
+    axes: Axes, place: int, sweep: Sweep, trials: Sequence[Trial], view: tuple[float, float]
+) -> list[float]:
+    low, high = view
+    span = high - low or 1.0
+    marks = [((at - low) / span, f"{at:g}") for at in MaxNLocator(5).tick_values(low, high) if low <= at <= high]
+    _draw_marks(axes, place, marks)
+    return [(min(max(trial.value or 0, low), high) - low) / span for trial in trials]
+
+
+def _draw_marks(axes: Axes, place: int, marks: Sequence[tuple[float, str]]) -> None:
+    axes.plot([place, place], [0, 1], color=SOFT, linewidth=1, zorder=3)
+    for at, label in marks:
+        axes.plot([place - 0.02, place + 0.02], [at, at], color=SOFT, linewidth=1, zorder=3)
+        box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8}
+        axes.text(place + 0.04, at, shortened(label, 16), va="center", fontsize=8, zorder=4, bbox=box)
+
+
+def slices(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
+    """A panel for each parameter: its values against the objective, later trials darker."""
+    if not sweep.ranked or not parameters:
+        return Markup()
+    rows = -(-len(parameters) // _COLUMNS)
+    with style():
+        figure = Figure(figsize=(_WIDTH, 2.6 * rows), layout="constrained")
+        panels = figure.subplots(rows, _COLUMNS, squeeze=False, sharey=True)
+        for axes, parameter in zip(panels.flat, parameters, strict=False):
+            _draw_slice(axes, sweep, parameter)
+        for axes in panels.flat[len(parameters) :]:
+            axes.set_visible(False)
+        figure.supylabel(_objective(sweep), fontsize=9)
+        return svg(figure, "Slices: the value of each trial against each of its parameters")
+
+
+def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
+    placed = [(parameter.position(trial), trial) for trial in sweep.trials if parameter.key in trial.overrides]
+    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.direction)
+    if parameter.categories:
+        # Points of one category lie side by side, the earlier trials on the left.
+        last = max(len(sweep.trials) - 1, 1)
+        placed = [(at + 0.5 * (trial.number / last - 0.5), trial) for at, trial in placed]
+    done = [(at, trial) for at, trial in placed if trial.value is not None]
+    axes.scatter(
+        [at for at, _ in done],
+        [min(max(trial.value or 0, low), high) for _, trial in done],
+        c=[trial.number for _, trial in done],
+        cmap=f"{GRADIENT}_r",
+        vmin=0,
+        vmax=len(sweep.trials),
+        s=18,
+        linewidth=0,
+    )
+    for at, trial in done:
+        if trial is sweep.best:
+            axes.scatter([at], [trial.value or 0], s=70, facecolor="none", edgecolor=VERMILION, linewidth=1.6)
+    axes.set_ylim(*_padded(low, high))
+    _draw_outcomes(axes, placed, sweep.direction)
+    positions = [at for at, _ in placed]
+    marks = ticks(parameter, min(positions), max(positions))
+    axes.set_xticks([at for at, _ in marks], [shortened(label, 60 // len(marks) + 2) for _, label in marks])
+    if parameter.categories:
+        axes.set_xlim(-0.5, len(parameter.categories) - 0.5)
+    if sum(len(shortened(label, 60 // len(marks) + 2)) for _, label in marks) > 40:
+        axes.tick_params(axis="x", labelrotation=30)
+    axes.set_title(shortened(parameter.key, 40))
+
+
+def curves(sweep: Sweep) -> Markup:
+    """What the trials reported on their way, where they did."""
+    drawn = [(trial, curve) for trial in sweep.trials if (curve := sweep.curve(trial))]
+    if not drawn:
+        return Markup()
+    looks = {COMPLETED: (SOFT, 0.35, "-"), PRUNED: (ORANGE, 0.9, "--")}
+    low, high = limits([v for _, curve in drawn for v in curve.values() if isfinite(v)] or [0.0], "")
+    with style():
+        figure = Figure(figsize=(_WIDTH, 3.1), layout="constrained")
+        axes = figure.subplots()
+        for trial, curve in drawn:
+            color, alpha, dashes = looks.get(trial.status, (VERMILION, 0.7, ":"))
+            if trial is sweep.best:
+                color, alpha, dashes = BLUE, 1, "-"
+            x, y = list(curve), np.clip(list(curve.values()), low, high)
+            width = 2.2 if trial is sweep.best else 1
+            axes.plot(x, y, dashes, color=color, alpha=alpha, linewidth=width, zorder=3 if trial is sweep.best else 2)
+            if trial.status != COMPLETED:
+                axes.plot(x[-1:], y[-1:], "v" if trial.status == PRUNED else "x", color=color, markersize=4)
+        for label, color, dashes in (("best trial", BLUE, "-"), ("completed", SOFT, "-"), ("pruned", ORANGE, "v--")):
+            axes.plot([], [], dashes, color=color, markersize=4, label=label)
+        axes.set(xlabel="step", ylabel="reported value")
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        figure.legend(loc="outside upper right", ncols=3)
+        return svg(figure, "What the trials reported on their way")
+
+
+def ticks(parameter: Parameter, low: float, high: float) -> list[tuple[float, str]]:
+    """A few places on a parameter's scale between two positions, and what to write there."""
+    if parameter.categories:
+        step = -(-len(parameter.categories) // 12)
+        return [(float(at), label) for at, label in enumerate(parameter.categories)][::step]
+    if low == high:
+        return [(low, f"{10**low if parameter.log else low:g}")]
+    if not parameter.log:
+        places = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+        return [(at, f"{at:g}") for at in places if low - 1e-9 <= at <= high + 1e-9]
+    subs = (1.0,) if high - low >= 2 else (1.0, 2.0, 5.0)
+    values = LogLocator(subs=subs, numticks=7).tick_values(10**low, 10**high)
+    return [(float(np.log10(value)), f"{value:g}") for value in values if 10**low <= value * 1.0001 <= 10**high * 1.001]
+
+
+def limits(values: Sequence[float], direction: str) -> tuple[float, float]:
+    """The part of the values to show: all of them, or, on the bad side, up to three times the interquartile range
+    beyond the quartile (Tukey's far out), so that a diverged trial does not flatten the others.
+
+    Without a direction both sides are cut.
+    """
+    low, high = min(values), max(values)
+    first, third = np.quantile(values, [0.25, 0.75])
+    reach = 3 * (third - first)
+    if reach > 0 and direction != "maximize":
+        high = min(high, third + reach)
+    if reach > 0 and direction != "minimize":
+        low = max(low, first - reach)
+    return float(low), float(high)
+
+
+def working_time(trials: Sequence[Trial]) -> dict[int, float]:
+    """When each trial ended, by its number: seconds in which some trial ran, so that a sweep's pauses do not count.
+
+    Trials of which the times are not known are left out.
+    """
+    spans = sorted(
+        (t.started, t.started + t.seconds) for t in trials if t.started is not None and t.seconds is not None
+    )
+    merged: list[tuple[float, float]] = []
+    for start, end in spans:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
+        else:
+            merged.append((start, end))
+    pauses = [(end, start - end) for (_, end), (start, _) in pairwise(merged)]
+    return {
+        t.number: t.started + t.seconds - merged[0][0] - sum(length for at, length in pauses if at <= t.started)
+        for t in trials
+        if t.started is not None and t.seconds is not None
+    }
+
+
+def _in_unit(seconds: dict[int, float]) -> tuple[dict[int, float], str]:
+    longest = max(seconds.values(), default=0)
+    unit, size = next((u, s) for u, s in (("hours", 3600), ("minutes", 60), ("seconds", 0)) if longest >= 2 * s)
+    return {number: value / (size or 1) for number, value in seconds.items()}, unit
+
+
+def _padded(low: float, high: float) -> tuple[float, float]:
+    margin = 0.08 * (high - low) or 0.05 * abs(high) or 1.0
+    return low - margin, high + margin
+
+
+def _objective(sweep: Sweep) -> str:
+    return shortened(sweep.objective or "value", 40)
