@@ -136,6 +136,7 @@ def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
         base_name=checked.base.name,
         seed=checked.seed,
         objective=checked.optimize,
+        keep_texts=checked.keep_texts,
         trainer={name: value for name, value in vars(checked.trainer).items() if value is not None},
         config=values,
         options=dict(options),

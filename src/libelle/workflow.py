@@ -15,10 +15,14 @@ import pandas as pd
 import yaml
 
 from libelle.cleaners.base import Cleaner
+from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
+from libelle.evaluation.erasure import worth
+from libelle.evaluation.errors import find_errors
 from libelle.evaluation.metrics import Metrics, evaluate
+from libelle.evaluation.report import Evidence, make_report
 from libelle.features import Floats
 from libelle.logs import log_to_file
 from libelle.models.base import Model, Training
@@ -59,6 +63,7 @@ class Plan:
         base_name: of the prepared data, for `prepare` and `train`.
         seed: of everything random in training.
         objective: the metric that the run is judged by, as `validation.average_precision`; None for the default.
+        keep_texts: whether files of the base and of the run may hold texts of records.
         trainer: keyword arguments of Lightning's Trainer.
         lightning: makes Lightning's callbacks and loggers, given a scratch folder.
         config: the resolved config, kept with the run.
@@ -78,6 +83,7 @@ class Plan:
     base_name: str = "based"
     seed: int = 1
     objective: str | None = None
+    keep_texts: bool = False
     trainer: Mapping[str, Any] = field(default_factory=dict)
     lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
     config: Mapping[str, Any] = field(default_factory=dict)
@@ -114,7 +120,7 @@ def full(plan: Plan) -> Outcome:
         training = _training(plan, scratch)
         records = plan.source.read()
         with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
-            prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
+            prepared = _prepare(plan, records)
             del records  # the raw texts are not needed any more
             return _train(plan, training, prepared, run, scratch)
 
@@ -123,7 +129,7 @@ def prepare(plan: Plan) -> str:
     """Clean and process once, into the base; returns its new version. What was there before stays until then."""
     with _workplace(plan) as scratch:
         records = plan.source.read()
-        prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
+        prepared = _prepare(plan, records)
         prepared.report()
         config = {name: plan.config.get(name) for name in BASE_NODES}
         options = {name: plan.options.get(name) for name in BASE_NODES}
@@ -162,13 +168,20 @@ def check_base(plan: Plan) -> bool:
         return True
 
 
+def _prepare(plan: Plan, records: Records) -> Prepared:
+    return Prepared.from_source(plan.source, records, plan.cleaners, plan.process, keep_texts=plan.keep_texts)
+
+
 def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch: Path) -> Outcome:
     prepared.report()
     objective = _objective(plan.objective, prepared)
     datasets = {split: prepared.dataset(split) for split in SPLITS}
     seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
+    started = time.monotonic()
     plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
+    fitted = time.monotonic()
     scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
+    seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
     metrics = {
         split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
         for split, data in datasets.items()
@@ -178,6 +191,7 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     run.manifest.objective, run.manifest.value = objective, value
     pipeline = _pipeline(plan, prepared)
     _save(run, plan, prepared, pipeline, scores, metrics, scratch)
+    _report(run, plan, prepared, pipeline, scores, metrics, seconds, scratch)
     return Outcome(str(run.id), metrics, objective, value, pipeline)
 
 
@@ -304,6 +318,47 @@ def _save(
     history = scratch / "history" / "metrics.csv"
     if history.exists():
         run.put_file("history.csv", history)
+
+
+def _report(
+    run: Run,
+    plan: Plan,
+    prepared: Prepared,
+    pipeline: Pipeline,
+    scores: Mapping[str, Floats],
+    metrics: Mapping[str, Metrics],
+    seconds: Mapping[str, float],
+    scratch: Path,
+) -> None:
+    """Write the report, and the list of records that a person should look at."""
+    history = scratch / "history" / "metrics.csv"
+    erased = prepared.erased
+    evidence = Evidence(
+        run_id=str(run.id),
+        data=prepared.name,
+        model=str(run.manifest.model),
+        fields=prepared.fields,
+        labels=prepared.labels,
+        rows=prepared.rows,
+        targets=prepared.targets,
+        scores=scores,
+        metrics=metrics,
+        threshold=pipeline.threshold,
+        about=prepared.about,
+        worth=worth(erased, plan.model.predict_proba(erased.features), prepared.targets, prepared.fields),
+        history=pd.read_csv(history) if history.exists() else None,
+        seconds=seconds,
+        config=yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True),
+        environment={"command": plan.command, "seed": plan.seed, **environment()},
+    )
+    run.put("report.html", make_report(evidence).encode())
+    targets = np.concatenate([evidence.of(split)[0] for split in (VALIDATION, TEST)])
+    listed = np.concatenate([scores[split] for split in (VALIDATION, TEST)])
+    errors = find_errors(prepared.rows, targets, listed, prepared.labels, pipeline.threshold)
+    places = errors.pop("row").to_numpy()
+    if prepared.texts is not None:
+        errors = pd.concat([errors, prepared.texts.iloc[places].reset_index(drop=True).add_prefix("text_")], axis=1)
+    run.put("errors.csv", errors.to_csv(index=False).encode())
 
 
 def _predictions(prepared: Prepared, scores: Mapping[str, Floats]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ class Records:
         targets: the labels, `str`.
         splits: `train`, `validation` or `test`.
         labels: all labels in the order of the score columns; of two, the positive one is last.
+        slices: columns by whose values results are shown, `str`; they need not be fields.
     """
 
     ids: pd.Series
@@ -28,11 +29,14 @@ class Records:
     targets: pd.Series
     splits: pd.Series
     labels: list[str]
+    slices: pd.DataFrame
 
     def take(self, split: str) -> "Records":
         """The records of one split."""
         rows = self.splits == split
-        return Records(self.ids[rows], self.fields[rows], self.targets[rows], self.splits[rows], self.labels)
+        return Records(
+            self.ids[rows], self.fields[rows], self.targets[rows], self.splits[rows], self.labels, self.slices[rows]
+        )
 
     @property
     def target_codes(self) -> pd.Series:

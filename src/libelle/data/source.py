@@ -29,6 +29,7 @@ class Source(Component, ABC):
         target_rule: `label`, `all_empty` or `equals`, see `libelle.data.targets`.
         target_value: what `equals` compares with.
         positive: the positive label of two; the last in alphabetical order where left out.
+        slices: columns by whose values the report shows results, a list or a comma-separated text.
         split: how rows are split.
     """
 
@@ -40,6 +41,7 @@ class Source(Component, ABC):
     target_rule: Rule = "label"
     target_value: str | None = None
     positive: str | None = None
+    slices: Names = None
     split: SplitConfig = field(default_factory=SplitConfig)
 
     def __post_init__(self) -> None:
@@ -70,7 +72,8 @@ class Source(Component, ABC):
         ):
             roles[key] = [column] if column else []
         wanted = name_list(self.columns)
-        require_columns(table, {**roles, "data.columns": wanted}, str(self))
+        sliced = name_list(self.slices)
+        require_columns(table, {**roles, "data.columns": wanted, "data.slices": sliced}, str(self))
         taken = {name for names in roles.values() for name in names}
         fields = self._fields(list(table.columns), wanted, taken)
         if table.empty:
@@ -81,7 +84,7 @@ class Source(Component, ABC):
         given = table[self.split.column] if self.split.column else None
         groups = table[self.split.group] if self.split.group else None
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
-        return Records(ids, table[fields], labels.rename("target"), splits.rename("split"), order)
+        return Records(ids, table[fields], labels.rename("target"), splits.rename("split"), order, table[sliced])
 
     def _target_columns(self) -> list[str]:
         # A label's name is taken as typed, commas included.

@@ -62,7 +62,7 @@ def find_errors(
     twice = everything[contradicting.to_numpy()].merge(decided, on="row", how="left").sort_values(["content", "row"])
     parts.append(twice.assign(kind=CONTRADICTION))
     columns = ["kind", "id", "split", "target", "decision", "score", "content", "row"]
-    return pd.concat(parts)[columns].reset_index(drop=True)
+    return pd.DataFrame(pd.concat(parts).reset_index(drop=True), columns=columns)
 
 
 def suspected_labels(targets: Ints, scores: Floats) -> np.ndarray:

@@ -38,8 +38,13 @@ def metrics_of(classes: int, threshold: float) -> Mapping[str, Metric]:
     """The metrics that get intervals, by name: functions of targets [rows] and scores [rows, classes]."""
     if classes == 2:
 
-        def decided(metric: Callable[..., float]) -> Metric:
-            return lambda targets, scores: metric(targets, scores[:, 1] >= threshold, zero_division=np.nan)
+        def counted(ratio: Callable[[int, int, int], float]) -> Metric:
+            def metric(targets: Ints, scores: npt.NDArray[np.float64]) -> float:
+                flagged = scores[:, 1] >= threshold
+                caught = int((flagged & (targets == 1)).sum())
+                return ratio(caught, int(flagged.sum()), int(targets.sum()))
+
+            return metric
 
         return {
             "average_precision": lambda targets, scores: sk.average_precision_score(targets, scores[:, 1]),
@@ -47,9 +52,9 @@ def metrics_of(classes: int, threshold: float) -> Mapping[str, Metric]:
             "log_loss": _log_loss,
             "brier": lambda targets, scores: float(((scores[:, 1] - targets) ** 2).mean()),
             "accuracy": lambda targets, scores: float(((scores[:, 1] >= threshold) == targets).mean()),
-            "precision": decided(sk.precision_score),
-            "recall": decided(sk.recall_score),
-            "f1": decided(sk.f1_score),
+            "precision": counted(lambda caught, flagged, _: caught / flagged if flagged else np.nan),
+            "recall": counted(lambda caught, _, positives: caught / positives),
+            "f1": counted(lambda caught, flagged, positives: 2 * caught / (flagged + positives)),
         }
     return {
         "accuracy": lambda targets, scores: float((scores.argmax(1) == targets).mean()),

@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from libelle.pages.figures import BLUE, GRADIENT, LINE, ORANGE, SOFT, VERMILION, shortened, style, svg
+from libelle.pages.figures import BLUE, GRADIENT, ORANGE, SOFT, VERMILION, shortened, style, svg
 from libelle.tuning.importance import Importances
 from libelle.tuning.sweep import COMPLETED, FAILURES, PRUNED, Parameter, Sweep, Trial
 

@@ -69,5 +69,3 @@ def _failures(sweep: Sweep) -> list[dict[str, Any]]:
             by_reason.setdefault((trial.status, trial.error or ""), []).append(trial)
     groups = [{"status": s, "error": e, "trials": trials} for (s, e), trials in by_reason.items()]
     return sorted(groups, key=lambda group: -len(group["trials"]))
-
-

@@ -96,7 +96,9 @@ class Sweep:
         """The sweep in a folder, as far as it has come. Raises UserError where there is none."""
         lines = _read_lines(folder / "trials.jsonl")
         if not lines:
-            raise UserError(f"{folder} holds no sweep: there is no trials.jsonl with a first line; check hydra.sweep.dir")
+            raise UserError(
+                f"{folder} holds no sweep: there is no trials.jsonl with a first line; check hydra.sweep.dir"
+            )
         header = {key: value for key, value in lines[0].items() if key != "event"}
         trials: dict[int, Trial] = {}
         for line in lines[1:]:

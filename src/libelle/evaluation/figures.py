@@ -1,0 +1,161 @@
+"""The figures of a run's report. Each is an SVG element; curves of several runs share one axis."""
+
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import StrMethodFormatter
+from sklearn import metrics as sk
+
+from libelle.evaluation.curves import Thresholds, automatic_coding, reliability
+from libelle.features import Floats, Ints
+from libelle.pages.figures import BLUE, GREEN, LINE, ORANGE, SOFT, VERMILION, shortened, style, svg
+
+_WIDTH, _HEIGHT = 10.4, 3.4
+_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#56b4e9", "#cc79a7")
+_LINES = ("-", "--", "-.", ":")
+
+Scored = tuple[Ints, Floats]
+"""Targets, int64 [rows], and scores, float32 [rows, classes]."""
+
+
+def history(epochs: pd.DataFrame) -> Markup:
+    """Losses, and the other validation metrics, by epoch."""
+    by_epoch = epochs.dropna(subset=["epoch"]).groupby("epoch").max()
+    losses = [name for name in ("train_loss", "validation_loss") if name in by_epoch]
+    others = [name for name in by_epoch if str(name).startswith("validation_") and name not in losses]
+    with style():
+        figure, (left, right) = _two()
+        for axes, names in ((left, losses), (right, others)):
+            for name, (colour, line) in zip(names, _looks(), strict=False):
+                values = by_epoch[name].dropna()
+                label = str(name).replace("_", " ")
+                axes.plot(values.index + 1, values, line, color=colour, marker=".", label=label)
+            axes.set(xlabel="epoch")
+            if names:
+                axes.legend()
+        return svg(figure, "Training curves by epoch")
+
+
+def ranking(runs: Mapping[str, Scored]) -> Markup:
+    """Precision–recall and ROC curves of two classes."""
+    with style():
+        figure, (left, right) = _two()
+        for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
+            precision, recall, _ = sk.precision_recall_curve(targets, scores[:, 1])
+            left.step(recall, precision, line, where="post", color=colour, label=name)
+            false, true, _ = sk.roc_curve(targets, scores[:, 1])
+            right.plot(false, true, line, color=colour, label=name)
+        targets = next(iter(runs.values()))[0]
+        left.axhline(targets.mean(), color=SOFT, linewidth=0.8, linestyle=":", label="flagging at random")
+        right.plot([0, 1], [0, 1], ":", color=SOFT, linewidth=0.8)
+        _shares(left, "recall", "precision")
+        _shares(right, "false positive rate", "true positive rate (recall)")
+        left.legend()
+        return svg(figure, "Precision–recall curve and ROC curve")
+
+
+def thresholds(runs: Mapping[str, Scored], chosen: float | None) -> Markup:
+    """Precision and recall against the threshold, and precision against the share flagged."""
+    with style():
+        figure, (left, right) = _two()
+        for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
+            curve = Thresholds.of(targets, scores[:, 1])
+            prefix = f"{name}: " if len(runs) > 1 else ""
+            left.plot(curve.threshold, curve.precision, line, color=colour, label=f"{prefix}precision")
+            left.plot(curve.threshold, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}recall")
+            right.plot(curve.flagged, curve.precision, line, color=colour, label=f"{prefix}flagged rightly")
+            right.plot(curve.flagged, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}caught")
+        if chosen is not None:
+            left.axvline(chosen, color=SOFT, linewidth=0.8, linestyle=":", label=f"threshold {chosen:g}")
+        _shares(left, "threshold", "share")
+        _shares(right, "share of records flagged (workload)", "share")
+        left.legend(fontsize=8)
+        right.legend(fontsize=8)
+        return svg(figure, "Precision, recall and workload against the threshold")
+
+
+def coding(runs: Mapping[str, Scored]) -> Markup:
+    """Of many classes: accuracy on the records that are coded automatically, against their share."""
+    with style():
+        figure = Figure(figsize=(_WIDTH / 2, _HEIGHT), layout="constrained")
+        axes = figure.subplots()
+        for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
+            shares, accuracy, _ = automatic_coding(targets, scores)
+            axes.plot(shares, accuracy, line, color=colour, label=name)
+        axes.set(xlabel="share coded automatically, most certain first", ylabel="accuracy on that share", xlim=(0, 1))
+        axes.legend()
+        return svg(figure, "Accuracy against the share coded automatically")
+
+
+def calibration(runs: Mapping[str, Scored]) -> Markup:
+    """Reliability diagram, and where the scores lie."""
+    with style():
+        figure, (left, right) = _two()
+        left.plot([0, 1], [0, 1], ":", color=SOFT, linewidth=0.8, label="perfect")
+        for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
+            bins, confidence = reliability(targets, scores)
+            rates = np.array([item.rate.value for item in bins])
+            bars = [rates - [item.rate.low for item in bins], [item.rate.high for item in bins] - rates]
+            means = [item.score for item in bins]
+            left.errorbar(means, rates, yerr=np.maximum(bars, 0), color=colour, linestyle=line, marker=".", label=name)
+            right.hist(confidence, bins=40, range=(0, 1), histtype="step", color=colour, linestyle=line)
+        binary = next(iter(runs.values()))[1].shape[1] == 2
+        _shares(left, "mean score", "share that is positive" if binary else "share that is right")
+        left.legend()
+        right.set(xlabel="score" if binary else "score of the decision", ylabel="records", yscale="log", xlim=(0, 1))
+        right.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        return svg(figure, "Reliability diagram and distribution of scores")
+
+
+def confusion(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> Markup:
+    """A confusion matrix of few classes: rows are the true labels, shades their shares."""
+    size = 1.6 + 0.55 * len(labels)
+    with style():
+        figure = Figure(figsize=(size + 1.2, size), layout="constrained")
+        axes = figure.subplots()
+        shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for row, column in np.ndindex(*counts.shape):
+            colour = "white" if shares[row, column] > 0.6 else "black"
+            axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=8)
+        names = [shortened(label, 18) for label in labels]
+        axes.set_xticks(range(len(labels)), names, rotation=0 if len(labels) == 2 else 60)
+        axes.set_yticks(range(len(labels)), names)
+        axes.set(xlabel="decision", ylabel="true label")
+        axes.grid(visible=False)
+        return svg(figure, "Confusion matrix")
+
+
+def field_worth(fields: pd.DataFrame) -> Markup:
+    """Mean change of the true label's score when a field is left out."""
+    with style():
+        figure = Figure(figsize=(_WIDTH, 0.9 + 0.27 * len(fields)), layout="constrained")
+        axes = figure.subplots()
+        ordered = fields.sort_values("toward")
+        axes.barh(range(len(ordered)), ordered["toward"], height=0.62, color=BLUE)
+        axes.set_yticks(range(len(ordered)), [shortened(str(name), 44) for name in ordered["field"]])
+        axes.axvline(0, color=LINE)
+        axes.set(xlabel="mean loss of the true label's score when the field is blanked, test records that have it")
+        axes.grid(axis="y", visible=False)
+        return svg(figure, "What each field is worth")
+
+
+def _two() -> tuple[Figure, tuple[Axes, Axes]]:
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    return figure, (left, right)
+
+
+def _looks() -> list[tuple[str, str]]:
+    """A colour and a kind of line for each run, so that both tell them apart."""
+    return list(zip(_COLOURS, cycle(_LINES), strict=False))
+
+
+def _shares(axes: Axes, x: str, y: str) -> None:
+    axes.set(xlabel=x, ylabel=y, xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
