@@ -6,13 +6,12 @@ from math import isfinite, isnan
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import LogLocator
 
-from libelle.pages.figures import BLUE, GRADIENT, LINE, ORANGE, SOFT, VERMILION, shortened, style, svg
+from libelle.pages.figures import BLUE, GRADIENT, ORANGE, SOFT, VERMILION, round_ticks, shortened, style, svg
 from libelle.tuning.importance import Importances
 from libelle.tuning.sweep import COMPLETED, FAILURES, PRUNED, Parameter, Sweep, Trial
 
@@ -30,12 +29,12 @@ def importance_bars(found: Importances) -> Markup:
         axes = figure.subplots()
         for place, item in enumerate(items):
             if item.value is None:
-                axes.text(0, place, f"  too few trials to say ({item.trials})", va="center", color=SOFT)
+                _note(axes, 0, place, f"too few trials to say ({item.trials})")
                 continue
             axes.barh(place, max(item.value, 0), height=0.62, color=BLUE)
             low, high = max(item.value - item.spread, 0), max(item.value + item.spread, 0)
-            axes.plot([low, high], [place, place], color=SOFT, linewidth=1)
-            axes.text(high, place, f"  {max(item.value, 0):.2f}", va="center")
+            axes.plot([low, high], [place, place], color="black", linewidth=1)
+            _note(axes, high, place, f"{max(item.value, 0):.2f}")
         axes.set_yticks(range(len(items)), [shortened(item.parameter.key, 44) for item in items])
         axes.set(xlabel="loss of R² when the parameter is shuffled", xlim=(0, None), ylim=(-0.6, len(items) - 0.4))
         axes.grid(axis="y", visible=False)
@@ -44,19 +43,24 @@ def importance_bars(found: Importances) -> Markup:
         return svg(figure, "Importance of each parameter")
 
 
+def _note(axes: Axes, x: float, y: float, text: str) -> None:
+    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", color=SOFT)
+
+
 def history(sweep: Sweep) -> Markup:
     """The values and the best so far, by trial and by time."""
     if not sweep.ranked:
         return Markup()
     with style():
         figure = Figure(figsize=(_WIDTH, 3.1), layout="constrained")
-        by_trial, by_time = figure.subplots(1, 2, sharey=True)
+        ends, unit = _in_unit(working_time(sweep.trials))
+        by_trial, *by_time = figure.subplots(1, 2 if ends else 1, sharey=True, squeeze=False).flat
         _draw_history(by_trial, sweep, {trial.number: float(trial.number) for trial in sweep.trials})
         by_trial.set(xlabel="trial", ylabel=_objective(sweep))
-        by_trial.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
-        ends, unit = _in_unit(working_time(sweep.trials))
-        _draw_history(by_time, sweep, ends)
-        by_time.set(xlabel=f"{unit} in which trials ran")
+        by_trial.xaxis.set_major_locator(round_ticks(8, whole=True))
+        for axes in by_time:
+            _draw_history(axes, sweep, ends)
+            axes.set(xlabel=f"{unit} in which trials ran")
         figure.legend(*by_trial.get_legend_handles_labels(), loc="outside upper right", ncols=4)
         return svg(figure, "Value of each trial and the best so far, by trial and by time")
 
@@ -89,7 +93,7 @@ def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
     if len(trials) < 2 or not parameters:
         return Markup()
     low, high = limits([trial.value for trial in trials if trial.value is not None], sweep.direction)
-    colors = colormaps[GRADIENT if sweep.direction == "minimize" else f"{GRADIENT}_r"]
+    colors = GRADIENT if sweep.direction == "minimize" else GRADIENT.reversed()
     shade = Normalize(low, high)
     with style():
         figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
@@ -103,9 +107,9 @@ def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
             color = VERMILION if is_best else colors(shade(trial.value))
             x = range(len(ys))
             axes.plot(x, ys, color=color, linewidth=2.2 if is_best else 0.9, alpha=1 if is_best else 0.7)
-        names = [*(shortened(p.key, 150 // len(heights)) for p in parameters), _objective(sweep)]
-        rotation = 0 if sum(map(len, names)) < 100 else 15
-        axes.set_xticks(range(len(heights)), names, rotation=rotation, ha="right" if rotation else "center")
+        names = [shortened(name, 24) for name in (*(p.key for p in parameters), _objective(sweep))]
+        # In two rows, so that neighbours do not run into each other.
+        axes.set_xticks(range(len(heights)), [name if at % 2 else f"\n{name}" for at, name in enumerate(names)])
         axes.tick_params(axis="x", length=0, labelcolor="black")
         axes.set(yticks=[], ylim=(-0.16, 1.06), xlim=(-0.3, len(heights) - 0.5))
         return svg(figure, "Parallel coordinates of the completed trials")
@@ -131,7 +135,7 @@ def _draw_objective(
 ) -> list[float]:
     low, high = view
     span = high - low or 1.0
-    marks = [((at - low) / span, f"{at:g}") for at in MaxNLocator(5).tick_values(low, high) if low <= at <= high]
+    marks = [((at - low) / span, f"{at:g}") for at in round_ticks(6).tick_values(low, high) if low <= at <= high]
     _draw_marks(axes, place, marks)
     return [(min(max(trial.value or 0, low), high) - low) / span for trial in trials]
 
@@ -172,7 +176,7 @@ def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
         [at for at, _ in done],
         [min(max(trial.value or 0, low), high) for _, trial in done],
         c=[trial.number for _, trial in done],
-        cmap=f"{GRADIENT}_r",
+        cmap=GRADIENT.reversed(),
         vmin=0,
         vmax=len(sweep.trials),
         s=18,
@@ -215,7 +219,7 @@ def curves(sweep: Sweep) -> Markup:
         for label, color, dashes in (("best trial", BLUE, "-"), ("completed", SOFT, "-"), ("pruned", ORANGE, "v--")):
             axes.plot([], [], dashes, color=color, markersize=4, label=label)
         axes.set(xlabel="step", ylabel="reported value")
-        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        axes.xaxis.set_major_locator(round_ticks(8, whole=True))
         figure.legend(loc="outside upper right", ncols=3)
         return svg(figure, "What the trials reported on their way")
 
@@ -228,7 +232,7 @@ def ticks(parameter: Parameter, low: float, high: float) -> list[tuple[float, st
     if low == high:
         return [(low, f"{10**low if parameter.log else low:g}")]
     if not parameter.log:
-        places = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
+        places = round_ticks(5).tick_values(low, high)
         return [(at, f"{at:g}") for at in places if low - 1e-9 <= at <= high + 1e-9]
     subs = (1.0,) if high - low >= 2 else (1.0, 2.0, 5.0)
     values = LogLocator(subs=subs, numticks=7).tick_values(10**low, 10**high)

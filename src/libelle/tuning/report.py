@@ -56,9 +56,9 @@ def write_report(folder: Path, *, title: str, runs: Mapping[int, str] | None = N
 
 
 def _searched(sweep: Sweep, trial: Trial) -> dict[str, str]:
-    """The values that were drawn for a trial, by key."""
-    keys = [parameter.key for parameter in sweep.parameters]
-    return {key: trial.overrides[key] for key in keys if key in trial.overrides}
+    """The values that were drawn for a trial, by key; of long numbers the first digits."""
+    drawn = [(p, trial.overrides[p.key]) for p in sweep.parameters if p.key in trial.overrides]
+    return {p.key: text if p.categories else f"{float(text):.5g}" for p, text in drawn}
 
 
 def _failures(sweep: Sweep) -> list[dict[str, Any]]:
@@ -69,5 +69,3 @@ def _failures(sweep: Sweep) -> list[dict[str, Any]]:
             by_reason.setdefault((trial.status, trial.error or ""), []).append(trial)
     groups = [{"status": s, "error": e, "trials": trials} for (s, e), trials in by_reason.items()]
     return sorted(groups, key=lambda group: -len(group["trials"]))
-
-

@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import log10, nan
@@ -14,6 +13,8 @@ from libelle.errors import UserError
 
 COMPLETED, PRUNED, RUNNING = "completed", "pruned", "running"
 FAILURES = ("failed", "nan", "timeout")
+
+_LOG = re.compile(r"tag\(log,|(int\()?hp\.q?log")
 
 
 @dataclass
@@ -49,17 +50,13 @@ class Parameter:
 
     spaces: distribution by condition, as written; the condition is empty where the key is drawn in every trial.
     categories: the values seen, in order, of a parameter that is no number; empty for a number.
+    log: whether it is drawn on a log scale.
     """
 
     key: str
     spaces: dict[str, str]
     categories: list[str]
-
-    @property
-    def log(self) -> bool:
-        """Whether it is drawn on a log scale."""
-        pattern = re.compile(r"tag\(log,|(int\()?hp\.q?log")
-        return not self.categories and all(pattern.match(text) for text in self.spaces.values())
+    log: bool
 
     def position(self, trial: Trial) -> float:
         """Where a trial's value lies on the parameter's scale: the number, its log10, or the category's index.
@@ -71,8 +68,7 @@ class Parameter:
             return nan
         if self.categories:
             return self.categories.index(text)
-        # A quantised log-uniform draw may be zero.
-        return log10(max(float(text), 1e-300)) if self.log else float(text)
+        return log10(float(text)) if self.log else float(text)
 
 
 @dataclass
@@ -96,7 +92,9 @@ class Sweep:
         """The sweep in a folder, as far as it has come. Raises UserError where there is none."""
         lines = _read_lines(folder / "trials.jsonl")
         if not lines:
-            raise UserError(f"{folder} holds no sweep: there is no trials.jsonl with a first line; check hydra.sweep.dir")
+            raise UserError(
+                f"{folder} holds no sweep: there is no trials.jsonl with a first line; check hydra.sweep.dir"
+            )
         header = {key: value for key, value in lines[0].items() if key != "event"}
         trials: dict[int, Trial] = {}
         for line in lines[1:]:
@@ -140,7 +138,11 @@ class Sweep:
     def _parameter(self, key: str, spaces: dict[str, str]) -> Parameter:
         values = {trial.overrides[key] for trial in self.trials if key in trial.overrides}
         is_choice = any(text.startswith(("choice(", "hp.pchoice(")) for text in spaces.values())
-        return Parameter(key, spaces, _ordered(values) if is_choice or not all(map(_is_number, values)) else [])
+        if is_choice or not all(map(_is_number, values)):
+            return Parameter(key, spaces, _ordered(values, "".join(spaces.values())), log=False)
+        # A quantised draw may be zero on any scale.
+        log = all(map(_LOG.match, spaces.values())) and all(float(value) > 0 for value in values)
+        return Parameter(key, spaces, [], log)
 
     def curve(self, trial: Trial) -> dict[int, float]:
         """What a trial reported on its way, by step; empty where it reported nothing."""
@@ -175,7 +177,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _ordered(texts: set[str]) -> list[str]:
-    """Categories that are numbers in their order, others in the alphabet's."""
-    numbers: Sequence[str] = [text for text in texts if _is_number(text)]
-    return sorted(numbers, key=float) + sorted(texts.difference(numbers))
+def _ordered(texts: set[str], space: str) -> list[str]:
+    """Categories that are numbers in their order, then others as the space lists them."""
+    numbers = sorted(filter(_is_number, texts), key=float)
+    return numbers + sorted(texts.difference(numbers), key=lambda text: (_place(text, space), text))
+
+
+def _place(text: str, space: str) -> int:
+    found = re.search(rf"(?<![\w.]){re.escape(text)}(?![\w.])", space)
+    return found.start() if found else len(space)
