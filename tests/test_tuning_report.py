@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from libelle.errors import UserError
-from libelle.tuning.figures import limits, ticks, working_time
 from libelle.tuning.importance import importances
 from libelle.tuning.report import write_report
+from libelle.tuning.scales import limits, ticks, working_time
 from libelle.tuning.sweep import Parameter, Sweep, Trial
 
 SPACE = {
@@ -103,7 +103,7 @@ def test_a_report_needs_no_other_file(tmp_path: Path) -> None:
 
 
 def test_a_large_sweep_is_a_light_page(tmp_path: Path) -> None:
-    page = report(tmp_path / "s", [trial | {"curve": [1.0, 0.5, 0.2]} for trial in draw(400)])
+    page = report(tmp_path / "s", [trial | {"curve": [1.0, 0.5, 0.2]} for trial in draw(1000)])
     assert len(page.source) < 1_000_000
 
 
@@ -119,8 +119,10 @@ def test_the_best_trials_come_first_with_their_runs(tmp_path: Path, direction: s
     assert sweep.best.overrides == {key: str(value) for key, value in trials[expected[0]]["overrides"].items()}
     page = Page(write_report(folder, title="t", runs={expected[0] + 10: "2026-11-25_7"}))
     assert "2026-11-25_7" in page.text
-    rows = re.findall(r'<tr><td class="number">([^<]*)</td><td class="number">(\d+)</td>', page.source)
-    assert rows == [(f"{trials[number]['value']:.6g}", str(number)) for number in expected[:10]]
+    numbers = re.findall(r'<td class="number">(\d+)</td>', page.source[page.source.index("<td>trial</td>") :])
+    assert numbers[:8] == [str(number) for number in expected[:8]]
+    values = re.findall(r'<th class="number">([^<]*)</th>', page.source)
+    assert values == [f"{trials[number]['value']:.6g}" for number in expected[:8]]
 
 
 def test_importance_finds_the_parameter_that_matters(tmp_path: Path) -> None:
@@ -214,7 +216,7 @@ def test_texts_are_shown_as_they_are(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "s", trials, fixed=["data.path=<i>é</i>"])
     page = Page(write_report(folder, title="<b>l'été</b>", runs={11: "<u>"}))
     assert not {"script", "b>", "i", "u"} & set(page.tags)
-    for text in ("<b>l'été</b>", "<script>alert('à')</script>", "data.path=<i>é</i>", f"model={nasty}"):
+    for text in ("<b>l'été</b>", "<script>alert('à')</script>", "data.path=<i>é</i>", nasty):
         assert text in page.text
 
 

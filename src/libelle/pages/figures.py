@@ -65,6 +65,9 @@ def svg(figure: Figure, description: str) -> Markup:
     # Ids of groups repeat from figure to figure and nothing refers to them; HTML knows SVG without its namespaces.
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
+    # A tenth of a point is finer than anyone sees; with many marks it is half of the page's size.
+    body = re.sub(r"(?<=[ \"(,-])(\d+\.\d)\d+(?=[ \"),\n])", r"\1", body)
+    body = re.sub(r"\s*\n\s*(?=[<LMz])", "", body)
     return Markup(body.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
 
 

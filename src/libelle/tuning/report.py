@@ -8,7 +8,7 @@ from typing import Any
 from libelle.pages.rendering import render
 from libelle.tuning.sweep import FAILURES, Sweep, Trial
 
-_BEST = 10
+_BEST = 8
 _AXES = 9
 """Parallel coordinates with more axes are a ball of wool."""
 
