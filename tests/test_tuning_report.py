@@ -120,9 +120,9 @@ def test_the_best_trials_come_first_with_their_runs(tmp_path: Path, direction: s
     page = Page(write_report(folder, title="t", runs={expected[0] + 10: "2026-11-25_7"}))
     assert "2026-11-25_7" in page.text
     numbers = re.findall(r'<td class="number">(\d+)</td>', page.source[page.source.index("<td>trial</td>") :])
-    assert numbers[:8] == [str(number) for number in expected[:8]]
+    assert numbers[:6] == [str(number) for number in expected[:6]]
     values = re.findall(r'<th class="number">([^<]*)</th>', page.source)
-    assert values == [f"{trials[number]['value']:.6g}" for number in expected[:8]]
+    assert values == [f"{trials[number]['value']:.6g}" for number in expected[:6]]
 
 
 def test_importance_finds_the_parameter_that_matters(tmp_path: Path) -> None:
@@ -245,6 +245,7 @@ def test_positions(tmp_path: Path) -> None:
     assert [p.position(trial) for p in (lr, noise, model)] == pytest.approx([-3, 0.25, 1])
     assert math.isnan(blocks.position(trial))
     assert model.categories == ["small", "big"]
+    assert [p.whole for p in (lr, noise, model, blocks)] == [False, False, False, True]
     assert blocks.spaces == {"model=big": "range(1, 6, 1)"}
 
 
@@ -269,7 +270,8 @@ def test_ticks_are_round() -> None:
     lr = Parameter("lr", {}, [], log=True)
     assert ticks(lr, -5, -1) == [(-5, "1e-05"), (-4, "0.0001"), (-3, "0.001"), (-2, "0.01"), (-1, "0.1")]
     assert [label for _, label in ticks(lr, math.log10(30), math.log10(600))] == ["50", "100", "200", "500"]
-    assert [label for _, label in ticks(Parameter("x", {}, [], log=False), 0.0, 1.0)] == "0 0.2 0.4 0.6 0.8 1".split()
+    assert [label for _, label in ticks(Parameter("x", {}, []), 0.0, 1.0)] == "0 0.2 0.4 0.6 0.8 1".split()
+    assert [label for _, label in ticks(Parameter("n", {}, [], whole=True), 2.0, 4.0)] == ["2", "3", "4"]
 
 
 def test_one_diverged_trial_does_not_flatten_the_others() -> None:

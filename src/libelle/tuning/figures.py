@@ -16,7 +16,7 @@ from libelle.tuning.sweep import COMPLETED, FAILURES, PRUNED, Parameter, Sweep, 
 
 _WIDTH = 10.4
 _COLUMNS = 3
-_LINES, _POINTS = 200, 500
+_LINES, _POINTS = 200, 400
 """More of them hide each other, and make the page heavy."""
 
 
@@ -121,7 +121,8 @@ def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
         # In two rows, so that neighbours do not run into each other.
         axes.set_xticks(range(len(heights)), [name if at % 2 else f"\n{name}" for at, name in enumerate(names)])
         axes.tick_params(axis="x", length=0, labelcolor="black")
-        axes.set(yticks=[], ylim=(-0.16, 1.06), xlim=(-0.3, len(heights) - 0.5))
+        lowest = min(map(min, heights))
+        axes.set(yticks=[], ylim=(lowest - 0.04, 1.04), xlim=(-0.3, len(heights) - 0.5))
         return svg(figure, "Parallel coordinates of the completed trials")
 
 
@@ -201,11 +202,11 @@ def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
     _draw_outcomes(axes, placed, sweep.direction)
     positions = [at for at, _ in placed]
     marks = ticks(parameter, min(positions), max(positions))
-    axes.set_xticks([at for at, _ in marks], [shortened(label, 60 // len(marks) + 2) for _, label in marks])
+    labels = [shortened(label, 14) for _, label in marks]
+    tilted = len(labels) * max(map(len, labels)) > 42
+    axes.set_xticks([at for at, _ in marks], labels, rotation=25 if tilted else 0, ha="right" if tilted else "center")
     if parameter.categories:
         axes.set_xlim(-0.5, len(parameter.categories) - 0.5)
-    if sum(len(shortened(label, 60 // len(marks) + 2)) for _, label in marks) > 40:
-        axes.tick_params(axis="x", labelrotation=30)
     axes.set_title(shortened(parameter.key, 40))
 
 
@@ -249,4 +250,4 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 
 
 def _objective(sweep: Sweep) -> str:
-    return shortened(sweep.objective or "value", 40)
+    return shortened(sweep.objective or "value", 32)

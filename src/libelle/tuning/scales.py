@@ -18,7 +18,7 @@ def ticks(parameter: Parameter, low: float, high: float) -> list[tuple[float, st
     if low == high:
         return [(low, f"{10**low if parameter.log else low:g}")]
     if not parameter.log:
-        places = round_ticks(5).tick_values(low, high)
+        places = round_ticks(5, whole=parameter.whole).tick_values(low, high)
         return [(at, f"{at:g}") for at in places if low - 1e-9 <= at <= high + 1e-9]
     subs = (1.0,) if high - low >= 2 else (1.0, 2.0, 5.0)
     values = LogLocator(subs=subs, numticks=7).tick_values(10**low, 10**high)

@@ -14,6 +14,7 @@ from libelle.errors import UserError
 COMPLETED, PRUNED, RUNNING = "completed", "pruned", "running"
 FAILURES = ("failed", "nan", "timeout")
 
+_WHOLE = re.compile(r"-?\d+")
 _LOG = re.compile(r"tag\(log,|(int\()?hp\.q?log")
 
 
@@ -50,13 +51,14 @@ class Parameter:
 
     spaces: distribution by condition, as written; the condition is empty where the key is drawn in every trial.
     categories: the values seen, in order, of a parameter that is no number; empty for a number.
-    log: whether it is drawn on a log scale.
+    log: whether it is drawn on a log scale. whole: whether it is a whole number in every trial.
     """
 
     key: str
     spaces: dict[str, str]
     categories: list[str]
-    log: bool
+    log: bool = False
+    whole: bool = False
 
     def position(self, trial: Trial) -> float:
         """Where a trial's value lies on the parameter's scale: the number, its log10, or the category's index.
@@ -139,10 +141,10 @@ class Sweep:
         values = {trial.overrides[key] for trial in self.trials if key in trial.overrides}
         is_choice = any(text.startswith(("choice(", "hp.pchoice(")) for text in spaces.values())
         if is_choice or not all(map(_is_number, values)):
-            return Parameter(key, spaces, _ordered(values, "".join(spaces.values())), log=False)
+            return Parameter(key, spaces, _ordered(values, "".join(spaces.values())))
         # A quantised draw may be zero on any scale.
         log = all(map(_LOG.match, spaces.values())) and all(float(value) > 0 for value in values)
-        return Parameter(key, spaces, [], log)
+        return Parameter(key, spaces, [], log, whole=all(map(_WHOLE.fullmatch, values)))
 
     def curve(self, trial: Trial) -> dict[int, float]:
         """What a trial reported on its way, by step; empty where it reported nothing."""
