@@ -194,6 +194,13 @@ def test_a_sweep_of_failures_alone(tmp_path: Path) -> None:
     assert "0, 2" in page.text
 
 
+def test_many_reasons_stay_readable(tmp_path: Path) -> None:
+    failed = [t | {"status": "failed", "value": None, "error": f"{n} {'x' * 5000}"} for n, t in enumerate(draw(40))]
+    page = report(tmp_path / "s", failed)
+    assert "10 more reasons are not shown" in page.text
+    assert len(page.text) < 40_000
+
+
 def test_every_status_is_counted(tmp_path: Path) -> None:
     trials = draw(12)
     ends = [("pruned", None), ("nan", "the job returned nan"), ("timeout", "TimeoutError: slow"), ("running", None)]
