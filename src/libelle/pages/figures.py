@@ -4,18 +4,23 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from typing import Any
 
 import matplotlib as mpl
+import numpy as np
 from markupsafe import Markup, escape
+from matplotlib import colormaps
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 # Okabe and Ito (2008): told apart by colour-blind readers, and of different greys in print.
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 INK, SOFT, LINE = "#1b1f24", "#5a6472", "#d9dee4"
-GRADIENT = "cividis"
-"""A colour map that grows evenly in lightness, for colour-blind readers too."""
+GRADIENT = ListedColormap(colormaps["cividis"](np.linspace(0, 0.85, 256)))
+"""From dark to light, evenly, for colour-blind readers too; its lightest is still seen on white."""
 
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": SOFT,
     "axes.grid": True,
@@ -60,7 +65,15 @@ def svg(figure: Figure, description: str) -> Markup:
     # Ids of groups repeat from figure to figure and nothing refers to them; HTML knows SVG without its namespaces.
     body = re.sub(r'<g id="[^"]*"', "<g", body)
     body = re.sub(r' xmlns(:\w+)?="[^"]*"', "", body)
+    # A tenth of a point is finer than anyone sees; with many marks it is half of the page's size.
+    body = re.sub(r"(?<=[ \"(,-])(\d+\.\d)\d+(?=[ \"),\n])", r"\1", body)
+    body = re.sub(r"\s*\n\s*(?=[<LMz])", "", body)
     return Markup(body.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
+
+
+def round_ticks(count: int, *, whole: bool = False) -> MaxNLocator:
+    """At most about `count` ticks at round numbers, at whole ones if so wanted."""
+    return MaxNLocator(count, steps=[1, 2, 5, 10], integer=whole)
 
 
 def shortened(text: str, length: int = 28) -> str:

@@ -1,23 +1,23 @@
 """The figures of a sweep's report. Each is an SVG element, or empty where there is nothing to draw."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from math import isfinite, isnan
 
 import numpy as np
 from markupsafe import Markup
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
 
-from libelle.pages.figures import BLUE, GRADIENT, ORANGE, SOFT, VERMILION, shortened, style, svg
+from libelle.pages.figures import BLUE, GRADIENT, ORANGE, SOFT, VERMILION, round_ticks, shortened, style, svg
 from libelle.tuning.importance import Importances
+from libelle.tuning.scales import limits, thinned, ticks, working_time
 from libelle.tuning.sweep import COMPLETED, FAILURES, PRUNED, Parameter, Sweep, Trial
 
 _WIDTH = 10.4
 _COLUMNS = 3
+_LINES, _POINTS = 200, 400
+"""More of them hide each other, and make the page heavy."""
 
 
 def importance_bars(found: Importances) -> Markup:
@@ -30,12 +30,12 @@ def importance_bars(found: Importances) -> Markup:
         axes = figure.subplots()
         for place, item in enumerate(items):
             if item.value is None:
-                axes.text(0, place, f"  too few trials to say ({item.trials})", va="center", color=SOFT)
+                _note(axes, 0, place, f"too few trials to say ({item.trials})")
                 continue
             axes.barh(place, max(item.value, 0), height=0.62, color=BLUE)
             low, high = max(item.value - item.spread, 0), max(item.value + item.spread, 0)
-            axes.plot([low, high], [place, place], color=SOFT, linewidth=1)
-            axes.text(high, place, f"  {max(item.value, 0):.2f}", va="center")
+            axes.plot([low, high], [place, place], color="black", linewidth=1)
+            _note(axes, high, place, f"{max(item.value, 0):.2f}")
         axes.set_yticks(range(len(items)), [shortened(item.parameter.key, 44) for item in items])
         axes.set(xlabel="loss of R² when the parameter is shuffled", xlim=(0, None), ylim=(-0.6, len(items) - 0.4))
         axes.grid(axis="y", visible=False)
@@ -44,19 +44,24 @@ def importance_bars(found: Importances) -> Markup:
         return svg(figure, "Importance of each parameter")
 
 
+def _note(axes: Axes, x: float, y: float, text: str) -> None:
+    axes.annotate(text, (x, y), (4, 0), textcoords="offset points", va="center", color=SOFT)
+
+
 def history(sweep: Sweep) -> Markup:
     """The values and the best so far, by trial and by time."""
     if not sweep.ranked:
         return Markup()
     with style():
         figure = Figure(figsize=(_WIDTH, 3.1), layout="constrained")
-        by_trial, by_time = figure.subplots(1, 2, sharey=True)
-        _draw_history(by_trial, sweep, {trial.number: float(trial.number) for trial in sweep.trials})
-        by_trial.set(xlabel="trial", ylabel=_objective(sweep))
-        by_trial.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         ends, unit = _in_unit(working_time(sweep.trials))
-        _draw_history(by_time, sweep, ends)
-        by_time.set(xlabel=f"{unit} in which trials ran")
+        by_trial, *by_time = figure.subplots(1, 2 if ends else 1, sharey=True, squeeze=False).flat
+        _draw_history(by_trial, sweep, {trial.number: float(trial.number) for trial in sweep.trials})
+        by_trial.set(xlabel="trial", ylabel=_objective(sweep), xlim=_padded(0, len(sweep.trials) - 1))
+        by_trial.xaxis.set_major_locator(round_ticks(8, whole=True))
+        for axes in by_time:
+            _draw_history(axes, sweep, ends)
+            axes.set(xlabel=f"{unit} in which trials ran", xlim=(0, None))
         figure.legend(*by_trial.get_legend_handles_labels(), loc="outside upper right", ncols=4)
         return svg(figure, "Value of each trial and the best so far, by trial and by time")
 
@@ -66,7 +71,9 @@ def _draw_history(axes: Axes, sweep: Sweep, places: dict[int, float]) -> None:
     done = sorted((places[t.number], t.value) for t in sweep.ranked if t.value is not None and t.number in places)
     if done:
         x, y = np.array(done).T
-        axes.scatter(x, np.clip(y, low, high), s=16, color=BLUE, alpha=0.6, linewidth=0, label="completed")
+        axes.scatter(
+            x, np.clip(y, low, high), s=16, color=BLUE, alpha=0.6, linewidth=0, clip_on=False, label="completed"
+        )
         best = (np.maximum if sweep.direction == "maximize" else np.minimum).accumulate(y)
         axes.step(x, np.clip(best, low, high), where="post", color="black", linewidth=1.2, label="best so far")
     axes.set_ylim(*_padded(low, high))
@@ -80,16 +87,17 @@ def _draw_outcomes(axes: Axes, placed: Sequence[tuple[float, Trial]], direction:
         x = [place for place, trial in placed if trial.status in statuses]
         if x:
             transform = axes.get_xaxis_transform()
-            axes.scatter(x, [edge] * len(x), s=18, marker=marker, color=color, transform=transform, label=label)
+            marks = axes.scatter(x, [edge] * len(x), 18, color, marker=marker, transform=transform, label=label)
+            marks.set_clip_on(False)
 
 
 def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
     """A line for each completed trial through its values of some parameters to its objective; good ones are dark."""
-    trials = sweep.ranked[::-1]
+    trials = thinned(sweep.ranked, _LINES)[::-1]
     if len(trials) < 2 or not parameters:
         return Markup()
-    low, high = limits([trial.value for trial in trials if trial.value is not None], sweep.direction)
-    colors = colormaps[GRADIENT if sweep.direction == "minimize" else f"{GRADIENT}_r"]
+    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.direction)
+    colors = GRADIENT if sweep.direction == "minimize" else GRADIENT.reversed()
     shade = Normalize(low, high)
     with style():
         figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
@@ -102,12 +110,19 @@ def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
             is_best = trial is sweep.best
             color = VERMILION if is_best else colors(shade(trial.value))
             x = range(len(ys))
-            axes.plot(x, ys, color=color, linewidth=2.2 if is_best else 0.9, alpha=1 if is_best else 0.7)
-        names = [*(shortened(p.key, 150 // len(heights)) for p in parameters), _objective(sweep)]
-        rotation = 0 if sum(map(len, names)) < 100 else 15
-        axes.set_xticks(range(len(heights)), names, rotation=rotation, ha="right" if rotation else "center")
+            axes.plot(
+                x,
+                ys,
+                color=color,
+                linewidth=2.2 if is_best else 0.9,
+                alpha=1 if is_best else 0.7 if len(trials) < 100 else 0.45,
+            )
+        names = [shortened(name, 24) for name in (*(p.key for p in parameters), _objective(sweep))]
+        # In two rows, so that neighbours do not run into each other.
+        axes.set_xticks(range(len(heights)), [name if at % 2 else f"\n{name}" for at, name in enumerate(names)])
         axes.tick_params(axis="x", length=0, labelcolor="black")
-        axes.set(yticks=[], ylim=(-0.16, 1.06), xlim=(-0.3, len(heights) - 0.5))
+        lowest = min(map(min, heights))
+        axes.set(yticks=[], ylim=(lowest - 0.04, 1.04), xlim=(-0.3, len(heights) - 0.5))
         return svg(figure, "Parallel coordinates of the completed trials")
 
 
@@ -131,7 +146,7 @@ def _draw_objective(
 ) -> list[float]:
     low, high = view
     span = high - low or 1.0
-    marks = [((at - low) / span, f"{at:g}") for at in MaxNLocator(5).tick_values(low, high) if low <= at <= high]
+    marks = [((at - low) / span, f"{at:g}") for at in round_ticks(6).tick_values(low, high) if low <= at <= high]
     _draw_marks(axes, place, marks)
     return [(min(max(trial.value or 0, low), high) - low) / span for trial in trials]
 
@@ -161,7 +176,8 @@ def slices(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
 
 
 def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
-    placed = [(parameter.position(trial), trial) for trial in sweep.trials if parameter.key in trial.overrides]
+    trials = thinned([*sweep.ranked, *(trial for trial in sweep.trials if trial.value is None)], _POINTS)
+    placed = [(parameter.position(trial), trial) for trial in trials if parameter.key in trial.overrides]
     low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.direction)
     if parameter.categories:
         # Points of one category lie side by side, the earlier trials on the left.
@@ -172,11 +188,12 @@ def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
         [at for at, _ in done],
         [min(max(trial.value or 0, low), high) for _, trial in done],
         c=[trial.number for _, trial in done],
-        cmap=f"{GRADIENT}_r",
+        cmap=GRADIENT.reversed(),
         vmin=0,
         vmax=len(sweep.trials),
         s=18,
         linewidth=0,
+        clip_on=False,
     )
     for at, trial in done:
         if trial is sweep.best:
@@ -185,17 +202,18 @@ def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
     _draw_outcomes(axes, placed, sweep.direction)
     positions = [at for at, _ in placed]
     marks = ticks(parameter, min(positions), max(positions))
-    axes.set_xticks([at for at, _ in marks], [shortened(label, 60 // len(marks) + 2) for _, label in marks])
+    labels = [shortened(label, 14) for _, label in marks]
+    tilted = len(labels) * max(map(len, labels)) > 42
+    axes.set_xticks([at for at, _ in marks], labels, rotation=25 if tilted else 0, ha="right" if tilted else "center")
     if parameter.categories:
         axes.set_xlim(-0.5, len(parameter.categories) - 0.5)
-    if sum(len(shortened(label, 60 // len(marks) + 2)) for _, label in marks) > 40:
-        axes.tick_params(axis="x", labelrotation=30)
     axes.set_title(shortened(parameter.key, 40))
 
 
 def curves(sweep: Sweep) -> Markup:
     """What the trials reported on their way, where they did."""
-    drawn = [(trial, curve) for trial in sweep.trials if (curve := sweep.curve(trial))]
+    trials = thinned([*sweep.ranked, *(trial for trial in sweep.trials if trial.value is None)], _LINES)
+    drawn = [(trial, curve) for trial in trials if (curve := sweep.curve(trial))]
     if not drawn:
         return Markup()
     looks = {COMPLETED: (SOFT, 0.35, "-"), PRUNED: (ORANGE, 0.9, "--")}
@@ -215,62 +233,9 @@ def curves(sweep: Sweep) -> Markup:
         for label, color, dashes in (("best trial", BLUE, "-"), ("completed", SOFT, "-"), ("pruned", ORANGE, "v--")):
             axes.plot([], [], dashes, color=color, markersize=4, label=label)
         axes.set(xlabel="step", ylabel="reported value")
-        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        axes.xaxis.set_major_locator(round_ticks(8, whole=True))
         figure.legend(loc="outside upper right", ncols=3)
         return svg(figure, "What the trials reported on their way")
-
-
-def ticks(parameter: Parameter, low: float, high: float) -> list[tuple[float, str]]:
-    """A few places on a parameter's scale between two positions, and what to write there."""
-    if parameter.categories:
-        step = -(-len(parameter.categories) // 12)
-        return [(float(at), label) for at, label in enumerate(parameter.categories)][::step]
-    if low == high:
-        return [(low, f"{10**low if parameter.log else low:g}")]
-    if not parameter.log:
-        places = MaxNLocator(5, steps=[1, 2, 5, 10]).tick_values(low, high)
-        return [(at, f"{at:g}") for at in places if low - 1e-9 <= at <= high + 1e-9]
-    subs = (1.0,) if high - low >= 2 else (1.0, 2.0, 5.0)
-    values = LogLocator(subs=subs, numticks=7).tick_values(10**low, 10**high)
-    return [(float(np.log10(value)), f"{value:g}") for value in values if 10**low <= value * 1.0001 <= 10**high * 1.001]
-
-
-def limits(values: Sequence[float], direction: str) -> tuple[float, float]:
-    """The part of the values to show: all of them, or, on the bad side, up to three times the interquartile range
-    beyond the quartile (Tukey's far out), so that a diverged trial does not flatten the others.
-
-    Without a direction both sides are cut.
-    """
-    low, high = min(values), max(values)
-    first, third = np.quantile(values, [0.25, 0.75])
-    reach = 3 * (third - first)
-    if reach > 0 and direction != "maximize":
-        high = min(high, third + reach)
-    if reach > 0 and direction != "minimize":
-        low = max(low, first - reach)
-    return float(low), float(high)
-
-
-def working_time(trials: Sequence[Trial]) -> dict[int, float]:
-    """When each trial ended, by its number: seconds in which some trial ran, so that a sweep's pauses do not count.
-
-    Trials of which the times are not known are left out.
-    """
-    spans = sorted(
-        (t.started, t.started + t.seconds) for t in trials if t.started is not None and t.seconds is not None
-    )
-    merged: list[tuple[float, float]] = []
-    for start, end in spans:
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(merged[-1][1], end))
-        else:
-            merged.append((start, end))
-    pauses = [(end, start - end) for (_, end), (start, _) in pairwise(merged)]
-    return {
-        t.number: t.started + t.seconds - merged[0][0] - sum(length for at, length in pauses if at <= t.started)
-        for t in trials
-        if t.started is not None and t.seconds is not None
-    }
 
 
 def _in_unit(seconds: dict[int, float]) -> tuple[dict[int, float], str]:
@@ -285,4 +250,4 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 
 
 def _objective(sweep: Sweep) -> str:
-    return shortened(sweep.objective or "value", 40)
+    return shortened(sweep.objective or "value", 32)

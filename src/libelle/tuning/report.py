@@ -8,7 +8,7 @@ from typing import Any
 from libelle.pages.rendering import render
 from libelle.tuning.sweep import FAILURES, Sweep, Trial
 
-_BEST = 10
+_BEST = 6
 _AXES = 9
 """Parallel coordinates with more axes are a ball of wool."""
 
@@ -56,9 +56,9 @@ def write_report(folder: Path, *, title: str, runs: Mapping[int, str] | None = N
 
 
 def _searched(sweep: Sweep, trial: Trial) -> dict[str, str]:
-    """The values that were drawn for a trial, by key."""
-    keys = [parameter.key for parameter in sweep.parameters]
-    return {key: trial.overrides[key] for key in keys if key in trial.overrides}
+    """The values that were drawn for a trial, by key; of long numbers the first digits."""
+    drawn = [(p, trial.overrides[p.key]) for p in sweep.parameters if p.key in trial.overrides]
+    return {p.key: text if p.categories else f"{float(text):.4g}" for p, text in drawn}
 
 
 def _failures(sweep: Sweep) -> list[dict[str, Any]]:

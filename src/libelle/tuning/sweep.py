@@ -3,7 +3,6 @@
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import log10, nan
@@ -14,6 +13,9 @@ from libelle.errors import UserError
 
 COMPLETED, PRUNED, RUNNING = "completed", "pruned", "running"
 FAILURES = ("failed", "nan", "timeout")
+
+_WHOLE = re.compile(r"-?\d+")
+_LOG = re.compile(r"tag\(log,|(int\()?hp\.q?log")
 
 
 @dataclass
@@ -49,17 +51,14 @@ class Parameter:
 
     spaces: distribution by condition, as written; the condition is empty where the key is drawn in every trial.
     categories: the values seen, in order, of a parameter that is no number; empty for a number.
+    log: whether it is drawn on a log scale. whole: whether it is a whole number in every trial.
     """
 
     key: str
     spaces: dict[str, str]
     categories: list[str]
-
-    @property
-    def log(self) -> bool:
-        """Whether it is drawn on a log scale."""
-        pattern = re.compile(r"tag\(log,|(int\()?hp\.q?log")
-        return not self.categories and all(pattern.match(text) for text in self.spaces.values())
+    log: bool = False
+    whole: bool = False
 
     def position(self, trial: Trial) -> float:
         """Where a trial's value lies on the parameter's scale: the number, its log10, or the category's index.
@@ -71,8 +70,7 @@ class Parameter:
             return nan
         if self.categories:
             return self.categories.index(text)
-        # A quantised log-uniform draw may be zero.
-        return log10(max(float(text), 1e-300)) if self.log else float(text)
+        return log10(float(text)) if self.log else float(text)
 
 
 @dataclass
@@ -142,7 +140,11 @@ class Sweep:
     def _parameter(self, key: str, spaces: dict[str, str]) -> Parameter:
         values = {trial.overrides[key] for trial in self.trials if key in trial.overrides}
         is_choice = any(text.startswith(("choice(", "hp.pchoice(")) for text in spaces.values())
-        return Parameter(key, spaces, _ordered(values) if is_choice or not all(map(_is_number, values)) else [])
+        if is_choice or not all(map(_is_number, values)):
+            return Parameter(key, spaces, _ordered(values, "".join(spaces.values())))
+        # A quantised draw may be zero on any scale.
+        log = all(map(_LOG.match, spaces.values())) and all(float(value) > 0 for value in values)
+        return Parameter(key, spaces, [], log, whole=all(map(_WHOLE.fullmatch, values)))
 
     def curve(self, trial: Trial) -> dict[int, float]:
         """What a trial reported on its way, by step; empty where it reported nothing."""
@@ -177,7 +179,12 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _ordered(texts: set[str]) -> list[str]:
-    """Categories that are numbers in their order, others in the alphabet's."""
-    numbers: Sequence[str] = [text for text in texts if _is_number(text)]
-    return sorted(numbers, key=float) + sorted(texts.difference(numbers))
+def _ordered(texts: set[str], space: str) -> list[str]:
+    """Categories that are numbers in their order, then others as the space lists them."""
+    numbers = sorted(filter(_is_number, texts), key=float)
+    return numbers + sorted(texts.difference(numbers), key=lambda text: (_place(text, space), text))
+
+
+def _place(text: str, space: str) -> int:
+    found = re.search(rf"(?<![\w.]){re.escape(text)}(?![\w.])", space)
+    return found.start() if found else len(space)
