@@ -117,6 +117,8 @@ def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
         plan.model.require(plan.process.blocks)
+        plan.model.check(plan.process)
+        plan.process.check()
         training = _training(plan, scratch)
         records = plan.source.read()
         with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
@@ -128,6 +130,7 @@ def full(plan: Plan) -> Outcome:
 def prepare(plan: Plan) -> str:
     """Clean and process once, into the base; returns its new version. What was there before stays until then."""
     with _workplace(plan) as scratch:
+        plan.process.check()
         records = plan.source.read()
         prepared = _prepare(plan, records)
         prepared.report()
@@ -145,6 +148,7 @@ def train(plan: Plan) -> Outcome:
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
         plan.model.require(base.prepared.process.blocks)
+        plan.model.check(base.prepared.process)
         plan.config = {**plan.config, **base.config}
         fingerprint = base.prepared.about["fingerprint"]
         with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from libelle.components import Component
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
+from libelle.processes.base import Process
 
 
 @dataclass
@@ -50,6 +51,12 @@ class Model(Component, ABC):
                 f"model: {type(self).__name__} needs the feature block {lacking[0]!r}, and the process makes "
                 f"{' and '.join(sorted(blocks))}; choose another process."
             )
+
+    def check(self, process: Process) -> None:
+        """Raise `UserError` where the process contradicts the model, or something that `fit` needs is missing.
+
+        Called before any data is read, or with the process of the base.
+        """
 
     @abstractmethod
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:

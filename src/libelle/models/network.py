@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -56,6 +56,15 @@ class Network(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         """Return the average of the paths' log-probabilities, float32 [rows, classes]."""
         return torch.stack([path.log_softmax(1) for path in self.paths(batch)]).mean(0)
+
+    def set_rates(self, groups: list[dict[str, Any]], lr: float) -> list[dict[str, Any]]:
+        """Give the optimiser's parameter groups learning rates of their own, where the network has reasons to.
+
+        Args:
+            groups: as `torch.optim` takes them.
+            lr: the learning rate of groups without one.
+        """
+        return groups
 
 
 @dataclass

@@ -4,7 +4,7 @@ import json
 from abc import abstractmethod
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -17,9 +17,8 @@ from libelle.models.base import Model, Training
 from libelle.models.batches import make_batch
 from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
 
-#: Rows scored at once, and tokens at most in one padded batch: memory stays bounded whatever is asked.
+#: Rows scored at once: memory stays bounded whatever is asked.
 PREDICT_ROWS = 1024
-PREDICT_TOKENS = 1 << 17
 
 
 @dataclass
@@ -33,6 +32,8 @@ class NeuralModel(Model):
     """
 
     lightning = True
+    #: Tokens at most in one padded batch that is scored.
+    predict_tokens: ClassVar[int] = 1 << 17
 
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     loss: LossConfig = field(default_factory=LossConfig)
@@ -95,8 +96,8 @@ class NeuralModel(Model):
         self.network_.eval()
         return self
 
-    @staticmethod
-    def _batches(features: Features) -> list[np.ndarray]:
+    @classmethod
+    def _batches(cls, features: Features) -> list[np.ndarray]:
         """Rows of similar length together, so that little is padded."""
         lengths = sum((data.lengths for data in (features.words or {}).values()), np.zeros(features.rows, np.int64))
         order = np.argsort(lengths, kind="stable")
@@ -104,7 +105,7 @@ class NeuralModel(Model):
         while start < len(order):
             # Lengths rise, so the last row of a batch is its longest.
             end = min(start + PREDICT_ROWS, len(order))
-            while end - start > 1 and (end - start) * lengths[order[end - 1]] > PREDICT_TOKENS:
+            while end - start > 1 and (end - start) * lengths[order[end - 1]] > cls.predict_tokens:
                 end = start + (end - start) // 2
             batches.append(order[start:end])
             start = end

@@ -89,7 +89,7 @@ class Classifier(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or SGD, the linear path always by SGD, with the schedule over the planned steps."""
         config = self.optimizer_config
-        groups = _parameter_groups(self.network, config)
+        groups = self.network.set_rates(_parameter_groups(self.network, config), config.lr)
         if config.name == "sgd":
             optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=config.lr)
         else:
@@ -141,7 +141,7 @@ def train_network(
             trainer.fit(
                 classifier,
                 _loader(train, order, batch_size),
-                _loader(validation, range(len(validation)), 1024),
+                _loader(validation, range(len(validation)), min(1024, 8 * batch_size)),
             )
         except SystemExit:
             if trainer.interrupted:

@@ -20,6 +20,9 @@ class Process(Component, ABC):
     #: Names of the feature blocks that `transform` makes.
     blocks: ClassVar[frozenset[str]]
 
+    def check(self) -> None:
+        """Raise `UserError` where something that `fit` needs is missing; called before any data is read."""
+
     @abstractmethod
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Learn from the training rows.

@@ -1,0 +1,243 @@
+"""Model `pretrained`: a Hugging Face encoder, fine-tuned; scoring needs neither the hub nor peft."""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import torch
+from pydantic import Field
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from libelle.components import Component, Part, Positive
+from libelle.errors import UserError
+from libelle.features import Dataset
+from libelle.hub import locate_encoder, needs_extra, reading_encoder
+from libelle.models.base import Training
+from libelle.models.batches import Batch, by_record
+from libelle.models.layers import masked_mean
+from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
+from libelle.models.neural import NeuralModel
+from libelle.processes.base import Process
+from libelle.processes.pretrained import PretrainedTokens
+
+
+class EncoderNetwork(Network):
+    """An encoder's last states, pooled, and a linear head."""
+
+    def __init__(self, encoder: Any, shape: Shape, classes: int, config: "Pretrained") -> None:
+        super().__init__()
+        self.encoder: Any = encoder
+        self.fields, self.padding = shape.fields, encoder.config.pad_token_id or 0
+        self.pooling, self.layer_decay, self.frozen = config.pooling, config.layer_decay, config.tuning == "frozen"
+        self.dropout = nn.Dropout(config.dropout)
+        self.head = nn.Linear(encoder.config.hidden_size, classes)
+        encoder.requires_grad_(not self.frozen)
+        if config.tuning == "lora":
+            self.encoder = config.lora.add_to(encoder)
+        self.train()
+
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode; a frozen encoder stays as it scores, without dropout."""
+        super().train(mode)
+        if self.frozen:
+            self.encoder.eval()
+        return self
+
+    def paths(self, batch: Batch) -> list[Tensor]:
+        """Return the head's logits, float32 [rows, classes]."""
+        ids, _, _, mask = by_record(batch["words"], batch["word_offsets"], self.fields)
+        ids = ids.masked_fill(~mask, self.padding)
+        states: Tensor = self.encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
+        pooled = states[:, 0] if self.pooling == "cls" else masked_mean(states, mask)
+        return [self.head(self.dropout(pooled))]
+
+    def set_rates(self, groups: list[dict[str, Any]], lr: float) -> list[dict[str, Any]]:
+        """Split groups by layer: the head learns at `lr`, each layer below at `layer_decay` times the one above.
+
+        Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification" (discriminative
+        fine-tuning); Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?".
+        """
+        layers = {id(parameter): _layer(name) for name, parameter in self.encoder.named_parameters()}
+        highest = max((layer for layer in layers.values() if layer is not None), default=0) + 1
+        split: dict[tuple[int, int], dict[str, Any]] = {}
+        for number, group in enumerate(groups):
+            for parameter in group["params"]:
+                if not parameter.requires_grad:
+                    continue
+                layer = layers.get(id(parameter))
+                above = 0 if layer is None else highest - layer
+                rate = lr * self.layer_decay**above
+                split.setdefault((number, above), {**group, "params": [], "lr": rate})["params"].append(parameter)
+        return list(split.values())
+
+
+def _layer(name: str) -> int | None:
+    """The number of a parameter's layer: -1 for embeddings, None for what lies above all layers."""
+    number = re.search(r"\.(\d+)\.", f".{name}")
+    if number:
+        return int(number[1])
+    return -1 if "embedding" in name else None
+
+
+@dataclass
+class LoRAConfig(Component):
+    """Low-rank adapters on all linear layers (Hu et al. 2022; on all layers: Dettmers et al. 2023).
+
+    Attributes:
+        rank: of each adapter.
+        alpha: an adapter's output is multiplied by `alpha / rank`.
+        dropout: share of an adapter's inputs dropped in training.
+    """
+
+    rank: Positive = 8
+    alpha: Positive = 16
+    dropout: Part = 0.05
+
+    def add_to(self, encoder: Any) -> Any:
+        """Freeze an encoder and add fresh adapters to it."""
+        with needs_extra():
+            from peft import LoraConfig, get_peft_model
+        config = LoraConfig(r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules="all-linear")
+        return get_peft_model(encoder, config)
+
+
+@dataclass
+class Pretrained(NeuralModel):
+    """Any encoder that transformers' `AutoModel` knows, without remote code, its weights in safetensors.
+
+    Attributes:
+        encoder: name on the Hugging Face hub, or path of a folder; the process's.
+        tuning: `full` moves all weights, `frozen` the head alone, `lora` the head and adapters, merged into the
+            encoder when training ends.
+        pooling: `mean` of the states of all tokens, or `cls`, the first token's.
+        dropout: share of pooled states dropped before the head in training.
+        layer_decay: each layer's learning rate, as a share of that of the layer above.
+        lora: the adapters, for `tuning=lora`.
+    """
+
+    needs: ClassVar[frozenset[str]] = frozenset({"words"})
+    predict_tokens: ClassVar[int] = 1 << 13
+
+    encoder: str = "camembert-base"
+    tuning: Literal["full", "frozen", "lora"] = "full"
+    pooling: Literal["mean", "cls"] = "mean"
+    dropout: Part = 0.1
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+    lora: LoRAConfig = field(default_factory=LoRAConfig)
+    batch_size: Positive = 32
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=5e-5, warmup=0.1))
+    loss: LossConfig = field(default_factory=lambda: LossConfig(label_smoothing=0.0))
+
+    def check(self, process: Process) -> None:
+        """Raise `UserError` unless the encoder is there, and is the one that the process tokenizes for."""
+        if not isinstance(process, PretrainedTokens):
+            raise UserError(
+                f"process: model=pretrained reads its encoder's own tokens, not those of {type(process).__name__}; use "
+                "process=pretrained."
+            )
+        if process.encoder != self.encoder:
+            raise UserError(
+                f"model.encoder={self.encoder} differs from process.encoder={process.encoder}; set model.encoder "
+                "alone, and the process follows."
+            )
+        if self.tuning == "lora":
+            with needs_extra():
+                import peft  # noqa: F401
+        longest = _longest_input(self.encoder)
+        if longest is not None and process.max_length > longest:
+            raise UserError(
+                f"process.max_length={process.max_length} is more than the {longest} tokens that "
+                f"model.encoder={self.encoder} can read; lower it."
+            )
+
+    def network(self, shape: Shape, classes: int) -> EncoderNetwork:
+        """Build the network: the encoder as it was pretrained, the head with fresh weights."""
+        encoder = _load_encoder(self.encoder)
+        known = encoder.get_input_embeddings().num_embeddings
+        if shape.words > known:
+            raise UserError(
+                f"model.encoder={self.encoder} has {known} embeddings, and its tokenizer knows {shape.words} tokens; "
+                "save the tokenizer that the encoder was trained with."
+            )
+        return EncoderNetwork(encoder, shape, classes, self)
+
+    def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
+        """Fine-tune with Lightning; the weights of the best epoch on `validation` are kept, adapters merged."""
+        super().fit(train, validation, classes, training)
+        if self.tuning == "lora":
+            network: Any = self.network_
+            network.encoder = network.encoder.merge_and_unload()
+        return self
+
+    def save(self, folder: Path) -> None:
+        """Write the folder `encoder`, in transformers' format, with `network.json` and `head.safetensors`."""
+        about = {"shape": asdict(self.shape_), "classes": self.classes_}
+        (folder / "network.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        network: Any = self.network_
+        save_file(network.head.state_dict(), folder / "head.safetensors")
+        network.encoder.save_pretrained(folder / "encoder")
+
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote."""
+        about = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+        self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
+        encoder = _load_encoder(str(folder / "encoder"))
+        # The adapters are part of the encoder's weights by now.
+        network = EncoderNetwork(encoder, self.shape_, self.classes_, replace(self, tuning="full"))
+        network.head.load_state_dict(load_file(folder / "head.safetensors"))
+        self.network_ = network.eval()
+        return self
+
+
+def _longest_input(encoder: str) -> int | None:
+    """How many tokens an encoder can read; None where nothing limits them.
+
+    Raises:
+        UserError: when its configuration cannot be read, or it has a decoder.
+    """
+    with reading_encoder(encoder, "configuration"):
+        from transformers import AutoConfig, AutoModel
+
+        config: Any = AutoConfig.from_pretrained(
+            locate_encoder(encoder), local_files_only=True, trust_remote_code=False
+        )
+        with torch.device("meta"):
+            skeleton: nn.Module = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+    if getattr(config, "is_encoder_decoder", False):
+        raise UserError(f"model.encoder={encoder} is an encoder with a decoder; use an encoder alone.")
+    for name, module in skeleton.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            # RoBERTa and its relatives number positions from behind the padding token.
+            return module.num_embeddings - (0 if module.padding_idx is None else module.padding_idx + 1)
+    return None
+
+
+def _load_encoder(encoder: str) -> Any:
+    """Read an encoder's weights as float32, without the pooler that some have.
+
+    Raises:
+        UserError: when they cannot be read, or some are missing.
+    """
+    with reading_encoder(encoder, "weights"):
+        from transformers import AutoModel
+
+        loaded, about = AutoModel.from_pretrained(
+            locate_encoder(encoder),
+            local_files_only=True,
+            trust_remote_code=False,
+            use_safetensors=True,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    missing = sorted(name for name in about["missing_keys"] if not name.startswith("pooler."))
+    if missing:
+        raise UserError(
+            f"model.encoder={encoder} lacks the weights {missing[0]} and {len(missing) - 1} more; save it again with "
+            "save_pretrained of transformers."
+        )
+    if hasattr(loaded, "pooler"):
+        loaded.pooler = None  # made for the task of pretraining; the states are pooled here
+    return loaded
