@@ -112,6 +112,7 @@ def full(plan: Plan) -> Outcome:
     with _workplace(plan) as scratch:
         plan.model.require(plan.process.blocks)
         training = _training(plan, scratch)
+        plan.process.prepare(plan.store)
         records = plan.source.read()
         with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
             prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
@@ -122,6 +123,7 @@ def full(plan: Plan) -> Outcome:
 def prepare(plan: Plan) -> str:
     """Clean and process once, into the base; returns its new version. What was there before stays until then."""
     with _workplace(plan) as scratch:
+        plan.process.prepare(plan.store)
         records = plan.source.read()
         prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
         prepared.report()

@@ -3,7 +3,8 @@
 The layout, little-endian, is that of fastText's `FastText::saveModel`, version 12: magic number and version; 12 int32
 arguments and one double; the dictionary (size, words, labels as int32, tokens and pruned entries as int64, then
 for each entry its bytes, a zero, int64 occurrences and an int8 type); a flag for quantisation, and the input matrix
-(int64 rows, int64 columns, float32 values): one row a word, then one a bucket of n-grams; the same for the output matrix.
+(int64 rows, int64 columns, float32 values): one row a word, then one a bucket of n-grams; the same for the output
+matrix.
 """
 
 import mmap
@@ -138,7 +139,8 @@ def principal_axes(sample: Floats, dim: int) -> Floats:
     _, axes = np.linalg.eigh(np.cov(rows, rowvar=False).reshape(rows.shape[1], -1))
     axes = axes[:, ::-1][:, :dim]
     largest = np.abs(axes).argmax(axis=0)
-    return (axes * np.sign(axes[largest, np.arange(dim)])).astype(np.float32)
+    signed: Floats = (axes * np.sign(axes[largest, np.arange(dim)])).astype(np.float32)
+    return signed
 
 
 def _word_end(data: mmap.mmap, place: int) -> int:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -47,7 +48,7 @@ class VectorTable:
     @property
     def dim(self) -> int:
         """Size of the vectors."""
-        return self.vectors.shape[1]
+        return int(self.vectors.shape[1])
 
     @classmethod
     def empty(cls, dim: int) -> "VectorTable":
@@ -79,9 +80,7 @@ class VectorTable:
             part, _ = subwords(seen[start : start + _BLOCK_WORDS], model.buckets, model.shortest, model.longest)
             buckets = np.union1d(buckets, part)
         ngram_vectors = np.asarray(model.input[buckets + model.words], dtype=np.float32)
-        return cls(
-            hashes[order], vectors, buckets, ngram_vectors, model.buckets, model.shortest, model.longest
-        )
+        return cls(hashes[order], vectors, buckets, ngram_vectors, model.buckets, model.shortest, model.longest)
 
     def lookup(self, words: Sequence[str]) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Vectors of words.
@@ -121,7 +120,8 @@ class VectorTable:
     def load(cls, folder: Path) -> "VectorTable":
         """Read back what `save` wrote."""
         about = json.loads((folder / "vectors.json").read_text(encoding="utf-8"))
-        return cls(**load_file(folder / "vectors.safetensors"), **about)
+        arrays: dict[str, Any] = load_file(folder / "vectors.safetensors")
+        return cls(**arrays, **about)
 
 
 _ARRAYS = ("words", "vectors", "ngrams", "ngram_vectors")
