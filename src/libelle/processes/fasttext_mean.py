@@ -22,8 +22,8 @@ class FastTextMean(Process):
     """One dense float32 matrix [rows, dim] a field (`matrix`).
 
     A word that was not in the training rows has a vector from its n-grams of characters, as far as words of the
-    training rows have these. Words of which nothing is known are left out of the average; a text without any other, an empty or
-    a missing one has a row of zeros.
+    training rows have these. Words of which nothing is known are left out of the average; a text without any other, an
+    empty or a missing one has a row of zeros.
 
     Attributes:
         vectors: where the word vectors come from.
