@@ -40,7 +40,7 @@ MODELS: dict[str, Callable[..., NeuralModel]] = {
 
 
 def vectors() -> WordVectors:
-    return WordVectors(dim=8, epochs=1, buckets=500)
+    return WordVectors(dim=8, epochs=1, buckets=100_003)
 
 
 def tokens(**options: Any) -> Tokens:
@@ -157,6 +157,7 @@ def test_what_an_unseen_word_is_like_decides(process: Tokens, data: Dataset, tmp
 def test_frozen_words_need_vectors(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"process\.embeddings=fasttext"):
         full(tiny_plan(tmp_path, model=MODELS["mlp"](freeze_words=True)))
+    assert not list(tmp_path.glob("store/runs/*"))  # refused before any work
 
 
 def raw() -> pd.DataFrame:

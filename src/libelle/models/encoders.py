@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from libelle.errors import UserError
 from libelle.models.batches import by_field, by_record
 from libelle.models.embedding import VectorEmbedding, WordEmbedding
 from libelle.models.layers import masked_mean
@@ -25,16 +24,8 @@ class WordEncoder(nn.Module):
     words: nn.Module
 
     def freeze_words(self) -> None:
-        """Leave the vectors that the process gives as they are.
-
-        Raises:
-            UserError: when it gives none.
-        """
-        if not isinstance(self.words, VectorEmbedding):
-            raise UserError(
-                "model.freeze_words=true needs vectors to keep; set process.embeddings=fasttext, or "
-                "model.freeze_words=false."
-            )
+        """Leave the vectors that the process gives as they are."""
+        assert isinstance(self.words, VectorEmbedding)
         self.words.freeze()
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from libelle.components import Part, Positive
+from libelle.errors import UserError
 from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
 from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
@@ -75,6 +76,15 @@ class PathsModel(NeuralModel):
     ngram_dropout: Part = 0.5
     wide: bool = True
     freeze_words: bool = False
+
+    def require(self, blocks: frozenset[str]) -> None:
+        """Raise `UserError` unless the model can work with a process that makes these blocks."""
+        super().require(blocks)
+        if self.freeze_words and "vectors" not in blocks:
+            raise UserError(
+                "model.freeze_words=true needs vectors to keep; set process.embeddings=fasttext, or "
+                "model.freeze_words=false."
+            )
 
     @abstractmethod
     def encoder(self, shape: Shape) -> WordEncoder:

@@ -73,6 +73,8 @@ class Tokens(Process):
                 f"process.char_ngrams_max={self.char_ngrams_max} is below "
                 f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
             )
+        if self.embeddings == "fasttext":
+            self.blocks = self.blocks | {"vectors"}  # type: ignore[misc]  # by config, more than the class makes
 
     def prepare(self, store: Store) -> None:
         """Find the word vectors."""
