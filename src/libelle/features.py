@@ -25,7 +25,7 @@ class Ragged:
     Attributes:
         ids: int32 [items], the stored rows one after the other.
         offsets: int64 [stored rows + 1]; stored row `i` is `ids[offsets[i]:offsets[i + 1]]`.
-        size: number of different ids; all are below it.
+        size: number of different ids; all are below it, but for words outside the vocabulary (`Vectors.unseen`).
         weights: float32 [items], or None where every item counts the same.
         index: int32 [rows]; row `i` is stored row `index[i]`. Columns of forms repeat a lot, and so do their codes.
     """
@@ -69,6 +69,20 @@ Matrix: TypeAlias = scipy.sparse.csr_array | Floats
 
 
 @dataclass(frozen=True)
+class Vectors:
+    """Vectors that a process gives a model to start from.
+
+    Attributes:
+        vocabulary: float32 [ids, dim], one row for each id of the vocabulary; zero where nothing is known.
+        unseen: float32 [words, dim], of words outside the vocabulary: their ids follow on those of the vocabulary, and
+            mean nothing beyond these features.
+    """
+
+    vocabulary: Floats
+    unseen: Floats
+
+
+@dataclass(frozen=True)
 class Features:
     """The encoded records.
 
@@ -77,12 +91,14 @@ class Features:
         words: field → token ids in order.
         bag: field → hashed n-grams and their weights.
         matrix: name → CSR or float32 matrix [rows, columns].
+        vectors: of the ids of `words`, where the process gives some; shared by all rows.
     """
 
     rows: int
     words: Mapping[str, Ragged] | None = None
     bag: Mapping[str, Ragged] | None = None
     matrix: Mapping[str, Matrix] | None = None
+    vectors: Vectors | None = None
 
     @property
     def blocks(self) -> frozenset[str]:
@@ -94,7 +110,7 @@ class Features:
         words = None if self.words is None else {name: data.take(rows) for name, data in self.words.items()}
         bag = None if self.bag is None else {name: data.take(rows) for name, data in self.bag.items()}
         matrix = None if self.matrix is None else {name: data[rows] for name, data in self.matrix.items()}
-        return Features(len(rows), words, bag, matrix)
+        return Features(len(rows), words, bag, matrix, self.vectors)
 
 
 @dataclass(frozen=True)
@@ -125,6 +141,9 @@ def save_features(features: Features, folder: Path) -> None:
             for part, array in arrays.items():
                 np.save(folder / f"{block}.{number}.{part}.npy", array)
             listing["blocks"][block].append({"name": name, **about, "arrays": list(arrays)})
+    if features.vectors is not None:
+        np.save(folder / "vectors.vocabulary.npy", features.vectors.vocabulary)
+        np.save(folder / "vectors.unseen.npy", features.vectors.unseen)
     (folder / "features.json").write_text(json.dumps(listing, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
@@ -137,7 +156,11 @@ def load_features(folder: Path) -> Features:
         for number, entry in enumerate(entries):
             arrays = {part: np.load(folder / f"{block}.{number}.{part}.npy", mmap_mode="r") for part in entry["arrays"]}
             blocks[block][entry["name"]] = _assemble(entry, arrays)
-    return Features(listing["rows"], **blocks)
+    vectors = None
+    if (folder / "vectors.vocabulary.npy").exists():
+        tables = (np.load(folder / f"vectors.{name}.npy", mmap_mode="r") for name in ("vocabulary", "unseen"))
+        vectors = Vectors(*tables)
+    return Features(listing["rows"], **blocks, vectors=vectors)
 
 
 def _disassemble(data: Ragged | Matrix) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:

@@ -118,8 +118,8 @@ def full(plan: Plan) -> Outcome:
     with _workplace(plan) as scratch:
         plan.model.require(plan.process.blocks)
         plan.model.check(plan.process)
-        plan.process.check()
         training = _training(plan, scratch)
+        plan.process.prepare(plan.store)
         records = plan.source.read()
         with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
             prepared = _prepare(plan, records)
@@ -130,7 +130,7 @@ def full(plan: Plan) -> Outcome:
 def prepare(plan: Plan) -> str:
     """Clean and process once, into the base; returns its new version. What was there before stays until then."""
     with _workplace(plan) as scratch:
-        plan.process.check()
+        plan.process.prepare(plan.store)
         records = plan.source.read()
         prepared = _prepare(plan, records)
         prepared.report()
@@ -165,10 +165,12 @@ def check_base(plan: Plan) -> bool:
     with _workplace(plan) as scratch:
         if not has_base(plan.store, plan.base_name):
             plan.model.require(plan.process.blocks)
+            plan.model.check(plan.process)
             return False
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
         plan.model.require(base.prepared.process.blocks)
+        plan.model.check(base.prepared.process)
         return True
 
 

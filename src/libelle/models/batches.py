@@ -6,11 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from libelle.features import Features, Ints, Ragged, gather
+from libelle.features import Features, Ints, Ragged, Vectors, gather
 
 Batch = dict[str, Tensor]
 """`words` int32 [items] and `word_offsets` int64 [fields x rows + 1]: the first field of every row, then the second.
-`ngrams`, `ngram_offsets` and `ngram_weights` float32 [items], likewise. `fields` and `rows`: int64 scalars."""
+`ngrams`, `ngram_offsets` and `ngram_weights` float32 [items], likewise.
+`unseen` float32 [unseen words, dim], where the process gives vectors: those of the ids that follow the vocabulary's."""
 
 
 def make_batch(features: Features, rows: Ints) -> Batch:
@@ -18,6 +19,8 @@ def make_batch(features: Features, rows: Ints) -> Batch:
     batch: Batch = {}
     if features.words is not None:
         batch["words"], batch["word_offsets"], _ = _stack(features.words, rows)
+        if features.vectors is not None:
+            batch["words"], batch["unseen"] = _unseen(batch["words"].numpy(), features.vectors)
     if features.bag is not None:
         batch["ngrams"], batch["ngram_offsets"], weights = _stack(features.bag, rows)
         batch["ngram_weights"] = torch.from_numpy(weights)
@@ -34,6 +37,16 @@ def _stack(block: Mapping[str, Ragged], rows: Ints) -> tuple[Tensor, Tensor, np.
         torch.from_numpy(np.concatenate([*offsets, starts[-1:]])),
         np.concatenate(weights) if weights else np.empty(0, np.float32),
     )
+
+
+def _unseen(words: np.ndarray, vectors: Vectors) -> tuple[Tensor, Tensor]:
+    """Number the words outside the vocabulary anew, so that a batch carries the vectors of its own alone."""
+    size = len(vectors.vocabulary)
+    outside = words >= size
+    used, codes = np.unique(words[outside], return_inverse=True)
+    renumbered = words.copy()
+    renumbered[outside] = codes + size
+    return torch.from_numpy(renumbered), torch.from_numpy(np.ascontiguousarray(vectors.unseen[used - size]))
 
 
 def by_field(words: Tensor, offsets: Tensor, fields: int) -> list[tuple[Tensor, Tensor]]:

@@ -11,15 +11,22 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from libelle.models.batches import by_field, by_record
+from libelle.models.embedding import VectorEmbedding, WordEmbedding
 from libelle.models.layers import masked_mean
 from libelle.models.network import Shape
 from libelle.processes.tokens import PADDING_ID
 
 
 class WordEncoder(nn.Module):
-    """Called with the words and offsets of a batch, returns float32 [rows, width]."""
+    """Called with the words, their offsets and the unseen vectors of a batch, returns float32 [rows, width]."""
 
     width: int
+    words: nn.Module
+
+    def freeze_words(self) -> None:
+        """Leave the vectors that the process gives as they are."""
+        assert isinstance(self.words, VectorEmbedding)
+        self.words.freeze()
 
 
 class BagEncoder(WordEncoder):
@@ -28,22 +35,36 @@ class BagEncoder(WordEncoder):
     def __init__(self, shape: Shape, dim: int, *, fused: bool) -> None:
         super().__init__()
         self.fields = shape.fields
-        self.words = nn.EmbeddingBag(
-            shape.words, dim, mode="mean", include_last_offset=True, sparse=True, padding_idx=PADDING_ID
-        )
-        nn.init.normal_(self.words.weight, std=0.1)
+        self.dim = dim
+        if shape.vectors:
+            self.words: nn.Module = VectorEmbedding(shape.words, shape.vectors, dim)
+        else:
+            self.words = nn.EmbeddingBag(
+                shape.words, dim, mode="mean", include_last_offset=True, sparse=True, padding_idx=PADDING_ID
+            )
+            nn.init.normal_(self.words.weight, std=0.1)
         self.field = _embedding(shape.fields, dim) if fused else None
         self.width = dim if fused else shape.fields * dim
 
-    def forward(self, words: Tensor, offsets: Tensor) -> Tensor:
+    def forward(self, words: Tensor, offsets: Tensor, unseen: Tensor | None = None) -> Tensor:
         """Return float32 [rows, width]."""
-        means = self.words(words, offsets).view(self.fields, -1, self.words.embedding_dim)
+        means = self._means(words, offsets, unseen).view(self.fields, -1, self.dim)
         if self.field is None:
             by_row: Tensor = means.transpose(0, 1).reshape(-1, self.width)
             return by_row
         lengths = offsets.diff().view(self.fields, -1, 1)
         total: Tensor = ((means + self.field.weight.unsqueeze(1)) * lengths).sum(0)
         return total / lengths.sum(0)
+
+    def _means(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> Tensor:
+        if not isinstance(self.words, VectorEmbedding):
+            averaged: Tensor = self.words(words, offsets)
+            return averaged
+        lengths = offsets.diff()
+        texts = torch.repeat_interleave(torch.arange(len(lengths), device=words.device), lengths)
+        states = self.words(words, unseen)
+        sums: Tensor = states.new_zeros(len(lengths), self.dim).index_add(0, texts, states)
+        return sums / lengths.unsqueeze(1)
 
 
 class LSTMEncoder(WordEncoder):
@@ -56,7 +77,7 @@ class LSTMEncoder(WordEncoder):
     def __init__(self, shape: Shape, dim: int, sizes: list[int], *, fused: bool) -> None:
         super().__init__()
         self.fields = shape.fields
-        self.words = _embedding(shape.words, dim, sparse=True)
+        self.words = _word_embedding(shape, dim)
         self.field = _embedding(shape.fields, dim) if fused else None
         inputs = [dim, *(2 * size for size in sizes[:-1])]
         self.stacks = nn.ModuleList(
@@ -68,22 +89,22 @@ class LSTMEncoder(WordEncoder):
         )
         self.width = 2 * sizes[-1] * len(self.stacks)
 
-    def forward(self, words: Tensor, offsets: Tensor) -> Tensor:
+    def forward(self, words: Tensor, offsets: Tensor, unseen: Tensor | None = None) -> Tensor:
         """Return float32 [rows, width]."""
         vectors = []
-        for stack, (states, mask) in zip(self.stacks, self._sequences(words, offsets), strict=True):
+        for stack, (states, mask) in zip(self.stacks, self._sequences(words, offsets, unseen), strict=True):
             packed = pack_padded_sequence(states, mask.sum(1).cpu(), batch_first=True, enforce_sorted=False)
             for lstm in cast(nn.ModuleList, stack):
                 packed, _ = lstm(packed)
             vectors.append(masked_mean(pad_packed_sequence(packed, batch_first=True)[0], mask))
         return torch.cat(vectors, dim=1)
 
-    def _sequences(self, words: Tensor, offsets: Tensor) -> list[tuple[Tensor, Tensor]]:
+    def _sequences(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> list[tuple[Tensor, Tensor]]:
         """Embedded words [rows, longest, dim] and their mask: one pair for each field, or one in all where fused."""
         if self.field is None:
-            return [(self.words(ids), mask) for ids, mask in by_field(words, offsets, self.fields)]
+            return [(self.words(ids, unseen), mask) for ids, mask in by_field(words, offsets, self.fields)]
         ids, _, fields, mask = by_record(words, offsets, self.fields)
-        return [(self.words(ids) + self.field(fields), mask)]
+        return [(self.words(ids, unseen) + self.field(fields), mask)]
 
 
 class TransformerEncoder(WordEncoder):
@@ -105,7 +126,7 @@ class TransformerEncoder(WordEncoder):
     ) -> None:
         super().__init__()
         self.fields = shape.fields
-        self.words = _embedding(shape.words, dim, sparse=True)
+        self.words = _word_embedding(shape, dim)
         self.positions = _embedding(shape.longest, dim)
         self.field = _embedding(shape.fields, dim)
         self.norm = nn.LayerNorm(dim)
@@ -117,15 +138,21 @@ class TransformerEncoder(WordEncoder):
         self.blocks = nn.TransformerEncoder(block, blocks, enable_nested_tensor=False)
         self.width = dim
 
-    def forward(self, words: Tensor, offsets: Tensor) -> Tensor:
+    def forward(self, words: Tensor, offsets: Tensor, unseen: Tensor | None = None) -> Tensor:
         """Return float32 [rows, width]."""
         ids, positions, fields, mask = by_record(words, offsets, self.fields)
         positions = positions.clamp(max=self.positions.num_embeddings - 1)
-        states = self.words(ids) + self.positions(positions) + self.field(fields)
+        states = self.words(ids, unseen) + self.positions(positions) + self.field(fields)
         return masked_mean(self.blocks(self.drop(self.norm(states)), src_key_padding_mask=~mask), mask)
 
 
-def _embedding(size: int, dim: int, *, sparse: bool = False) -> nn.Embedding:
-    embedding = nn.Embedding(size, dim, sparse=sparse)
+def _word_embedding(shape: Shape, dim: int) -> WordEmbedding | VectorEmbedding:
+    if shape.vectors:
+        return VectorEmbedding(shape.words, shape.vectors, dim)
+    return WordEmbedding(shape.words, dim)
+
+
+def _embedding(size: int, dim: int) -> nn.Embedding:
+    embedding = nn.Embedding(size, dim)
     nn.init.normal_(embedding.weight, std=0.1)
     return embedding

@@ -22,12 +22,14 @@ class Shape:
         words: size of the vocabulary, the special tokens included.
         longest: words in the longest field.
         ngrams: number of n-grams over all fields; 0 where there is no bag.
+        vectors: size of the vectors that the process gives to start from; 0 where it gives none.
     """
 
     fields: int
     words: int
     longest: int
     ngrams: int
+    vectors: int = 0
 
     @classmethod
     def of(cls, features: Features) -> "Shape":
@@ -39,6 +41,7 @@ class Shape:
             words=max((data.size for data in words.values()), default=0),
             longest=max((int(data.lengths.max(initial=1)) for data in words.values()), default=1),
             ngrams=max((data.size for data in bags.values()), default=0),
+            vectors=0 if features.vectors is None else features.vectors.vocabulary.shape[1],
         )
 
 

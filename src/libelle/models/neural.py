@@ -15,6 +15,7 @@ from libelle.components import Positive
 from libelle.features import Dataset, Features, Floats
 from libelle.models.base import Model, Training
 from libelle.models.batches import make_batch
+from libelle.models.embedding import VectorEmbedding
 from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
 
 #: Rows scored at once: memory stays bounded whatever is asked.
@@ -51,6 +52,10 @@ class NeuralModel(Model):
         torch.manual_seed(training.seed)
         self.shape_, self.classes_ = Shape.of(train.features), classes
         self.network_ = self.network(self.shape_, classes)
+        if train.features.vectors is not None:
+            for module in self.network_.modules():
+                if isinstance(module, VectorEmbedding):
+                    module.start(train.features.vectors)
         train_network(
             self.network_,
             train,

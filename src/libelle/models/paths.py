@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from libelle.components import Part, Positive
+from libelle.errors import UserError
 from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
 from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
@@ -27,6 +28,8 @@ class PathsNetwork(Network):
         super().__init__()
         self.word_dropout, self.ngram_dropout = config.word_dropout, config.ngram_dropout
         self.words = encoder
+        if config.freeze_words:
+            encoder.freeze_words()
         self.words_dense = Dense(encoder.width, config.hidden, classes, config.dropout)
         self.ngrams: NgramEncoder | None = None
         self.wide: LinearPath | None = None
@@ -38,7 +41,7 @@ class PathsNetwork(Network):
     def paths(self, batch: Batch) -> list[Tensor]:
         """Return the logits of the words and, where there are n-grams, of these and of the linear path."""
         words = drop_words(batch["words"], self.word_dropout if self.training else 0)
-        logits = [self.words_dense(self.words(words, batch["word_offsets"]))]
+        logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
         if self.ngrams is not None:
             weights = functional.dropout(batch["ngram_weights"], self.ngram_dropout, self.training)
             bags = batch["ngrams"], batch["ngram_offsets"], weights
@@ -60,6 +63,7 @@ class PathsModel(NeuralModel):
         word_dropout: share of words replaced by `<unknown>` in training, so that unknown words are no surprise.
         ngram_dropout: share of n-grams dropped in training.
         wide: whether the linear path is there.
+        freeze_words: whether the vectors that the process gives stay as they are.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"words"})
@@ -71,6 +75,16 @@ class PathsModel(NeuralModel):
     word_dropout: Part = 0.1
     ngram_dropout: Part = 0.5
     wide: bool = True
+    freeze_words: bool = False
+
+    def require(self, blocks: frozenset[str]) -> None:
+        """Raise `UserError` unless the model can work with a process that makes these blocks."""
+        super().require(blocks)
+        if self.freeze_words and "vectors" not in blocks:
+            raise UserError(
+                "model.freeze_words=true needs vectors to keep; set process.embeddings=fasttext, or "
+                "model.freeze_words=false."
+            )
 
     @abstractmethod
     def encoder(self, shape: Shape) -> WordEncoder:

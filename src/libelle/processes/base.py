@@ -8,6 +8,7 @@ import pandas as pd
 
 from libelle.components import Component
 from libelle.features import Features
+from libelle.stores.base import Store
 
 
 class Process(Component, ABC):
@@ -20,8 +21,15 @@ class Process(Component, ABC):
     #: Names of the feature blocks that `transform` makes.
     blocks: ClassVar[frozenset[str]]
 
-    def check(self) -> None:
-        """Raise `UserError` where something that `fit` needs is missing; called before any data is read."""
+    def prepare(self, store: Store) -> None:
+        """Get what `fit` needs from outside, before any data is read; most processes need nothing.
+
+        Args:
+            store: where the run will be kept.
+
+        Raises:
+            UserError: when it cannot be had.
+        """
 
     @abstractmethod
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:

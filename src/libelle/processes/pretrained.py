@@ -16,6 +16,7 @@ from libelle.errors import UserError
 from libelle.features import Features, Ragged
 from libelle.hub import locate_encoder, needs_extra, reading_encoder
 from libelle.processes.base import Process
+from libelle.stores.base import Store
 
 #: Texts tokenized at once: what the tokenizer makes of a text is a hundred times larger than its ids.
 _CHUNK = 4096
@@ -44,7 +45,7 @@ class PretrainedTokens(Process):
     max_length: Positive = 128
     length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
 
-    def check(self) -> None:
+    def prepare(self, store: Store) -> None:
         """Raise `UserError` unless the tokenizer is there."""
         _fetch_tokenizer(self.encoder)
 

@@ -1,9 +1,9 @@
 """Process `tokens`: one vocabulary over all fields, and hashed n-grams of each field."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +14,12 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import Positive
 from libelle.errors import UserError
-from libelle.features import Features, Ints, Ragged
+from libelle.features import Features, Floats, Ints, Ragged, Vectors
 from libelle.processes.base import Process
 from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
+from libelle.stores.base import Store
+from libelle.vectors.sources import WordVectors
+from libelle.vectors.table import VectorTable
 
 #: Ids with a meaning of their own: a missing field and one that cleaning emptied are told from text and each other.
 PADDING, UNKNOWN, MISSING, EMPTY = SPECIAL = ("<padding>", "<unknown>", "<missing>", "<empty>")
@@ -42,6 +45,10 @@ class Tokens(Process):
         ngrams: False leaves the bag out.
         min_ngram_count: training rows that must hold an n-gram.
         max_ngrams: n-grams kept at most of each kind in each field, the most frequent ones.
+        embeddings: `fasttext` gives the model word vectors to start from.
+        embeddings_unseen: whether a word outside the vocabulary gets a vector from its n-grams of characters, as far as
+            words of the training rows have these, instead of being `<unknown>`.
+        vectors: where the word vectors come from.
     """
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
@@ -56,6 +63,9 @@ class Tokens(Process):
     char_ngrams_max: Annotated[int, Field(ge=0)] = 5
     min_ngram_count: Positive = 1
     max_ngrams: Positive = 500_000
+    embeddings: Literal["none", "fasttext"] = "none"
+    embeddings_unseen: bool = True
+    vectors: WordVectors = field(default_factory=WordVectors)
 
     def __post_init__(self) -> None:
         if self.char_ngrams_max and self.char_ngrams_max < self.char_ngrams_min:
@@ -63,13 +73,20 @@ class Tokens(Process):
                 f"process.char_ngrams_max={self.char_ngrams_max} is below "
                 f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
             )
+        if self.embeddings == "fasttext":
+            self.blocks = self.blocks | {"vectors"}  # type: ignore[misc]  # by config, more than the class makes
+
+    def prepare(self, store: Store) -> None:
+        """Find the word vectors."""
+        if self.embeddings == "fasttext":
+            self.vectors.prepare(store)
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Learn vocabulary, length caps and n-grams from the training rows."""
         counts: dict[str, int] = {}
         self.lengths_: dict[str, int] = {}
         self.ngrams_: dict[str, list[NgramVocabulary]] = {}
-        for field, column in table.items():
+        for name, column in table.items():
             codes, texts = _distinct(column)
             rows = np.bincount(codes[codes >= 0], minlength=len(texts))
             words = WordTable.split(texts)
@@ -81,16 +98,20 @@ class Tokens(Process):
             ):
                 counts[word] = counts.get(word, 0) + int(count)
             longest = np.quantile(lengths[codes[codes >= 0]], self.length_quantile) if rows.any() else 0
-            self.lengths_[str(field)] = int(np.clip(np.ceil(longest), 1, self.max_length))
+            self.lengths_[str(name)] = int(np.clip(np.ceil(longest), 1, self.max_length))
             if self.ngrams:
-                self.ngrams_[str(field)] = [
+                self.ngrams_[str(name)] = [
                     NgramVocabulary.fit(hashes, places, rows, self.min_ngram_count, self.max_ngrams)
                     for hashes, places in self._hash(words)
                 ]
         known = sorted(
             (word for word, count in counts.items() if count >= self.min_count), key=lambda w: (-counts[w], w)
         )
-        return self._set_words(known[: self.max_words])
+        self._set_words(known[: self.max_words])
+        if self.embeddings == "fasttext":
+            seen = sorted(counts) if self.embeddings_unseen else []
+            self._set_vectors(self.vectors.fit(table, self.words_, seen))
+        return self
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows; ids of one field's n-grams follow on those of the field before."""
@@ -98,24 +119,32 @@ class Tokens(Process):
         bag: dict[str, Ragged] = {}
         size = sum(_MARKERS + sum(map(len, kinds)) for kinds in self.ngrams_.values())
         first = 0
-        for field, cap in self.lengths_.items():
-            codes, texts = _distinct(table[field])
+        unseen: dict[str, int] = {}
+        vectors: list[Floats] = []
+        for name, cap in self.lengths_.items():
+            codes, texts = _distinct(table[name])
             # The last stored row answers for missing values, whose code is -1.
             index = np.where(codes < 0, len(texts), codes).astype(np.int32)
             split = WordTable.split(texts)
-            words[field] = _encode_words(split, cap, self.word_ids_, index)
+            if self.embeddings == "fasttext" and self.embeddings_unseen:
+                vectors.append(self._add_unseen(split.words, unseen))
+            words[name] = _encode_words(split, cap, self.word_ids_, unseen, index)
             if self.ngrams:
                 # Words and characters are each of length 1: the many characters do not drown the words.
-                kinds = zip(self.ngrams_[field], self._hash(split), strict=True)
+                kinds = zip(self.ngrams_[name], self._hash(split), strict=True)
                 parts = [ngrams.encode(hashes, places, len(texts) + 1) for ngrams, (hashes, places) in kinds]
                 matrix = scipy.sparse.hstack([*parts, _markers(split)], format="csr")
                 ids = (matrix.indices + first).astype(np.int32)
-                bag[field] = Ragged(ids, matrix.indptr.astype(np.int64), size, matrix.data, index)
+                bag[name] = Ragged(ids, matrix.indptr.astype(np.int64), size, matrix.data, index)
                 first += matrix.shape[1]
-        return Features(len(table), words=words, bag=bag if self.ngrams else None)
+        given = None
+        if self.embeddings == "fasttext":
+            none = np.empty((0, self.matrix_.shape[1]), np.float32)
+            given = Vectors(self.matrix_, np.concatenate([none, *vectors]))
+        return Features(len(table), words=words, bag=bag if self.ngrams else None, vectors=given)
 
     def save(self, folder: Path) -> None:
-        """Write `vocabulary.json` and `ngrams.safetensors`."""
+        """Write `vocabulary.json`, `ngrams.safetensors` and, where there are word vectors, these."""
         vocabulary = {"words": self.words_, "lengths": self.lengths_}
         (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False, indent=0), encoding="utf-8")
         if self.ngrams:
@@ -126,6 +155,9 @@ class Tokens(Process):
                     arrays[f"{number}.{kind}.hashes"], arrays[f"{number}.{kind}.idf"] = ngrams.hashes, ngrams.idf
             save_file(arrays, folder / "ngrams.safetensors")
 
+        if self.embeddings == "fasttext":
+            self.table_.save(folder)
+
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
         vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
@@ -133,17 +165,33 @@ class Tokens(Process):
         self.ngrams_ = {}
         if self.ngrams:
             arrays = load_file(folder / "ngrams.safetensors")
-            for number, field in enumerate(self.lengths_):
-                self.ngrams_[field] = [
+            for number, name in enumerate(self.lengths_):
+                self.ngrams_[name] = [
                     NgramVocabulary(arrays[f"{number}.{kind}.hashes"], arrays[f"{number}.{kind}.idf"])
                     for kind in range(2 if self.char_ngrams_max else 1)
                 ]
-        return self._set_words(vocabulary["words"])
+        self._set_words(vocabulary["words"])
+        if self.embeddings == "fasttext":
+            self._set_vectors(VectorTable.load(folder))
+        return self
 
-    def _set_words(self, words: list[str]) -> Self:
+    def _set_words(self, words: list[str]) -> None:
         self.words_ = words
         self.word_ids_ = {word: number for number, word in enumerate(words, start=len(SPECIAL))}
-        return self
+
+    def _set_vectors(self, table: VectorTable) -> None:
+        self.table_ = table
+        special = np.zeros((len(SPECIAL), table.dim), np.float32)
+        self.matrix_: Floats = np.concatenate([special, table.lookup(self.words_)[0]])
+
+    def _add_unseen(self, words: list[str], unseen: dict[str, int]) -> Floats:
+        """Give ids to words outside the vocabulary whose n-grams say something, and return their vectors."""
+        new = [word for word in words if word not in self.word_ids_ and word not in unseen]
+        vectors, known = self.table_.lookup(new)
+        for word, found in zip(new, known, strict=True):
+            if found:
+                unseen[word] = len(self.matrix_) + len(unseen)
+        return vectors[known]
 
     def _hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
         """N-grams of words and, where wanted, of characters, each with the text it stands in."""
@@ -158,9 +206,12 @@ def _distinct(column: pd.Series) -> tuple[npt.NDArray[np.int64], list[str]]:
     return codes, list(texts)
 
 
-def _encode_words(split: WordTable, cap: int, word_ids: dict[str, int], index: npt.NDArray[np.int32]) -> Ragged:
+def _encode_words(
+    split: WordTable, cap: int, word_ids: dict[str, int], unseen: dict[str, int], index: npt.NDArray[np.int32]
+) -> Ragged:
     """Ids of the words of each distinct text, `<empty>` for a text without any, `<missing>` as the last stored row."""
-    ids = np.array([word_ids.get(word, UNKNOWN_ID) for word in split.words], dtype=np.int32)[split.codes]
+    known = (word_ids.get(word) or unseen.get(word, UNKNOWN_ID) for word in split.words)  # no word has the id 0
+    ids = np.fromiter(known, np.int32, len(split.words))[split.codes]
     lengths = np.diff(split.offsets)
     place = np.arange(len(ids)) - np.repeat(split.offsets[:-1], lengths)
     offsets = np.concatenate(([0], np.cumsum(np.append(np.clip(lengths, 1, cap), 1))))
