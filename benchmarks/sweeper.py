@@ -222,7 +222,7 @@ defaults; Optuna's are those of `hydra/sweeper=optuna` too.
   two choices alone, are public test functions.
 - `mlp on diaries` is `model=mlp` on `data=diaries`: validation average precision after 4 epochs over
   `model.optimizer.lr`, `model.optimizer.linear_lr` (both on a log scale), `model.dropout` and `model.ngram_dropout`,
-  recorded on a grid of 448 points in `benchmarks/mlp_diaries.csv`. A point counts as its nearest neighbour on the
+  recorded on a grid of 256 points in `benchmarks/mlp_diaries.csv`. A point counts as its nearest neighbour on the
   grid; `python benchmarks/sweeper.py --record` makes the grid anew."""
 
 

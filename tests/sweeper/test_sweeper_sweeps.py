@@ -182,6 +182,11 @@ def test_no_progress_ends_the_sweep(sweep: Sweep) -> None:
     assert [job[0] for job in swept.overrides] == ["n=3", "n=2", "n=1", "n=4", "n=5", "n=6"]
 
 
+def test_a_space_in_params_can_be_typed_too(sweep: Sweep) -> None:
+    swept = sweep("+hydra.sweeper.params.text=\"'a, b','c=d'\"", "+hydra.sweeper.params.n='2,3'")
+    assert [(job.cfg.text, job.cfg.n) for job in swept.jobs] == [("a, b", 2), ("a, b", 3), ("c=d", 2), ("c=d", 3)]
+
+
 def test_a_spent_time_budget_starts_nothing(sweep: Sweep) -> None:
     assert sweep(*SPACE, "hydra.sweeper.timeout=0").batches == []
 
@@ -216,6 +221,11 @@ def test_a_named_objective_leaves_other_overrides_free(sweep: Sweep) -> None:
         ("x.deeper=1,2", "x.deeper=1,2"),
         ("hydra.sweeper.n_jobs=0", "n_jobs=0"),
         ("hydra.sweeper.direction=up", "direction=up"),
+        ("hydra.sweeper.seed=-1", "seed=-1"),
+        ("hydra.sweeper.timeout=-1", "timeout=-1"),
+        ("hydra.sweeper.max_failure_rate=1.5", "max_failure_rate=1.5"),
+        ("hydra.sweeper.algorithm.gamma=0", "gamma=0"),
+        ("hydra.sweeper.algorithm.n_EI_candidates=0", "n_EI_candidates=0"),
     ],
 )
 def test_a_mistake_stops_before_the_first_job(sweep: Sweep, tmp_path: Path, override: str, said: str) -> None:
