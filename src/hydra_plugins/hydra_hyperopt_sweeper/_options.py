@@ -38,7 +38,7 @@ def check_options(options: HyperoptSweeperConf) -> None:
     _check_least("hydra.sweeper", vars(options), _LEAST)
     if options.max_failure_rate > 1:
         raise SweepError(f"hydra.sweeper.max_failure_rate={options.max_failure_rate}: it is a share, at most 1")
-    algorithm: Mapping[str, Any] = options.algorithm  # type: ignore[assignment] - Hydra hands over a DictConfig
+    algorithm: Any = options.algorithm  # Hydra hands over a DictConfig
     _check_least("hydra.sweeper.algorithm", algorithm, _ALGORITHM_LEAST)
 
 
