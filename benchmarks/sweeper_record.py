@@ -1,4 +1,4 @@
-"""Make `benchmarks/mlp_diaries.csv` anew: python benchmarks/sweeper.py --record (ten to twenty minutes on one core).
+"""Make `benchmarks/mlp_diaries.csv` anew: python benchmarks/sweeper.py --record (about ten minutes on one core).
 
 Every point of the grid `sweeper_problems.MLP_GRID` is one training of `model=mlp` on `data=diaries`, of 4 epochs and
 with the same seed; the data are prepared once.
