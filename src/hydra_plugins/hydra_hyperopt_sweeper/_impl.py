@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from ._grammar import read_space
 from ._job import COMPLETED, FAILED, RecordedTask, Result
 from ._ledger import RUNNING, Identity, Ledger, Trial, next_number
+from ._options import check_options
 from ._report import print_best, write_results
 from ._space import Raws, Space
 from ._values import SweepError
@@ -40,7 +41,7 @@ def run_sweep(
     config: DictConfig,
 ) -> list[Sequence[JobReturn]]:
     """Run or resume the sweep in `hydra.sweep.dir`; see `HyperoptSweeper.sweep`."""
-    _check_options(options)
+    check_options(options)
     folder = Path(str(config.hydra.sweep.dir)).absolute()
     params: Any = OmegaConf.to_container(options.params, resolve=True) if options.params else {}
     space = read_space(params, arguments, hydra_context.config_loader)
@@ -56,15 +57,6 @@ def run_sweep(
             config=config,
         )
         return _Sweep(options, space, ledger, launcher).run()
-
-
-def _check_options(options: HyperoptSweeperConf) -> None:
-    if options.direction not in ("minimize", "maximize"):
-        raise SweepError(f"hydra.sweeper.direction={options.direction}: there are minimize and maximize")
-    for name in ("max_trials", "n_jobs", "max_batch_size", "no_progress_stop"):
-        number = getattr(options, name)
-        if number is not None and number < 1:
-            raise SweepError(f"hydra.sweeper.{name}={number}: it must be at least 1")
 
 
 def _plain_job(

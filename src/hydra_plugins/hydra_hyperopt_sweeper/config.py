@@ -75,7 +75,7 @@ class HyperoptSweeperConf:
     _target_: str = "hydra_plugins.hydra_hyperopt_sweeper.hyperopt_sweeper.HyperoptSweeper"
     defaults: list[Any] = field(default_factory=lambda: [{"algorithm": "tpe"}])
     algorithm: AlgorithmConf = MISSING
-    params: dict[str, Any] | None = None
+    params: dict[str, Any] | None = field(default_factory=dict)
     """Search space in the override grammar; a key `NAME=VALUE` holds the part drawn only with that value."""
     direction: str = "minimize"
     """`minimize` or `maximize` what the job returns."""
