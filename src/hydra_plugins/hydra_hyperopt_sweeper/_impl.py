@@ -288,5 +288,6 @@ class _Sweep:
         return next((trial.error for trial in reversed(self.ledger.trials) if trial.error), None)
 
     def _report(self, *, last: bool) -> None:
-        write_results(self.ledger, self.options.direction, self.options.objective)
-        print_best(self.ledger, self.options.direction, self.options.objective, self.total, last=last)
+        direction, objective = self.options.direction, self.options.objective
+        write_results(self.ledger, direction, objective)
+        print_best(self.ledger, direction, objective, self.total, self.space.fixed, last=last)

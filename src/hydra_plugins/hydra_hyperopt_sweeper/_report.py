@@ -1,6 +1,7 @@
 """What people see of a sweep: the table of the best trials, and `optimization_results.yaml`."""
 
 import os
+from collections.abc import Collection
 from typing import Any
 
 import yaml
@@ -30,8 +31,13 @@ def write_results(ledger: Ledger, direction: str, objective: str | None) -> None
     partial.replace(path)
 
 
-def print_best(ledger: Ledger, direction: str, objective: str | None, total: int, *, last: bool) -> None:
-    """Print the five best trials to stderr: after each batch on a terminal, elsewhere once, at the end."""
+def print_best(
+    ledger: Ledger, direction: str, objective: str | None, total: int, fixed: Collection[str], *, last: bool
+) -> None:
+    """Print the five best trials to stderr: after each batch on a terminal, elsewhere once, at the end.
+
+    Overrides that are `fixed`, the same in every trial, are left out.
+    """
     console = Console(stderr=True)
     best = ledger.best(direction, 5)
     if not best or not (last or console.is_terminal):
@@ -39,6 +45,6 @@ def print_best(ledger: Ledger, direction: str, objective: str | None, total: int
     counts = ", ".join(f"{count} {status}" for status, count in sorted(ledger.counts.items()))
     table = Table("trial", "job", objective or "value", "overrides", title=f"{counts}, of {total} trials")
     for trial in best:
-        overrides = escape(" ".join(trial.overrides))
+        overrides = escape(" ".join(override for override in trial.overrides if override not in fixed))
         table.add_row(str(trial.number), str(trial.finished_by), f"{trial.value:.6g}", overrides)
     console.print(table)
