@@ -37,7 +37,8 @@ class Pipeline:
         cleaners: applied in this order.
         process: fitted.
         model: fitted.
-        threshold: of two classes, a record is positive where its score is at least this; None for many classes.
+        threshold: of two classes, a record is positive where its score is at least this; of many classes, a record can
+            be coded automatically from this score on, None where no such threshold was chosen.
         name: the run id, or the published name and version.
     """
 
@@ -74,7 +75,9 @@ class Pipeline:
         if not RunId.matches(str(source)):
             return load_published(store, str(source))
         run = Run.open(store, RunId.parse(str(source))).require_completed()
-        return replace(cls._read(run.fetch_folder("pipeline")), name=str(run.id))
+        pipeline = replace(cls._read(run.fetch_folder("pipeline")), name=str(run.id))
+        choice = run.read_threshold()
+        return pipeline if choice is None or choice["value"] is None else replace(pipeline, threshold=choice["value"])
 
     def with_threshold(self, threshold: float) -> "Pipeline":
         """The same pipeline with another decision threshold.
@@ -82,7 +85,7 @@ class Pipeline:
         Raises:
             UserError: when there are more than two classes, or it is not a probability.
         """
-        if self.threshold is None:
+        if len(self.labels) > 2:
             raise UserError(
                 f"threshold={threshold} is for two classes, and {self.name} has {len(self.labels)}; leave it out."
             )
@@ -141,7 +144,7 @@ class Pipeline:
 
     def decide(self, scores: Floats) -> npt.NDArray[np.int64]:
         """Positions of the chosen labels, int64 [rows]; positive where score ≥ threshold, unrounded."""
-        if self.threshold is None:
+        if len(self.labels) > 2 or self.threshold is None:
             return np.asarray(scores.argmax(axis=1), dtype=np.int64)
         return np.asarray(scores[:, 1].astype(np.float64) >= self.threshold, dtype=np.int64)
 

@@ -1,0 +1,33 @@
+"""Confidence intervals and bounds of a share."""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+
+
+def wilson(part: int, whole: int, level: float) -> tuple[float, float]:
+    """Two-sided interval of a share at a confidence level (Wilson 1927)."""
+    from scipy.stats import norm
+
+    z2 = float(norm.ppf((1 + level) / 2)) ** 2
+    middle = (part + z2 / 2) / (whole + z2)
+    half = math.sqrt(z2) / (whole + z2) * math.sqrt(part * (whole - part) / whole + z2 / 4)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def lower_bound(part: Any, whole: Any, delta: float) -> Doubles:
+    """One-sided lower bound of shares, missed with probability at most `delta` (Clopper and Pearson 1934)."""
+    from scipy.stats import beta
+
+    part, whole = np.broadcast_arrays(np.asarray(part, dtype=np.float64), np.asarray(whole, dtype=np.float64))
+    bound = beta.ppf(delta, np.maximum(part, 1), whole - np.maximum(part, 1) + 1)
+    return np.where(part > 0, bound, 0.0)
+
+
+def upper_bound(part: Any, whole: Any, delta: float) -> Doubles:
+    """One-sided upper bound of shares, missed with probability at most `delta` (Clopper and Pearson 1934)."""
+    return 1 - lower_bound(np.asarray(whole) - np.asarray(part), whole, delta)
