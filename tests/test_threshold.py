@@ -85,6 +85,17 @@ def test_the_nearest_that_an_impossible_wish_names_can_be_reached():
     assert choose(positive, SCORES, precision=nearest) == 0.1
 
 
+def test_so_it_is_with_confidence():
+    generator = np.random.default_rng(1)
+    positive = generator.random(300) < 0.3
+    scores = generator.normal(size=300) + 2 * positive
+    with pytest.raises(UserError) as error:
+        choose(positive, scores, precision=0.99, confidence=0.9)
+    nearest = float(str(error.value).split("ask for precision=")[1].split()[0])
+    assert 0.6 < nearest < 0.99
+    assert choose(positive, scores, precision=nearest, confidence=0.9) in scores
+
+
 def test_prevalence_reweights_as_if_rows_were_repeated():
     # 15 positives in 100, made from 5 in 10.
     weights = np.where(POSITIVE, 3, 17)

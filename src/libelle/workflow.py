@@ -18,8 +18,9 @@ from libelle.cleaners.base import Cleaner
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
+from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.metrics import Metrics, evaluate
-from libelle.features import Floats
+from libelle.features import Dataset, Floats
 from libelle.logs import log_to_file
 from libelle.models.base import Model, Training
 from libelle.pipeline import Pipeline
@@ -56,6 +57,7 @@ class Plan:
         model: not yet fitted.
         store: where the run is kept.
         sampler: changes the training rows; None leaves them.
+        calibration: not yet fitted; None leaves the model's own scores.
         base_name: of the prepared data, for `prepare` and `train`.
         seed: of everything random in training.
         objective: the metric that the run is judged by, as `validation.average_precision`; None for the default.
@@ -75,6 +77,7 @@ class Plan:
     model: Model
     store: Store
     sampler: Sampler | None = None
+    calibration: Calibration | None = None
     base_name: str = "based"
     seed: int = 1
     objective: str | None = None
@@ -153,16 +156,39 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
     plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
     scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
-    metrics = {
-        split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
-        for split, data in datasets.items()
-    }
+    if plan.calibration is None:
+        metrics = _evaluate(prepared, datasets, scores)
+    else:
+        plan.calibration.fit(scores[VALIDATION], datasets[VALIDATION].targets)
+        before = _evaluate(prepared, datasets, scores)
+        scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
+        metrics = _evaluate(prepared, datasets, scores)
+        run.put_json("calibration.json", {**plan.calibration.to_json(), **_compare(before, metrics)})
     split, _, metric = objective.partition(".")
     value = float(metrics[split][metric])
     run.manifest.objective, run.manifest.value = objective, value
     pipeline = _pipeline(plan, prepared)
     _save(run, plan, prepared, pipeline, scores, metrics, scratch)
     return Outcome(str(run.id), metrics, objective, value, pipeline)
+
+
+def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
+    return {
+        split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
+        for split, data in datasets.items()
+    }
+
+
+def _compare(before: Mapping[str, Metrics], after: Mapping[str, Metrics]) -> dict[str, Any]:
+    """Split → `before` and `after` → the metrics that calibration is about."""
+    names = ("log_loss", "brier", "expected_calibration_error")
+    return {
+        split: {
+            when: {name: metrics[split][name] for name in names}
+            for when, metrics in (("before", before), ("after", after))
+        }
+        for split in SPLITS
+    }
 
 
 @contextmanager
@@ -260,6 +286,7 @@ def _pipeline(plan: Plan, prepared: Prepared) -> Pipeline:
         process=prepared.process,
         model=plan.model,
         threshold=DEFAULT_THRESHOLD if len(prepared.labels) == 2 else None,
+        calibration=plan.calibration,
     )
 
 

@@ -63,6 +63,8 @@ def choose(curve: Curve, request: Request) -> float:
         order = (-precision, -recall) if name == "precision" else (-share,)
     if not fits.any():
         best = int(np.argmin(reached) if name == "workload" else np.argmax(reached))
+        if delta is not None and name in ("precision", "accuracy"):  # a sequence proves its start or nothing
+            best = max(_starts(curve), key=lambda start: float(reached[start]))
         raise UserError(_nearest(name, wish, request.confidence, float(reached[best]), curve, best))
     chosen = np.flatnonzero(fits)
     best = np.lexsort([key[chosen] for key in order])[0]
@@ -154,11 +156,11 @@ def decide(run: Run, request: Request) -> dict[str, Any]:
     if len(labels) > 2 and not automatic:
         classes = _class_thresholds(split[VALIDATION], labels, request)
     else:
-        value = choose(Curve.of(*_rows(split[VALIDATION], labels), request.prevalence), request)
+        value = choose(Curve.of(*outcomes(split[VALIDATION], labels), request.prevalence), request)
     found = {
-        name: {label: figures(*_rows(part, labels, label), limit, request)
+        name: {label: figures(*outcomes(part, labels, label), limit, request)
                for label, limit in classes.items() if limit is not None}
-        if value is None else figures(*_rows(part, labels), value, request)
+        if value is None else figures(*outcomes(part, labels), value, request)
         for name, part in split.items()
     }  # fmt: skip
     return {
@@ -179,7 +181,7 @@ def _class_thresholds(part: pd.DataFrame, labels: Sequence[str], request: Reques
     refusal = None
     for label in labels:
         try:
-            thresholds[label] = choose(Curve.of(*_rows(part, labels, label), request.prevalence), request)
+            thresholds[label] = choose(Curve.of(*outcomes(part, labels, label), request.prevalence), request)
         except UserError as error:
             refusal, thresholds[label] = error, None
     if refusal is not None and not any(value is not None for value in thresholds.values()):
@@ -193,8 +195,14 @@ def predictions(run: Run) -> tuple[list[str], pd.DataFrame]:
     return json.loads(run.read("data.json"))["labels"], table
 
 
-def _rows(part: pd.DataFrame, labels: Sequence[str], label: str | None = None) -> tuple[Any, Doubles]:
-    """What is positive, and the scores: of a class, of the last of two, or whether the most probable is right."""
+def outcomes(part: pd.DataFrame, labels: Sequence[str], label: str | None = None) -> tuple[Any, Doubles]:
+    """What a threshold is about: whether each row is positive, bool [rows], and its score, float64 [rows].
+
+    Args:
+        part: rows of `predictions`.
+        labels: in the order of the score columns.
+        label: this class against all others; by default the last of two, and of many whether the chosen one is right.
+    """
     scores = part[[f"score_{name}" for name in labels]].to_numpy(dtype=np.float64)
     targets = part["target"].to_numpy(dtype=object)
     if label is None and len(labels) > 2:
