@@ -65,8 +65,8 @@ def test_train_prints_the_run_its_metrics_and_what_to_type_next(place, run_id):
     assert "average_precision" in printed
     assert [line.split()[1] for line in printed.splitlines() if line.startswith("  ") and ".py " in line] == [
         "runtime.py",
+        "threshold.py",
         "publish.py",
-        "train.py",
     ]
 
 
@@ -179,6 +179,13 @@ def test_failed_scoring_leaves_the_old_output(place):
         ("train.py", ["data=sql", "data.url=postgresql://u:pw@h/d", "data.query=SELECT 1"], ["data.url", "password"]),
         ("train.py", ["callbacks.early_stopping.patience=abc"], ["callbacks.early_stopping"]),
         ("publish.py", ["run_id=2020-01-01_1"], ["2020-01-01_1"]),
+        ("threshold.py", ["run_id=2020-01-01_1", "f=1"], ["2020-01-01_1"]),
+        ("threshold.py", [], ["precision=0.8"]),
+        ("threshold.py", ["precision=0.8", "recall=0.8"], ["one of"]),
+        ("threshold.py", ["cost.fp=5"], ["cost.fn"]),
+        ("threshold.py", ["f=1", "confidence=0.9"], ["confidence=0.9"]),
+        ("threshold.py", ["precision=1.8"], ["precision=1.8"]),
+        ("threshold.py", ["accuracy=0.8"], ["accuracy=0.8", "many classes"]),
         ("runs.py", ["show", "2020-01-01_1"], ["2020-01-01_1"]),
         ("runs.py", ["lst"], ["lst", "list"]),
     ],
@@ -202,7 +209,7 @@ def test_hydras_own_errors_keep_their_message_and_status_1(place):
 
 
 def test_publish_version_rollback_and_runtime(place, run_id):
-    first = call("publish.py", f"run_id={run_id}", "name=forms", cwd=place)
+    first = call("publish.py", f"run_id={run_id}", "name=forms", "threshold=0.5", cwd=place)
     assert first.returncode == 0, first.stderr
     assert call("publish.py", f"run_id={run_id}", "name=forms", "threshold=0.01", cwd=place).returncode == 0
     (from_run,) = scores(f"run_id={run_id}", "text=PARTICULIER", cwd=place)
@@ -231,7 +238,7 @@ def test_any_flipped_byte_is_found(place, run_id):
         flipped[len(whole) // 2] ^= 1
         path.write_bytes(bytes(flipped))
         try:
-            answer = call("publish.py", f"run_id={run_id}", "name=altered", cwd=place)
+            answer = call("publish.py", f"run_id={run_id}", "name=altered", "threshold=0.5", cwd=place)
             assert answer.returncode == 2, path.name
             assert path.name in answer.stderr
         finally:
@@ -283,7 +290,7 @@ def test_interrupt_leaves_a_readable_state(place):
 
 
 def test_help_names_the_groups_and_keys(tmp_path):
-    for script in ("train.py", "runtime.py", "publish.py", "runs.py"):
+    for script in ("train.py", "runtime.py", "threshold.py", "publish.py", "runs.py"):
         answer = call(script, "--help", cwd=tmp_path)
         assert answer.returncode == 0
         assert "store: local, minio" in answer.stdout

@@ -12,6 +12,7 @@ from libelle.components import build, describe
 from libelle.config import check
 from libelle.data.source import Source
 from libelle.errors import UserError
+from libelle.evaluation.calibration import Calibration
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.samplers.rows import Sampler
@@ -20,7 +21,14 @@ from libelle.stores.base import Store
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
 
 CONF = Path(__file__).parents[1] / "conf"
-BASES = {"data": Source, "process": Process, "model": Model, "sampler": Sampler, "store": Store}
+BASES = {
+    "data": Source,
+    "process": Process,
+    "model": Model,
+    "sampler": Sampler,
+    "store": Store,
+    "calibration": Calibration,
+}
 GROUPS = sorted(
     (path.parent.name, path.stem)
     for path in CONF.glob("*/*.yaml")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
-from libelle.evaluation.metrics import evaluate
+from libelle.evaluation.metrics import calibration_error, evaluate
 
 BINARY = ["codable", "non"]
 MANY = ["a", "b", "c", "d"]
@@ -44,6 +44,7 @@ def test_binary_metrics_are_scikit_learns(binary, threshold):
         "roc_auc": sk.roc_auc_score(targets, positive),
         "log_loss": sk.log_loss(targets, positive),
         "brier": sk.brier_score_loss(targets, positive),
+        "expected_calibration_error": binned_error(targets == 1, positive),
         "accuracy": sk.accuracy_score(targets, decisions),
         "balanced_accuracy": sk.balanced_accuracy_score(targets, decisions),
         "precision": sk.precision_score(targets, decisions),
@@ -119,6 +120,7 @@ def test_many_classes_are_scikit_learns(many):
         "cohen_kappa": sk.cohen_kappa_score(targets, decisions),
         "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
         "brier": np.mean(np.sum((wide - np.eye(4)[targets]) ** 2, axis=1)),
+        "expected_calibration_error": binned_error(decisions == targets, wide.max(axis=1)),
         "average_precision_macro": np.mean([sk.average_precision_score(targets == c, wide[:, c]) for c in present]),
         "roc_auc_macro": np.mean([sk.roc_auc_score(targets == c, wide[:, c]) for c in present]),
     }
@@ -156,3 +158,19 @@ def test_metrics_are_plain_json(binary, many):
     for targets, scores, labels in ((*binary, BINARY), (*many, MANY)):
         found = evaluate(targets, scores, labels)
         assert json.loads(json.dumps(found, allow_nan=False)) == found
+
+
+def binned_error(happened, scores):
+    total = 0.0
+    for b in range(15):
+        inside = (scores > b / 15) & (scores <= (b + 1) / 15)
+        if inside.any():
+            total += inside.mean() * abs(happened[inside].mean() - scores[inside].mean())
+    return total
+
+
+def test_calibration_error_by_hand():
+    # One bin holds 0.9 and 0.9, of which one happened; another 0.1, which did not.
+    happened, scores = np.array([True, False, False]), np.array([0.9, 0.9, 0.1])
+    assert calibration_error(happened, scores) == pytest.approx((2 * abs(0.5 - 0.9) + 0.1) / 3)
+    assert calibration_error(happened[:0], scores[:0]) is None

@@ -12,10 +12,11 @@ from sklearn.calibration import calibration_curve
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from libelle.evaluation.curves import Thresholds, automatic_coding, reliability
+from libelle.evaluation.bootstrap import bootstrap, mcnemar, metrics_of, paired_bootstrap
 from libelle.evaluation.errors import CONFIDENT, CONTRADICTION, LABEL, NEAR, find_errors
-from libelle.evaluation.intervals import bootstrap, mcnemar, metrics_of, paired_bootstrap, share
+from libelle.evaluation.intervals import share
 from libelle.evaluation.metrics import evaluate
+from libelle.evaluation.reliability import reliability
 from libelle.evaluation.report import headline, leakage
 from libelle.evaluation.slices import MOST_VALUES, OTHERS, slices
 from libelle.pipeline import Pipeline
@@ -95,26 +96,6 @@ def test_mcnemar_is_the_exact_test(pairs):
     first, second = (np.array(side) for side in zip(*pairs, strict=True))
     table = [[(first & second).sum(), (first & ~second).sum()], [(~first & second).sum(), (~first & ~second).sum()]]
     assert mcnemar(first, second) == pytest.approx(reference_mcnemar(table, exact=True).pvalue)
-
-
-def test_the_threshold_curve_is_exact_over_all_distinct_scores():
-    targets, scores = binary()
-    curve = Thresholds.of(targets, scores[:, 1])
-    assert len(curve.threshold) == len(np.unique(scores[:, 1]))
-    for place in (0, 5, len(curve.threshold) - 1):
-        flagged = scores[:, 1].astype(np.float64) >= curve.threshold[place]
-        assert curve.precision[place] == sk.precision_score(targets, flagged)
-        assert curve.recall[place] == sk.recall_score(targets, flagged)
-        assert curve.flagged[place] == flagged.mean()
-
-
-def test_the_automatic_coding_curve_ends_at_the_accuracy():
-    targets, scores = many()
-    shares, accuracy, lowest = automatic_coding(targets, scores)
-    assert (shares[-1], accuracy[-1]) == (1, (scores.argmax(1) == targets).mean())
-    coded = scores.max(1) >= lowest[40]
-    assert shares[40] == coded.mean()
-    assert accuracy[40] == (scores.argmax(1) == targets)[coded].mean()
 
 
 def test_reliability_is_scikit_learns_calibration_curve():

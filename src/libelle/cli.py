@@ -164,6 +164,29 @@ def runtime(config: DictConfig) -> None:
         score(request, Pipeline.load(request.published or str(run_id or newest(store)), store))
 
 
+def threshold(config: DictConfig) -> None:
+    """Run `threshold.py` on a composed config."""
+    with _plain_errors():
+        from libelle import report
+        from libelle.components import validate
+        from libelle.evaluation import threshold
+        from libelle.evaluation.wishes import Request
+        from libelle.runs.ids import RunId
+        from libelle.runs.run import Run
+        from libelle.runs.table import newest
+
+        values, store = _values_and_store(config)
+        request = validate(Request, values, "")
+        store.check()
+        run = Run.open(store, RunId.parse(request.run_id) if request.run_id else newest(store))
+        choice = threshold.save(run, threshold.decide(run, request))
+        if request.format == "json":
+            print(json.dumps({"run_id": str(run.id), **choice}, ensure_ascii=False))
+        else:
+            given = HydraConfig.get().overrides.task
+            report.print_threshold(run, choice, python_command(), [as_typed(override) for override in given])
+
+
 def publish(config: DictConfig) -> None:
     """Run `publish.py` on a composed config."""
     with _plain_errors():

@@ -11,6 +11,7 @@ from libelle.cleaners.base import Cleaner
 from libelle.components import Component, Positive, build, validate
 from libelle.data.source import Source
 from libelle.errors import UserError
+from libelle.evaluation.calibration import Calibration
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.samplers.rows import Sampler
@@ -79,6 +80,7 @@ class TrainConfig(Component):
         cleaner: name → cleaner, in the order of application.
         process: feature engineering.
         model: the classifier.
+        calibration: makes scores true shares, on validation rows; null leaves them.
         sampler: changes the training rows; null leaves them.
         mode: which steps run.
         base: the prepared data that `mode=prepare` writes and `mode=train` reads.
@@ -104,6 +106,7 @@ class TrainConfig(Component):
     callbacks: dict[str, dict[str, Any] | None]
     logger: dict[str, dict[str, Any] | None]
     seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 1
+    calibration: dict[str, Any] | None = None
     optimize: str | None = None
     keep_texts: bool = False
     tune: TuneConfig | None = None
@@ -133,6 +136,7 @@ def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
         model=build(checked.model, Model, "model"),
         store=build(checked.store, Store, "store"),
         sampler=build(checked.sampler, Sampler, "sampler") if checked.sampler else None,
+        calibration=build(checked.calibration, Calibration, "calibration") if checked.calibration else None,
         base_name=checked.base.name,
         seed=checked.seed,
         objective=checked.optimize,

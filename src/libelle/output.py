@@ -141,6 +141,8 @@ class TableWriter(Writer):
     def _caption(self) -> str:
         if self.pipeline.threshold is None:
             return f"model {self.pipeline.name}"
+        if len(self.pipeline.labels) > 2:
+            return f"model {self.pipeline.name}; coded automatically from a score of {self.pipeline.threshold:g}"
         positive = self.pipeline.labels[1]
         return f"model {self.pipeline.name}; label {positive} from a score of {self.pipeline.threshold:g}"
 

@@ -15,6 +15,7 @@ from libelle.cleaners.base import Cleaner, clean_table
 from libelle.components import build, describe
 from libelle.data.tables import as_strings, blank_to_missing
 from libelle.errors import UserError
+from libelle.evaluation.calibration import Calibration
 from libelle.features import Features, Floats
 from libelle.models.base import Model
 from libelle.processes.base import Process
@@ -37,8 +38,10 @@ class Pipeline:
         cleaners: applied in this order.
         process: fitted.
         model: fitted.
-        threshold: of two classes, a record is positive where its score is at least this; None for many classes.
+        threshold: of two classes, a record is positive where its score is at least this; of many classes, a record can
+            be coded automatically from this score on, None where no such threshold was chosen.
         name: the run id, or the published name and version.
+        calibration: fitted; None for the model's own scores.
     """
 
     fields: list[str]
@@ -50,6 +53,7 @@ class Pipeline:
     model: Model
     threshold: float | None
     name: str = ""
+    calibration: Calibration | None = None
 
     @classmethod
     def load(cls, source: str | Path, store: Store | None = None) -> "Pipeline":
@@ -74,7 +78,9 @@ class Pipeline:
         if not RunId.matches(str(source)):
             return load_published(store, str(source))
         run = Run.open(store, RunId.parse(str(source))).require_completed()
-        return replace(cls._read(run.fetch_folder("pipeline")), name=str(run.id))
+        pipeline = replace(cls._read(run.fetch_folder("pipeline")), name=str(run.id))
+        choice = run.read_threshold()
+        return pipeline if choice is None or choice["value"] is None else replace(pipeline, threshold=choice["value"])
 
     def with_threshold(self, threshold: float) -> "Pipeline":
         """The same pipeline with another decision threshold.
@@ -82,7 +88,7 @@ class Pipeline:
         Raises:
             UserError: when there are more than two classes, or it is not a probability.
         """
-        if self.threshold is None:
+        if len(self.labels) > 2:
             raise UserError(
                 f"threshold={threshold} is for two classes, and {self.name} has {len(self.labels)}; leave it out."
             )
@@ -137,11 +143,12 @@ class Pipeline:
 
     def score(self, texts: pd.DataFrame) -> Floats:
         """Probabilities of raw texts, float32 [rows, classes]."""
-        return self.model.predict_proba(self.encode(texts))
+        scores = self.model.predict_proba(self.encode(texts))
+        return scores if self.calibration is None else self.calibration.transform(scores)
 
     def decide(self, scores: Floats) -> npt.NDArray[np.int64]:
         """Positions of the chosen labels, int64 [rows]; positive where score ≥ threshold, unrounded."""
-        if self.threshold is None:
+        if len(self.labels) > 2 or self.threshold is None:
             return np.asarray(scores.argmax(axis=1), dtype=np.int64)
         return np.asarray(scores[:, 1].astype(np.float64) >= self.threshold, dtype=np.int64)
 
@@ -161,6 +168,7 @@ class Pipeline:
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),
             "model": describe(self.model),
+            "calibration": None if self.calibration is None else self.calibration.to_json(),
         }
         for part in ("process", "model"):
             (folder / part).mkdir()
@@ -200,8 +208,11 @@ class Pipeline:
             cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()}
             process = build(about["process"], Process, "process").load(folder / "process")
             model = build(about["model"], Model, "model").load(folder / "model")
+            # Runs from before calibration have no such key.
+            calibration = Calibration.from_json(about["calibration"]) if about.get("calibration") else None
             parts = {name: about[name] for name in ("fields", "text", "id", "labels", "threshold")}
-            pipeline = cls(**parts, cleaners=cleaners, process=process, model=model, name=folder.name)
+            fitted: dict[str, Any] = {"process": process, "model": model, "calibration": calibration}
+            pipeline = cls(**parts, **fitted, cleaners=cleaners, name=folder.name)
             pipeline.replay(golden)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None

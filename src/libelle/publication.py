@@ -33,7 +33,7 @@ class Request(Component):
     Attributes:
         run_id: the run to publish.
         name: of the published model; the name of the run's data where left out.
-        threshold: decision threshold of two classes; the run's own where left out.
+        threshold: decision threshold of two classes; the one chosen for the run where left out.
         rollback: whether to make the version before the current one current again.
         list: whether to list what is published.
     """
@@ -98,15 +98,21 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
         store: where the run is and the copy goes.
         run: the run.
         name: of the model.
-        threshold: the decision threshold of two classes; the run's own where left out.
+        threshold: the decision threshold of two classes; the one chosen for the run where left out.
 
     Raises:
-        UserError: when the run failed, has not completed or was altered, or the copy scores differently.
+        UserError: when the run failed, has not completed, was altered or has no chosen threshold, or the copy scores
+            differently.
     """
     if not _NAME.fullmatch(name):
         raise UserError(f"name={name} may hold letters, digits, '.', '_' and '-' alone; choose another name.")
     run.require_completed().verify()
     pipeline = Pipeline.load(str(run.id), store)
+    if threshold is None and len(pipeline.labels) == 2 and run.read_threshold() is None:
+        raise UserError(
+            f"run_id={run.id} has no chosen threshold; choose one, for instance python threshold.py run_id={run.id} "
+            "precision=0.8, or say threshold=0.5 to publish without."
+        )
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)
     publication = Publication(

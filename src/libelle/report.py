@@ -30,7 +30,7 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
     Args:
         outcome: the run.
         python: how to call Python from this shell.
-        overrides: those of the command, of which the commands keep what concerns store and data.
+        overrides: those of the command, of which the commands keep what concerns the store.
     """
     console = _console()
     table = Table(box=box.SIMPLE_HEAD, title=f"run {outcome.run_id}", title_justify="left")
@@ -44,14 +44,62 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
     console.print(table)
     console.print(f"{outcome.objective} = {outcome.value:.6f}\n")
     store = [override for override in overrides if override.startswith("store")]
-    data = [override for override in overrides if override.startswith("data")]
+    # A wish that any model meets; of many classes a threshold is no condition of publication.
+    wish = "f=0.5" if len(outcome.pipeline.labels) == 2 else "value=0.5"
     console.print("Next:")
     for words in (
         ["runtime.py", f"run_id={outcome.run_id}", "text=Boulangerie Léa, pâtisserie (chef)", *store],
+        ["threshold.py", f"run_id={outcome.run_id}", wish, *store],
         ["publish.py", f"run_id={outcome.run_id}", *store],
-        ["train.py", "--multirun", "model=mlp,transformer", "seed=1,2,3", *data, *store],
     ):
         console.print(f"  {python} {shlex.join(words)}", highlight=False, markup=False)
+
+
+def print_threshold(run: Run, choice: Mapping[str, Any], python: str, overrides: Sequence[str]) -> None:
+    """Print the threshold that was chosen, what it comes to, and the commands that one would type next.
+
+    Args:
+        run: the run.
+        choice: as `libelle.evaluation.threshold.decide` makes it.
+        python: how to call Python from this shell.
+        overrides: those of the command, of which the commands keep what concerns the store.
+    """
+    console = _console()
+    rule = ", ".join(f"{name}={value}" for name, value in choice["rule"].items() if value is not None)
+    if choice["value"] is None:
+        table = _table("label", "threshold", "precision (test)", "recall (test)", "rows (test)")
+        for label, limit in choice["classes"].items():
+            found = choice["test"].get(label)
+            cells = [None] * 3 if found is None else [_interval(found["precision"]), _interval(found["recall"])]
+            table.add_row(label, *map(_cell, (limit, *cells[:2], None if found is None else found["tp"] + found["fn"])))
+        console.print(f"run {run.id}: a threshold for each class, by {rule}", highlight=False)
+        console.print(table)
+    else:
+        console.print(f"run {run.id}: threshold {choice['value']:.17g}, by {rule}", highlight=False)
+        table = _table("", "validation", "test")
+        names = {"precision": "accuracy", "share": "share coded"} if len(choice["labels"]) > 2 else {}
+        for name in names or ("precision", "recall", "share"):
+            table.add_row(
+                names.get(name, name.replace("share", "share set aside")),
+                *(_interval(choice[split][name]) for split in ("validation", "test")),
+            )
+        for name in ("rows",) if names else ("rows", "tp", "fp", "fn", "tn"):
+            table.add_row(name, *(f"{choice[split][name]:,}" for split in ("validation", "test")))
+        console.print(table)
+        console.print(f"{choice['sentence']}\n", highlight=False)
+    store = [override for override in overrides if override.startswith("store")]
+    console.print("Next:")
+    for words in (
+        ["publish.py", f"run_id={run.id}", *store],
+        ["runtime.py", f"run_id={run.id}", "text=Boulangerie Léa, pâtisserie (chef)", *store],
+    ):
+        console.print(f"  {python} {shlex.join(words)}", highlight=False, markup=False)
+
+
+def _interval(estimate: Mapping[str, float | None]) -> str:
+    if estimate["value"] is None:
+        return "-"
+    return f"{estimate['value']:.4f} ({estimate['low']:.4f}–{estimate['high']:.4f})"
 
 
 def print_base(name: str, version: str, python: str, overrides: Sequence[str]) -> None:

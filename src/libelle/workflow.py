@@ -19,11 +19,12 @@ from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
+from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.erasure import worth
 from libelle.evaluation.errors import find_errors
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.evaluation.report import Evidence, make_report
-from libelle.features import Floats
+from libelle.features import Dataset, Features, Floats
 from libelle.logs import log_to_file
 from libelle.models.base import Model, Training
 from libelle.pipeline import Pipeline
@@ -60,6 +61,7 @@ class Plan:
         model: not yet fitted.
         store: where the run is kept.
         sampler: changes the training rows; None leaves them.
+        calibration: not yet fitted; None leaves the model's own scores.
         base_name: of the prepared data, for `prepare` and `train`.
         seed: of everything random in training.
         objective: the metric that the run is judged by, as `validation.average_precision`; None for the default.
@@ -80,6 +82,7 @@ class Plan:
     model: Model
     store: Store
     sampler: Sampler | None = None
+    calibration: Calibration | None = None
     base_name: str = "based"
     seed: int = 1
     objective: str | None = None
@@ -188,10 +191,14 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     fitted = time.monotonic()
     scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
     seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
-    metrics = {
-        split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
-        for split, data in datasets.items()
-    }
+    if plan.calibration is None:
+        metrics = _evaluate(prepared, datasets, scores)
+    else:
+        plan.calibration.fit(scores[VALIDATION], datasets[VALIDATION].targets)
+        before = _evaluate(prepared, datasets, scores)
+        scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
+        metrics = _evaluate(prepared, datasets, scores)
+        run.put_json("calibration.json", {**plan.calibration.to_json(), **_compare(before, metrics)})
     split, _, metric = objective.partition(".")
     value = float(metrics[split][metric])
     run.manifest.objective, run.manifest.value = objective, value
@@ -199,6 +206,30 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     _save(run, plan, prepared, pipeline, scores, metrics, scratch)
     _report(run, plan, prepared, pipeline, scores, metrics, seconds, scratch)
     return Outcome(str(run.id), metrics, objective, value, pipeline)
+
+
+def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
+    return {
+        split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
+        for split, data in datasets.items()
+    }
+
+
+def _score(plan: Plan, features: Features) -> Floats:
+    scores = plan.model.predict_proba(features)
+    return scores if plan.calibration is None else plan.calibration.transform(scores)
+
+
+def _compare(before: Mapping[str, Metrics], after: Mapping[str, Metrics]) -> dict[str, Any]:
+    """Split → `before` and `after` → the metrics that calibration is about."""
+    names = ("log_loss", "brier", "expected_calibration_error")
+    return {
+        split: {
+            when: {name: metrics[split][name] for name in names}
+            for when, metrics in (("before", before), ("after", after))
+        }
+        for split in SPLITS
+    }
 
 
 @contextmanager
@@ -296,6 +327,7 @@ def _pipeline(plan: Plan, prepared: Prepared) -> Pipeline:
         process=prepared.process,
         model=plan.model,
         threshold=DEFAULT_THRESHOLD if len(prepared.labels) == 2 else None,
+        calibration=plan.calibration,
     )
 
 
@@ -351,7 +383,7 @@ def _report(
         metrics=metrics,
         threshold=pipeline.threshold,
         about=prepared.about,
-        worth=worth(erased, plan.model.predict_proba(erased.features), prepared.targets, prepared.fields),
+        worth=worth(erased, _score(plan, erased.features), prepared.targets, prepared.fields),
         history=pd.read_csv(history) if history.exists() else None,
         seconds=seconds,
         config=yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True),

@@ -12,7 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import StrMethodFormatter
 from sklearn import metrics as sk
 
-from libelle.evaluation.curves import Thresholds, automatic_coding, reliability
+from libelle.evaluation.curve import Curve
+from libelle.evaluation.reliability import reliability
 from libelle.features import Floats, Ints
 from libelle.pages.figures import BLUE, GREEN, LINE, ORANGE, SOFT, VERMILION, shortened, style, svg
 
@@ -65,12 +66,12 @@ def thresholds(runs: Mapping[str, Scored], chosen: float | None) -> Markup:
     with style():
         figure, (left, right) = _two()
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
-            curve = Thresholds.of(targets, scores[:, 1])
+            curve = Curve.of(targets == 1, scores[:, 1])
             prefix = f"{name}: " if len(runs) > 1 else ""
-            left.plot(curve.threshold, curve.precision, line, color=colour, label=f"{prefix}precision")
-            left.plot(curve.threshold, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}recall")
-            right.plot(curve.flagged, curve.precision, line, color=colour, label=f"{prefix}flagged rightly")
-            right.plot(curve.flagged, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}caught")
+            left.plot(curve.thresholds, curve.precision, line, color=colour, label=f"{prefix}precision")
+            left.plot(curve.thresholds, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}recall")
+            right.plot(curve.share, curve.precision, line, color=colour, label=f"{prefix}flagged rightly")
+            right.plot(curve.share, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}caught")
         if chosen is not None:
             left.axvline(chosen, color=SOFT, linewidth=0.8, linestyle=":", label=f"threshold {chosen:g}")
         _shares(left, "threshold", "share")
@@ -86,8 +87,8 @@ def coding(runs: Mapping[str, Scored]) -> Markup:
         figure = Figure(figsize=(_WIDTH / 2, _HEIGHT), layout="constrained")
         axes = figure.subplots()
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
-            shares, accuracy, _ = automatic_coding(targets, scores)
-            axes.plot(shares, accuracy, line, color=colour, label=name)
+            curve = Curve.of(scores.argmax(axis=1) == targets, scores.max(axis=1))
+            axes.plot(curve.share, curve.precision, line, color=colour, label=name)
         axes.set(xlabel="share coded automatically, most certain first", ylabel="accuracy on that share", xlim=(0, 1))
         axes.legend()
         return svg(figure, "Accuracy against the share coded automatically")

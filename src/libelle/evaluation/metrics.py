@@ -50,6 +50,7 @@ def _binary(targets: Ints, scores: npt.NDArray[np.float64], threshold: float) ->
         **_curves(targets == 1, scores),
         "log_loss": sk.log_loss(targets, scores, labels=[0, 1]),
         "brier": sk.brier_score_loss(targets, scores, labels=[0, 1]),
+        "expected_calibration_error": calibration_error(targets == 1, scores),
         "accuracy": sk.accuracy_score(targets, decisions),
         "balanced_accuracy": sk.balanced_accuracy_score(targets, decisions),
         "precision": _ratio(tp, tp + fp),
@@ -96,6 +97,7 @@ def _many(targets: Ints, scores: npt.NDArray[np.float64], labels: Sequence[str])
         **{f"{name}_macro": _mean([curve[name] for curve in curves]) for name in ("average_precision", "roc_auc")},
         "log_loss": sk.log_loss(targets, scores, labels=classes),
         "brier": float(((scores - one_hot) ** 2).sum(axis=1).mean()),
+        "expected_calibration_error": calibration_error(decisions == targets, scores.max(axis=1, initial=0)),
         "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=classes),
         "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
         "classes": {
@@ -109,6 +111,27 @@ def _many(targets: Ints, scores: npt.NDArray[np.float64], labels: Sequence[str])
             for c, label in enumerate(labels)
         },
     }
+
+
+def calibration_error(happened: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64], bins: int = 15) -> float | None:
+    """How far scores are from shares, on average: the expected calibration error (Naeini et al. 2015, Guo et al. 2017).
+
+    The sum over bins of equal width, (0, 1/15], (1/15, 2/15] ..., of |share that happened - mean score|, each weighted
+    with its share of the rows. Of two classes, scores are those of the positive one; of many, those of the chosen
+    class, and what happens is that it is right.
+
+    Args:
+        happened: bool [rows].
+        scores: float64 [rows].
+        bins: how many.
+
+    Returns:
+        The error from 0 to 1; None without rows.
+    """
+    if not len(scores):
+        return None
+    place = np.clip(np.ceil(scores * bins).astype(np.int64) - 1, 0, bins - 1)
+    return float(np.abs(np.bincount(place, happened - scores, minlength=bins)).sum() / len(scores))
 
 
 def _curves(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> Metrics:

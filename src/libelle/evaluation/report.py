@@ -10,7 +10,8 @@ from markupsafe import Markup
 from sklearn.metrics import confusion_matrix
 
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
-from libelle.evaluation.intervals import Interval, bootstrap, share
+from libelle.evaluation.bootstrap import bootstrap
+from libelle.evaluation.intervals import Interval, share
 from libelle.evaluation.metrics import TOP_K, Metrics
 from libelle.evaluation.slices import slices
 from libelle.features import Floats, Ints

@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +15,12 @@ from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
+
+#: The file of the decision threshold that was chosen, with all choices before.
+THRESHOLD = "threshold.json"
+
+#: A change of a file that takes longer than this many seconds has died, and another may go on.
+_CHANGE_DIED = 30.0
 
 
 @dataclass
@@ -37,7 +45,8 @@ class Manifest:
         sweep: name of the sweep that the run is part of.
         trial: its number in the sweep.
         error: why a failed run failed, in a sentence.
-        files: name, as in the run's folder → `size` in bytes and `sha256`.
+        files: name, as in the run's folder → `size` in bytes and `sha256`; `previous`, the checksum before, for a file
+            that was changed after the run had completed.
     """
 
     run_id: str
@@ -160,11 +169,71 @@ class Run:
             data = self.store.get(self.key(name))
         except KeyError:
             raise UserError(f"{self.key(name)} is missing from {self.store}; the run is damaged.") from None
-        if hashlib.sha256(data).hexdigest() != expected["sha256"]:
+        digest = hashlib.sha256(data).hexdigest()
+        if digest not in _digests(expected):
+            # Somebody may have changed it since we read the manifest.
+            expected = Run.open(self.store, self.id).manifest.files.get(f"{self.id}.{name}", expected)
+        if digest not in _digests(expected):
             raise UserError(
                 f"{self.key(name)} in {self.store} was altered: its checksum is not the manifest's; use another run."
             )
         return data
+
+    def read_threshold(self) -> dict[str, Any] | None:
+        """The threshold that was chosen, as `libelle.evaluation.threshold.save` keeps it; None where none was yet.
+
+        Raises:
+            UserError: when the file was altered.
+        """
+        if f"{self.id}.{THRESHOLD}" not in self.manifest.files:
+            return None
+        choice: dict[str, Any] = json.loads(self.read(THRESHOLD))
+        return choice
+
+    def change(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:
+        """Add or change a file of a completed run; one change at a time, and whole whenever it is cut short.
+
+        A new file is stored before the manifest names it. For one that it names, the manifest first says the new
+        checksum beside the old: either is right until the file is replaced.
+
+        Args:
+            name: of the file.
+            change: from the content, None where there is none yet, to the new content.
+
+        Raises:
+            UserError: when somebody else's change goes on and on.
+        """
+        lock = self.key(f"{name}.lock")
+        self._lock(lock)
+        try:
+            self.manifest = Run.open(self.store, self.id).require_completed().manifest
+            full = f"{self.id}.{name}"
+            before = self.read(name) if full in self.manifest.files else None
+            data = change(before)
+            entry: dict[str, Any] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            if before is None:
+                self.store.put(self.key(name), data)
+            else:
+                entry["previous"] = hashlib.sha256(before).hexdigest()
+            self.manifest.files[full] = entry
+            self.store.put(self.key("manifest.json"), self.manifest.to_json())
+            if before is not None:
+                self.store.put(self.key(name), data)
+        finally:
+            self.store.delete(lock)
+        return data
+
+    def _lock(self, key: str) -> None:
+        began = time.time()
+        while not self.store.create_if_absent(key, str(time.time()).encode()):
+            try:
+                if time.time() - float(self.store.get(key)) > _CHANGE_DIED:
+                    self.store.delete(key)
+            except KeyError:
+                continue  # just given back
+            if time.time() - began > 2 * _CHANGE_DIED:
+                raise UserError(f"run_id={self.id} is being changed by others all the time; try again in a minute.")
+            time.sleep(0.05)
 
     def folder_files(self, name: str) -> dict[str, dict[str, Any]]:
         """Files of a saved part, by their name in it, with `size` and `sha256`."""
@@ -202,3 +271,7 @@ class Run:
         if self.manifest.status != COMPLETED:
             raise UserError(f"run_id={self.id} is {self.manifest.status}, not completed; choose a run that completed.")
         return self
+
+
+def _digests(entry: dict[str, Any]) -> tuple[str | None, ...]:
+    return entry["sha256"], entry.get("previous")

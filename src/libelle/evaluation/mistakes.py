@@ -1,0 +1,50 @@
+"""Which records a threshold gets wrong, for people to look at."""
+
+import pandas as pd
+import yaml
+
+from libelle.components import build
+from libelle.data.source import Source
+from libelle.data.split import TEST
+from libelle.errors import UserError
+from libelle.evaluation.threshold import outcomes, predictions
+from libelle.runs.run import Run
+
+
+def mistakes(run: Run, threshold: float, split: str = TEST) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """False negatives and false positives of a split, the most confident ones first.
+
+    Args:
+        run: a completed run.
+        threshold: a record is set aside where its score is at least this.
+        split: `validation` or `test`.
+
+    Returns:
+        Two tables: `id`, `target`, `score`. Of many classes the second are the records coded automatically and wrongly.
+    """
+    labels, table = predictions(run)
+    part = table[table["split"] == split]
+    positive, scores = outcomes(part, labels)
+    shown = part[["id", "target"]].assign(score=scores)
+    aside = scores >= threshold
+    return (
+        shown[positive & ~aside].sort_values("score", kind="stable"),
+        shown[~positive & aside].sort_values("score", ascending=False, kind="stable"),
+    )
+
+
+def with_texts(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    """Join the texts of records, read back from the run's source: the run itself does not hold them.
+
+    Args:
+        run: a completed run.
+        rows: a table with the column `id`.
+
+    Raises:
+        UserError: when the source cannot be read any more, or its records have changed since.
+    """
+    records = build(yaml.safe_load(run.read("config.yaml"))["data"], Source, "data").read()
+    if records.fingerprint() != run.manifest.data_fingerprint:
+        raise UserError(f"The data of run_id={run.id} have changed since it was trained; their texts may be others.")
+    texts = records.fields.set_axis(pd.Index(records.ids), axis=0)
+    return rows.join(texts, on="id", rsuffix=" (field)")

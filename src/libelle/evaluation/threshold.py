@@ -1,0 +1,236 @@
+"""The decision threshold: chosen on validation scores by a wish, reported on the test split, kept with the run."""
+
+import getpass
+import io
+import json
+import math
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from libelle.data.split import TEST, VALIDATION
+from libelle.errors import UserError
+from libelle.evaluation.curve import Curve, figures, sentence
+from libelle.evaluation.intervals import Doubles, lower_bound, upper_bound
+from libelle.evaluation.wishes import Request
+from libelle.runs.run import THRESHOLD, Run
+
+
+def choose(curve: Curve, request: Request) -> float:
+    """The threshold that a wish asks for, among all distinct scores.
+
+    With `confidence` = 1-δ, the wish holds for the whole population with probability 1-δ, though the threshold is
+    chosen on the same rows among many. Each threshold is a hypothesis "the wish does not hold here", refused where a
+    Clopper-Pearson bound (Biometrika 1934) says otherwise, and tested in an order fixed in advance until the first that
+    is not refused: fixed-sequence testing, as in "Learn then Test" (Angelopoulos, Bates, Candès, Jordan and Lei 2021,
+    arXiv:2110.01052). Recall and workload are monotone in the threshold, and one sequence at level δ will do. Precision
+    is not: D sequences start at ranks n, n/2, n/4 ... from the top and go down, at level δ/D each (their multi-start
+    variant). A threshold is itself a score of the sample: the row that it lies on is not counted as evidence.
+    With another prevalence, the bounds of TPR and FPR hold at half the level each.
+
+    Raises:
+        UserError: when no threshold does; it says the nearest that can be reached.
+    """
+    name, wish = request.name, request.wishes[request.name]
+    if name == "value":
+        return float(wish)
+    if not len(curve.thresholds) or not curve.positives:
+        raise UserError(f"{name}={wish} cannot be chosen: the validation rows hold no positive record; use value=.")
+    delta = None if request.confidence is None else 1 - request.confidence
+    if name == "cost":
+        return _cheapest(curve, wish)
+    precision, recall, share = curve.precision, curve.recall, curve.share
+    if name == "f":
+        beta2 = wish**2
+        quality = (1 + beta2) * precision * recall / np.maximum(beta2 * precision + recall, 1e-300)
+        return float(curve.thresholds[np.argmax(quality)])
+    order: tuple[Doubles, ...]
+    if name == "recall":
+        reached = recall if delta is None else lower_bound(curve.tp, curve.positives, delta)
+        fits = reached >= wish
+        order = (-recall, -precision)
+    elif name == "workload":
+        reached = share if delta is None else _share_bound(curve, delta)
+        fits = reached <= wish
+        order = (-share,)
+    else:
+        reached = precision if delta is None else _precision_bound(curve, delta, _starts(curve))
+        fits = reached >= wish if delta is None else _sequences(curve, wish, delta)
+        order = (-precision, -recall) if name == "precision" else (-share,)
+    if not fits.any():
+        best = int(np.argmin(reached) if name == "workload" else np.argmax(reached))
+        if delta is not None and name in ("precision", "accuracy"):  # a sequence proves its start or nothing
+            best = max(_starts(curve), key=lambda start: float(reached[start]))
+        raise UserError(_nearest(name, wish, request.confidence, float(reached[best]), curve, best))
+    chosen = np.flatnonzero(fits)
+    best = np.lexsort([key[chosen] for key in order])[0]
+    return float(curve.thresholds[chosen[best]])
+
+
+def _cheapest(curve: Curve, cost: Mapping[str, float]) -> float:
+    """Setting nothing aside is among the choices; the higher threshold where costs are equal."""
+    wrong, right = curve.share - curve.share_right, curve.share_right
+    total = np.concatenate(
+        [[cost["fn"] * curve.prevalence], cost["fp"] * wrong + cost["fn"] * (curve.prevalence - right)]
+    )
+    # Equal costs must not differ by rounding.
+    best = int(np.flatnonzero(total <= total.min() * (1 + 1e-12))[0])
+    return float(np.nextafter(curve.thresholds[0], 2) if best == 0 else curve.thresholds[best - 1])
+
+
+def _share_bound(curve: Curve, delta: float) -> Doubles:
+    if not curve.weighted:
+        return upper_bound(curve.tp + curve.fp, curve.positives + curve.negatives, delta)
+    tpr, fpr = (
+        upper_bound(hits, rows, delta / 2) for hits, rows in ((curve.tp, curve.positives), (curve.fp, curve.negatives))
+    )
+    return np.asarray(curve.prevalence * tpr + (1 - curve.prevalence) * fpr)
+
+
+def _precision_bound(curve: Curve, delta: float, starts: Sequence[int]) -> Doubles:
+    level = delta / len(starts)
+    evidence = np.maximum(curve.tp - 1, 0)
+    if not curve.weighted:
+        return lower_bound(evidence, np.maximum(curve.tp + curve.fp - 1, 1), level)
+    right = curve.prevalence * lower_bound(evidence, curve.positives, level / 2)
+    wrong = (1 - curve.prevalence) * upper_bound(curve.fp, curve.negatives, level / 2)
+    return np.asarray(right / np.maximum(right + wrong, 1e-300))
+
+
+def _starts(curve: Curve) -> list[int]:
+    """Positions of the thresholds that reach ranks n, n/2, n/4 ... of the rows."""
+    rows = curve.positives + curve.negatives
+    ranks = [math.ceil(rows / 2**power) for power in range(rows.bit_length())]
+    return [int(place) for place in np.searchsorted(curve.tp + curve.fp, ranks)]
+
+
+def _sequences(curve: Curve, wish: float, delta: float) -> npt.NDArray[np.bool_]:
+    """The thresholds whose hypothesis is refused in one of the sequences."""
+    starts = _starts(curve)
+    refused = _precision_bound(curve, delta, starts) >= wish
+    proven = np.zeros(len(refused), dtype=bool)
+    for start in starts:
+        stop = np.flatnonzero(~refused[start:])
+        proven[start : start + stop[0] if len(stop) else None] = True
+    return proven
+
+
+def _nearest(name: str, wish: float, confidence: float | None, reached: float, curve: Curve, best: int) -> str:
+    sure = "" if confidence is None else f" with confidence={confidence:g}"
+    # Rounded to the side on which asking for it succeeds.
+    digits = 10_000
+    near = math.ceil(reached * digits) / digits if name == "workload" else math.floor(reached * digits) / digits
+    word = "lowest" if name == "workload" else "highest"
+    return (
+        f"{name}={wish:g} is not reached{sure} on the validation rows: the {word} is {near:.4f}, at threshold "
+        f"{curve.thresholds[best]:.6g} ({curve.share[best]:.1%} set aside, recall {curve.recall[best]:.1%}); "
+        f"ask for {name}={near:.4f} or {'more' if name == 'workload' else 'less'}, or for something else."
+    )
+
+
+def decide(run: Run, request: Request) -> dict[str, Any]:
+    """Choose on the validation scores of a run, and report on its test scores; nothing is saved.
+
+    Of many classes, `accuracy` and `value` are a threshold on the score of the chosen label, from which on records are
+    coded automatically; the other wishes give each class a threshold of its own, against all other classes.
+
+    Returns:
+        Ready for JSON: `value`, `rule`, `labels`, `classes` (many classes: label → threshold, None where the wish is
+        not reached), `validation` and `test` (see `figures`), `sentence`, `data`, `date` and `who`.
+
+    Raises:
+        UserError: when the wish cannot be met, or does not go with the run's classes.
+    """
+    run.require_completed()
+    labels, scored = predictions(run)
+    split = {name: scored[scored["split"] == name] for name in (VALIDATION, TEST)}
+    classes: dict[str, float | None] = {}
+    value: float | None = None
+    if len(labels) == 2 and request.accuracy is not None:
+        raise UserError(f"accuracy={request.accuracy} is for many classes; ask for a precision or a recall.")
+    automatic = len(labels) > 2 and request.name in ("accuracy", "value")
+    if len(labels) > 2 and not automatic:
+        classes = _class_thresholds(split[VALIDATION], labels, request)
+    else:
+        value = choose(Curve.of(*outcomes(split[VALIDATION], labels), request.prevalence), request)
+    found = {
+        name: {label: figures(*outcomes(part, labels, label), limit, request)
+               for label, limit in classes.items() if limit is not None}
+        if value is None else figures(*outcomes(part, labels), value, request)
+        for name, part in split.items()
+    }  # fmt: skip
+    return {
+        "value": value,
+        "rule": {**request.wishes, "confidence": request.confidence, "prevalence": request.prevalence},
+        "labels": labels,
+        **({"classes": classes} if classes else {}),
+        **found,
+        "sentence": "" if value is None else sentence(found[TEST], labels),
+        "data": {"name": run.manifest.data, "fingerprint": run.manifest.data_fingerprint, "chosen_on": VALIDATION},
+        "date": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "who": _who(),
+    }
+
+
+def _class_thresholds(part: pd.DataFrame, labels: Sequence[str], request: Request) -> dict[str, float | None]:
+    thresholds: dict[str, float | None] = {}
+    refusal = None
+    for label in labels:
+        try:
+            thresholds[label] = choose(Curve.of(*outcomes(part, labels, label), request.prevalence), request)
+        except UserError as error:
+            refusal, thresholds[label] = error, None
+    if refusal is not None and not any(value is not None for value in thresholds.values()):
+        raise UserError(f"No class reaches it; of the last: {refusal}")
+    return thresholds
+
+
+def predictions(run: Run) -> tuple[list[str], pd.DataFrame]:
+    """A run's labels, in the order of its score columns, and its predictions: `id`, `split`, `target`, scores."""
+    table = pd.read_parquet(io.BytesIO(run.read("predictions.parquet")))
+    return json.loads(run.read("data.json"))["labels"], table
+
+
+def outcomes(part: pd.DataFrame, labels: Sequence[str], label: str | None = None) -> tuple[Any, Doubles]:
+    """What a threshold is about: whether each row is positive, bool [rows], and its score, float64 [rows].
+
+    Args:
+        part: rows of `predictions`.
+        labels: in the order of the score columns.
+        label: this class against all others; by default the last of two, and of many whether the chosen one is right.
+    """
+    scores = part[[f"score_{name}" for name in labels]].to_numpy(dtype=np.float64)
+    targets = part["target"].to_numpy(dtype=object)
+    if label is None and len(labels) > 2:
+        chosen = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=np.int64)
+        return np.array(labels, dtype=object)[chosen] == targets, scores.max(axis=1, initial=0)
+    position = labels.index(label) if label is not None else 1
+    return targets == labels[position], scores[:, position]
+
+
+def _who() -> str | None:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return None
+
+
+def save(run: Run, choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep a choice as the run's threshold, with all earlier choices in `history`, the newest last.
+
+    Raises:
+        UserError: when somebody else's choice is being saved and does not end.
+    """
+
+    def add(stored: bytes | None) -> bytes:
+        history = json.loads(stored)["history"] if stored else []
+        return json.dumps(
+            {**choice, "history": [*history, dict(choice)]}, indent=1, ensure_ascii=False, allow_nan=False
+        ).encode()
+
+    saved: dict[str, Any] = json.loads(run.change(THRESHOLD, add))
+    return saved

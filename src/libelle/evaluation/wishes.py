@@ -1,0 +1,79 @@
+"""What a decision threshold is chosen by."""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from libelle.components import Component
+from libelle.errors import UserError
+
+Part = Annotated[float, Field(gt=0, le=1)]
+Inside = Annotated[float, Field(gt=0, lt=1)]
+
+
+@dataclass(kw_only=True)
+class Cost(Component):
+    """What one mistake costs, in any unit: `fp` a record wrongly set aside, `fn` one that was missed."""
+
+    fp: Annotated[float, Field(ge=0)] | None = None
+    fn: Annotated[float, Field(ge=0)] | None = None
+
+
+@dataclass(kw_only=True)
+class Request(Component):
+    """The nodes of `conf/threshold.yaml`, `store` apart; exactly one wish.
+
+    Attributes:
+        run_id: the run; the newest that completed where left out.
+        precision: at least this, with the most recall.
+        recall: at least this, with the most precision.
+        workload: set aside at most this share, and as much of it as can be.
+        cost: the least total cost of mistakes.
+        f: the greatest F-score with this beta.
+        value: this very threshold.
+        accuracy: many classes: code automatically as many records as can be, with at least this accuracy.
+        confidence: the wish holds for the lower confidence bound, not for the estimate alone.
+        prevalence: share of positives where the model will be used; that of the rows where left out.
+        format: `text` for people, `json` for programs.
+    """
+
+    run_id: str | None = None
+    precision: Part | None = None
+    recall: Part | None = None
+    workload: Part | None = None
+    cost: Cost = field(default_factory=Cost)
+    f: Annotated[float, Field(gt=0)] | None = None
+    value: Annotated[float, Field(ge=0, le=1)] | None = None
+    accuracy: Part | None = None
+    confidence: Inside | None = None
+    prevalence: Inside | None = None
+    format: Literal["text", "json"] = "text"
+
+    def __post_init__(self) -> None:
+        if (self.cost.fp is None) != (self.cost.fn is None) or self.cost.fp == self.cost.fn == 0:
+            raise UserError(
+                "cost.fp and cost.fn go together and are not both 0; write for instance cost.fp=5 cost.fn=1."
+            )
+        if len(self.wishes) != 1:
+            raise UserError(
+                "Say what the threshold is chosen by, one of: precision=0.8, recall=0.9, workload=0.03, "
+                "cost.fp=5 cost.fn=1, f=0.5, value=0.57, or accuracy=0.95 for many classes."
+            )
+        if self.confidence is not None and self.name not in ("precision", "recall", "workload", "accuracy"):
+            raise UserError(
+                f"confidence={self.confidence} needs a bound to hold: precision, recall, workload or accuracy; "
+                f"leave it out with {self.name}."
+            )
+
+    @property
+    def wishes(self) -> dict[str, Any]:
+        """What was asked for: name → value."""
+        names = ("precision", "recall", "workload", "f", "value", "accuracy")
+        wishes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return wishes if self.cost.fp is None else {**wishes, "cost": {"fp": self.cost.fp, "fn": self.cost.fn}}
+
+    @property
+    def name(self) -> str:
+        """Name of the one wish."""
+        return next(iter(self.wishes))

@@ -1,0 +1,16 @@
+"""Choose a run's decision threshold: python threshold.py run_id=... precision=0.8 (python threshold.py --help)."""
+
+import hydra
+from omegaconf import DictConfig
+
+from libelle import cli
+
+
+@hydra.main(version_base="1.3", config_path="conf", config_name="threshold")
+def main(config: DictConfig) -> None:
+    """Choose by a wish, report on the test split, and keep it with the run."""
+    cli.threshold(config)
+
+
+if __name__ == "__main__":
+    cli.command(main)
