@@ -1,7 +1,7 @@
 """Search quality and overhead of the hyperopt sweeper, against random search and against Hydra's Optuna sweeper.
 
     python benchmarks/sweeper.py --optuna-python OPTUNA/bin/python > docs/results-tuning.md
-    python benchmarks/sweeper.py --seeds 5                # a short look, without Optuna
+    python benchmarks/sweeper.py --seeds 5 --problems branin   # a short look, without Optuna
     python benchmarks/sweeper.py --record                 # train the grid behind the last problem anew (see there)
 
 Optuna needs an environment of its own, because Hydra's sweeper wants a version that wants an old NumPy:
@@ -151,16 +151,16 @@ def least(measure: Callable[[], float]) -> float:
     return min(measure() for _ in range(3))
 
 
-def worker(seeds: int) -> dict[str, Any]:
+def worker(chosen: dict[str, Problem], seeds: int) -> dict[str, Any]:
     """What Optuna reaches and costs, computed in its own environment."""
-    curves = {name: [optuna_curve(p, max(BUDGETS), seed) for seed in range(seeds)] for name, p in problems().items()}
+    curves = {name: [optuna_curve(p, max(BUDGETS), seed) for seed in range(seeds)] for name, p in chosen.items()}
     return {
         "curves": curves,
         "overhead": {"sweep": least(optuna_overhead), "ask and tell": least(ask_and_tell_overhead)},
     }
 
 
-def hyperopt_curves(seeds: int) -> dict[str, dict[str, list[Curve]]]:
+def hyperopt_curves(chosen: dict[str, Problem], seeds: int) -> dict[str, dict[str, list[Curve]]]:
     """What our algorithms reach, by problem and algorithm."""
     algorithms = {"tpe": "tpe", "anneal": "anneal", "random": "rand"}
     return {
@@ -168,7 +168,7 @@ def hyperopt_curves(seeds: int) -> dict[str, dict[str, list[Curve]]]:
             title: [hyperopt_curve(problem, algorithm, max(BUDGETS), seed) for seed in range(seeds)]
             for title, algorithm in algorithms.items()
         }
-        for name, problem in problems().items()
+        for name, problem in chosen.items()
     }
 
 
@@ -178,11 +178,10 @@ def print_quality(ours: dict[str, dict[str, list[Curve]]], optuna: dict[str, lis
         print(f"\n## {budget} trials\n")
         print("| | tpe | anneal | random | Optuna TPE | tpe beats random | tpe beats Optuna |")
         print("|---|---|---|---|---|---|---|")
-        for name, problem in problems().items():
-            found = {**ours[name], "Optuna TPE": optuna.get(name, [])}
-            distances = {
-                title: [curve[budget - 1] - problem.minimum for curve in each] for title, each in found.items()
-            }
+        for name, each in ours.items():
+            found = {**each, "Optuna TPE": optuna.get(name, [])}
+            minimum = problems()[name].minimum
+            distances = {title: [curve[budget - 1] - minimum for curve in curves] for title, curves in found.items()}
             cells = [f"{statistics.median(each):.4g}" if each else "-" for each in distances.values()]
             cells += [superiority(distances["tpe"], distances[other]) for other in ("random", "Optuna TPE")]
             print(f"| {name} | {' | '.join(cells)} |")
@@ -198,6 +197,7 @@ def main() -> None:
     """Print docs/results-tuning.md, or record the table of the last problem."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--problems", nargs="+", default=None)
     parser.add_argument("--optuna-python", help="the python of an environment with hydra-optuna-sweeper")
     parser.add_argument("--record", action="store_true", help="train what benchmarks/mlp_diaries.csv holds")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
@@ -207,14 +207,17 @@ def main() -> None:
 
         record()
         return
+    if unknown := set(options.problems or ()) - set(problems()):
+        parser.error(f"no problem {', '.join(unknown)}: there are {', '.join(problems())}")
+    chosen = {name: problems()[name] for name in options.problems or problems()}
     if options.worker:
-        print(json.dumps(worker(options.seeds)))
+        print(json.dumps(worker(chosen, options.seeds)))
         return
     optuna: dict[str, Any] = {"curves": {}, "overhead": None}
     if options.optuna_python:
-        command = [options.optuna_python, __file__, "--worker", "--seeds", str(options.seeds)]
+        command = [options.optuna_python, __file__, "--worker", "--seeds", str(options.seeds), "--problems", *chosen]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    ours = hyperopt_curves(options.seeds)
+    ours = hyperopt_curves(chosen, options.seeds)
     if options.optuna_python:
         optuna = json.loads(process.communicate()[0])
     print(HEADER.format(seeds=options.seeds, python=platform.python_version()))
