@@ -123,7 +123,7 @@ def test_trained_vectors_are_the_same_each_time() -> None:
     assert np.isfinite(first.vectors).all()
 
 
-@pytest.mark.parametrize("values", [[None, None], ["", " "], ["x"], ["a", "b"], ["é" * 100_000]])
+@pytest.mark.parametrize("values", [[None, None], ["", " "], ["x"], ["a", "b"], ["é" * 100_000], ["a\0b c", "d"]])
 def test_odd_texts_are_trained_on(values: list[str | None]) -> None:
     words = sorted({word for text in values if text for word in text.split()})
     vectors, known = WordVectors(**SMALL).fit(table(*values), words, words).lookup([*words, "☃"])

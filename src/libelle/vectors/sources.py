@@ -273,4 +273,4 @@ class _Sentences:
     def __iter__(self) -> Iterator[list[str]]:
         for _, column in self.table.items():
             for text in column.dropna():
-                yield text.split()
+                yield text.replace("\0", " ").split()  # it ends a word in the file
