@@ -229,6 +229,32 @@ def test_publish_version_rollback_and_runtime(place, run_id):
     assert "current" in listed
 
 
+def test_choose_a_threshold_then_score_and_publish_with_it(place):
+    assert call("train.py", *train_arguments(calibration="temperature"), cwd=place).returncode == 0
+    newest = max((place / "store" / "runs").glob("*/*"), key=lambda path: int(path.name))
+    chosen_run = f"{newest.parent.name}_{newest.name}"
+    refused = call("publish.py", f"run_id={chosen_run}", "name=chosen", cwd=place)
+    assert refused.returncode == 2
+    assert f"python threshold.py run_id={chosen_run}" in refused.stderr
+    impossible = call("threshold.py", "precision=1", "confidence=0.999999", cwd=place)
+    assert impossible.returncode == 2
+    assert "ask for precision=0." in impossible.stderr
+    assert len(impossible.stderr.splitlines()) == 1
+    answer = call("threshold.py", f"run_id={chosen_run}", "recall=0.9", cwd=place)
+    assert answer.returncode == 0, answer.stderr
+    assert "truly label yes" in answer.stdout
+    assert f"publish.py run_id={chosen_run}" in answer.stdout
+    as_json = call("threshold.py", f"run_id={chosen_run}", "cost.fp=5", "cost.fn=1", "format=json", cwd=place)
+    choice = json.loads(as_json.stdout)
+    assert [item["rule"]["confidence"] for item in choice["history"]] == [None, None]
+    (scored,) = scores(f"run_id={chosen_run}", "text=PARTICULIER", cwd=place)
+    assert scored["threshold"] == choice["value"]
+    assert call("publish.py", f"run_id={chosen_run}", "name=chosen", cwd=place).returncode == 0
+    (served,) = scores("published=chosen", "text=PARTICULIER", cwd=place)
+    assert served["threshold"] == choice["value"]
+    assert served["scores"] == scored["scores"]
+
+
 def test_any_flipped_byte_is_found(place, run_id):
     for path in sorted(run_file(place, run_id, "x").parent.rglob("*")):
         if not path.is_file() or path.name.endswith("manifest.json"):

@@ -1,19 +1,20 @@
 """The notebook runs whole, as a person would run it, and is stored without outputs."""
 
-import shutil
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+from libelle.components import describe
 from libelle.evaluation import threshold
 from libelle.evaluation.wishes import Request
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
-from libelle.stores.local import LocalStore
+from libelle.workflow import full
 from scripts import ROOT
+from tiny import tiny_plan
 
 NOTEBOOK = ROOT / "notebooks" / "choose_threshold.ipynb"
 
@@ -35,14 +36,13 @@ def test_notebook_holds_no_outputs():
         assert cell.get("execution_count") is None
 
 
-def test_notebook_chooses_saves_and_shows_mistakes(
-    trained: tuple[LocalStore, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
-    shutil.copytree(trained[0].root, tmp_path / "store")
-    store = LocalStore(str(tmp_path / "store"))
-    run = Run.open(store, RunId.parse(trained[1]))
-    shown = execute(tmp_path, PROJECT=".", RUN_ID=trained[1], WISH={"recall": 0.8})
+    plan = tiny_plan(tmp_path)
+    plan.config = {"data": describe(plan.source)}
+    store = plan.store
+    run = Run.open(store, RunId.parse(full(plan).run_id))
+    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), WISH={"recall": 0.8})
     expected = threshold.decide(run, Request(recall=0.8))
     saved = Run.open(store, run.id).verify().read_threshold()
     assert {name: saved[name] for name in ("value", "validation", "test", "sentence")} == {

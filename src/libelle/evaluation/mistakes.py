@@ -43,7 +43,10 @@ def with_texts(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UserError: when the source cannot be read any more, or its records have changed since.
     """
-    records = build(yaml.safe_load(run.read("config.yaml"))["data"], Source, "data").read()
+    node = yaml.safe_load(run.read("config.yaml")).get("data")
+    if node is None:
+        raise UserError(f"run_id={run.id} does not say where its data are from; its texts cannot be read back.")
+    records = build(node, Source, "data").read()
     if records.fingerprint() != run.manifest.data_fingerprint:
         raise UserError(f"The data of run_id={run.id} have changed since it was trained; their texts may be others.")
     texts = records.fields.set_axis(pd.Index(records.ids), axis=0)
