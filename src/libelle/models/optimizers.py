@@ -47,12 +47,13 @@ class LazyAdamW(torch.optim.AdamW):
         step = state["step"].item()
         beta1, beta2 = group["betas"]
         rows, values = gradient.indices()[0], gradient.values()
-        average = state["exp_avg"][rows].lerp_(values, 1 - beta1)
-        square = state["exp_avg_sq"][rows].lerp_(values * values, 1 - beta2)
-        state["exp_avg"][rows] = average
-        state["exp_avg_sq"][rows] = square
+        # `index_select` and its kin take a fraction of the time of indexing with brackets.
+        average = state["exp_avg"].index_select(0, rows).lerp_(values, 1 - beta1)
+        square = state["exp_avg_sq"].index_select(0, rows).lerp_(values * values, 1 - beta2)
+        state["exp_avg"].index_copy_(0, rows, average)
+        state["exp_avg_sq"].index_copy_(0, rows, square)
         rate = group["lr"] * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-        parameter[rows] -= rate * average / (square.sqrt() + group["eps"])
+        parameter.index_add_(0, rows, average.div_(square.sqrt_().add_(group["eps"])), alpha=-rate)
 
 
 def make_schedule(

@@ -2,7 +2,9 @@
 
 The linear ("wide") path sees every n-gram with a weight of its own for each class, as a linear model on TF-IDF does;
 the deep paths see embeddings (Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems"; Joulin et al. 2017,
-"Bag of Tricks for Efficient Text Classification"). Words and n-grams have a path each, since they err differently.
+"Bag of Tricks for Efficient Text Classification"). Words and n-grams have a path each, since they err differently. The
+linear path is a support vector machine, one class against the others, trained by SGD (Fan et
+al. 2008, "LIBLINEAR", loss L2): on small sets it is the strongest linear model.
 """
 
 from abc import abstractmethod
@@ -37,17 +39,19 @@ class PathsNetwork(Network):
             self.ngrams = NgramEncoder(shape, config.ngram_dim)
             self.ngrams_dense = Dense(self.ngrams.width, config.ngram_hidden, classes, config.dropout)
             self.wide = LinearPath(shape, classes) if config.wide else None
+        deep = 1 if self.ngrams is None else 2
+        self.make_pool([False] * deep + [True] * (self.wide is not None))
 
     def paths(self, batch: Batch) -> list[Tensor]:
         """Return the logits of the words and, where there are n-grams, of these and of the linear path."""
         words = drop_words(batch["words"], self.word_dropout if self.training else 0)
         logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
         if self.ngrams is not None:
-            weights = functional.dropout(batch["ngram_weights"], self.ngram_dropout, self.training)
-            bags = batch["ngrams"], batch["ngram_offsets"], weights
-            logits.append(self.ngrams_dense(self.ngrams.encode(*bags)))
+            bags, weights = (batch["ngrams"], batch["ngram_offsets"]), batch["ngram_weights"]
+            dropped = functional.dropout(weights, self.ngram_dropout, self.training)
+            logits.append(self.ngrams_dense(self.ngrams.encode(*bags, dropped)))
             if self.wide is not None:
-                logits.append(self.wide.logits(*bags))
+                logits.append(self.wide.logits(*bags, weights))
         return logits
 
 
@@ -61,7 +65,7 @@ class PathsModel(NeuralModel):
         ngram_hidden: sizes of the hidden layers after them.
         dropout: share of inputs dropped before each layer in training.
         word_dropout: share of words replaced by `<unknown>` in training, so that unknown words are no surprise.
-        ngram_dropout: share of n-grams dropped in training.
+        ngram_dropout: share of n-grams that the embeddings' path does not see in training.
         wide: whether the linear path is there.
         freeze_words: whether the vectors that the process gives stay as they are.
     """

@@ -34,6 +34,7 @@ class EncoderNetwork(Network):
         self.pooling, self.layer_decay, self.frozen = config.pooling, config.layer_decay, config.tuning == "frozen"
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(encoder.config.hidden_size, classes)
+        self.make_pool([False])
         encoder.requires_grad_(not self.frozen)
         if config.tuning == "lora":
             self.encoder = config.lora.add_to(encoder)
@@ -177,7 +178,7 @@ class Pretrained(NeuralModel):
         about = {"shape": asdict(self.shape_), "classes": self.classes_}
         (folder / "network.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
         network: Any = self.network_
-        save_file(network.head.state_dict(), folder / "head.safetensors")
+        save_file({**network.head.state_dict(), "pool": network.pool}, folder / "head.safetensors")
         network.encoder.save_pretrained(folder / "encoder")
 
     def load(self, folder: Path) -> Self:
@@ -187,7 +188,9 @@ class Pretrained(NeuralModel):
         encoder = _load_encoder(str(folder / "encoder"))
         # The adapters are part of the encoder's weights by now.
         network = EncoderNetwork(encoder, self.shape_, self.classes_, replace(self, tuning="full"))
-        network.head.load_state_dict(load_file(folder / "head.safetensors"))
+        head = load_file(folder / "head.safetensors")
+        network.pool.copy_(head.pop("pool"))
+        network.head.load_state_dict(head)
         self.network_ = network.eval()
         return self
 

@@ -1,6 +1,7 @@
 """Training a network with Lightning."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Batches(TorchDataset[tuple[Batch, Tensor]]):
 
 
 class Classifier(pl.LightningModule):
-    """Any `Network`: each of its paths has a loss, and their average is what is validated."""
+    """Any `Network`: each of its paths has a loss, and what is validated is their pool."""
 
     def __init__(self, network: Network, loss: LossConfig, optimizer: OptimizerConfig, counts: Tensor) -> None:
         super().__init__()
@@ -47,7 +48,7 @@ class Classifier(pl.LightningModule):
             weights = counts.sum() / ((counts > 0).sum() * counts.clamp(min=1))
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
-        self._validation: list[tuple[Tensor, Tensor]] = []
+        self._validation: list[tuple[list[Tensor], Tensor]] = []
 
     def loss(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
         """Cross-entropy with class weights and focal factor, averaged over the batch's weights."""
@@ -60,31 +61,71 @@ class Classifier(pl.LightningModule):
         weights = self.class_weights[targets]
         return (losses * weights).sum() / weights.sum()
 
+    def path_loss(self, logits: Tensor, targets: Tensor, *, hinge: bool) -> Tensor:
+        """Loss of one path in training: cross-entropy or squared hinge, one class against the others."""
+        if not hinge:
+            return self.loss(logits, targets, self.loss_config.label_smoothing)
+        signs = 2 * functional.one_hot(targets, logits.shape[1]) - 1
+        losses = functional.relu(1 - signs * logits).square().sum(1)
+        if self.class_weights is None:
+            return losses.mean()
+        weights = self.class_weights[targets]
+        return (losses * weights).sum() / weights.sum()
+
     def training_step(self, batch: tuple[Batch, Tensor], _: int) -> Tensor:
         """Return the sum of the paths' losses on one batch."""
         features, targets = batch
-        paths = self.network.paths(features)
-        loss = torch.stack([self.loss(path, targets, self.loss_config.label_smoothing) for path in paths]).sum()
-        self.log("train_loss", loss / len(paths), on_step=False, on_epoch=True, prog_bar=True, batch_size=len(targets))
+        paths = zip(self.network.paths(features), self.network.hinge, strict=True)
+        loss = torch.stack([self.path_loss(path, targets, hinge=hinge) for path, hinge in paths]).sum()
+        mean = loss / len(self.network.hinge)
+        self.log("train_loss", mean, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(targets))
         return loss
 
     def validation_step(self, batch: tuple[Batch, Tensor], _: int) -> None:
-        """Keep the batch's logits for the epoch's metrics."""
+        """Keep the batch's logits for the end of the epoch."""
         features, targets = batch
-        logits = self.network(features)
-        self.log("validation_loss", self.loss(logits, targets, 0.0), prog_bar=True, batch_size=len(targets))
-        self._validation.append((logits.float().cpu(), targets.cpu()))
+        self._validation.append((self.network.paths(features), targets))
 
     def on_validation_epoch_end(self) -> None:
-        """Log `validation_accuracy` and, for two classes, `validation_average_precision`."""
-        logits, targets = (torch.cat(parts) for parts in zip(*self._validation, strict=True))
+        """Fit the pool; log `validation_loss`, `validation_accuracy` and, for two, `validation_average_precision`."""
+        parts, rows = zip(*self._validation, strict=True)
         self._validation.clear()
+        paths, targets = [torch.cat(path).float() for path in zip(*parts, strict=True)], torch.cat(rows)
+        if all(path.isfinite().all() for path in paths):
+            self.network.pool.copy_(self.fit_pool(paths, targets))
+        logits = self.network.pooled(paths, self.network.pool)
+        self.log("validation_loss", self.loss(logits, targets, 0.0), prog_bar=True)
         if not logits.isfinite().all():
             return  # the loss is not finite either, and early stopping sees it
+        logits, targets = logits.cpu(), targets.cpu()
         self.log("validation_accuracy", float(accuracy_score(targets, logits.argmax(1))), prog_bar=True)
         if logits.shape[1] == 2 and targets.any():
             scores = logits.softmax(1)[:, 1]
             self.log("validation_average_precision", float(average_precision_score(targets, scores)), prog_bar=True)
+
+    @torch.inference_mode(False)
+    @torch.enable_grad()
+    def fit_pool(self, paths: Sequence[Tensor], targets: Tensor) -> Tensor:
+        """Weights, float32 [paths], of the least loss on the validation rows.
+
+        Positive, and held near equal weights by a Gaussian prior on their logarithms that counts as much as a few rows.
+        """
+        paths, targets = [path.clone() for path in paths], targets.clone()  # tensors of inference have no gradient
+        scales = [Network.MARGIN_SCALE if hinge else 1.0 for hinge in self.network.hinge]
+        equal = torch.tensor(scales, device=targets.device) / len(paths)
+        logarithms = torch.zeros_like(equal, requires_grad=True)
+        solver = torch.optim.LBFGS([logarithms], max_iter=30, line_search_fn="strong_wolfe")
+
+        def objective() -> Tensor:
+            solver.zero_grad()
+            logits = self.network.pooled(paths, logarithms.exp() * equal)
+            loss = self.loss(logits, targets, 0.0) + logarithms.square().sum() / len(targets)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return loss
+
+        solver.step(objective)  # type: ignore[arg-type]
+        weights = (logarithms.exp() * equal).detach()
+        return weights if weights.isfinite().all() else equal
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or SGD, the linear path always by SGD, with the schedule over the planned steps."""

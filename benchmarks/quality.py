@@ -1,0 +1,212 @@
+"""libelle and its peers on the same rows; prints the tables of docs/results.md.
+
+    python benchmarks/quality.py                                     the shipped diaries
+    python benchmarks/quality.py --data FOLDER --sets rome trec      sets read from a folder of Parquet files
+    python benchmarks/quality.py --models mlp svc "model=mlp trainer.max_epochs=8"
+
+A model is a name of the table below, or a text of overrides of `train.py`, for ablations. Each cell (set, model, seed)
+is kept in the cache folder and is not computed again: an interrupted command goes on where it was. Delete the folder
+after a change of the code. Models differ by seed; the rows of each split never do. Nothing is chosen by test rows.
+"""
+
+import argparse
+import hashlib
+import json
+import logging
+import os
+import platform
+import re
+import sys
+import tempfile
+import time
+import warnings
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from peers import DETERMINISTIC, PEERS, torch_text_classifiers
+from quality_sets import SETS
+from sklearn.metrics import average_precision_score
+
+from libelle.cleaners.base import clean_table
+from libelle.cli import make_lightning
+from libelle.config import check
+from libelle.data.split import TEST, TRAIN, VALIDATION
+from libelle.models.base import Training
+from libelle.preparation import Prepared
+from libelle.workflow import Plan
+
+ROOT = Path(__file__).parents[1]
+MODELS = {"mlp": "model=mlp", "transformer": "model=transformer"}
+SPLITS = (VALIDATION, TEST)
+RESAMPLES = 1000
+
+
+def main() -> None:
+    """Compute the cells that are missing and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sets", nargs="+", choices=list(SETS), default=["diaries", "diaries_codes"])
+    parser.add_argument("--models", nargs="+", default=[*MODELS, *PEERS], help="names, or texts of overrides")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
+    parser.add_argument("--data", type=Path, help="folder of the sets that are not shipped")
+    parser.add_argument("--cache", type=Path, default=ROOT / "benchmarks" / "cache", help="folder of the cells")
+    parser.add_argument("--ttc-python", help="Python of an environment with torchTextClassifiers; adds it to the peers")
+    parser.add_argument("--split", choices=SPLITS, default=TEST, help="rows that the table is about")
+    arguments = parser.parse_args()
+    logging.disable(logging.WARNING)
+    warnings.filterwarnings("ignore")
+    arguments.cache.mkdir(parents=True, exist_ok=True)
+    models = list(arguments.models)
+    if arguments.ttc_python:
+        PEERS["ttc"] = ("torchTextClassifiers", torch_text_classifiers(arguments.ttc_python))
+        models.append("ttc")
+    cells = {
+        (data, model): [
+            cell(data, model, seed, arguments.data, arguments.cache)
+            for seed in (arguments.seeds[:1] if model in DETERMINISTIC else arguments.seeds)
+        ]
+        for data in arguments.sets
+        for model in models
+    }
+    print(HEADER.format(seeds=", ".join(map(str, arguments.seeds)), cpus=os.cpu_count(),
+                        python=platform.python_version(), split=arguments.split))  # fmt: skip
+    for data in arguments.sets:
+        table(data, {model: cells[data, model] for model in models}, arguments.split)
+
+
+def cell(data: str, model: str, seed: int, folder: Path | None, kept: Path) -> dict[str, Any]:
+    """What one model came to on one set with one seed, computed once."""
+    name = re.sub(r"[^\w.]+", "-", model)[:80]
+    digest = hashlib.sha256(model.encode()).hexdigest()[:6] if "=" in model else ""
+    path = kept / f"{data}.{name}{digest}.{seed}.json"
+    if not path.exists():
+        print(f"{data}, {model}, seed {seed}", file=sys.stderr, flush=True)
+        overrides = SETS[data].overrides(folder, kept)
+        result = peer(model, overrides, seed) if model in PEERS else libelle(MODELS.get(model, model), overrides, seed)
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(_judged(SETS[data].metric, *result)), encoding="utf-8")
+        partial.rename(path)
+    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _judged(
+    metric: str, targets: list[np.ndarray], scores: list[np.ndarray], training: float, scoring: float
+) -> dict[str, Any]:
+    """The metric of each split, and what it is made of: each row's target and score, or whether it is right."""
+    judged: dict[str, Any] = {"training": training, "scoring": scoring}
+    for split, target, score in zip(SPLITS, targets, scores, strict=True):
+        if metric == "accuracy":
+            rows = [(score.argmax(1) == target).astype(int).tolist()]
+        else:
+            rows = [target.tolist(), np.round(score[:, 1].astype(float), 7).tolist()]
+        judged[split] = {"value": value(metric, *map(np.array, rows)), "rows": rows}
+    return judged
+
+
+def value(metric: str, *rows: np.ndarray) -> float:
+    """The metric of the given rows."""
+    return float(rows[0].mean() if metric == "accuracy" else average_precision_score(*rows))
+
+
+@cache
+def config(overrides: tuple[str, ...]) -> Any:
+    """The composed config of `train.py`."""
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return compose(
+            "train", overrides=["~logger.csv", "~callbacks.learning_rate", "~callbacks.progress_bar", *overrides]
+        )
+
+
+def plan_of(overrides: list[str]) -> Plan:
+    """The objects of one run."""
+    return check(OmegaConf.to_container(config(tuple(overrides)), resolve=True), {})  # type: ignore[arg-type]
+
+
+def libelle(model: str, data: list[str], seed: int) -> tuple[list[np.ndarray], list[np.ndarray], float, float]:
+    """Targets and scores of validation and test rows, and seconds; no imports, no files of a run in them."""
+    overrides = [*data, *model.split()]
+    plan = plan_of(overrides)
+    records = plan.source.read()
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as name:
+        prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
+        datasets = {split: prepared.dataset(split) for split in (TRAIN, *SPLITS)}
+        callbacks, loggers = make_lightning(config(tuple(overrides)), Path(name)) if plan.model.lightning else ((), ())
+        training = Training(Path(name), seed, plan.trainer, callbacks, loggers)
+        plan.model.fit(datasets[TRAIN], datasets[VALIDATION], len(prepared.labels), training)
+    fitted = time.perf_counter()
+    cleaned = clean_table(records.take(TEST).fields, plan.cleaners.values())
+    test = plan.model.predict_proba(plan.process.transform(cleaned))
+    scored = time.perf_counter()
+    scores = [plan.model.predict_proba(datasets[VALIDATION].features), test]
+    return [datasets[split].targets for split in SPLITS], scores, fitted - started, scored - fitted
+
+
+def peer(model: str, data: list[str], seed: int) -> tuple[list[np.ndarray], list[np.ndarray], float, float]:
+    """The same of a peer, on texts that libelle's default cleaners cleaned."""
+    plan = plan_of(data)
+    records = plan.source.read()
+    fields = clean_table(records.fields, plan.cleaners.values())
+    rows = {split: (records.splits == split).to_numpy() for split in (TRAIN, *SPLITS)}
+    targets = {split: records.target_codes.to_numpy()[chosen] for split, chosen in rows.items()}
+    tables = [fields[rows[split]] for split in SPLITS]
+    scores, training, scoring = PEERS[model][1](
+        fields[rows[TRAIN]], targets[TRAIN], tables, len(records.labels), seed, targets[VALIDATION]
+    )
+    return [targets[split] for split in SPLITS], scores, training, scoring
+
+
+def resampled(metric: str, cells: list[dict[str, Any]], split: str) -> np.ndarray:
+    """The mean over the seeds on bootstrap resamples of the rows, the same ones for each model."""
+    rows = [[np.array(values) for values in found[split]["rows"]] for found in cells]
+    generator = np.random.default_rng(0)
+    size = len(rows[0][0])
+    draws = [generator.integers(size, size=size) for _ in range(RESAMPLES)]
+    return np.array([np.mean([value(metric, *(v[draw] for v in seed)) for seed in rows]) for draw in draws])
+
+
+def table(data: str, cells: dict[str, list[dict[str, Any]]], split: str) -> None:
+    """Print one set's table, and libelle's models against the best peer."""
+    metric = SETS[data].metric
+    values = {model: np.array([found[split]["value"] for found in runs]) for model, runs in cells.items()}
+    samples = {model: resampled(metric, runs, split) for model, runs in cells.items()}
+    print(f"\n## {SETS[data].title} (`{data}`): {metric.replace('_', ' ')}\n")
+    print("| model | mean | spread over seeds | 95 % of resamples | validation | training, s | scoring, s |")
+    print("|---|---|---|---|---|---|---|")
+    for model, runs in cells.items():
+        name = PEERS[model][0] if model in PEERS else f"libelle, `{MODELS.get(model, model)}`"
+        low, high = np.quantile(samples[model], [0.025, 0.975])
+        validation = np.mean([found[VALIDATION]["value"] for found in runs])
+        seconds = [np.mean([found[key] for found in runs]) for key in ("training", "scoring")]
+        spread = f"±{values[model].std(ddof=1):.3f}" if len(runs) > 1 else ""
+        print(f"| {name} | **{values[model].mean():.3f}** | {spread} | {low:.3f}–{high:.3f} | {validation:.3f} | "
+              f"{seconds[0]:.1f} | {seconds[1]:.2f} |")  # fmt: skip
+    peers = [model for model in cells if model in PEERS]
+    if not peers:
+        return
+    best = max(peers, key=lambda model: values[model].mean())
+    print(f"\nAgainst the best peer here, {PEERS[best][0]}:")
+    for model in cells:
+        if model not in PEERS:
+            difference = samples[model] - samples[best]
+            low, high = np.quantile(difference, [0.025, 0.975])
+            print(f"`{MODELS.get(model, model)}` {values[model].mean() - values[best].mean():+.3f} "
+                  f"({low:+.3f} to {high:+.3f}, paired).")  # fmt: skip
+
+
+HEADER = """\
+# Results
+
+Printed by `benchmarks/quality.py`, which trains everything anew: seeds {seeds}, the same rows for all models and seeds.
+Figures are those of the {split} rows, and the mean over the seeds; {cpus} cores, no GPU, Python {python}, one thread.
+Seconds are without imports, reading of files, and files of a run; scoring is that of all test rows, from raw texts.
+Texts are cleaned by libelle's default cleaners for all. The interval is that of bootstrap resamples of the rows; the
+paired one that of the difference on the same resamples.
+"""
+
+if __name__ == "__main__":
+    main()
