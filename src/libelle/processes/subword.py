@@ -22,7 +22,7 @@ from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNK
 class Subword(Process):
     """Parts of words as ids (`words`), and n-grams of words and characters as weighted bags (`bag`).
 
-    Rare and misspelt words are made of known parts, where `tokens` has one `<unknown>` for all. Ids are the tokenizer's,
+    Rare and misspelt words are made of known parts, where `tokens` has one `<unknown>` for all. Ids are the library's,
     after those of `tokens` with a meaning of their own, so that models take either process.
 
     Attributes:
