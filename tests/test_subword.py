@@ -19,7 +19,6 @@ from libelle.workflow import full
 from tiny import make_forms, tiny_plan
 
 TEXTS = ["boulangerie du centre", "boulanger", "mairie du centre", "maire de la ville", "aide à domicile"] * 3
-every_algorithm = pytest.mark.parametrize("algorithm", ["bpe", "unigram", "wordpiece"])
 
 
 def table(*texts: str | None) -> pd.DataFrame:
@@ -39,9 +38,8 @@ def ids(features: Features, field: str = "job") -> list[list[int]]:
     return [rows.ids[start:end].tolist() for start, end in zip(rows.offsets, rows.offsets[1:], strict=False)]
 
 
-@every_algorithm
-def test_words_never_seen_are_made_of_known_parts(algorithm):
-    process = fitted(algorithm=algorithm)
+def test_words_never_seen_are_made_of_known_parts():
+    process = fitted()
     (whole,), (unseen,) = ids(process.transform(table("boulanger"))), ids(process.transform(table("boulangers du lac")))
     assert UNKNOWN_ID not in whole
     assert min(whole) >= len(SPECIAL)
@@ -49,27 +47,24 @@ def test_words_never_seen_are_made_of_known_parts(algorithm):
     assert len(unseen) > 1
 
 
-@every_algorithm
-def test_missing_empty_and_unknown_are_told_apart(algorithm):
-    process = fitted(algorithm=algorithm)
+def test_missing_empty_and_unknown_are_told_apart():
+    process = fitted()
     missing, empty, unknown = ids(process.transform(table(None, "", "жж")))
     assert (missing, empty) == ([MISSING_ID], [EMPTY_ID])
     assert UNKNOWN_ID in unknown
     assert not {MISSING_ID, EMPTY_ID} & set(unknown)
 
 
-@every_algorithm
-def test_what_looks_like_a_special_token_is_text(algorithm):
-    process = fitted("<missing> <unknown> centre", *TEXTS, algorithm=algorithm, vocab_size=100)
+def test_what_looks_like_a_special_token_is_text():
+    process = fitted("<missing> <unknown> centre", *TEXTS, vocab_size=100)
     for (encoded,) in (ids(process.transform(table(text))) for text in ("<missing>", "<unknown>")):
         assert MISSING_ID not in encoded
         assert encoded != [UNKNOWN_ID]
         assert len(encoded) > 1
 
 
-@every_algorithm
-def test_a_saved_process_encodes_as_before(algorithm, tmp_path):
-    process = fitted(algorithm=algorithm)
+def test_a_saved_process_encodes_as_before(tmp_path):
+    process = fitted()
     process.save(tmp_path)
     loaded = build(describe(process), Process, "process").load(tmp_path)
     texts = table(*TEXTS, None, "", "<unknown> centres", "жж")
@@ -101,20 +96,18 @@ def test_long_texts_are_cut_where_training_texts_end():
     assert len(ids(fitted(max_length=2).transform(table("maire de la ville")))[0]) == 2
 
 
-@every_algorithm
-def test_odd_fields(algorithm):
+def test_odd_fields():
     frame = pd.DataFrame(
         {"job": ["maire de " * 116_509, "x" * (1 << 20), "maire"], "none": [None] * 3, "empty": [""] * 3}, dtype="str"
     )
-    features = Subword(algorithm=algorithm, vocab_size=50).fit(frame, pd.Series(["0"] * 3)).transform(frame)
+    features = Subword(vocab_size=50).fit(frame, pd.Series(["0"] * 3)).transform(frame)
     assert max(map(len, ids(features))) <= 256
     assert ids(features, "none") == [[MISSING_ID]] * 3
     assert ids(features, "empty") == [[EMPTY_ID]] * 3
 
 
-@every_algorithm
-def test_nothing_to_learn_from(algorithm):
-    process = fitted(None, "", algorithm=algorithm)
+def test_nothing_to_learn_from():
+    process = fitted(None, "")
     assert ids(process.transform(table(None, ""))) == [[MISSING_ID], [EMPTY_ID]]
     assert len(ids(process.transform(table("maire")))[0]) == 1
 

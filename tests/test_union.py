@@ -53,7 +53,7 @@ def test_a_wrong_part_is_named_in_one_sentence(override, words):
 
 def test_processes_without_a_matrix_are_refused_also_in_python():
     for process in (Tokens(), Union(parts={"tfidf": describe(Tfidf())})):
-        with pytest.raises(UserError, match="process.parts: other makes no matrix"):
+        with pytest.raises(UserError, match=r"process\.parts: other makes no matrix"):
             Union(parts={"other": describe(process)})
 
 
