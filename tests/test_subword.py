@@ -59,8 +59,7 @@ def test_what_looks_like_a_special_token_is_text():
     process = fitted("<missing> <unknown> centre", *TEXTS, vocab_size=100)
     for (encoded,) in (ids(process.transform(table(text))) for text in ("<missing>", "<unknown>")):
         assert MISSING_ID not in encoded
-        assert encoded != [UNKNOWN_ID]
-        assert len(encoded) > 1
+        assert UNKNOWN_ID not in encoded
 
 
 def test_a_saved_process_encodes_as_before(tmp_path):
