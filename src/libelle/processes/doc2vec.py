@@ -158,6 +158,8 @@ class Doc2Vec(MatrixProcess):
         vector = self.start(words)
         step = (model.alpha - model.min_alpha) / max(self.epochs - 1, 1)
         train = train_document_dm if self.dm else train_document_dbow
+        # Gensim would work in arrays of its own that are freed before it writes to them.
+        work = {name: np.zeros(model.layer1_size, np.float32) for name in (("work", "neu1") if self.dm else ("work",))}
         for epoch in range(self.epochs):
             train(
                 model,
@@ -167,6 +169,7 @@ class Doc2Vec(MatrixProcess):
                 learn_words=False,
                 learn_hidden=False,
                 doctag_vectors=vector,
+                **work,
                 doctags_lockf=np.ones(1, dtype=np.float32),
             )
         result: Floats = vector[0]
