@@ -13,6 +13,7 @@ from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.models.base import Model
 from libelle.processes.base import Process
+from libelle.processes.union import choose_parts
 from libelle.samplers.rows import Sampler
 from libelle.stores.base import Store
 from libelle.workflow import Plan
@@ -112,7 +113,7 @@ def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
     return Plan(
         source=build(checked.data, Source, "data"),
         cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in checked.cleaner.items() if node},
-        process=build(checked.process, Process, "process"),
+        process=build(choose_parts(checked.process), Process, "process"),
         model=build(checked.model, Model, "model"),
         store=build(checked.store, Store, "store"),
         sampler=build(checked.sampler, Sampler, "sampler") if checked.sampler else None,

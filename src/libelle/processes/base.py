@@ -8,6 +8,7 @@ import pandas as pd
 
 from libelle.components import Component
 from libelle.features import Features
+from libelle.stores.base import Store
 
 
 class Process(Component, ABC):
@@ -19,6 +20,13 @@ class Process(Component, ABC):
 
     #: Names of the feature blocks that `transform` makes.
     blocks: ClassVar[frozenset[str]]
+
+    def prepare(self, store: Store) -> None:
+        """Get what `fit` needs from outside, before any work starts; most processes need nothing.
+
+        Args:
+            store: where the run will be kept.
+        """
 
     @abstractmethod
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:

@@ -49,8 +49,8 @@ class WordTable:
         return cls(list(seen), np.array(codes, dtype=np.int64), np.array(ends, dtype=np.int64))
 
 
-def word_ngrams(table: WordTable, longest: int) -> tuple[Hashes, Ints]:
-    """Hash the n-grams of 1 to `longest` words.
+def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hashes, Ints]:
+    """Hash the n-grams of `shortest` to `longest` words.
 
     Returns:
         The hashes, and for each the text it stands in, int64.
@@ -64,6 +64,8 @@ def word_ngrams(table: WordTable, longest: int) -> tuple[Hashes, Ints]:
         if n > len(values):
             break
         current = current[: len(values) - n + 1] * _MULTIPLIER + values[n - 1 :]
+        if n < shortest:
+            continue
         inside = texts[: len(current)] == texts[n - 1 :]
         hashes.append(_mix(current[inside]))
         rows.append(texts[: len(current)][inside])
@@ -161,12 +163,8 @@ class NgramVocabulary:
     def __len__(self) -> int:
         return len(self.hashes)
 
-    def encode(self, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
-        """Weigh each text's n-grams: sublinear TF-IDF, each text of length 1.
-
-        Returns:
-            float32 CSR [rows, kept].
-        """
+    def count(self, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
+        """Count each text's n-grams, float32 CSR [rows, kept]."""
         if not len(self):
             return scipy.sparse.csr_array((rows, 0), dtype=np.float32)
         places = np.minimum(np.searchsorted(self.hashes, hashes), len(self) - 1)
@@ -174,7 +172,16 @@ class NgramVocabulary:
         ones = np.ones(int(known.sum()), dtype=np.float32)
         matrix = scipy.sparse.csr_array((ones, (texts[known], places[known])), shape=(rows, len(self)))
         matrix.sum_duplicates()
-        matrix.data = (1 + np.log(matrix.data)) * self.idf[matrix.indices]
+        return matrix
+
+    def encode(self, hashes: Hashes, texts: Ints, rows: int, *, sublinear: bool = True) -> scipy.sparse.csr_array:
+        """Weigh each text's n-grams by TF-IDF, with the logarithm of counts if `sublinear`; each text is of length 1.
+
+        Returns:
+            float32 CSR [rows, kept].
+        """
+        matrix = self.count(hashes, texts, rows)
+        matrix.data = (1 + np.log(matrix.data) if sublinear else matrix.data) * self.idf[matrix.indices]
         lengths = np.sqrt(np.add.reduceat(np.append(matrix.data**2, 0), matrix.indptr[:-1]))
         per_row = np.diff(matrix.indptr)
         matrix.data /= np.repeat(lengths, per_row)

@@ -1,0 +1,40 @@
+"""Process `bigrams`: pairs of words, as the predecessor had them."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import scipy.sparse
+
+from libelle.components import Positive
+from libelle.features import Ints
+from libelle.processes.matrices import NgramProcess
+from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, word_ngrams
+
+
+@dataclass
+class Bigrams(NgramProcess):
+    """One sparse matrix a field (`matrix`): the pairs of words that follow on each other.
+
+    Attributes:
+        words: whether single words are counted as well; fields of one word have no pair.
+        weight: `count`, or `presence`: 1 for each pair that is there.
+        min_df: training rows that must hold a pair.
+        max_features: pairs kept at most in each field, the most frequent ones.
+    """
+
+    words: bool = True
+    weight: Literal["count", "presence"] = "count"
+    min_df: Positive = 1
+    max_features: Positive = 500_000
+
+    def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
+        """Pairs of words, each with the text it stands in."""
+        return [word_ngrams(words, 2, shortest=1 if self.words else 2)]
+
+    def weigh(self, ngrams: NgramVocabulary, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
+        """Count, float32 CSR [rows, kept]."""
+        matrix = ngrams.count(hashes, texts, rows)
+        if self.weight == "presence":
+            matrix.data = np.ones_like(matrix.data)
+        return matrix

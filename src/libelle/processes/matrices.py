@@ -1,0 +1,164 @@
+"""What the processes that make the `matrix` block share.
+
+A field is encoded by its distinct texts; rows are copied from these at the end. Two columns of each field tell a
+missing text and an empty one apart from each other, and from texts of unknown words alone, which are all zeros.
+"""
+
+import json
+from abc import abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import scipy.sparse
+from safetensors.numpy import load_file, save_file
+
+from libelle.features import Features, Ints, Matrix
+from libelle.processes.base import Process
+from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable
+from libelle.vectors.room import require_memory
+
+#: Columns that each field has beside its own: 1 for a missing text, and 1 for one without words.
+FLAGS = 2
+
+_WHAT = "process: the matrix of all rows"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field's distinct texts.
+
+    Attributes:
+        texts: each text once, in the order of its first row.
+        index: int64 [rows], the text of each row; `len(texts)` where it is missing.
+    """
+
+    texts: list[str]
+    index: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, column: pd.Series) -> "Column":
+        """Find a column's distinct texts."""
+        codes, texts = pd.factorize(column)
+        return cls(list(texts), np.where(codes < 0, len(texts), codes).astype(np.int64))
+
+    @property
+    def counts(self) -> Ints:
+        """Rows that hold each text, int64 [texts]."""
+        return np.bincount(self.index, minlength=len(self.texts) + 1)[:-1]
+
+
+class MatrixProcess(Process):
+    """A process that makes one matrix for each field."""
+
+    blocks: ClassVar[frozenset[str]] = frozenset({"matrix"})
+    #: The setting that makes the matrix smaller, for the message when it does not fit.
+    remedy: ClassVar[str]
+
+    fields_: list[str]
+
+    @property
+    def width(self) -> int:
+        """Columns of each dense matrix, known before it is made; 0 where matrices are sparse."""
+        return 0
+
+    @abstractmethod
+    def encode(self, field: str, texts: list[str]) -> Matrix:
+        """Encode the distinct texts of a field: float32 CSR or dense [texts, columns]."""
+
+    def columns(self, table: pd.DataFrame) -> dict[str, Column]:
+        """The distinct texts of each field."""
+        return {field: Column.of(table[field]) for field in self.fields_}
+
+    def transform(self, table: pd.DataFrame) -> Features:
+        """Encode rows, each field by its distinct texts.
+
+        Raises:
+            UserError: when the matrices would not fit into memory.
+        """
+        columns = self.columns(table)
+        if self.width:
+            cells = sum(len(column.texts) + 1 + len(column.index) for column in columns.values()) * (self.width + FLAGS)
+            require_memory(cells * np.dtype(np.float32).itemsize, _WHAT, self.remedy)
+        matrix = {field: self._expand(self.encode(field, column.texts), column) for field, column in columns.items()}
+        return Features(len(table), matrix=matrix)
+
+    def _expand(self, encoded: Matrix, column: Column) -> Matrix:
+        flags = np.zeros((len(column.texts) + 1, FLAGS), dtype=np.float32)
+        flags[-1, 0] = 1
+        flags[[row for row, text in enumerate(column.texts) if not text.split()], 1] = 1
+        if isinstance(encoded, np.ndarray):
+            dense = np.zeros((len(flags), encoded.shape[1] + FLAGS), dtype=np.float32)
+            dense[:-1, :-FLAGS] = encoded
+            dense[:, -FLAGS:] = flags
+            return dense[column.index]
+        encoded.resize((len(flags), encoded.shape[1]))  # a row of zeros for missing texts
+        sparse = scipy.sparse.csr_array(scipy.sparse.hstack([encoded, scipy.sparse.csr_array(flags)], format="csr"))
+        # A value and its column for each item; scipy numbers items in 64 bits where 32 do not suffice.
+        items = int(np.diff(sparse.indptr).astype(np.int64)[column.index].sum())
+        require_memory(items * (4 + (4 if items < 1 << 31 else 8)), _WHAT, self.remedy)
+        return sparse[column.index]
+
+
+class NgramProcess(MatrixProcess):
+    """What `tfidf` and `bigrams` share: n-grams known by their hashes, and saving these."""
+
+    remedy = "raise process.min_df or lower process.max_features"
+
+    min_df: int
+    max_features: int
+
+    @abstractmethod
+    def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
+        """N-grams of each kind, each with the text it stands in."""
+
+    @abstractmethod
+    def weigh(self, ngrams: NgramVocabulary, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
+        """Weigh the n-grams of one kind, float32 CSR [rows, kept]."""
+
+    def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """Learn which n-grams the training rows hold, and in how many of them each stands."""
+        self.fields_ = [str(field) for field in table.columns]
+        self.ngrams_ = {
+            name: [
+                NgramVocabulary.fit(hashes, places, column.counts, self.min_df, self.max_features)
+                for hashes, places in self.hash(WordTable.split(column.texts))
+            ]
+            for name, column in self.columns(table).items()
+        }
+        return self
+
+    def encode(self, field: str, texts: list[str]) -> scipy.sparse.csr_array:
+        """Encode the distinct texts of a field, float32 CSR [texts, n-grams]; kinds follow on each other."""
+        kinds = zip(self.ngrams_[field], self.hash(WordTable.split(texts)), strict=True)
+        parts = [self.weigh(ngrams, hashes, places, len(texts)) for ngrams, (hashes, places) in kinds]
+        return scipy.sparse.csr_array(scipy.sparse.hstack(parts, format="csr"))
+
+    def save(self, folder: Path) -> None:
+        """Write `fields.json` and `ngrams.safetensors`."""
+        # Names of fields may hold any character: arrays are numbered.
+        kinds = {name: len(ngrams) for name, ngrams in self.ngrams_.items()}
+        about = {"fields": self.fields_, "kinds": kinds}
+        (folder / "fields.json").write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+        arrays: dict[str, npt.NDArray[np.generic]] = {}
+        for number, vocabularies in enumerate(self.ngrams_.values()):
+            for kind, ngrams in enumerate(vocabularies):
+                arrays[f"{number}.{kind}.hashes"], arrays[f"{number}.{kind}.idf"] = ngrams.hashes, ngrams.idf
+        save_file(arrays, folder / "ngrams.safetensors")
+
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote."""
+        about = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
+        arrays = load_file(folder / "ngrams.safetensors")
+        self.fields_ = about["fields"]
+        self.ngrams_ = {
+            name: [
+                NgramVocabulary(arrays[f"{number}.{kind}.hashes"], arrays[f"{number}.{kind}.idf"])
+                for kind in range(kinds)
+            ]
+            for number, (name, kinds) in enumerate(about["kinds"].items())
+        }
+        return self

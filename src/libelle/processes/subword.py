@@ -1,0 +1,181 @@
+"""Process `subword`: parts of words by a Hugging Face tokenizer, and hashed n-grams of each field."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+
+from libelle.components import Positive
+from libelle.errors import UserError
+from libelle.features import Features, Ragged
+from libelle.processes.base import Process
+from libelle.processes.matrices import Column
+from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID, Tokens
+
+
+@dataclass
+class Subword(Process):
+    """Parts of words as ids (`words`), and n-grams of words and characters as weighted bags (`bag`).
+
+    Rare and misspelt words are made of known parts, where `tokens` has one `<unknown>` for all. Ids are the tokenizer's,
+    after those of `tokens` with a meaning of their own, so that models take either process.
+
+    Attributes:
+        algorithm: of the tokenizer that is trained: `bpe` (Sennrich et al. 2016), `unigram` (Kudo 2018), or `wordpiece`
+            (Schuster and Nakajima 2012).
+        vocab_size: parts known at most.
+        pretrained: instead of training one: a `tokenizer.json`, a folder that holds one, or a name on the Hugging Face
+            hub.
+        length_quantile: a field is cut at this quantile of its lengths in training.
+        max_length: and at this many parts in any case.
+        word_ngrams: longest n-gram of words in the bag.
+        char_ngrams_min: shortest n-gram of characters in the bag.
+        char_ngrams_max: longest n-gram of characters in the bag; 0 for none.
+        ngrams: False leaves the bag out.
+        min_ngram_count: training rows that must hold an n-gram.
+        max_ngrams: n-grams kept at most of each kind in each field, the most frequent ones.
+    """
+
+    blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
+
+    algorithm: Literal["bpe", "unigram", "wordpiece"] = "bpe"
+    vocab_size: Annotated[int, Field(ge=2)] = 8000
+    pretrained: str | None = None
+    length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
+    max_length: Positive = 256
+    ngrams: bool = True
+    word_ngrams: Positive = 2
+    char_ngrams_min: Positive = 2
+    char_ngrams_max: Annotated[int, Field(ge=0)] = 5
+    min_ngram_count: Positive = 1
+    max_ngrams: Positive = 500_000
+
+    def __post_init__(self) -> None:
+        # The bag is that of `tokens`, which checks its keys.
+        self.bag_ = Tokens(
+            max_words=1,
+            word_ngrams=self.word_ngrams,
+            char_ngrams_min=self.char_ngrams_min,
+            char_ngrams_max=self.char_ngrams_max,
+            min_ngram_count=self.min_ngram_count,
+            max_ngrams=self.max_ngrams,
+        )
+
+    def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """Train the tokenizer or fetch the pretrained one, and learn length caps and n-grams.
+
+        Raises:
+            UserError: when `tokenizers` is not installed, or there is no such pretrained tokenizer.
+        """
+        columns = {str(field): Column.of(column) for field, column in table.items()}
+        texts = [text for column in columns.values() for text in column.texts]
+        self._use(_fetch(self.pretrained) if self.pretrained else self._train(texts))
+        self.lengths_ = {}
+        for field, column in columns.items():
+            lengths = np.repeat([len(ids) for ids in self._encode(column.texts, self.max_length)], column.counts)
+            longest = np.quantile(lengths, self.length_quantile) if len(lengths) else 0
+            self.lengths_[field] = int(np.clip(np.ceil(longest), 1, self.max_length))
+        if self.ngrams:
+            self.bag_.fit(table, target)
+        return self
+
+    def transform(self, table: pd.DataFrame) -> Features:
+        """Encode rows."""
+        size = len(SPECIAL) + self.tokenizer_.get_vocab_size(with_added_tokens=True)
+        words: dict[str, Ragged] = {}
+        for field, cap in self.lengths_.items():
+            column = Column.of(table[field])
+            rows = [ids or [EMPTY_ID] for ids in self._encode(column.texts, cap)]
+            rows.append([MISSING_ID])  # the last stored row answers for missing values
+            offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in rows]))).astype(np.int64)
+            ids = np.fromiter((part for row in rows for part in row), dtype=np.int32, count=int(offsets[-1]))
+            words[field] = Ragged(ids, offsets, size, None, column.index.astype(np.int32))
+        return Features(len(table), words=words, bag=self.bag_.transform(table).bag if self.ngrams else None)
+
+    def save(self, folder: Path) -> None:
+        """Write `tokenizer.json`, the tokenizers library's own format, `lengths.json`, and the folder `bag`."""
+        self.tokenizer_.save(str(folder / "tokenizer.json"))
+        (folder / "lengths.json").write_text(json.dumps(self.lengths_, ensure_ascii=False, indent=1), encoding="utf-8")
+        if self.ngrams:
+            (folder / "bag").mkdir()
+            self.bag_.save(folder / "bag")
+
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote.
+
+        Raises:
+            UserError: when `tokenizers` is not installed.
+        """
+        self.lengths_ = json.loads((folder / "lengths.json").read_text(encoding="utf-8"))
+        self._use(_library().Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8")))
+        if self.ngrams:
+            self.bag_.load(folder / "bag")
+        return self
+
+    def _use(self, tokenizer: Any) -> None:
+        # Forms that say "<unknown>" or "[CLS]" say these characters.
+        tokenizer.encode_special_tokens = True
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self.tokenizer_ = tokenizer
+        unknown = getattr(tokenizer.model, "unk_token", None)
+        self.unknown_ = None if unknown is None else tokenizer.token_to_id(unknown)
+        if self.unknown_ is None and hasattr(tokenizer.model, "unk_id"):
+            self.unknown_ = tokenizer.model.unk_id
+
+    def _encode(self, texts: list[str], cap: int) -> Iterator[list[int]]:
+        """Ids of the parts of each text, the first `cap` of them; none for a text without words."""
+        # Each word has a part at least, so the words after these are not needed.
+        cut = [" ".join(text.split(maxsplit=cap)[:cap]) for text in texts]
+        for encoding in self.tokenizer_.encode_batch_fast(cut, add_special_tokens=False):
+            yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in encoding.ids[:cap]]
+
+    def _train(self, texts: list[str]) -> Any:
+        library = _library()
+        models, trainers, pre = library.models, library.trainers, library.pre_tokenizers
+        # Parts within words alone: no text of several words may stand in the vocabulary.
+        splits = [pre.WhitespaceSplit()]
+        options = {"vocab_size": self.vocab_size, "special_tokens": [UNKNOWN], "show_progress": False}
+        if self.algorithm == "wordpiece":
+            tokenizer = library.Tokenizer(models.WordPiece(unk_token=UNKNOWN))
+            trainer = trainers.WordPieceTrainer(**options)
+        else:
+            splits.append(pre.Metaspace())  # marks where words begin
+            if self.algorithm == "bpe":
+                tokenizer = library.Tokenizer(models.BPE(unk_token=UNKNOWN))
+                trainer = trainers.BpeTrainer(**options)
+            else:
+                tokenizer = library.Tokenizer(models.Unigram())
+                trainer = trainers.UnigramTrainer(unk_token=UNKNOWN, **options)
+        tokenizer.pre_tokenizer = pre.Sequence(splits)
+        tokenizer.train_from_iterator(texts, trainer, length=len(texts))
+        return tokenizer
+
+
+def _library() -> Any:
+    try:
+        import tokenizers
+    except ImportError as error:
+        raise UserError(
+            "process=subword needs the library tokenizers; install it with pip install 'libelle[pretrained]'."
+        ) from error
+    return tokenizers
+
+
+def _fetch(source: str) -> Any:
+    path = Path(source)
+    library = _library()
+    try:
+        if path.exists():
+            return library.Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
+        return library.Tokenizer.from_pretrained(source)
+    except Exception as error:  # the library raises bare exceptions
+        raise UserError(
+            f"process.pretrained={source} is no tokenizer that can be read ({error}); give a tokenizer.json, a folder "
+            "that holds one, or a name on the Hugging Face hub."
+        ) from error

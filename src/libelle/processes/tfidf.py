@@ -1,0 +1,75 @@
+"""Process `tfidf`: word and character n-grams, weighted by TF-IDF."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pandas as pd
+import scipy.sparse
+from pydantic import Field
+
+from libelle.components import Positive
+from libelle.errors import UserError
+from libelle.features import Ints
+from libelle.processes.matrices import Column, NgramProcess
+from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
+
+#: Name of the matrix of all fields together.
+FUSED = "<all fields>"
+
+
+@dataclass
+class Tfidf(NgramProcess):
+    """One sparse matrix a field (`matrix`): TF-IDF of its n-grams, words and characters each of length 1.
+
+    The weights are those of scikit-learn's `TfidfVectorizer`; n-grams are kept as hashes, so that a saved process holds
+    no text of a record.
+
+    Attributes:
+        word_ngrams: longest n-gram of words.
+        char_ngrams_min: shortest n-gram of characters within words.
+        char_ngrams_max: longest n-gram of characters within words; 0 for none.
+        sublinear: whether an n-gram that stands n times in a text counts 1 + log(n) times.
+        per_field: whether each field has a matrix of its own.
+        fused: whether all fields joined have one.
+        min_df: training rows that must hold an n-gram.
+        max_features: n-grams kept at most of each kind in each matrix, the most frequent ones.
+    """
+
+    word_ngrams: Positive = 2
+    char_ngrams_min: Positive = 2
+    char_ngrams_max: Annotated[int, Field(ge=0)] = 5
+    sublinear: bool = True
+    per_field: bool = True
+    fused: bool = False
+    min_df: Positive = 1
+    max_features: Positive = 500_000
+
+    def __post_init__(self) -> None:
+        if self.char_ngrams_max and self.char_ngrams_max < self.char_ngrams_min:
+            raise UserError(
+                f"process.char_ngrams_max={self.char_ngrams_max} is below "
+                f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
+            )
+        if not (self.per_field or self.fused):
+            raise UserError("process.per_field=false and process.fused=false leave no matrix; set one of them to true.")
+
+    def columns(self, table: pd.DataFrame) -> dict[str, Column]:
+        """The distinct texts of each field, and of all joined."""
+        columns = super().columns(table) if self.per_field else {}
+        if self.fused:
+            joined = table[self.fields_[0]].fillna("")
+            for field in self.fields_[1:]:
+                joined = joined.str.cat(table[field].fillna(""), sep=" ")
+            columns[FUSED] = Column.of(joined)
+        return columns
+
+    def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
+        """N-grams of words and, where wanted, of characters, each with the text it stands in."""
+        kinds = [word_ngrams(words, self.word_ngrams)]
+        if self.char_ngrams_max:
+            kinds.append(character_ngrams(words, self.char_ngrams_min, self.char_ngrams_max))
+        return kinds
+
+    def weigh(self, ngrams: NgramVocabulary, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
+        """Weigh by TF-IDF, float32 CSR [rows, kept]."""
+        return ngrams.encode(hashes, texts, rows, sublinear=self.sublinear)

@@ -1,0 +1,99 @@
+"""Process `union`: the matrices of several processes side by side."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pandas as pd
+
+from libelle.components import build, load_class
+from libelle.errors import UserError
+from libelle.features import Features, Matrix
+from libelle.processes.base import Process
+from libelle.stores.base import Store
+
+TARGET = "libelle.processes.union.Union"
+
+
+@dataclass
+class Union(Process):
+    """All matrices of its parts (`matrix`), each named after its part and its field.
+
+    Attributes:
+        parts: name → node of a process that makes the `matrix` block.
+    """
+
+    blocks: ClassVar[frozenset[str]] = frozenset({"matrix"})
+
+    parts: dict[str, dict[str, Any]]
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise UserError("process.parts=[] names no process; write for instance process.parts=[tfidf,doc2vec].")
+        for name, node in self.parts.items():
+            found = load_class(node.get("_target_"), Process, f"process.{name}")
+            if "matrix" not in found.blocks or found is Union:
+                raise UserError(f"process.parts: {name} makes no matrix that could be joined; leave it out.")
+        self.processes_ = {name: build(node, Process, f"process.{name}") for name, node in self.parts.items()}
+
+    def prepare(self, store: Store) -> None:
+        """Prepare each part."""
+        for process in self.processes_.values():
+            process.prepare(store)
+
+    def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """Fit each part on the same rows."""
+        for process in self.processes_.values():
+            process.fit(table, target)
+        return self
+
+    def transform(self, table: pd.DataFrame) -> Features:
+        """Encode with each part."""
+        matrix: dict[str, Matrix] = {}
+        for name, process in self.processes_.items():
+            matrix.update({f"{name}.{field}": data for field, data in (process.transform(table).matrix or {}).items()})
+        return Features(len(table), matrix=matrix)
+
+    def save(self, folder: Path) -> None:
+        """Write each part into a folder of its name."""
+        for name, process in self.processes_.items():
+            (folder / name).mkdir()
+            process.save(folder / name)
+
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote."""
+        for name, process in self.processes_.items():
+            process.load(folder / name)
+        return self
+
+
+def choose_parts(node: Mapping[str, Any]) -> dict[str, Any]:
+    """From the config's form of a union to the one that builds it; other nodes are returned as they are.
+
+    Args:
+        node: `parts`, a list of names, and beside it a node for each process that could be a part, so that each key
+            can be set from the command line, as `process.tfidf.min_df=2`.
+
+    Returns:
+        `parts`, the nodes of the named processes, in this order.
+
+    Raises:
+        UserError: when a name is unknown, or stands twice.
+    """
+    parts = node.get("parts")
+    if node.get("_target_") != TARGET or isinstance(parts, Mapping):
+        return dict(node)
+    if not isinstance(parts, list):
+        raise UserError(f"process.parts={parts} is not a list; write for instance process.parts=[tfidf,doc2vec].")
+    known = {name: value for name, value in node.items() if isinstance(value, Mapping)}
+    for name in parts:
+        if name not in known:
+            raise UserError(
+                f"process.parts: {name} is not a process that can be joined; choose among {', '.join(known)}."
+            )
+    twice = [name for number, name in enumerate(parts) if name in parts[:number]]
+    if twice:
+        raise UserError(f"process.parts names {twice[0]} twice; name it once.")
+    others = {name: value for name, value in node.items() if name not in known}
+    return {**others, "parts": {name: dict(known[name]) for name in parts}}
