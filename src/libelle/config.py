@@ -12,6 +12,7 @@ from libelle.components import Component, Positive, build, validate
 from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.models.base import Model
+from libelle.pairings import check_mode, check_pairing
 from libelle.processes.base import Process
 from libelle.processes.union import choose_parts
 from libelle.samplers.rows import Sampler
@@ -110,7 +111,7 @@ def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
             f"optimize={checked.optimize} is not a split and a metric; write for instance "
             "optimize=validation.average_precision."
         )
-    return Plan(
+    plan = Plan(
         source=build(checked.data, Source, "data"),
         cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in checked.cleaner.items() if node},
         process=build(choose_parts(checked.process), Process, "process"),
@@ -124,3 +125,7 @@ def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
         config=values,
         options=dict(options),
     )
+    check_mode(checked.mode, plan.process, plan.model)
+    if checked.mode == "full":  # a base is paired with any model later
+        check_pairing(plan.process, plan.model, plan.sampler, plan.cleaners, options)
+    return plan

@@ -22,6 +22,7 @@ from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.features import Floats
 from libelle.logs import log_to_file
 from libelle.models.base import Model, Training
+from libelle.pairings import check_pairing
 from libelle.pipeline import Pipeline
 from libelle.preparation import Prepared
 from libelle.processes.base import Process
@@ -110,9 +111,11 @@ class Outcome:
 def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
-        plan.model.require(plan.process.blocks)
+        check_pairing(plan.process, plan.model, plan.sampler, plan.cleaners)
         training = _training(plan, scratch)
+        plan.model.prepare(plan.store)
         records = plan.source.read()
+        plan.model.accept(records)
         with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
             prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
             del records  # the raw texts are not needed any more
@@ -138,7 +141,7 @@ def train(plan: Plan) -> Outcome:
         training = _training(plan, scratch)
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
-        plan.model.require(base.prepared.process.blocks)
+        check_pairing(base.prepared.process, plan.model, plan.sampler, base.prepared.cleaners)
         plan.config = {**plan.config, **base.config}
         fingerprint = base.prepared.about["fingerprint"]
         with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from libelle.components import Component
+from libelle.data.records import Records
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
+from libelle.stores.base import Store
 
 
 @dataclass
@@ -41,6 +43,10 @@ class Model(Component, ABC):
     needs: ClassVar[frozenset[str]]
     #: Whether Lightning trains it, so that `trainer`, `callbacks` and `loggers` mean something.
     lightning: ClassVar[bool] = False
+    #: Whether values below zero are refused.
+    non_negative: ClassVar[bool] = False
+    #: Whether its members were trained before, so that cleaners, samplers and a base mean nothing.
+    ensemble: ClassVar[bool] = False
 
     def require(self, blocks: frozenset[str]) -> None:
         """Raise `UserError` unless the model can work with a process that makes these blocks."""
@@ -50,6 +56,12 @@ class Model(Component, ABC):
                 f"model: {type(self).__name__} needs the feature block {lacking[0]!r}, and the process makes "
                 f"{' and '.join(sorted(blocks))}; choose another process."
             )
+
+    def prepare(self, store: Store) -> None:
+        """Get what `fit` needs from the store, before any work starts; most models need nothing."""
+
+    def accept(self, records: Records) -> None:
+        """Raise `UserError` where the model cannot be evaluated on these records; most models take all."""
 
     @abstractmethod
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
