@@ -127,7 +127,7 @@ class Adasyn(Synthetic):
 
 @dataclass
 class SmoteEnn(Smote):
-    """SMOTE, then Wilson's editing (Batista et al. 2004): rows whose neighbours are all of other classes are left out.
+    """SMOTE, then Wilson's editing (Batista et al. 2004): rows most of whose neighbours are of another class go.
 
     A class of which no row would be left keeps them all.
 
@@ -142,6 +142,8 @@ class SmoteEnn(Smote):
         from imblearn.under_sampling import EditedNearestNeighbours
 
         more = super().sample(train, seed)
+        if len(np.unique(more.targets)) == 1:
+            return more
         matrix = stack(more.features)
         neighbors = min(self.edit_neighbors, len(more) - 1)
         editor = EditedNearestNeighbours(sampling_strategy="all", n_neighbors=neighbors, kind_sel="mode")
