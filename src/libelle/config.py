@@ -13,6 +13,7 @@ from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
 from libelle.models.base import Model
+from libelle.pairings import check_mode, check_pairing
 from libelle.processes.base import Process
 from libelle.processes.union import choose_parts
 from libelle.samplers.rows import Sampler
@@ -130,7 +131,7 @@ def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
             f"optimize={checked.optimize} is not a split and a metric; write for instance "
             "optimize=validation.average_precision."
         )
-    return Plan(
+    plan = Plan(
         source=build(checked.data, Source, "data"),
         cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in checked.cleaner.items() if node},
         process=build(choose_parts(checked.process), Process, "process"),
@@ -146,3 +147,7 @@ def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
         config=values,
         options=dict(options),
     )
+    check_mode(checked.mode, plan.process, plan.model)
+    if checked.mode == "full":  # a base is paired with any model later
+        check_pairing(plan.process, plan.model, plan.sampler, plan.cleaners, options)
+    return plan

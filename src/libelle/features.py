@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import scipy.sparse
 
 Ints = npt.NDArray[np.integer]
@@ -92,6 +93,7 @@ class Features:
         bag: field → hashed n-grams and their weights.
         matrix: name → CSR or float32 matrix [rows, columns].
         vectors: of the ids of `words`, where the process gives some; shared by all rows.
+        texts: raw texts, one `str` column a field; never part of a base.
     """
 
     rows: int
@@ -99,18 +101,20 @@ class Features:
     bag: Mapping[str, Ragged] | None = None
     matrix: Mapping[str, Matrix] | None = None
     vectors: Vectors | None = None
+    texts: pd.DataFrame | None = None
 
     @property
     def blocks(self) -> frozenset[str]:
         """Names of the blocks that are there."""
-        return frozenset(name for name in ("words", "bag", "matrix") if getattr(self, name) is not None)
+        return frozenset(name for name in ("words", "bag", "matrix", "texts") if getattr(self, name) is not None)
 
     def take(self, rows: Ints) -> "Features":
         """The given rows, in the given order."""
         words = None if self.words is None else {name: data.take(rows) for name, data in self.words.items()}
         bag = None if self.bag is None else {name: data.take(rows) for name, data in self.bag.items()}
         matrix = None if self.matrix is None else {name: data[rows] for name, data in self.matrix.items()}
-        return Features(len(rows), words, bag, matrix, self.vectors)
+        texts = None if self.texts is None else self.texts.iloc[rows]
+        return Features(len(rows), words, bag, matrix, self.vectors, texts)
 
 
 @dataclass(frozen=True)
@@ -150,7 +154,7 @@ def save_features(features: Features, folder: Path) -> None:
 def load_features(folder: Path) -> Features:
     """Read back what `save_features` wrote, memory-mapped."""
     listing = json.loads((folder / "features.json").read_text(encoding="utf-8"))
-    blocks: dict[str, dict[str, Any]] = {}
+    blocks: dict[str, Any] = {}
     for block, entries in listing["blocks"].items():
         blocks[block] = {}
         for number, entry in enumerate(entries):

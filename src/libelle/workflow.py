@@ -27,6 +27,7 @@ from libelle.evaluation.report import Evidence, make_report
 from libelle.features import Dataset, Features, Floats
 from libelle.logs import log_to_file
 from libelle.models.base import Model, Training
+from libelle.pairings import check_pairing
 from libelle.pipeline import Pipeline
 from libelle.preparation import Prepared
 from libelle.processes.base import Process
@@ -119,11 +120,12 @@ class Outcome:
 def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
-        plan.model.require(plan.process.blocks)
-        plan.model.check(plan.process)
+        _check_parts(plan, plan.process, plan.cleaners)
         training = _training(plan, scratch)
         plan.process.prepare(plan.store)
+        plan.model.prepare(plan.store)
         records = plan.source.read()
+        plan.model.accept(records)
         with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
             prepared = _prepare(plan, records)
             del records  # the raw texts are not needed any more
@@ -150,8 +152,7 @@ def train(plan: Plan) -> Outcome:
         training = _training(plan, scratch)
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
-        plan.model.require(base.prepared.process.blocks)
-        plan.model.check(base.prepared.process)
+        _check_parts(plan, base.prepared.process, base.prepared.cleaners)
         plan.config = {**plan.config, **base.config}
         fingerprint = base.prepared.about["fingerprint"]
         with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:
@@ -167,14 +168,18 @@ def check_base(plan: Plan) -> bool:
     """
     with _workplace(plan) as scratch:
         if not has_base(plan.store, plan.base_name):
-            plan.model.require(plan.process.blocks)
-            plan.model.check(plan.process)
+            _check_parts(plan, plan.process, plan.cleaners)
             return False
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
-        plan.model.require(base.prepared.process.blocks)
-        plan.model.check(base.prepared.process)
+        _check_parts(plan, base.prepared.process, base.prepared.cleaners)
         return True
+
+
+def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner]) -> None:
+    """Raise `UserError` unless the plan's model and sampler go with a process and cleaners."""
+    check_pairing(process, plan.model, plan.sampler, cleaners)
+    plan.model.check(process)
 
 
 def _prepare(plan: Plan, records: Records) -> Prepared:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from libelle.components import Component
+from libelle.data.records import Records
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
 from libelle.processes.base import Process
+from libelle.stores.base import Store
 
 
 @dataclass
@@ -42,6 +44,10 @@ class Model(Component, ABC):
     needs: ClassVar[frozenset[str]]
     #: Whether Lightning trains it, so that `trainer`, `callbacks` and `loggers` mean something.
     lightning: ClassVar[bool] = False
+    #: Whether values below zero are refused.
+    non_negative: ClassVar[bool] = False
+    #: Whether its members were trained before, so that cleaners, samplers and a base mean nothing.
+    ensemble: ClassVar[bool] = False
 
     def require(self, blocks: frozenset[str]) -> None:
         """Raise `UserError` unless the model can work with a process that makes these blocks."""
@@ -57,6 +63,12 @@ class Model(Component, ABC):
 
         Called before any data is read, or with the process of the base.
         """
+
+    def prepare(self, store: Store) -> None:
+        """Get what `fit` needs from the store, before any work starts; most models need nothing."""
+
+    def accept(self, records: Records) -> None:
+        """Raise `UserError` where the model cannot be evaluated on these records; most models take all."""
 
     @abstractmethod
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,9 @@ Share = Annotated[float, Field(gt=0, le=1)]
 
 class Sampler(Component, ABC):
     """Changes the training rows; validation and test rows are never sampled. Class weights belong to the loss."""
+
+    #: Feature blocks that the sampler cannot do without.
+    needs: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def sample(self, train: Dataset, seed: int) -> Dataset:

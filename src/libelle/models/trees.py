@@ -1,0 +1,172 @@
+"""Models `tree` and `xgboost`."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from libelle.components import Positive, Rate
+from libelle.errors import UserError
+from libelle.features import Dataset, Ints, Matrix
+from libelle.models.classical import SMALLER, ClassicalModel, Doubles, stack
+from libelle.vectors.room import require_memory
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+#: All that a saved decision tree may hold beside what skops trusts anyway.
+TRUSTED = ["sklearn.tree._tree.Tree"]
+#: XGBoost keeps two doubles for each bin of each column, for every node of a level.
+BIN_BYTES = 16
+
+_EXTRA = "needs {}, which is not installed; install it with pip install 'libelle[classical]'."
+
+
+@dataclass
+class DecisionTree(ClassicalModel):
+    """scikit-learn's decision tree, saved as skops.
+
+    Attributes:
+        max_depth: levels at most; None for no limit.
+        min_samples_leaf: rows in each leaf at least.
+        ccp_alpha: cost of a leaf in pruning; 0 for none.
+    """
+
+    max_depth: Positive | None = None
+    min_samples_leaf: Positive = 2
+    ccp_alpha: Annotated[float, Field(ge=0)] = 0.0
+
+    def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
+        """Fit scikit-learn's estimator."""
+        from sklearn.tree import DecisionTreeClassifier
+
+        _require_skops()  # before the work, not after it
+        items = matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz
+        require_memory(12 * items, "model: the columns of all rows", SMALLER)
+        estimator = DecisionTreeClassifier(
+            max_depth=self.max_depth,
+            min_samples_leaf=self.min_samples_leaf,
+            ccp_alpha=self.ccp_alpha,
+            random_state=seed,
+        )
+        self.tree_ = estimator.fit(matrix, targets, sample_weight=weights)
+
+    def probabilities(self, matrix: Matrix) -> npt.NDArray[np.floating]:
+        """Shares of the labels in the leaf of each row."""
+        return np.asarray(self.tree_.predict_proba(matrix))
+
+    def write(self, folder: Path) -> None:
+        """Write `tree.skops`."""
+        _require_skops().dump(self.tree_, folder / "tree.skops")
+
+    def read(self, folder: Path) -> None:
+        """Read back what `write` wrote; a file with other types is refused."""
+        skops = _require_skops()
+        try:
+            self.tree_ = skops.load(folder / "tree.skops", trusted=TRUSTED)
+        except (TypeError, zipfile.BadZipFile) as error:  # the former of types that are not trusted
+            raise ValueError(str(error)) from error
+
+
+def _require_skops() -> Any:
+    try:
+        import skops.io
+    except ImportError:
+        raise UserError(f"model=tree {_EXTRA.format('skops')}") from None
+    return skops.io
+
+
+@dataclass
+class XGBoost(ClassicalModel):
+    """Gradient-boosted trees (XGBoost); boosting stops where the log-loss of the validation rows rises.
+
+    Attributes:
+        rounds: of boosting at most, each one tree a label.
+        early_stopping: rounds without progress on the validation rows.
+        learning_rate: weight of each tree.
+        max_depth: levels of a tree.
+        min_child_weight: weight of the rows in each leaf at least.
+        subsample: share of the rows that each tree sees.
+        colsample: share of the columns that each tree sees.
+        reg_lambda: L2 penalty.
+        max_bin: values told apart in a column.
+    """
+
+    rounds: Positive = 500
+    early_stopping: Positive = 20
+    learning_rate: Rate = 0.2
+    max_depth: Positive = 6
+    min_child_weight: Annotated[float, Field(ge=0)] = 1.0
+    subsample: Share = 1.0
+    colsample: Share = 1.0
+    reg_lambda: Annotated[float, Field(ge=0)] = 1.0
+    max_bin: Annotated[int, Field(ge=2)] = 64
+
+    def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
+        """Boost, and keep the rounds up to the best one.
+
+        Raises:
+            UserError: when the histograms would not fit into memory.
+        """
+        xgboost = _require_xgboost()
+        self._require_room(matrix)
+        labels = int(targets.max()) + 1
+        settings = {
+            "objective": "binary:logistic" if labels == 2 else "multi:softprob",
+            "eval_metric": "logloss" if labels == 2 else "mlogloss",
+            "tree_method": "hist",
+            "learning_rate": self.learning_rate,
+            "max_depth": self.max_depth,
+            "min_child_weight": self.min_child_weight,
+            "subsample": self.subsample,
+            "colsample_bytree": self.colsample,
+            "reg_lambda": self.reg_lambda,
+            "max_bin": self.max_bin,
+            "seed": seed,
+            **({} if labels == 2 else {"num_class": labels}),
+        }
+        stopping: dict[str, Any] = {}
+        if len(validation):
+            held = xgboost.DMatrix(stack(validation.features), label=validation.targets)
+            stopping = {"evals": [(held, "validation")], "early_stopping_rounds": self.early_stopping}
+        rows = xgboost.DMatrix(matrix, label=targets, weight=weights)
+        booster = xgboost.train(settings, rows, self.rounds, verbose_eval=False, **stopping)
+        self.booster_ = booster[: booster.best_iteration + 1] if stopping else booster
+
+    def _require_room(self, matrix: Matrix) -> None:
+        """A column has as many bins as values at most, and a level of the tree half of its nodes in memory."""
+        if isinstance(matrix, np.ndarray):
+            filled = np.full(matrix.shape[1], len(matrix))
+        else:
+            filled = np.bincount(matrix.indices, minlength=matrix.shape[1])
+        bins = int(np.minimum(filled, self.max_bin).sum())
+        require_memory(
+            bins * BIN_BYTES * 2 ** (min(self.max_depth, 12) - 1),
+            f"model: the histograms of {matrix.shape[1]:,} columns",
+            f"lower model.max_bin or model.max_depth, {SMALLER}",
+        )
+
+    def probabilities(self, matrix: Matrix) -> npt.NDArray[np.floating]:
+        """What the trees say; XGBoost's prediction is thread-safe."""
+        xgboost = _require_xgboost()
+        scores = self.booster_.predict(xgboost.DMatrix(matrix))
+        return np.column_stack([1 - scores, scores]) if scores.ndim == 1 else scores
+
+    def write(self, folder: Path) -> None:
+        """Write `trees.ubj`, XGBoost's own format."""
+        self.booster_.save_model(folder / "trees.ubj")
+
+    def read(self, folder: Path) -> None:
+        """Read back what `write` wrote."""
+        self.booster_ = _require_xgboost().Booster(model_file=folder / "trees.ubj")
+
+
+def _require_xgboost() -> Any:
+    try:
+        import xgboost
+    except ImportError:
+        raise UserError(f"model=xgboost {_EXTRA.format('xgboost')}") from None
+    return xgboost
