@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -204,7 +205,8 @@ class Run:
             UserError: when somebody else's change goes on and on.
         """
         lock = self.key(f"{name}.lock")
-        self._lock(lock)
+        token = os.urandom(8).hex().encode()
+        self._lock(lock, token)
         try:
             self.manifest = Run.open(self.store, self.id).require_completed().manifest
             full = f"{self.id}.{name}"
@@ -220,20 +222,34 @@ class Run:
             if before is not None:
                 self.store.put(self.key(name), data)
         finally:
-            self.store.delete(lock)
+            self._unlock(lock, token)
         return data
 
-    def _lock(self, key: str) -> None:
-        began = time.time()
-        while not self.store.create_if_absent(key, str(time.time()).encode()):
+    def _lock(self, key: str, token: bytes) -> None:
+        # Clocks of machines differ: a lock has died when we have seen the same one for long.
+        began = since = time.monotonic()
+        seen = None
+        while not self.store.create_if_absent(key, token):
             try:
-                if time.time() - float(self.store.get(key)) > _CHANGE_DIED:
-                    self.store.delete(key)
+                holder = self.store.get(key)
             except KeyError:
                 continue  # just given back
-            if time.time() - began > 2 * _CHANGE_DIED:
+            now = time.monotonic()
+            if holder != seen:
+                seen, since = holder, now
+            elif now - since > _CHANGE_DIED:
+                self._unlock(key, holder)
+                continue
+            if now - began > 4 * _CHANGE_DIED:
                 raise UserError(f"run_id={self.id} is being changed by others all the time; try again in a minute.")
             time.sleep(0.05)
+
+    def _unlock(self, key: str, token: bytes) -> None:
+        try:
+            if self.store.get(key) == token:
+                self.store.delete(key)
+        except KeyError:
+            pass  # taken over, and given back since
 
     def folder_files(self, name: str) -> dict[str, dict[str, Any]]:
         """Files of a saved part, by their name in it, with `size` and `sha256`."""
