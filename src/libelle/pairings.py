@@ -11,7 +11,14 @@ from libelle.processes.base import Process
 from libelle.samplers.rows import Sampler
 
 #: Feature block → the process to take for it, where nothing else speaks for another.
-USUAL_PROCESS = {"words": "tokens", "bag": "tokens", "matrix": "tfidf", "texts": "raw"}
+USUAL_PROCESS = {
+    "words": "tokens",
+    "bag": "tokens",
+    "matrix": "tfidf",
+    "texts": "raw",
+    "vectors": "tokens_fasttext",
+    "encoder": "pretrained",
+}
 
 #: Processes whose values are never below zero, as `naive_bayes` needs them; a union is, where all its parts are.
 NON_NEGATIVE = frozenset({"Tfidf", "Bigrams"})
@@ -46,6 +53,10 @@ def refusal(
         return (
             f"model={names['model']} needs the feature block {block!r}, and {makes}; choose another process, such as "
             f"process={USUAL_PROCESS.get(block, block)} (docs/models.md says which go together)."
+        )
+    if "encoder" in process.blocks - model.needs:
+        return (
+            f"process={names['process']} makes the tokens of an encoder, which only model=pretrained reads; choose it."
         )
     if model.non_negative and not is_non_negative(process):
         return (

@@ -56,7 +56,7 @@ def trial_by_job(folder: Path) -> dict[int, int]:
 
 def test_a_killed_sweep_goes_on_to_what_it_would_have_been(tmp_path: Path) -> None:
     options = [*SPACE, "hydra.sweeper.max_trials=7", "hydra.sweeper.n_jobs=2"]
-    options += ["hydra.sweeper.algorithm.n_startup_jobs=3"]
+    options += ["hydra/sweeper/algorithm=tpe", "hydra.sweeper.algorithm.n_startup_jobs=3"]
     whole = tmp_path / "whole"
     assert start(whole, *options).returncode == 0
 

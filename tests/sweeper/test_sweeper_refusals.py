@@ -55,7 +55,7 @@ def test_a_named_objective_leaves_other_overrides_free(sweep: Sweep) -> None:
 )
 def test_a_mistake_stops_before_the_first_job(sweep: Sweep, tmp_path: Path, override: str, said: str) -> None:
     with pytest.raises(SweepError) as refused:
-        sweep("n=1,2", override)
+        sweep("n=1,2", "hydra/sweeper/algorithm=tpe", override)
     assert said in str(refused.value)
     assert not (tmp_path / "sweep" / "0").exists()
 

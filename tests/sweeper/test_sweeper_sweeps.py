@@ -51,13 +51,13 @@ def test_a_sweep_without_a_seed_keeps_the_one_it_drew(sweep: Sweep) -> None:
 
 def test_no_point_is_run_twice_while_there_are_others(sweep: Sweep) -> None:
     options = ["hydra.sweeper.max_trials=15", "hydra.sweeper.seed=1", "hydra.sweeper.algorithm.n_startup_jobs=3"]
-    swept = sweep("x=range(0,4)", "n=range(0,4)", *options)
+    swept = sweep("x=range(0,4)", "n=range(0,4)", "hydra/sweeper/algorithm=tpe", *options)
     assert len({tuple(job) for job in swept.overrides}) == 15
 
 
 def test_parallel_suggestions_differ(sweep: Sweep) -> None:
     options = ["hydra.sweeper.n_jobs=4", "hydra.sweeper.max_trials=10", "hydra.sweeper.seed=1"]
-    swept = sweep("x=range(0,100)", "hydra.sweeper.algorithm.n_startup_jobs=2", *options)
+    swept = sweep("x=range(0,100)", "hydra/sweeper/algorithm=tpe", "hydra.sweeper.algorithm.n_startup_jobs=2", *options)
     assert [len(batch) for batch in swept.batches] == [4, 4, 2]
     assert len({tuple(job) for job in swept.overrides}) == 10
 

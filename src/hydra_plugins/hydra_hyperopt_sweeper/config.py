@@ -53,12 +53,15 @@ class RandConf(AlgorithmConf):
 
 @dataclass
 class MixConf(AlgorithmConf):
-    """Each trial by one of three algorithms, drawn with these probabilities (they sum to 1)."""
+    """Each trial by one of three algorithms, drawn with these probabilities (they sum to 1).
+
+    The default: annealing refines what the estimators find, and they lead it out of a plateau.
+    """
 
     name: str = "mix"
-    rand: float = 0.1
-    anneal: float = 0.2
-    tpe: float = 0.7
+    rand: float = 0.0
+    anneal: float = 0.5
+    tpe: float = 0.5
 
 
 @dataclass
@@ -73,7 +76,7 @@ class HyperoptSweeperConf:
     """Options of the sweeper."""
 
     _target_: str = "hydra_plugins.hydra_hyperopt_sweeper.hyperopt_sweeper.HyperoptSweeper"
-    defaults: list[Any] = field(default_factory=lambda: [{"algorithm": "tpe"}])
+    defaults: list[Any] = field(default_factory=lambda: [{"algorithm": "mix"}])
     algorithm: AlgorithmConf = MISSING
     params: dict[str, Any] | None = field(default_factory=dict)
     """Search space in the override grammar; a key `NAME=VALUE` holds the part drawn only with that value."""

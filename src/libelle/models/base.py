@@ -8,7 +8,6 @@ from typing import Any, ClassVar, Self
 
 from libelle.components import Component
 from libelle.data.records import Records
-from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
 from libelle.processes.base import Process
 from libelle.stores.base import Store
@@ -48,15 +47,6 @@ class Model(Component, ABC):
     non_negative: ClassVar[bool] = False
     #: Whether its members were trained before, so that cleaners, samplers and a base mean nothing.
     ensemble: ClassVar[bool] = False
-
-    def require(self, blocks: frozenset[str]) -> None:
-        """Raise `UserError` unless the model can work with a process that makes these blocks."""
-        lacking = sorted(self.needs - blocks)
-        if lacking:
-            raise UserError(
-                f"model: {type(self).__name__} needs the feature block {lacking[0]!r}, and the process makes "
-                f"{' and '.join(sorted(blocks))}; choose another process."
-            )
 
     def check(self, process: Process) -> None:
         """Raise `UserError` where the process contradicts the model, or something that `fit` needs is missing.

@@ -15,7 +15,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from libelle.components import Part, Positive
-from libelle.errors import UserError
 from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
 from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
@@ -81,14 +80,9 @@ class PathsModel(NeuralModel):
     wide: bool = True
     freeze_words: bool = False
 
-    def require(self, blocks: frozenset[str]) -> None:
-        """Raise `UserError` unless the model can work with a process that makes these blocks."""
-        super().require(blocks)
-        if self.freeze_words and "vectors" not in blocks:
-            raise UserError(
-                "model.freeze_words=true needs vectors to keep; set process.embeddings=fasttext, or "
-                "model.freeze_words=false."
-            )
+    def __post_init__(self) -> None:
+        if self.freeze_words:
+            self.needs = self.needs | {"vectors"}  # type: ignore[misc]  # by config, more than the class needs
 
     @abstractmethod
     def encoder(self, shape: Shape) -> WordEncoder:

@@ -119,7 +119,7 @@ class Pretrained(NeuralModel):
         lora: the adapters, for `tuning=lora`.
     """
 
-    needs: ClassVar[frozenset[str]] = frozenset({"words"})
+    needs: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
     predict_tokens: ClassVar[int] = 1 << 13
 
     encoder: str = "camembert-base"

@@ -30,6 +30,7 @@ class Transformer(PathsModel):
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.dim % self.heads:
             raise UserError(f"model.dim={self.dim} is not a multiple of model.heads={self.heads}; change one of them.")
 

@@ -38,7 +38,7 @@ class PretrainedTokens(Process):
         length_quantile: what a field needs is this quantile of its lengths in training.
     """
 
-    blocks: ClassVar[frozenset[str]] = frozenset({"words"})
+    blocks: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
 
     encoder: str = "camembert-base"
     markers: Literal["name", "separator"] = "name"
