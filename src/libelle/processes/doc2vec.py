@@ -19,7 +19,7 @@ from safetensors.numpy import load_file, save_file
 from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Floats
-from libelle.processes.matrices import Column, MatrixProcess
+from libelle.processes.matrices import MatrixProcess, frequent_words
 
 
 @dataclass
@@ -27,13 +27,13 @@ class Doc2Vec(MatrixProcess):
     """One dense matrix a field (`matrix`): the vector that gensim infers for each text.
 
     One model is trained on the texts of all fields, each distinct text once. Training rows are inferred as others are,
-    so that a model meets the same kind of vector in training and at runtime. A text of unknown words alone is all zeros.
+    so that a model meets the same kind of vector in training and at runtime. A text of unknown words alone is zeros.
 
     Attributes:
         vector_size: columns of each matrix.
         dm: whether context words predict with the text (distributed memory), or the text alone (bag of words).
         window: words before and after that count as context, for `dm`.
-        min_count: occurrences in the distinct texts that make a word known.
+        min_count: occurrences in the training rows that make a word known.
         negative: noise words drawn for each word.
         epochs: passes over the texts, in training and for each text that is inferred.
         alpha: learning rate at its highest.
@@ -63,11 +63,15 @@ class Doc2Vec(MatrixProcess):
             UserError: when gensim is not installed.
         """
         self.fields_ = [str(field) for field in table.columns]
-        documents = [text.split() for field in self.fields_ for text in Column.of(table[field]).texts]
+        columns = self.columns(table)
+        known = set(frequent_words(columns.values(), self.min_count))
         model = self._fresh()
         from gensim.models.doc2vec import TaggedDocument
 
-        corpus = [TaggedDocument(words, [number]) for number, words in enumerate(documents)]
+        corpus = [
+            TaggedDocument([word for word in text.split() if word in known], [number])
+            for number, text in enumerate(text for column in columns.values() for text in column.texts)
+        ]
         model.build_vocab(corpus)
         self.model_ = None
         if model.wv.index_to_key:
@@ -117,7 +121,7 @@ class Doc2Vec(MatrixProcess):
             vector_size=self.vector_size,
             dm=int(self.dm),
             window=self.window,
-            min_count=self.min_count,
+            min_count=1,  # `fit` has chosen the words, by rows rather than distinct texts
             negative=self.negative,
             epochs=self.epochs,
             alpha=self.alpha,
@@ -137,6 +141,11 @@ class Doc2Vec(MatrixProcess):
         model.syn1neg, model.cum_table = arrays["syn1neg"], arrays["cum_table"]
         return model
 
+    def start(self, words: Sequence[str]) -> Floats:
+        """Where inference of a text starts, float32 [1, vector_size]: random, and the same each time."""
+        generator = np.random.RandomState(_hash(" ".join(words)))
+        return ((generator.rand(1, self.vector_size) - 0.5) / self.vector_size).astype(np.float32)
+
     def _infer(self, words: list[str]) -> Floats:
         """Do as gensim's `infer_vector`, which starts from Python's hash of the text, another in each process."""
         from gensim.models.doc2vec import train_document_dbow, train_document_dm
@@ -146,11 +155,11 @@ class Doc2Vec(MatrixProcess):
         )  # the arrays are shared, its generator is not: threads must not disturb each other
         assert model is not None
         model.random = np.random.RandomState(self.seed)
-        vector = (
-            (np.random.RandomState(_hash(" ".join(words))).rand(1, self.vector_size) - 0.5) / self.vector_size
-        ).astype(np.float32)
+        vector = self.start(words)
         step = (model.alpha - model.min_alpha) / max(self.epochs - 1, 1)
         train = train_document_dm if self.dm else train_document_dbow
+        # Gensim would work in arrays of its own that are freed before it writes to them.
+        work = {name: np.zeros(model.layer1_size, np.float32) for name in (("work", "neu1") if self.dm else ("work",))}
         for epoch in range(self.epochs):
             train(
                 model,
@@ -160,6 +169,7 @@ class Doc2Vec(MatrixProcess):
                 learn_words=False,
                 learn_hidden=False,
                 doctag_vectors=vector,
+                **work,
                 doctags_lockf=np.ones(1, dtype=np.float32),
             )
         result: Floats = vector[0]

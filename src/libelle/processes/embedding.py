@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import Part, Positive, Rate
 from libelle.features import Floats, Ints
-from libelle.processes.matrices import Column, MatrixProcess
+from libelle.processes.matrices import Column, MatrixProcess, frequent_words
 from libelle.processes.ngrams import WordTable
 
 
@@ -56,15 +56,7 @@ class Embedding(MatrixProcess):
         """Learn the vocabulary, then the embeddings."""
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(table)
-        counts: dict[str, int] = {}
-        for column in columns.values():
-            split = WordTable.split(column.texts)
-            times = np.repeat(column.counts, np.diff(split.offsets))
-            totals = np.bincount(split.codes, weights=times, minlength=len(split.words))
-            for word, count in zip(split.words, totals, strict=True):
-                counts[word] = counts.get(word, 0) + int(count)
-        known = [word for word, count in counts.items() if count >= self.min_count]
-        self._set_words(sorted(known, key=lambda word: (-counts[word], word))[: self.max_words])
+        self._set_words(frequent_words(columns.values(), self.min_count)[: self.max_words])
         self.embeddings_ = self._train([self._shares(column) for column in columns.values()], pd.factorize(target)[0])
         return self
 

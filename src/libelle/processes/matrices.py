@@ -6,6 +6,7 @@ missing text and an empty one apart from each other, and from texts of unknown w
 
 import json
 from abc import abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -49,6 +50,21 @@ class Column:
     def counts(self) -> Ints:
         """Rows that hold each text, int64 [texts]."""
         return np.bincount(self.index, minlength=len(self.texts) + 1)[:-1]
+
+
+def frequent_words(columns: Iterable[Column], min_count: int) -> list[str]:
+    """The words that stand at least `min_count` times in the rows of some columns, the most frequent first."""
+    counts: dict[str, int] = {}
+    for column in columns:
+        split = WordTable.split(column.texts)
+        times = np.repeat(column.counts, np.diff(split.offsets))
+        for word, count in zip(
+            split.words, np.bincount(split.codes, weights=times, minlength=len(split.words)), strict=True
+        ):
+            counts[word] = counts.get(word, 0) + int(count)
+    return sorted(
+        (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
+    )
 
 
 class MatrixProcess(Process):

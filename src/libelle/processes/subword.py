@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Self
 
 import numpy as np
 import pandas as pd
@@ -17,17 +17,18 @@ from libelle.processes.base import Process
 from libelle.processes.matrices import Column
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID, Tokens
 
+#: Characters of a word that are read.
+_LONGEST_WORD = 200
+
 
 @dataclass
 class Subword(Process):
     """Parts of words as ids (`words`), and n-grams of words and characters as weighted bags (`bag`).
 
-    Rare and misspelt words are made of known parts, where `tokens` has one `<unknown>` for all. Ids are the tokenizer's,
+    Rare and misspelt words are made of known parts, where `tokens` has one `<unknown>` for all. Ids are the library's,
     after those of `tokens` with a meaning of their own, so that models take either process.
 
     Attributes:
-        algorithm: of the tokenizer that is trained: `bpe` (Sennrich et al. 2016), `unigram` (Kudo 2018), or `wordpiece`
-            (Schuster and Nakajima 2012).
         vocab_size: parts known at most.
         pretrained: instead of training one: a `tokenizer.json`, a folder that holds one, or a name on the Hugging Face
             hub.
@@ -43,7 +44,6 @@ class Subword(Process):
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
 
-    algorithm: Literal["bpe", "unigram", "wordpiece"] = "bpe"
     vocab_size: Annotated[int, Field(ge=2)] = 8000
     pretrained: str | None = None
     length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
@@ -131,7 +131,7 @@ class Subword(Process):
     def _encode(self, texts: list[str], cap: int) -> Iterator[list[int]]:
         """Ids of the parts of each text, the first `cap` of them; none for a text without words."""
         # Each word has a part at least, so the words after these are not needed.
-        cut = [" ".join(text.split(maxsplit=cap)[:cap]) for text in texts]
+        cut = [_shorten(text, cap) for text in texts]
         for encoding in self.tokenizer_.encode_batch_fast(cut, add_special_tokens=False):
             yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in encoding.ids[:cap]]
 
@@ -139,22 +139,17 @@ class Subword(Process):
         library = _library()
         models, trainers, pre = library.models, library.trainers, library.pre_tokenizers
         # Parts within words alone: no text of several words may stand in the vocabulary.
-        splits = [pre.WhitespaceSplit()]
-        options = {"vocab_size": self.vocab_size, "special_tokens": [UNKNOWN], "show_progress": False}
-        if self.algorithm == "wordpiece":
-            tokenizer = library.Tokenizer(models.WordPiece(unk_token=UNKNOWN))
-            trainer = trainers.WordPieceTrainer(**options)
-        else:
-            splits.append(pre.Metaspace())  # marks where words begin
-            if self.algorithm == "bpe":
-                tokenizer = library.Tokenizer(models.BPE(unk_token=UNKNOWN))
-                trainer = trainers.BpeTrainer(**options)
-            else:
-                tokenizer = library.Tokenizer(models.Unigram())
-                trainer = trainers.UnigramTrainer(unk_token=UNKNOWN, **options)
-        tokenizer.pre_tokenizer = pre.Sequence(splits)
-        tokenizer.train_from_iterator(texts, trainer, length=len(texts))
+        # Training by unigram or WordPiece differs from one process of Python to the next; by BPE it does not.
+        trainer = trainers.BpeTrainer(vocab_size=self.vocab_size, special_tokens=[UNKNOWN], show_progress=False)
+        tokenizer = library.Tokenizer(models.BPE(unk_token=UNKNOWN))
+        tokenizer.pre_tokenizer = pre.Sequence([pre.WhitespaceSplit(), pre.Metaspace()])  # marks where words begin
+        tokenizer.train_from_iterator((_shorten(text) for text in texts), trainer, length=len(texts))
         return tokenizer
+
+
+def _shorten(text: str, words: int = -1) -> str:
+    """The first words, all by default, each cut where no word is that long: the library takes hours over a megabyte."""
+    return " ".join(word[:_LONGEST_WORD] for word in text.split(maxsplit=words)[: None if words < 0 else words])
 
 
 def _library() -> Any:

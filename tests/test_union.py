@@ -1,0 +1,74 @@
+"""The process `union`: how its parts are named and set on the command line, and what is refused."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from libelle.components import build, describe
+from libelle.config import check
+from libelle.errors import UserError
+from libelle.processes.base import Process
+from libelle.processes.bigrams import Bigrams
+from libelle.processes.tfidf import Tfidf
+from libelle.processes.tokens import Tokens
+from libelle.processes.union import Union, choose_parts
+from test_config import composed
+
+pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
+
+
+def union(*overrides: str) -> Process:
+    # No model of matrices is needed to look at the process.
+    return build(choose_parts(composed("process=union", *overrides)["process"]), Process, "process")
+
+
+def test_parts_are_those_named_in_this_order_each_with_its_own_keys():
+    process = union("process.parts=[bigrams,tfidf]", "process.tfidf.min_df=2", "process.bigrams.weight=presence")
+    assert isinstance(process, Union)
+    assert process.processes_ == {"bigrams": Bigrams(weight="presence"), "tfidf": Tfidf(min_df=2)}
+    assert list(process.processes_) == ["bigrams", "tfidf"]
+    checked = check(composed("process=union", "process.parts=[tfidf]"), {}).process
+    assert describe(checked)["parts"] == {"tfidf": describe(Tfidf())}
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("process.parts=[tfidf,tfdif]", ["tfdif", "bigrams, doc2vec"]),
+        ("process.parts=[tfidf,tokens]", ["process.parts: tokens"]),
+        ("process.parts=[tfidf,bigrams,tfidf]", ["names tfidf twice"]),
+        ("process.parts=[]", ["process.parts=[]"]),
+        ("process.parts=tfidf", ["process.parts=tfidf is not a list"]),
+        ("process.tfidf.min_df=0", ["process.tfidf.min_df=0", "greater than or equal to 1"]),
+        ("+process.tfidf.mindf=1", ["process.tfidf.mindf", "min_df"]),
+    ],
+)
+def test_a_wrong_part_is_named_in_one_sentence(override, words):
+    with pytest.raises(UserError) as error:
+        union(override)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_processes_without_a_matrix_are_refused_also_in_python():
+    for process in (Tokens(), Union(parts={"tfidf": describe(Tfidf())})):
+        with pytest.raises(UserError, match=r"process\.parts: other makes no matrix"):
+            Union(parts={"other": describe(process)})
+
+
+def test_matrices_are_those_of_the_parts_named_after_them(tmp_path):
+    table = pd.DataFrame({"job": ["chef de rang", None], "town": ["lyon", "paris"]}, dtype="str")
+    target = pd.Series(["0", "1"], dtype="str")
+    process = union("process.parts=[tfidf,bigrams]").fit(table, target)
+    matrix = process.transform(table).matrix
+    assert matrix is not None
+    assert list(matrix) == ["tfidf.job", "tfidf.town", "bigrams.job", "bigrams.town"]
+    for name, part in {"tfidf": Tfidf(), "bigrams": Bigrams()}.items():
+        for field, alone in (part.fit(table, target).transform(table).matrix or {}).items():
+            assert np.array_equal(matrix[f"{name}.{field}"].toarray(), alone.toarray())
+    process.save(tmp_path)
+    node = json.loads(json.dumps(describe(process)))
+    loaded = build(node, Process, "process").load(tmp_path).transform(table).matrix
+    assert loaded is not None
+    assert all(np.array_equal(loaded[name].toarray(), part.toarray()) for name, part in matrix.items())
