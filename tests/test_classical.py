@@ -114,6 +114,20 @@ def test_class_weights_favour_the_small_class(name: str, tmp_path: Path) -> None
     assert shares[1] > shares[0]
 
 
+@pytest.mark.parametrize("name", MODELS)
+def test_indices_of_64_bits_are_taken_too(name: str, tmp_path: Path) -> None:
+    data = make_data([8, 8], columns=1)
+    block = data.features.matrix["only"]
+    wide = scipy.sparse.csr_array(
+        (block.data, block.indices.astype(np.int64), block.indptr.astype(np.int64)), shape=block.shape
+    )
+    same = Dataset(Features(len(data), matrix={"only": wide}), data.targets)
+    np.testing.assert_array_equal(
+        fitted(name, same, 2, tmp_path).predict_proba(same.features),
+        fitted(name, data, 2, tmp_path).predict_proba(data.features),
+    )
+
+
 def test_support_vectors_are_calibrated(tmp_path: Path) -> None:
     """On labels that columns tell in 80 of 100 rows, a probability of about 0.8 is right."""
     generator = np.random.default_rng(1)

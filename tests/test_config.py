@@ -15,6 +15,7 @@ from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
 from libelle.models.base import Model
 from libelle.processes.base import Process
+from libelle.processes.union import choose_parts
 from libelle.samplers.rows import Sampler
 from libelle.stores.base import Store
 
@@ -52,11 +53,13 @@ def test_every_folder_of_conf_is_known_to_these_tests():
 
 @pytest.mark.parametrize(("group", "option"), GROUPS)
 def test_option_composes_and_is_accepted(group, option):
-    config = composed(f"{group}={option}")
+    # Alone an option may not go with the default model: tests/test_pairings.py has the pairs.
+    partner = {"sampler": ["model=logreg"], "process": ["mode=prepare"]}.get(group, [])
+    config = composed(f"{group}={option}", *(["model=ensemble"] if option == "raw" else partner))
     plan = check(config, {})
     if group in BASES and config[group]:
         # The file says all keys or leaves them to the class; either way nothing unknown is in it.
-        component = build(config[group], BASES[group], group)
+        component = build(choose_parts(config[group]), BASES[group], group)
         assert describe(component)["_target_"] == config[group]["_target_"]
     if group == "cleaner" and option not in ("none", "french", "predecessor"):
         assert list(plan.cleaners) == [option]

@@ -13,6 +13,7 @@ import scipy.sparse
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 
+from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats, Ints, Matrix
 from libelle.models.base import Model, Training
 from libelle.vectors.room import require_memory
@@ -22,22 +23,36 @@ Doubles = npt.NDArray[np.float64]
 #: What makes the matrix of a process smaller, for messages.
 SMALLER = "lower process.max_features or raise process.min_df, or choose a process with fewer columns"
 
+MOST_VALUES = (1 << 31) - 1
+
 
 def stack(features: Features) -> Matrix:
-    """All matrices side by side, in order: float32 [rows, columns], dense where all are.
+    """All matrices side by side, in order: float32 [rows, columns], dense where all are; CSR has int32 indices.
 
     Raises:
-        UserError: when the copy would not fit into memory.
+        UserError: when the copy would not fit into memory, or there are more values than 32 bits can count.
     """
     parts = list((features.matrix or {}).values())
     if len(parts) == 1:
-        return parts[0]
+        return _narrow(parts[0])
     if all(isinstance(part, np.ndarray) for part in parts):
         require_memory(sum(part.nbytes for part in parts), "model: the matrix of all rows", SMALLER)
         return np.hstack(parts)
     items = sum(part.size if isinstance(part, np.ndarray) else part.nnz for part in parts)
     require_memory(12 * items, "model: the matrix of all rows", SMALLER)
-    return scipy.sparse.csr_array(scipy.sparse.hstack(parts, format="csr"))
+    return _narrow(scipy.sparse.csr_array(scipy.sparse.hstack(parts, format="csr")))
+
+
+def _narrow(matrix: Matrix) -> Matrix:
+    """Count in 32 bits: scikit-learn's trees and liblinear know no others."""
+    if isinstance(matrix, np.ndarray) or matrix.indices.dtype == matrix.indptr.dtype == np.int32:
+        return matrix
+    if matrix.nnz > MOST_VALUES:
+        raise UserError(
+            f"model: the matrix holds {matrix.nnz:,} values, and {MOST_VALUES:,} can be counted; {SMALLER}."
+        )
+    indices, indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
+    return scipy.sparse.csr_array((matrix.data, indices, indptr), shape=matrix.shape)
 
 
 @dataclass

@@ -32,7 +32,7 @@ class LogisticRegression(LinearModel):
         max_iter: iterations of L-BFGS at most.
     """
 
-    C: Rate = 1.0
+    C: Rate = 10.0
     max_iter: Positive = 500
 
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
