@@ -123,7 +123,7 @@ class Classifier(pl.LightningModule):
             loss.backward()  # type: ignore[no-untyped-call]
             return loss
 
-        solver.step(objective)  # type: ignore[arg-type]
+        solver.step(objective)  # type: ignore[no-untyped-call]
         weights = (logarithms.exp() * equal).detach()
         return weights if weights.isfinite().all() else equal
 
