@@ -32,5 +32,6 @@ format: setup ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-results: setup ## print the table of docs/results.md
-	$(BIN)/python benchmarks/results.py
+results: setup ## write docs/results.md; other sets with QUALITY='--data FOLDER --sets rome trec'
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/quality.py $(QUALITY) > docs/results.md.new
+	mv docs/results.md.new docs/results.md

@@ -10,8 +10,10 @@ import torch
 from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
+from libelle.models.batches import Batch
+from libelle.models.layers import drop_ngrams
 from libelle.models.mlp import MLP
-from libelle.models.network import LossConfig, OptimizerConfig
+from libelle.models.network import LossConfig, Network, OptimizerConfig
 from libelle.models.neural import NeuralModel
 from libelle.models.optimizers import LazyAdamW, make_schedule
 from libelle.models.training import Classifier
@@ -111,6 +113,48 @@ def test_loss_by_hand(weights: str, gamma: float) -> None:
     weight = torch.tensor([40 / (2 * 30), 40 / (2 * 10)])[targets] if weights == "balanced" else torch.ones(3)
     expected = (weight * (1 - chosen) ** gamma * -chosen.log()).sum() / weight.sum()
     torch.testing.assert_close(classifier.loss(logits, targets, 0.0), expected)
+
+
+class TwoPaths(Network):
+    def paths(self, batch: Batch) -> list[torch.Tensor]:
+        return [batch["good"], batch["noise"]]
+
+
+def test_the_pool_trusts_the_path_that_is_right_and_calibrates_it() -> None:
+    generator = torch.Generator().manual_seed(1)
+    targets = torch.arange(3).repeat(100)
+    good = torch.nn.functional.one_hot(targets, 3) + torch.randn(300, 3, generator=generator) / 2
+    noise = torch.randn(300, 3, generator=generator)
+    network = TwoPaths([False, False])
+    classifier = Classifier(network, LossConfig(), OptimizerConfig(), torch.ones(3))
+    weights = classifier.fit_pool([good, noise], targets)
+    assert weights[0] > 10 * weights[1] > 0
+    batch = {"good": good, "noise": noise}
+    before = classifier.loss(network(batch), targets, 0.0)
+    network.pool.copy_(weights)
+    assert classifier.loss(network(batch), targets, 0.0) < before
+    assert not weights.requires_grad
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_hinge_loss_by_hand(weights: str) -> None:
+    config = LossConfig(class_weights=weights)  # type: ignore[arg-type]
+    classifier = Classifier(TwoPaths([True, True]), config, OptimizerConfig(), torch.tensor([30.0, 10.0]))
+    loss = classifier.path_loss(torch.tensor([[0.5, -2.0], [1.0, 0.0]]), torch.tensor([0, 1]), hinge=True)
+    first, second = 0.5**2, 2.0**2 + 1.0**2
+    each = (2 / 3, 2.0) if weights == "balanced" else (1.0, 1.0)
+    assert loss.item() == pytest.approx((each[0] * first + each[1] * second) / sum(each))
+
+
+def test_dropped_ngrams_are_left_out_and_the_others_make_up_for_them() -> None:
+    torch.manual_seed(1)
+    ngrams, offsets = torch.arange(2000), torch.tensor([0, 500, 500, 2000])
+    kept, ends, weights = drop_ngrams(ngrams, offsets, torch.ones(2000), 0.5)
+    assert ends[0] == 0
+    assert ends[1] == ends[2] == (kept < 500).sum()
+    assert ends[3] == len(kept) == len(weights)
+    assert weights.sum().item() == pytest.approx(2000, rel=0.1)
+    assert drop_ngrams(ngrams, offsets, torch.ones(2000), 0.0)[0] is ngrams
 
 
 def test_sparse_steps_are_those_of_torchs_own_optimisers() -> None:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from libelle.models.network import Shape
 from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
@@ -61,6 +62,18 @@ def drop_words(words: Tensor, share: float) -> Tensor:
         return words
     dropped = torch.rand(words.shape, device=words.device) < share
     return words.masked_fill(dropped & (words != PADDING_ID), UNKNOWN_ID)
+
+
+def drop_ngrams(ngrams: Tensor, offsets: Tensor, weights: Tensor, share: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Leave out a share of the n-grams, at random, and scale the others up, as dropout does.
+
+    Left out, and not weighed 0: neither their embeddings nor the optimiser's moments need to be touched.
+    """
+    if not share:
+        return ngrams, offsets, weights
+    kept = torch.rand(weights.shape, device=weights.device) >= share
+    before = functional.pad(kept.cumsum(0), (1, 0))
+    return ngrams[kept], before[offsets], weights[kept] / (1 - share)
 
 
 def masked_mean(states: Tensor, mask: Tensor) -> Tensor:

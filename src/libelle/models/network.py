@@ -65,8 +65,12 @@ class Network(nn.Module):
     hinge: tuple[bool, ...]
     pool: Tensor
 
+    def __init__(self, hinge: Sequence[bool] = (False,)) -> None:
+        super().__init__()
+        self.make_pool(hinge)
+
     def make_pool(self, hinge: Sequence[bool]) -> None:
-        """Declare the paths, once they are built, and give them equal weights."""
+        """Declare the paths and give them equal weights; a network of one path need not."""
         self.hinge = tuple(hinge)
         scales = torch.tensor([self.MARGIN_SCALE if margins else 1.0 for margins in hinge])
         self.register_buffer("pool", scales / len(hinge))

@@ -12,12 +12,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from torch import Tensor
-from torch.nn import functional
 
 from libelle.components import Part, Positive
 from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
-from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
+from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_ngrams, drop_words
 from libelle.models.network import Network, Shape
 from libelle.models.neural import NeuralModel
 
@@ -46,11 +45,11 @@ class PathsNetwork(Network):
         words = drop_words(batch["words"], self.word_dropout if self.training else 0)
         logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
         if self.ngrams is not None:
-            bags, weights = (batch["ngrams"], batch["ngram_offsets"]), batch["ngram_weights"]
-            dropped = functional.dropout(weights, self.ngram_dropout, self.training)
-            logits.append(self.ngrams_dense(self.ngrams.encode(*bags, dropped)))
+            bags = batch["ngrams"], batch["ngram_offsets"], batch["ngram_weights"]
+            dropped = drop_ngrams(*bags, self.ngram_dropout if self.training else 0)
+            logits.append(self.ngrams_dense(self.ngrams.encode(*dropped)))
             if self.wide is not None:
-                logits.append(self.wide.logits(*bags, weights))
+                logits.append(self.wide.logits(*bags))
         return logits
 
 
