@@ -42,7 +42,8 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
     table.add_row("rows", *(f"{outcome.metrics[split]['rows']:,}" for split in SPLITS))
     console.print(table)
-    console.print(f"{outcome.objective} = {outcome.value:.6f}\n")
+    console.print(f"{outcome.objective} = {outcome.value:.6f}")
+    console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
     store = [override for override in overrides if override.startswith("store")]
     # A wish that any model meets; of many classes a threshold is no condition of publication.
     wish = "f=0.5" if len(outcome.pipeline.labels) == 2 else "value=0.5"

@@ -108,6 +108,7 @@ class Outcome:
         objective: name of the metric that the run is judged by.
         value: its value.
         pipeline: the fitted pipeline.
+        report: where its report lies: a path, or the key in a store that is not of files.
     """
 
     run_id: str
@@ -115,6 +116,7 @@ class Outcome:
     objective: str
     value: float
     pipeline: Pipeline
+    report: str
 
 
 def full(plan: Plan) -> Outcome:
@@ -210,7 +212,8 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     pipeline = _pipeline(plan, prepared)
     _save(run, plan, prepared, pipeline, scores, metrics, scratch)
     _report(run, plan, prepared, pipeline, scores, metrics, seconds, scratch)
-    return Outcome(str(run.id), metrics, objective, value, pipeline)
+    page = run.key("report.html")
+    return Outcome(str(run.id), metrics, objective, value, pipeline, str(run.store.local_path(page) or page))
 
 
 def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
