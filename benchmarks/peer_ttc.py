@@ -34,7 +34,7 @@ settings = TrainingConfig(
     raw_categorical_inputs=False,
     raw_labels=False,
     save_path=str(folder / "model"),
-    trainer_params={"enable_progress_bar": False, "logger": False},
+    trainer_params={"enable_progress_bar": False, "logger": True},
 )
 texts, targets = np.array(given["train"], dtype=object), np.array(given["targets"])
 classifier.train(texts, targets, settings, np.array(given["tables"][0], dtype=object), np.array(given["validation"]))

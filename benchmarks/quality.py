@@ -175,15 +175,15 @@ def table(data: str, cells: dict[str, list[dict[str, Any]]], split: str) -> None
     values = {model: np.array([found[split]["value"] for found in runs]) for model, runs in cells.items()}
     samples = {model: resampled(metric, runs, split) for model, runs in cells.items()}
     print(f"\n## {SETS[data].title} (`{data}`): {metric.replace('_', ' ')}\n")
-    print("| model | mean | spread over seeds | 95 % of resamples | validation | training, s | scoring, s |")
-    print("|---|---|---|---|---|---|---|")
+    print("| model | runs | mean | spread over seeds | 95 % of resamples | validation | training, s | scoring, s |")
+    print("|---|---|---|---|---|---|---|---|")
     for model, runs in cells.items():
         name = PEERS[model][0] if model in PEERS else f"libelle, `{MODELS.get(model, model)}`"
         low, high = np.quantile(samples[model], [0.025, 0.975])
         validation = np.mean([found[VALIDATION]["value"] for found in runs])
         seconds = [np.mean([found[key] for found in runs]) for key in ("training", "scoring")]
         spread = f"±{values[model].std(ddof=1):.3f}" if len(runs) > 1 else ""
-        print(f"| {name} | **{values[model].mean():.3f}** | {spread} | {low:.3f}–{high:.3f} | {validation:.3f} | "
+        print(f"| {name} | {len(runs)} | **{values[model].mean():.3f}** | {spread} | {low:.3f}–{high:.3f} | {validation:.3f} | "
               f"{seconds[0]:.1f} | {seconds[1]:.2f} |")  # fmt: skip
     peers = [model for model in cells if model in PEERS]
     if not peers:
