@@ -247,8 +247,8 @@ def _output(where: dict[str, str]) -> Path:
     output = where.pop("output", "comparison.html")
     for key in where:
         raise UserError(f"runs.py compare knows no {key}=; it takes run ids and output=.")
-    if not output:
-        raise UserError("output= is empty; name a file, or leave it out for comparison.html.")
+    if not Path(output).name:
+        raise UserError(f"output={output} is not the name of a file; write for instance output=comparison.html.")
     return Path(output)
 
 

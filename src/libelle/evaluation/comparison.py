@@ -1,8 +1,8 @@
 """Runs side by side, on the same test records: what differs, and whether the difference is more than chance."""
 
 import json
-import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
             raise UserError(f"run_id={run_id} is given twice; give each run once.")
     first = runs[0].require_completed()
     labels, records = _test_records(first)
-    targets = pd.Index(labels).get_indexer(records["target"]).astype(np.int64)
+    targets = pd.Index(labels).get_indexer(pd.Index(records["target"])).astype(np.int64)
     candidates = []
     for run in runs:
         own_labels, own = _test_records(run.require_completed())
@@ -274,15 +274,15 @@ def write_page(comparison: Comparison, path: Path) -> None:
         UserError: when it cannot be written there.
     """
     page = make_page(comparison)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    temporary = path.with_name(f".{path.name}.part")
     try:
-        try:
-            partial.write_text(page, encoding="utf-8")
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(path)
     except OSError as error:
-        raise UserError(f"output={path} cannot be written: {error.strerror}; choose another file.") from None
+        raise UserError(f"output={path} cannot be written ({error.strerror or error}); choose another file.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
 
 
 def _text(value: Any) -> str:
