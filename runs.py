@@ -1,4 +1,4 @@
-"""Look at runs: python runs.py list|show|diff (python runs.py --help)."""
+"""Look at runs: python runs.py list|show|diff|compare (python runs.py --help)."""
 
 import hydra
 from omegaconf import DictConfig
@@ -9,7 +9,7 @@ from libelle.arguments import protect_verb
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="runs")
 def main(config: DictConfig) -> None:
-    """List runs, show one, or tell two apart."""
+    """List runs, show one, tell two apart, or compare several."""
     cli.runs(config)
 
 

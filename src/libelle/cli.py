@@ -226,13 +226,30 @@ def runs(config: DictConfig) -> None:
                 report.print_run(run)
             case "diff", [first, second]:
                 report.print_differences(first, second, table.differences(first, second))
+            case "compare", _:
+                from libelle.evaluation.comparison import compare, write_page
+
+                output = _output(json.loads(values["where"]))
+                comparison = compare(found)
+                write_page(comparison, output)
+                report.print_comparison(comparison, output)
             case (("list" | "show" | "diff"), _):
                 raise UserError(f"runs.py {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
             case _:
-                raise UserError(f"runs.py {verb} is not known; the verbs are list, show and diff.")
+                raise UserError(f"runs.py {verb} is not known; the verbs are list, show, diff and compare.")
 
 
 _RUNS_TAKEN = {"list": "no run ids", "show": "one run id", "diff": "two run ids"}
+
+
+def _output(where: dict[str, str]) -> Path:
+    """Where the page of a comparison goes."""
+    output = where.pop("output", "comparison.html")
+    for key in where:
+        raise UserError(f"runs.py compare knows no {key}=; it takes run ids and output=.")
+    if not Path(output).name:
+        raise UserError(f"output={output} is not the name of a file; write for instance output=comparison.html.")
+    return Path(output)
 
 
 @contextmanager

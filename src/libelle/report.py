@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from libelle.data.split import SPLITS
+from libelle.evaluation.comparison import Comparison
 from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
 from libelle.runs.table import duration
@@ -172,12 +173,27 @@ def print_run(run: Run) -> None:
         console.print(table)
 
 
-def print_differences(first: Run, second: Run, rows: Sequence[tuple[str, Any, Any]]) -> None:
+def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:
     """Print what differs between two runs."""
     table = _table("", str(first.id), str(second.id))
     for key, *values in rows:
         table.add_row(key, *map(_cell, values))
     _console().print(table if rows else f"runs {first.id} and {second.id} do not differ")
+
+
+def print_comparison(comparison: Comparison, page: Path) -> None:
+    """Print the metrics of runs side by side, what their differences say, and where the page is."""
+    first = comparison.candidates[0]
+    table = _table("metric (test)", *(candidate.name for candidate in comparison.candidates))
+    for name in first.intervals:
+        table.add_row(name, *(_interval(asdict(candidate.intervals[name])) for candidate in comparison.candidates))
+    console = _console()
+    console.print(table)
+    for difference in comparison.differences:
+        for sentence in comparison.verdicts(difference).values():
+            console.print(sentence, highlight=False)
+        console.print(f"{comparison.decisions(difference)}\n", highlight=False)
+    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
 
 
 def print_publication(publication: Publication, python: str) -> None:

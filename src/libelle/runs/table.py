@@ -100,11 +100,11 @@ def column(manifest: Manifest, name: str) -> Any:
     return duration(manifest) if name == "duration" else getattr(manifest, name)
 
 
-def differences(first: Run, second: Run) -> list[tuple[str, Any, Any]]:
-    """What differs between two runs: key and both values, for config, data and metrics."""
-    flat = [_flatten(_contents(run)) for run in (first, second)]
-    keys = sorted(flat[0].keys() | flat[1].keys())
-    return [(key, flat[0].get(key), flat[1].get(key)) for key in keys if flat[0].get(key) != flat[1].get(key)]
+def differences(*runs: Run) -> list[tuple[Any, ...]]:
+    """What differs between runs: key and each run's value, for config, data and metrics."""
+    flat = [_flatten(_contents(run)) for run in runs]
+    rows = [(key, *(values.get(key) for values in flat)) for key in sorted(set().union(*flat))]
+    return [row for row in rows if any(value != row[1] for value in row[2:])]
 
 
 def _contents(run: Run) -> dict[str, Any]:

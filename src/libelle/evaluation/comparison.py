@@ -1,0 +1,290 @@
+"""Runs side by side, on the same test records: what differs, and whether the difference is more than chance."""
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from libelle.data.split import TEST
+from libelle.errors import UserError
+from libelle.evaluation.bootstrap import bootstrap, mcnemar, paired_bootstrap
+from libelle.evaluation.intervals import LEVEL, Interval
+from libelle.evaluation.metrics import LOWER_IS_BETTER
+from libelle.evaluation.threshold import predictions
+from libelle.features import Floats, Ints
+from libelle.pages.rendering import render
+from libelle.runs.run import Manifest, Run
+from libelle.runs.table import differences, duration
+
+#: Lines of more runs cannot be told apart in one figure.
+MOST_RUNS = 6
+#: Where no threshold was chosen: the more probable of two classes.
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One run on the test records.
+
+    Attributes:
+        run_id: the run.
+        name: id and model.
+        manifest: the run's.
+        scores: float32 [test records, classes].
+        threshold: of two classes; None for many.
+        right: whether the decision is the label, bool [test records].
+        intervals: metric → value with its bootstrap interval.
+    """
+
+    run_id: str
+    name: str
+    manifest: Manifest
+    scores: Floats
+    threshold: float | None
+    right: npt.NDArray[np.bool_]
+    intervals: Mapping[str, Interval]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What sets a run apart from the first.
+
+    Attributes:
+        candidate: the run.
+        metrics: metric → value less the first run's, with the interval of the paired bootstrap.
+        only_first: test records that the first run alone decides rightly.
+        only_this: test records that this run alone decides rightly.
+        p: of McNemar's exact test.
+        p_holm: the same, corrected for the number of runs compared with the first.
+    """
+
+    candidate: Candidate
+    metrics: Mapping[str, Interval]
+    only_first: int
+    only_this: int
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs on the same test records.
+
+    Attributes:
+        candidates: the runs, as they were given; the first is what the others are compared with.
+        differences: one for each run but the first.
+        labels: in the order of the score columns.
+        targets: positions of labels, int64 [test records].
+        config: key and the runs' values, of config keys and data that differ.
+    """
+
+    candidates: Sequence[Candidate]
+    differences: Sequence[Difference]
+    labels: Sequence[str]
+    targets: Ints
+    config: Sequence[tuple[Any, ...]]
+
+    def verdicts(self, difference: Difference) -> dict[str, str]:
+        """Metric → what its difference says, in a sentence."""
+        name, first = difference.candidate.run_id, self.candidates[0].run_id
+        return {metric: verdict(metric, value, name, first) for metric, value in difference.metrics.items()}
+
+    def decisions(self, difference: Difference) -> str:
+        """What McNemar's test says of the decisions, in a sentence."""
+        name, first, count = difference.candidate.run_id, self.candidates[0].run_id, len(self.differences)
+        chance = "more than chance" if difference.p_holm <= 1 - LEVEL else "may be chance"
+        corrected = f"; {difference.p_holm:.2g} corrected for {count} comparisons" if count > 1 else ""
+        return (
+            f"{name} alone decides {difference.only_this:,} test records rightly, {first} alone "
+            f"{difference.only_first:,}: {chance} (McNemar's exact test, p = {difference.p:.2g}{corrected})."
+        )
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Compare runs on their test records, paired by record id; each with the first.
+
+    Args:
+        runs: two or more; each metric is taken at the threshold that was chosen for the run.
+
+    Raises:
+        UserError: when they are too few or too many, one has not completed, or test records or labels differ.
+    """
+    if not 2 <= len(runs) <= MOST_RUNS:
+        raise UserError(f"runs.py compare takes two to {MOST_RUNS} run ids, and {len(runs)} were given.")
+    ids = [str(run.id) for run in runs]
+    for run_id in ids:
+        if ids.count(run_id) > 1:
+            raise UserError(f"run_id={run_id} is given twice; give each run once.")
+    first = runs[0].require_completed()
+    labels, records = _test_records(first)
+    targets = pd.Index(labels).get_indexer(pd.Index(records["target"])).astype(np.int64)
+    candidates = []
+    for run in runs:
+        own_labels, own = _test_records(run.require_completed())
+        if set(own_labels) != set(labels):
+            raise UserError(
+                f"runs {first.id} and {run.id} have different labels ({_some(labels, own_labels)}); compare runs that "
+                f"were trained on the same data."
+            )
+        _require_same(first, records, run, own)
+        scores = own.loc[records.index, [f"score_{label}" for label in labels]].to_numpy(dtype=np.float32)
+        candidates.append(_candidate(run, targets, scores))
+    return Comparison(
+        candidates=candidates,
+        differences=_differences(candidates, targets),
+        labels=labels,
+        targets=targets,
+        config=[row for row in differences(*runs) if not row[0].startswith("metrics.")],
+    )
+
+
+def _test_records(run: Run) -> tuple[list[str], pd.DataFrame]:
+    """Labels, and `target` and scores by record id."""
+    labels, table = predictions(run)
+    test = table[table["split"] == TEST]
+    if test.empty:
+        raise UserError(f"run_id={run.id} has no test records to compare on; choose runs with a test split.")
+    return labels, test.set_index("id")
+
+
+def _require_same(first: Run, records: pd.DataFrame, run: Run, own: pd.DataFrame) -> None:
+    common = records.index.intersection(own.index)
+    if not len(common) == len(records) == len(own):
+        raise UserError(
+            f"runs {first.id} and {run.id} have different test records: {len(records):,} and {len(own):,}, of which "
+            f"{len(common):,} are the same; compare runs with the same data and data.split."
+        )
+    changed = records["target"] != own.loc[records.index, "target"]
+    if changed.any():
+        raise UserError(
+            f"runs {first.id} and {run.id} have different labels for {int(changed.sum()):,} test records, as for "
+            f"{changed.idxmax()!r}; compare runs that were trained on the same data."
+        )
+
+
+def _some(labels: Sequence[str], others: Sequence[str]) -> str:
+    """Of labels that only one has, the first few."""
+    odd = sorted(set(labels) ^ set(others))
+    return ", ".join(odd[:3]) + (" ..." if len(odd) > 3 else "")
+
+
+def _candidate(run: Run, targets: Ints, scores: Floats) -> Candidate:
+    threshold = None
+    if scores.shape[1] == 2:
+        choice = run.read_threshold()
+        threshold = DEFAULT_THRESHOLD if choice is None or choice["value"] is None else float(choice["value"])
+        decisions = (scores[:, 1].astype(np.float64) >= threshold).astype(np.int64)
+    else:
+        decisions = scores.argmax(axis=1)
+    return Candidate(
+        run_id=str(run.id),
+        name=f"{run.id} {run.manifest.model}",
+        manifest=run.manifest,
+        scores=scores,
+        threshold=threshold,
+        right=decisions == targets,
+        intervals=bootstrap(targets, scores, _or_default(threshold)),
+    )
+
+
+def _or_default(threshold: float | None) -> float:
+    return DEFAULT_THRESHOLD if threshold is None else threshold
+
+
+def _differences(candidates: Sequence[Candidate], targets: Ints) -> list[Difference]:
+    first, *others = candidates
+    p_values = [mcnemar(first.right, other.right) for other in others]
+    return [
+        Difference(
+            candidate=other,
+            metrics=paired_bootstrap(
+                targets, first.scores, other.scores, (_or_default(first.threshold), _or_default(other.threshold))
+            ),
+            only_first=int((first.right & ~other.right).sum()),
+            only_this=int((other.right & ~first.right).sum()),
+            p=p,
+            p_holm=corrected,
+        )
+        for other, p, corrected in zip(others, p_values, holm(p_values), strict=True)
+    ]
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values of several tests, corrected so that all hold together (Holm 1979)."""
+    values = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    corrected = np.empty(len(values))
+    corrected[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)), 1)
+    return [float(value) for value in corrected]
+
+
+def verdict(metric: str, difference: Interval, name: str, first: str) -> str:
+    """What a difference, `name` less `first`, says: which is better, by how much, and whether it may be chance."""
+    value, low, high = difference.value, difference.low, difference.high
+    if np.isnan([value, low, high]).any():
+        return f"{metric} is not defined on these records."
+    if value == low == high == 0:
+        return f"{name} and {first} are equal in {metric}."
+    better = (value > 0) != (metric in LOWER_IS_BETTER)
+    if value < 0:
+        value, low, high = -value, -high, -low
+    chance = "more than chance" if low > 0 or high < 0 else "may be chance"
+    comparative = "better" if better else "worse"
+    if value == 0:
+        return f"{name} and {first} are equal in {metric}, give or take ({low:.4f} to {high:.4f})."
+    return f"{name} is {comparative} than {first} in {metric} by {value:.4f} ({low:.4f} to {high:.4f}): {chance}."
+
+
+def make_page(comparison: Comparison) -> str:
+    """Make the page: one HTML file that needs no other."""
+    # Matplotlib takes half a second to import.
+    from libelle.evaluation import figures
+
+    targets = comparison.targets
+    runs = {candidate.name: (targets, candidate.scores) for candidate in comparison.candidates}
+    binary = len(comparison.labels) == 2
+    drawn = len(np.unique(targets)) > 1
+    first = comparison.candidates[0]
+    return render(
+        "evaluation/comparison.html.j2",
+        title="Runs compared: " + ", ".join(candidate.run_id for candidate in comparison.candidates),
+        comparison=comparison,
+        first=first,
+        binary=binary,
+        metrics=list(first.intervals),
+        seconds=[duration(candidate.manifest) for candidate in comparison.candidates],
+        ranking=figures.ranking(runs) if binary and drawn else "",
+        thresholds=figures.thresholds(runs, None) if binary and drawn else "",
+        coding=figures.coding(runs) if not binary and drawn else "",
+        calibration=figures.calibration(runs) if drawn else "",
+        text=_text,
+    )
+
+
+def write_page(comparison: Comparison, path: Path) -> None:
+    """Write the page, whole or not at all.
+
+    Raises:
+        UserError: when it cannot be written there.
+    """
+    page = make_page(comparison)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise UserError(f"output={path} cannot be written ({error.strerror or error}); choose another file.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _text(value: Any) -> str:
+    """A config value for a cell."""
+    return "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
