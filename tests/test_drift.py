@@ -106,7 +106,7 @@ def test_a_fall_in_new_words_is_no_alarm():
 
 
 def test_the_stability_index_by_hand():
-    # (99.5 + 299.5) records with the half records; shares 0.5 and 0.5 before, 0.25 and 0.75 now, nearly.
+    # Half a record more in each bin is next to nothing among 10,000.
     found = stability(np.array([2500, 7500]), np.array([5000, 5000]))
     expected = 0.25 * math.log(0.75 / 0.5) - 0.25 * math.log(0.25 / 0.5)
     assert found.psi == pytest.approx(expected, abs=1e-3)
@@ -147,11 +147,11 @@ def test_a_shifted_file_is_named_and_the_training_file_is_not(trained, tmp_path,
     before = 100 * pipeline.reference.fields["town"].empty / pipeline.reference.rows
     for sentence in (
         f"town is empty in {empty} % of rows, {before:.0f} % in training.",
-        "100 % of the words of employer are new, 0 % in training.",
-        "Scores are distributed otherwise than in training",
+        "100 % of the words of employer are new or rare, 0 % in training.",
     ):
         assert sentence in page
-        assert sentence in answer.stderr.replace("\n", " ") or "Scores" in sentence
+        assert sentence in answer.stderr
+    assert "Scores are distributed otherwise than in training" in page
     assert "zythologie" not in page
     make_forms().to_csv(tmp_path / "same.csv", index=False)
     answer = call("runtime.py", "input=same.csv", *options, cwd=tmp_path)

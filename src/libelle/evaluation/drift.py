@@ -1,6 +1,6 @@
 """Do new records look like the training data? A page for who scores a file, with a verdict in plain words.
 
-A share (of records flagged, of empty fields, of new words) has changed where both hold:
+A share (of records flagged, of empty fields, of words that are new or rare) has changed where both hold:
 
 - more than chance: Newcombe's interval of the difference of two shares (Newcombe 1998, method 10) is clear of zero. Its
   level is 95 % for all shares of the page together, divided among them (Bonferroni). Words of one text are not
@@ -197,7 +197,7 @@ def verdict(drift: Drift, pipeline: Pipeline) -> list[str]:
         if change.changed
     ]
     said += [
-        f"{_percent(change.now)} of the words of {name} are new, {_percent(change.before)} in training."
+        f"{_percent(change.now)} of the words of {name} are new or rare, {_percent(change.before)} in training."
         for name, change in drift.new.items()
         if change.changed
     ]

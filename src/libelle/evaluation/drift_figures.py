@@ -40,7 +40,7 @@ def fields(empty: Mapping[str, "Change"], new: Mapping[str, "Change"]) -> Markup
     with style():
         figure = Figure(figsize=(_WIDTH, 1.3 + 0.3 * len(names)), layout="constrained")
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, changes, title in ((panels[0], empty, "empty"), (panels[1], new, "new words")):
+        for axes, changes, title in ((panels[0], empty, "empty"), (panels[1], new, "new or rare words")):
             places = np.arange(len(names))
             before = np.array([changes[name].before for name in names])
             now = np.array([changes[name].now for name in names])
