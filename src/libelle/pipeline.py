@@ -19,6 +19,7 @@ from libelle.evaluation.calibration import Calibration
 from libelle.features import Features, Floats
 from libelle.models.base import Model
 from libelle.processes.base import Process
+from libelle.reference import Reference
 from libelle.stores.base import Store
 
 #: Scores may differ by this much from those of the golden records: other machines round otherwise.
@@ -42,6 +43,7 @@ class Pipeline:
             be coded automatically from this score on, None where no such threshold was chosen.
         name: the run id, or the published name and version.
         calibration: fitted; None for the model's own scores.
+        reference: what the training data were like; None in runs from before it was kept.
     """
 
     fields: list[str]
@@ -54,6 +56,7 @@ class Pipeline:
     threshold: float | None
     name: str = ""
     calibration: Calibration | None = None
+    reference: Reference | None = None
 
     @classmethod
     def load(cls, source: str | Path, store: Store | None = None) -> "Pipeline":
@@ -153,7 +156,7 @@ class Pipeline:
         return np.asarray(scores[:, 1].astype(np.float64) >= self.threshold, dtype=np.int64)
 
     def save(self, folder: Path, golden: pd.DataFrame) -> None:
-        """Write `pipeline.json`, `golden.json` and the folders `process` and `model`, without pickle.
+        """Write `pipeline.json`, `golden.json`, the reference and the folders `process` and `model`, without pickle.
 
         Args:
             folder: an empty folder.
@@ -174,6 +177,8 @@ class Pipeline:
             (folder / part).mkdir()
         self.process.save(folder / "process")
         self.model.save(folder / "model")
+        if self.reference is not None:
+            self.reference.save(folder)
         records = golden.astype(object).where(golden.notna(), None).to_dict(orient="records")
         replayed = [
             {"record": record, "scores": scores}
@@ -212,6 +217,7 @@ class Pipeline:
             calibration = Calibration.from_json(about["calibration"]) if about.get("calibration") else None
             parts = {name: about[name] for name in ("fields", "text", "id", "labels", "threshold")}
             fitted: dict[str, Any] = {"process": process, "model": model, "calibration": calibration}
+            fitted["reference"] = Reference.load(folder)
             pipeline = cls(**parts, **fitted, cleaners=cleaners, name=folder.name)
             pipeline.replay(golden)
         except FileNotFoundError as error:

@@ -19,6 +19,7 @@ from libelle.evaluation.erasure import Erased, erase
 from libelle.features import Dataset, Features, Ints, load_features, save_features
 from libelle.pipeline import golden_records
 from libelle.processes.base import Process
+from libelle.reference import Reference
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Prepared:
         about: fingerprint, counts and shares, for people.
         erased: test records with a field or a word left out, to tell later what these are worth.
         texts: raw texts of all records, where they were to be kept.
+        reference: what later records are compared with; None in bases from before there was one.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Prepared:
     about: Mapping[str, Any]
     erased: Erased
     texts: pd.DataFrame | None = None
+    reference: Reference | None = None
 
     @classmethod
     def from_source(
@@ -95,6 +98,7 @@ class Prepared:
             about=_describe(records),
             erased=erase(cleaned, np.flatnonzero(records.splits == TEST), process, source.split.seed),
             texts=records.fields if keep_texts else None,
+            reference=Reference.of(cleaned, train.to_numpy(dtype=bool)),
         )
 
     def dataset(self, split: str) -> Dataset:
@@ -115,6 +119,8 @@ class Prepared:
         save_features(self.features, folder / "features")
         save_features(self.erased.features, folder / "erased")
         self.erased.variants.to_parquet(folder / "erased.parquet", index=False, compression="zstd")
+        if self.reference is not None:
+            self.reference.save(folder)
         if self.texts is not None:
             self.texts.to_parquet(folder / "texts.parquet", index=False, compression="zstd")
         self.rows.to_parquet(folder / "rows.parquet", index=False, compression="zstd")
@@ -142,6 +148,7 @@ class Prepared:
             golden=pd.read_parquet(folder / "golden.parquet"),
             erased=Erased(pd.read_parquet(folder / "erased.parquet"), load_features(folder / "erased")),
             texts=pd.read_parquet(texts) if texts.exists() else None,
+            reference=Reference.load(folder),
         )
 
     def report(self) -> None:

@@ -1,6 +1,6 @@
 """Scoring raw records from the command line: one text, one record, or a file streamed in chunks.
 
-Nothing is written to disk but the `output` that was asked for.
+Nothing is written to disk but the `output` and the report that were asked for.
 """
 
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from rich.console import Console
@@ -22,6 +22,9 @@ from libelle.errors import UserError
 from libelle.evaluation.explanation import explain
 from libelle.output import CsvWriter, JsonWriter, ParquetWriter, TableWriter, Writer
 from libelle.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from libelle.evaluation.drift import Seen
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ class Request(Component):
         output: CSV or Parquet file; stdout where left out.
         format: of stdout.
         explain: whether to say what each field and word adds to the score.
+        report: whether to write a page that compares the input with the training data.
         on_error: whether a row that cannot be read is skipped or ends the work.
         delimiter: of a CSV input.
         encoding: of a CSV input.
@@ -55,6 +59,7 @@ class Request(Component):
     output: str | None = None
     format: Literal["table", "json"] = "table"
     explain: bool = False
+    report: bool = False
     on_error: Literal["skip", "stop"] = "skip"
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -67,6 +72,8 @@ class Request(Component):
             raise UserError("run_id= and published= are both given; score with one or the other.")
         if "input" in given and len(given) > 1:
             raise UserError(f"{given[0]}= and input= are both given; score one or the other.")
+        if self.report and self.input is None:
+            raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
         if self.output is not None:
             if not Path(self.output).name:
                 raise UserError(
@@ -82,13 +89,47 @@ def score(request: Request, pipeline: Pipeline) -> None:
     Raises:
         UserError: names the field, file, column or row that is wrong.
     """
+    seen = _begin_report(pipeline) if request.report else None
     with _open_writer(request, pipeline) as writer:
         if request.input is None:
             writer.write(_predict(request, pipeline, pd.DataFrame([_single_record(request, pipeline)])))
         else:
-            _score_file(request, pipeline, writer)
+            _score_file(request, pipeline, writer, seen)
     if request.output is not None:
         log.info("scores are in %s", request.output)
+    if seen is not None:
+        _write_report(request, seen)
+
+
+def _begin_report(pipeline: Pipeline) -> "Seen":
+    from libelle.evaluation.drift import Seen
+
+    if pipeline.reference is None:
+        raise UserError(
+            f"report=true needs what {pipeline.name} keeps of its training data, and it is from before that was kept; "
+            "train again, or leave report out."
+        )
+    return Seen(pipeline, pipeline.reference)
+
+
+def _write_report(request: Request, seen: "Seen") -> None:
+    from libelle.evaluation.drift import make_page
+
+    source = "stdin" if request.input == "-" else Path(str(request.input)).name
+    page, verdict = make_page(seen, source)
+    target = Path("report.html" if request.output is None else f"{request.output}.report.html")
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(target)
+    except OSError as error:
+        raise UserError(f"{target} cannot be written ({error.strerror or error}); choose another output=.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+    for sentence in verdict:
+        log.warning("%s", sentence)
+    log.info("the comparison with the training data is in %s", target)
 
 
 def _predict(request: Request, pipeline: Pipeline, records: pd.DataFrame) -> pd.DataFrame:
@@ -110,7 +151,7 @@ def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
     return dict.fromkeys(pipeline.fields) | record
 
 
-def _score_file(request: Request, pipeline: Pipeline, writer: "Writer") -> None:
+def _score_file(request: Request, pipeline: Pipeline, writer: "Writer", seen: "Seen | None") -> None:
     bad: list[int] = []
 
     def on_bad_row(row: int, reason: str) -> None:
@@ -131,6 +172,8 @@ def _score_file(request: Request, pipeline: Pipeline, writer: "Writer") -> None:
             named = pipeline.id is not None and pipeline.id in chunk.columns
             result["id"] = chunk[pipeline.id].fillna(numbers.astype("str")) if named else numbers
             writer.write(result)
+            if seen is not None:
+                seen.add(chunk, result)
             rows += len(chunk)
             advance(len(chunk))
     if bad:

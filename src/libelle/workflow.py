@@ -209,7 +209,7 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     split, _, metric = objective.partition(".")
     value = float(metrics[split][metric])
     run.manifest.objective, run.manifest.value = objective, value
-    pipeline = _pipeline(plan, prepared)
+    pipeline = _pipeline(plan, prepared, np.concatenate([scores[split] for split in (VALIDATION, TEST)]))
     _save(run, plan, prepared, pipeline, scores, metrics, scratch)
     _report(run, plan, prepared, pipeline, scores, metrics, seconds, scratch)
     page = run.key("report.html")
@@ -325,7 +325,7 @@ def _objective(name: str | None, prepared: Prepared) -> str:
     return name
 
 
-def _pipeline(plan: Plan, prepared: Prepared) -> Pipeline:
+def _pipeline(plan: Plan, prepared: Prepared, unseen: Floats) -> Pipeline:
     return Pipeline(
         fields=prepared.fields,
         text=prepared.text,
@@ -336,6 +336,7 @@ def _pipeline(plan: Plan, prepared: Prepared) -> Pipeline:
         model=plan.model,
         threshold=DEFAULT_THRESHOLD if len(prepared.labels) == 2 else None,
         calibration=plan.calibration,
+        reference=prepared.reference.with_scores(unseen) if prepared.reference is not None else None,
     )
 
 

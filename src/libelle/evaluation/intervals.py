@@ -13,7 +13,7 @@ Doubles = npt.NDArray[np.float64]
 LEVEL = 0.95
 
 
-def wilson(part: int, whole: int, level: float) -> tuple[float, float]:
+def wilson(part: float, whole: float, level: float) -> tuple[float, float]:
     """Two-sided interval of a share at a confidence level (Wilson 1927)."""
     from scipy.stats import norm
 

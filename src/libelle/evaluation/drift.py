@@ -1,0 +1,260 @@
+"""Do new records look like the training data? A page for who scores a file, with a verdict in plain words.
+
+A share (of records flagged, of empty fields, of words that are new or rare) has changed where both hold:
+
+- more than chance: Newcombe's interval of the difference of two shares (Newcombe 1998, method 10) is clear of zero. Its
+  level is 95 % for all shares of the page together, divided among them (Bonferroni). Words of one text are not
+  independent, so for a share of words the sample size is the number of texts.
+- enough to matter: Cohen's h, |2 asin √p - 2 asin √q|, is at least 0.1 (Cohen 1988; he calls 0.2 small): from 3 % to
+  5 %, say, or from 50 % to 55 %. Otherwise any difference would be an alarm in a file that is large enough.
+
+Of new words, only a rise counts. Scores, and the labels of many classes, have changed where the population stability
+index, PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate; from 0.25 on large: Siddiqi 2006), and above the
+99 % quantile of chance, (1/n + 1/m) χ² with one degree of freedom less than bins (Yurdakul 2018). Bins are the deciles
+of the reference's scores; labels that it has fewer than five times are one bin; each bin gets half a record more, so
+that none is empty.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import asin, hypot, sqrt
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from libelle.cleaners.base import clean_table
+from libelle.evaluation.intervals import Interval, wilson
+from libelle.pages.rendering import render
+from libelle.pipeline import Pipeline
+from libelle.reference import KNOWN_RECORDS, FieldCounts, Reference, count_fields
+
+#: What matters: Cohen's h; PSI, moderate and large.
+EFFECT, MODERATE, LARGE = 0.1, 0.1, 0.25
+DRAWN_BINS = 40
+LISTED_LABELS = 20
+
+Counts = npt.NDArray[np.int64]
+
+
+class Seen:
+    """Counts of the records that are scored, chunk by chunk; nothing of a record is kept.
+
+    Attributes:
+        rows: records so far.
+        fields: field → counts.
+        passed: records with a score of at least the threshold; 0 where there is none.
+        bins: records by decile of the reference's scores, int64.
+        drawn: records by score, in `DRAWN_BINS` bins of equal width.
+        decisions: records by decision, int64 [labels].
+    """
+
+    def __init__(self, pipeline: Pipeline, reference: Reference) -> None:
+        self.pipeline, self.reference = pipeline, reference
+        self.edges = np.unique(np.quantile(reference.scores, np.arange(1, 10) / 10)) if reference.rows else np.empty(0)
+        self.rows = self.passed = 0
+        self.fields = dict.fromkeys(pipeline.fields, FieldCounts())
+        self.bins: Counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
+        self.drawn: Counts = np.zeros(DRAWN_BINS, dtype=np.int64)
+        self.decisions: Counts = np.zeros(len(pipeline.labels), dtype=np.int64)
+
+    def add(self, texts: pd.DataFrame, result: pd.DataFrame) -> None:
+        """Count a chunk: its raw texts, one `str` column a field, and what `Pipeline.predict` gave for it."""
+        cleaned = clean_table(texts[self.pipeline.fields], self.pipeline.cleaners.values())
+        for name, counts in count_fields(cleaned, self.reference.known).items():
+            self.fields[name] += counts
+        scores = result["score"].to_numpy(dtype=np.float64)
+        self.rows += len(scores)
+        self.passed += passed(scores, self.pipeline.threshold)
+        self.bins += histogram(scores, self.edges)
+        self.drawn += np.histogram(scores, bins=DRAWN_BINS, range=(0, 1))[0]
+        chosen = pd.Categorical(result["label"], categories=self.pipeline.labels).codes
+        self.decisions += np.bincount(chosen, minlength=len(self.decisions))
+
+
+@dataclass(frozen=True)
+class Change:
+    """A share in the scored file and in the reference.
+
+    Attributes:
+        now, before: the shares; NaN where there is nothing to divide by.
+        difference: with the interval that the rule asks for.
+        changed: what the rule says.
+    """
+
+    now: float
+    before: float
+    difference: Interval
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Stability:
+    """A population stability index, what chance alone would reach, and whether the rule calls it a change."""
+
+    psi: float
+    chance: float
+    changed: bool
+
+
+@dataclass(frozen=True)
+class Drift:
+    """All comparisons of a page.
+
+    Attributes:
+        passed: share of records whose score reaches the threshold; None without one.
+        scores: of the scores.
+        decisions: of the decisions; None for two classes.
+        empty, new: field → share of empty records, of new words.
+    """
+
+    passed: Change | None
+    scores: Stability
+    decisions: Stability | None
+    empty: Mapping[str, Change]
+    new: Mapping[str, Change]
+
+
+def passed(scores: npt.NDArray[np.floating], threshold: float | None) -> int:
+    """How many scores reach a threshold, compared as `Pipeline.decide` does."""
+    return 0 if threshold is None else int((scores.astype(np.float64) >= threshold).sum())
+
+
+def histogram(scores: npt.NDArray[np.floating], edges: npt.NDArray[np.floating]) -> Counts:
+    """Scores below the first edge, from each edge to the next, and from the last one on; int64 [edges + 1]."""
+    return np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1).astype(np.int64)
+
+
+def compare_shares(
+    now: tuple[float, float], before: tuple[float, float], level: float, *, rise_only: bool = False
+) -> Change:
+    """Whether a share has changed, by the rule of this module.
+
+    Args:
+        now: part and whole in the file.
+        before: part and whole in the reference.
+        level: of the interval.
+        rise_only: whether a fall is no change.
+    """
+    if not (now[1] and before[1]):
+        shares = [part / whole if whole else np.nan for part, whole in (now, before)]
+        return Change(shares[0], shares[1], Interval(np.nan, np.nan, np.nan), changed=False)
+    p, q = now[0] / now[1], before[0] / before[1]
+    (p_low, p_high), (q_low, q_high) = wilson(*now, level), wilson(*before, level)
+    low, high = p - q - hypot(p - p_low, q_high - q), p - q + hypot(p_high - p, q - q_low)
+    effect = 2 * asin(sqrt(p)) - 2 * asin(sqrt(q))
+    sure = low > 0 or (high < 0 and not rise_only)
+    return Change(p, q, Interval(p - q, low, high), changed=sure and abs(effect) >= EFFECT)
+
+
+def stability(now: Counts, before: Counts) -> Stability:
+    """Population stability index of two histograms over the same bins, by the rule of this module."""
+    from scipy.stats import chi2
+
+    if len(now) < 2 or not (now.sum() and before.sum()):
+        return Stability(0.0, 0.0, changed=False)
+    q, p = (now + 0.5) / (now + 0.5).sum(), (before + 0.5) / (before + 0.5).sum()
+    psi = float(((q - p) * np.log(q / p)).sum())
+    chance = float((1 / now.sum() + 1 / before.sum()) * chi2.ppf(0.99, len(now) - 1))
+    return Stability(psi, chance, changed=psi >= MODERATE and psi > chance)
+
+
+def compare(seen: Seen) -> Drift:
+    """Compare what was scored with the pipeline's reference."""
+    reference, pipeline = seen.reference, seen.pipeline
+    level = 1 - 0.05 / (2 * len(pipeline.fields) + (pipeline.threshold is not None))
+    empty, new = {}, {}
+    for name in pipeline.fields:
+        now, before = seen.fields[name], reference.fields[name]
+        empty[name] = compare_shares((now.empty, seen.rows), (before.empty, reference.rows), level)
+        of_words = _per_text(now, seen.rows), _per_text(before, reference.rows)
+        new[name] = compare_shares(*of_words, level, rise_only=True)
+    reached = passed(reference.scores, pipeline.threshold)
+    return Drift(
+        passed=None
+        if pipeline.threshold is None
+        else compare_shares((seen.passed, seen.rows), (reached, reference.rows), level),
+        scores=stability(seen.bins, histogram(reference.scores, seen.edges)),
+        decisions=stability(*_pooled(seen.decisions, reference.decisions)) if len(pipeline.labels) > 2 else None,
+        empty=empty,
+        new=new,
+    )
+
+
+def verdict(drift: Drift, pipeline: Pipeline) -> list[str]:
+    """What has changed, a sentence each; none where nothing has."""
+    said = []
+    if drift.passed is not None and drift.passed.changed:
+        what = f"are flagged as {pipeline.labels[1]}" if len(pipeline.labels) == 2 else "can be coded automatically"
+        said.append(f"{_percent(drift.passed.now)} of records {what}, {_percent(drift.passed.before)} in training.")
+    for stable, what in ((drift.scores, "Scores"), (drift.decisions, "Decisions")):
+        if stable is not None and stable.changed:
+            size = "large" if stable.psi >= LARGE else "moderate"
+            said.append(f"{what} are distributed otherwise than in training (PSI {stable.psi:.2f}, {size}).")
+    said += [
+        f"{name} is empty in {_percent(change.now)} of rows, {_percent(change.before)} in training."
+        for name, change in drift.empty.items()
+        if change.changed
+    ]
+    said += [
+        f"{_percent(change.now)} of the words of {name} are new or rare, {_percent(change.before)} in training."
+        for name, change in drift.new.items()
+        if change.changed
+    ]
+    return said
+
+
+def make_page(seen: Seen, source: str) -> tuple[str, list[str]]:
+    """The page about what was scored, and its verdict.
+
+    Args:
+        seen: the counts of all records.
+        source: what the page calls them.
+    """
+    # Matplotlib takes half a second to import.
+    from libelle.evaluation import drift_figures
+
+    drift = compare(seen)
+    said = verdict(drift, seen.pipeline)
+    before = np.histogram(seen.reference.scores, bins=DRAWN_BINS, range=(0, 1))[0]
+    page = render(
+        "evaluation/drift.html.j2",
+        title=f"{source}, scored by {seen.pipeline.name}",
+        seen=seen,
+        reference=seen.reference,
+        pipeline=seen.pipeline,
+        drift=drift,
+        verdict=said,
+        known_records=KNOWN_RECORDS,
+        effect=EFFECT,
+        labels=_label_table(seen) if drift.decisions is not None else [],
+        scores=drift_figures.scores(seen.drawn, before, seen.pipeline.threshold) if seen.rows else "",
+        fields=drift_figures.fields(drift.empty, drift.new) if seen.rows else "",
+    )
+    return page, said
+
+
+def _per_text(counts: FieldCounts, rows: int) -> tuple[float, float]:
+    """Part and whole of new words, as if each text had one word."""
+    texts = rows - counts.empty
+    return (counts.new / counts.words * texts if counts.words else 0.0), texts
+
+
+def _pooled(now: Counts, before: Counts) -> tuple[Counts, Counts]:
+    """Labels that are rare in the reference as one bin."""
+    rare = before < 5
+    if not rare.any():
+        return now, before
+    return np.append(now[~rare], now[rare].sum()), np.append(before[~rare], before[rare].sum())
+
+
+def _label_table(seen: Seen) -> list[dict[str, str | float]]:
+    """The labels whose share of decisions differs most."""
+    now = seen.decisions / max(seen.rows, 1)
+    before = seen.reference.decisions / max(seen.reference.rows, 1)
+    order = np.argsort(-np.abs(now - before), kind="stable")[:LISTED_LABELS]
+    return [{"label": seen.pipeline.labels[place], "now": now[place], "before": before[place]} for place in order]
+
+
+def _percent(value: float) -> str:
+    return f"{value * 100:.0f} %" if value >= 0.1 or value == 0 else f"{value * 100:.1f} %"

@@ -1,0 +1,154 @@
+"""What the training data were like, kept with a pipeline, so that later records can be compared with them.
+
+No text is kept. Of words there are hashes, and only of words that several training records hold: a hash can be looked
+up by who guesses the word, and a word that few records hold may be somebody's name.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from libelle.features import Floats
+
+#: A word is known from this many training records on; of others nothing is kept.
+KNOWN_RECORDS = 5
+
+Hashes = npt.NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class FieldCounts:
+    """What a field holds in some records, after cleaning.
+
+    Attributes:
+        empty: records in which it is missing or has no word.
+        words: words in all records.
+        new: those of them that fewer than `KNOWN_RECORDS` training records hold.
+    """
+
+    empty: int = 0
+    words: int = 0
+    new: int = 0
+
+    def __add__(self, other: "FieldCounts") -> "FieldCounts":
+        return FieldCounts(self.empty + other.empty, self.words + other.words, self.new + other.new)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The training side of a comparison.
+
+    Counts and scores are those of the validation and test records: the model has not seen them, as it has not seen what
+    comes later, so that both sides are alike where nothing has changed.
+
+    Attributes:
+        rows: number of validation and test records.
+        known: field → hashes of the words that at least `KNOWN_RECORDS` training records hold, uint64, sorted.
+        fields: field → counts.
+        scores: of the positive label of two, else of the decision; float32 [rows], sorted; empty before training.
+        decisions: records by label, the most probable one, int64 [labels]; empty before training.
+    """
+
+    rows: int
+    known: Mapping[str, Hashes]
+    fields: Mapping[str, FieldCounts]
+    scores: Floats
+    decisions: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, cleaned: pd.DataFrame, train: npt.NDArray[np.bool_]) -> Self:
+        """Learn the words of the training records, and count the others; scores come with `with_scores`.
+
+        Args:
+            cleaned: all records, one `str` column a field.
+            train: bool [records], which of them are for training.
+        """
+        known = {str(name): _known(column[train]) for name, column in cleaned.items()}
+        others = cleaned[~train]
+        fields = count_fields(others, known)
+        return cls(len(others), known, fields, np.empty(0, np.float32), np.empty(0, np.int64))
+
+    def with_scores(self, scores: Floats) -> Self:
+        """The same with scores, float32 [rows, classes], of the validation and test records in any order."""
+        decisions = np.bincount(scores.argmax(axis=1), minlength=scores.shape[1])
+        told = scores[:, 1] if scores.shape[1] == 2 else scores.max(axis=1)
+        return replace(self, scores=np.sort(told), decisions=decisions.astype(np.int64))
+
+    def save(self, folder: Path) -> None:
+        """Write `reference.json` and `reference.safetensors` into an existing folder."""
+        from safetensors.numpy import save_file
+
+        about = {
+            "rows": self.rows,
+            "known_records": KNOWN_RECORDS,
+            "fields": {name: vars(counts) for name, counts in self.fields.items()},
+        }
+        # A field's name may hold any character: arrays are numbered, in the order of the fields.
+        arrays: dict[str, npt.NDArray[Any]] = {
+            f"known.{number}": self.known[name] for number, name in enumerate(self.fields)
+        }
+        arrays |= {"scores": self.scores, "decisions": self.decisions}
+        save_file(arrays, folder / "reference.safetensors")
+        (folder / "reference.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self | None:
+        """Read back what `save` wrote; None where nothing was saved, as in older runs."""
+        from safetensors.numpy import load_file
+
+        if not (folder / "reference.json").exists():
+            return None
+        about = json.loads((folder / "reference.json").read_text(encoding="utf-8"))
+        arrays = load_file(folder / "reference.safetensors")
+        known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"])}
+        fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}
+        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"])
+
+
+def count_fields(cleaned: pd.DataFrame, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:
+    """Count empty texts, words and new words of each field.
+
+    Args:
+        cleaned: one `str` column a field.
+        known: field → hashes of known words, sorted.
+    """
+    return {str(name): _count(column, known[str(name)]) for name, column in cleaned.items()}
+
+
+def _count(column: pd.Series, known: Hashes) -> FieldCounts:
+    records, hashes, rows = _words(column)
+    places = np.searchsorted(known, hashes)
+    found = np.zeros(len(hashes), dtype=bool)
+    if len(known):
+        found = known[np.minimum(places, len(known) - 1)] == hashes
+    return FieldCounts(int(len(column) - records), int(rows.sum()), int(rows[~found].sum()))
+
+
+def _known(column: pd.Series) -> Hashes:
+    _, hashes, rows = _words(column, once=True)
+    words, places = np.unique(hashes, return_inverse=True)
+    records = np.bincount(places, weights=rows, minlength=len(words))
+    return np.asarray(words[records >= KNOWN_RECORDS], dtype=np.uint64)
+
+
+def _words(column: pd.Series, *, once: bool = False) -> tuple[int, Hashes, npt.NDArray[np.int64]]:
+    """Records that have a word; hashes of the words of distinct texts, and how many records hold each such text.
+
+    Args:
+        column: cleaned texts.
+        once: whether a word that a text repeats counts once.
+    """
+    texts = column.value_counts()  # real columns repeat a lot
+    split = [list(dict.fromkeys(words)) if once else words for words in texts.index.astype(object).str.split()]
+    lengths = np.array([len(words) for words in split], dtype=np.int64)
+    rows = texts.to_numpy(dtype=np.int64)
+    flat = np.array([word for words in split for word in words], dtype=object)
+    # The hash is part of what is saved: pandas' SipHash with its default key gives the same everywhere.
+    hashes = pd.util.hash_array(flat, categorize=False) if len(flat) else np.empty(0, np.uint64)
+    return int(rows[lengths > 0].sum()), hashes, np.repeat(rows, lengths)
