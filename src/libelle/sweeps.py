@@ -95,7 +95,8 @@ def _require_base(config: DictConfig, process: str) -> None:
     loaded = loader.load_sweep_config(config, overrides)
     with _hydra_config(loaded):
         plan = make_plan(loaded, loaded.hydra)
-        if not workflow.check_base(plan):
+        # A search over processes draws its models to match; the config's own goes with one of them at most.
+        if not workflow.check_base(plan, any_model=config.tune.processes is not None):
             log.info("there is no base %s yet: preparing it", plan.base_name)
             workflow.prepare(plan)
 
