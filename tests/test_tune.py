@@ -7,7 +7,6 @@ import shlex
 
 import pytest
 import yaml
-
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -168,7 +167,8 @@ def test_every_point_of_a_space_is_a_run_that_can_be_built(name, hydra_restore_s
             models.add(trial.hydra.runtime.choices.model)
             if config.tune.processes is not None:
                 assert trial.hydra.runtime.choices.process in config.tune.processes
-    assert config.tune.model in (None, *models) and len(models) == (1 if config.tune.model else 6)
+    assert config.tune.model in (None, *models)
+    assert len(models) == (1 if config.tune.model else 6)
 
 
 @pytest.mark.slow
@@ -193,7 +193,25 @@ def test_the_space_of_pretrained_encoders_runs(place):
     assert [run.status for run in runs(place)] == ["completed"] * 2, answer.stderr
 
 
-def test_a_search_over_models_prepares_the_base_of_each_process_once(place):
-    few = ("tune=auto", "model=logreg,naive_bayes", "tune.name=both", "base.name=b-${hydra:runtime.choices.process}")
-    answer = tune(place, *DATA, *few, "process.min_df=1", trials=4)
+def test_a_search_over_models_prepares_the_base_of_each_process_that_it_draws(place):
+    narrow = ("tune=auto", "model=mlp,naive_bayes", "trainer.max_epochs=1", "trainer.accelerator=cpu")
+    answer = tune(place, *DATA, *narrow, trials=4)
     assert answer.returncode == 0, answer.stderr
+    assert re.findall(r"no base (\S+) yet", answer.stderr) == ["csv-tokens", "csv-tfidf"]
+    found = runs(place)
+    assert {run.status for run in found} == {"completed"}
+    assert {run.base.partition("/")[0] for run in found} == {"csv-tokens", "csv-tfidf"}
+    (command,) = re.findall(r"train\.py .*", answer.stdout)
+    value = re.search(r"validation\.average_precision = (\d\.\d+)", answer.stdout)[1]
+    again = call(*shlex.split(command), cwd=place)
+    assert f"validation.average_precision = {value}" in again.stdout, again.stderr
+    answer = tune(place, *DATA, *narrow, trials=5)
+    assert len(runs(place)) == 6, answer.stderr
+    assert "preparing it" not in answer.stderr
+
+
+def test_a_bad_space_over_models_is_said_before_any_base_is_prepared(place):
+    answer = tune(place, *DATA, "tune=auto", "model=mlp")
+    assert answer.returncode == 2
+    assert "model=mlp collides with model=mlp, transformer" in answer.stderr
+    assert not (place / "store").exists()
