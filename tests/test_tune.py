@@ -7,14 +7,21 @@ import shlex
 
 import pytest
 import yaml
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import OmegaConf
 
+from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
+from libelle.cli import make_plan
 from libelle.runs.table import manifests
 from libelle.stores.local import LocalStore
-from scripts import call
+from scripts import ROOT, call
 from tiny import make_forms
 
 FAST = ("trainer.max_epochs=1", "model.hidden=[8]", "model.ngram_hidden=[8]", "trainer.accelerator=cpu")
 DATA = ("data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job", "data.target=label")
+SPACES = sorted(path.stem for path in (ROOT / "conf" / "tune").glob("*.yaml") if path.stem not in ("custom", "none"))
 SPACE = ("tune=custom", "tune.name=widths", "model.word_dim=4,8", "model.dropout=interval(0, 0.5)")
 
 
@@ -143,3 +150,68 @@ def test_pruning_outside_a_search_changes_nothing(place):
     answer = call("train.py", *DATA, *FAST, "pruning=median", cwd=place)
     assert answer.returncode == 0, answer.stderr
     assert math.isfinite(runs(place)[0].value)
+
+
+@pytest.mark.parametrize("name", SPACES)
+def test_every_point_of_a_space_is_a_run_that_can_be_built(name, hydra_restore_singletons):
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", [f"tune={name}"], return_hydra_config=True)
+        params = OmegaConf.to_container(config.hydra.sweeper.params)
+        space = read_space(params, [], GlobalHydra.instance().config_loader())
+        models = set()
+        for raws in space.probes():
+            # Without a base at hand, the whole check, of pairings too, is that of mode=full.
+            trial = compose("train", [f"tune={name}", *space.overrides(raws), "mode=full"], return_hydra_config=True)
+            HydraConfig.instance().set_config(trial)
+            make_plan(trial, trial.hydra)
+            models.add(trial.hydra.runtime.choices.model)
+            if config.tune.processes is not None:
+                assert trial.hydra.runtime.choices.process in config.tune.processes
+    assert config.tune.model in (None, *models)
+    assert len(models) == (1 if config.tune.model else 6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in SPACES if name != "pretrained"])
+def test_every_space_runs(place, name):
+    answer = tune(place, *DATA, f"tune={name}", "trainer.max_epochs=1", "trainer.accelerator=cpu", trials=2)
+    assert answer.returncode == 0, answer.stderr
+    found = runs(place)
+    assert [(run.status, run.trial) for run in found] == [("completed", 1), ("completed", 0)], answer.stderr
+    assert (place / "sweeps" / found[0].sweep / "report.html").exists()
+
+
+@pytest.mark.slow
+def test_the_space_of_pretrained_encoders_runs(place):
+    pytest.importorskip("transformers")
+    from test_pretrained import make_bert
+
+    encoder = make_bert(place / "encoder")
+    keys = (f"model.encoder={encoder}", "process.max_length=64", "trainer.max_epochs=1", "trainer.accelerator=cpu")
+    answer = tune(place, *DATA, "tune=pretrained", *keys, trials=2)
+    assert answer.returncode == 0, answer.stderr
+    assert [run.status for run in runs(place)] == ["completed"] * 2, answer.stderr
+
+
+def test_a_search_over_models_prepares_the_base_of_each_process_that_it_draws(place):
+    narrow = ("tune=auto", "model=mlp,naive_bayes", "trainer.max_epochs=1", "trainer.accelerator=cpu")
+    answer = tune(place, *DATA, *narrow, trials=4)
+    assert answer.returncode == 0, answer.stderr
+    assert re.findall(r"no base (\S+) yet", answer.stderr) == ["csv-tokens", "csv-tfidf"]
+    found = runs(place)
+    assert {run.status for run in found} == {"completed"}
+    assert {run.base.partition("/")[0] for run in found} == {"csv-tokens", "csv-tfidf"}
+    (command,) = re.findall(r"train\.py .*", answer.stdout)
+    value = re.search(r"validation\.average_precision = (\d\.\d+)", answer.stdout)[1]
+    again = call(*shlex.split(command), cwd=place)
+    assert f"validation.average_precision = {value}" in again.stdout, again.stderr
+    answer = tune(place, *DATA, *narrow, trials=5)
+    assert len(runs(place)) == 6, answer.stderr
+    assert "preparing it" not in answer.stderr
+
+
+def test_a_bad_space_over_models_is_said_before_any_base_is_prepared(place):
+    answer = tune(place, *DATA, "tune=auto", "model=mlp")
+    assert answer.returncode == 2
+    assert "model=mlp collides with model=mlp, transformer" in answer.stderr
+    assert not (place / "store").exists()

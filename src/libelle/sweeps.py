@@ -13,8 +13,10 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
+from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
 from libelle.arguments import restore
 from libelle.cli import INTERRUPTED, USER_ERROR, leave, make_plan, plain, python_command
 from libelle.errors import UserError
@@ -32,7 +34,7 @@ class SweepHooks(Callback):
         with _only_exits():
             _refuse_other_model(config)
             if config.mode == "train":
-                for process in config.tune.processes or [config.hydra.runtime.choices.process]:
+                for process in _processes(config):
                     _require_base(config, process)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
@@ -65,7 +67,7 @@ def _only_exits() -> Iterator[None]:
     """Hydra turns what a callback raises into a warning and goes on; an exit, it lets pass."""
     try:
         yield
-    except UserError as error:
+    except (UserError, SweepError) as error:
         leave(str(error), USER_ERROR)
     except KeyboardInterrupt:
         leave("Interrupted.", INTERRUPTED)
@@ -84,6 +86,19 @@ def _refuse_other_model(config: DictConfig) -> None:
             )
 
 
+def _processes(config: DictConfig) -> list[str]:
+    """Those whose bases the trials start from: of `tune.processes`, what the space, as it was narrowed, still draws.
+
+    Raises `SweepError` for a bad space: it is said before the data are prepared.
+    """
+    params: Any = OmegaConf.to_container(config.hydra.sweeper.params, resolve=True)
+    space = read_space(params, list(config.hydra.overrides.task), GlobalHydra.instance().config_loader())
+    if config.tune.processes is None:
+        return [config.hydra.runtime.choices.process]
+    drawn = {option for d in space.dimensions if d.name == "process" for option in d.distribution.options or ()}
+    return [process for process in config.tune.processes if process in drawn]
+
+
 def _require_base(config: DictConfig, process: str) -> None:
     """Prepare the base of a process where there is none; refuse one that differs from what was typed."""
     from libelle import workflow
@@ -95,7 +110,8 @@ def _require_base(config: DictConfig, process: str) -> None:
     loaded = loader.load_sweep_config(config, overrides)
     with _hydra_config(loaded):
         plan = make_plan(loaded, loaded.hydra)
-        if not workflow.check_base(plan):
+        # A search over processes draws its models to match; the config's own goes with one of them at most.
+        if not workflow.check_base(plan, any_model=config.tune.processes is not None):
             log.info("there is no base %s yet: preparing it", plan.base_name)
             workflow.prepare(plan)
 

@@ -162,20 +162,26 @@ def train(plan: Plan) -> Outcome:
             return _train(plan, training, base.prepared, run, scratch)
 
 
-def check_base(plan: Plan) -> bool:
+def check_base(plan: Plan, *, any_model: bool = False) -> bool:
     """Whether there is a base for `train`.
+
+    Args:
+        plan: names the base.
+        any_model: the base is for models that are not known yet, not for the plan's.
 
     Raises:
         UserError: when there is one, and it differs from what was typed or does not go with the model.
     """
     with _workplace(plan) as scratch:
-        if not has_base(plan.store, plan.base_name):
-            _check_parts(plan, plan.process, plan.cleaners)
-            return False
-        base = read_base(plan.store, plan.base_name, scratch)
-        _refuse_differences(plan, base)
-        _check_parts(plan, base.prepared.process, base.prepared.cleaners)
-        return True
+        process, cleaners = plan.process, plan.cleaners
+        found = has_base(plan.store, plan.base_name)
+        if found:
+            base = read_base(plan.store, plan.base_name, scratch)
+            _refuse_differences(plan, base)
+            process, cleaners = base.prepared.process, base.prepared.cleaners
+        if not any_model:
+            _check_parts(plan, process, cleaners)
+        return found
 
 
 def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner]) -> None:

@@ -1,5 +1,6 @@
 """Sweeps that are refused, each before its first job and with a sentence that shows what is wrong."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,10 @@ def test_a_conditional_key_that_no_config_has_stops_before_the_first_job(sweep: 
     with pytest.raises(SweepError, match=r"model\.depth"):
         sweep("model=mlp,transformer", "x=interval(0,1)", "model.depth=tag('model=transformer',range(1,3))")
     assert not (tmp_path / "sweep" / "0").exists()
+
+
+def test_without_hyperopt_a_sentence_names_what_to_install(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "hyperopt", None)
+    monkeypatch.delitem(sys.modules, "hydra_plugins.hydra_hyperopt_sweeper._search", raising=False)
+    with pytest.raises(SweepError, match=r"pip install 'libelle\[sweeper\]'"):
+        sweep(*SPACE)

@@ -144,7 +144,13 @@ class _Sweep:
 
     def _make_search(self) -> "Search":
         # Hyperopt takes a second to import; a grid does without it.
-        from ._search import Search, algorithm
+        try:
+            from ._search import Search, algorithm
+        except ImportError as error:
+            raise SweepError(
+                f"A search needs hyperopt ({error}): pip install 'hyperopt>=0.3,<0.4', "
+                "or with libelle pip install 'libelle[sweeper]'."
+            ) from error
 
         conf = cast(DictConfig, self.options.algorithm)
         search = Search(self.space, algorithm(conf), self.ledger.seed)
