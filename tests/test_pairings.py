@@ -18,6 +18,7 @@ from libelle.stores.local import LocalStore
 from libelle.workflow import full
 from pairs import allowed, composed, options, table
 from scripts import ROOT, call
+from test_pretrained import make_bert
 from tiny import make_forms
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
@@ -103,7 +104,11 @@ json.dump(scores, open(target, "w"))
 #: What an option needs beyond its defaults to be trained on tiny forms.
 SMALL: dict[str, list[str]] = {
     "doc2vec": ["process.min_count=1", "process.epochs=2"],
+    "embedding": ["process.epochs=2"],
+    "fasttext_mean": ["process.vectors.dim=8", "process.vectors.epochs=2", "process.vectors.buckets=1000"],
+    "tokens_fasttext": ["process.vectors.dim=8", "process.vectors.epochs=2", "process.vectors.buckets=1000"],
     "subword": ["process.vocab_size=200"],
+    "union": ["process.parts=[tfidf,fasttext_mean]", "process.fasttext_mean.vectors.dim=8"],
     "xgboost": ["model.rounds=5"],
 }
 
@@ -118,10 +123,11 @@ def test_every_allowed_pairing_scores_the_same_in_a_fresh_process_from_run_and_p
     expected: dict[str, np.ndarray] = {}
     failures: dict[str, str] = {}
     runs: list[str] = []
+    small = SMALL | {"pretrained": [f"model.encoder={make_bert(tmp_path / 'bert')}", "process.max_length=64"]}
     pairs = [pair for pair, goes in allowed().items() if goes]
     for process, model in sorted(pairs, key=lambda pair: pair[1] == "ensemble"):
         pair = f"process={process} model={model}"
-        overrides = [f"process={process}", f"model={model}", *SMALL.get(process, []), *SMALL.get(model, [])]
+        overrides = [f"process={process}", f"model={model}", *small.get(process, []), *small.get(model, [])]
         if model == "ensemble":
             overrides += [f"model.runs=[{runs[0]},{runs[-1]}]"]
         config = composed(*overrides, "data=csv", "data.id=form", "data.columns=[employer,job,town]", "trainer=default")
