@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from libelle.components import build
 from libelle.config import check
 from libelle.errors import UserError
-from libelle.pairings import check_mode, check_pairing
+from libelle.pairings import check_mode, check_pairing, usual_models
+from libelle.processes.base import Process
+from libelle.processes.union import choose_parts
 from libelle.publication import publish
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
@@ -33,6 +36,15 @@ def test_every_option_goes_with_something() -> None:
     pairs = [pair for pair, goes in allowed().items() if goes]
     assert {process for process, _ in pairs} == set(options("process"))
     assert {model for _, model in pairs} == set(options("model"))
+
+
+def test_models_that_are_proposed_for_a_process_go_with_it() -> None:
+    pairs = allowed()
+    for process in set(options("process")) - {"raw"}:
+        node = choose_parts(composed(f"process={process}")["process"])
+        models = usual_models(build(node, Process, "process"))
+        assert models
+        assert all(pairs[process, model] for model in models), process
 
 
 @pytest.mark.parametrize("model", options("model"))
@@ -78,7 +90,9 @@ def test_a_base_is_paired_when_it_is_used(tmp_path: Path) -> None:
     make_forms().to_csv(tmp_path / "forms.csv", index=False)
     columns = "data.columns=employer,job,town"
     data = ["data=csv", "data.path=forms.csv", "data.id=form", columns, "data.target=label"]
-    assert call("train.py", "mode=prepare", "process=tfidf", *data, cwd=tmp_path).returncode == 0
+    prepared = call("train.py", "mode=prepare", "process=tfidf", *data, cwd=tmp_path)
+    assert prepared.returncode == 0
+    assert "train.py model=logreg mode=train" in prepared.stdout
     trained = call("train.py", "mode=train", "model=logreg", "sampler=smote", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     refused = call("train.py", "mode=train", "model=mlp", cwd=tmp_path)
