@@ -185,7 +185,7 @@ def test_the_whole_way(mode: str, tmp_path: Path) -> None:
     written = pd.read_parquet(plan.store.local_path(run.key("predictions.parquet")))
     at_runtime = after.set_index("id").loc[written["id"], "score_1"]
     np.testing.assert_allclose(at_runtime, written["score_1"], atol=1e-6)
-    publish(plan.store, run, "forms", None)
+    publish(plan.store, run, "forms", threshold=0.5)
     published = Pipeline.load("forms", plan.store).predict(raw())
     np.testing.assert_array_equal(published["score_1"], loaded.predict(raw())["score_1"])
     one_by_one = [loaded.predict(raw().iloc[[row]])["score_1"].item() for row in range(20)]

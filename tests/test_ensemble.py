@@ -49,7 +49,7 @@ def test_scores_are_the_weighted_average_from_run_and_published_place(
     members = [Pipeline.load(run, plan.store).predict(forms)["score"] for run in runs]
     expected = np.average(members, axis=0, weights=weights)
     run = Run.open(plan.store, RunId.parse(outcome.run_id))
-    published = publish(plan.store, run, "both")
+    published = publish(plan.store, run, "both", threshold=0.5)
     for source in (outcome.run_id, str(published)):
         scores = Pipeline.load(source, plan.store).predict(forms)["score"]
         np.testing.assert_allclose(scores, expected, atol=1e-6)
@@ -68,7 +68,7 @@ def test_members_bring_their_calibration_and_the_average_may_have_one(plan: Plan
     uncalibrated = full(replace(linear, calibration=None)).pipeline.predict(forms)["score"]
     assert np.abs(members[1] - uncalibrated).max() > 1e-3
     np.testing.assert_allclose(plain.pipeline.predict(forms)["score"], np.mean(members, axis=0), atol=1e-6)
-    publish(plan.store, Run.open(plan.store, RunId.parse(outcome.run_id)), "calibrated")
+    publish(plan.store, Run.open(plan.store, RunId.parse(outcome.run_id)), "calibrated", threshold=0.5)
     published = Pipeline.load("calibrated", plan.store).predict(forms)["score"]
     np.testing.assert_allclose(published, outcome.pipeline.predict(forms)["score"], atol=1e-6)
     assert np.abs(published - plain.pipeline.predict(forms)["score"]).max() > 1e-3

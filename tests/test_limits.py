@@ -57,10 +57,10 @@ def test_odd_data_are_trained_on_and_scored(name: str, tmp_path: Path, caplog: p
     with caplog.at_level("WARNING"):
         outcome = full(plan)
     assert "2 labels have no training row and cannot be learnt: 3, 4" in caplog.text
-    records = pd.DataFrame([{"nothing": "seen now"}, {"job": LONG}, {"job": "zzzq"}, {"job": "wwwx ☃"}, {"town": ""}])
+    records = [{"nothing": "seen now"}, {"job": LONG}, {"job": "zzzq"}, {"job": "wwwx ☃"}, {"town": ""}]
     pipeline = Pipeline.load(outcome.run_id, plan.store)
-    for table in (forms, records):
-        scores = pipeline.predict(table).filter(like="score_").to_numpy()
-        assert scores.shape == (len(table), 5)
+    for rows in (forms, records):
+        scores = pipeline.predict(rows).filter(like="score_").to_numpy()
+        assert scores.shape == (len(rows), 5)
         assert np.isfinite(scores).all()
         np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)

@@ -151,7 +151,9 @@ def test_every_allowed_pairing_scores_the_same_in_a_fresh_process_from_run_and_p
         try:
             outcome = full(check(config, {"process": process, "model": model}))
             runs.append(outcome.run_id)
-            published = publish(store, Run.open(store, RunId.parse(outcome.run_id)), f"{process}.{model}")
+            published = publish(
+                store, Run.open(store, RunId.parse(outcome.run_id)), f"{process}.{model}", threshold=0.5
+            )
             scores = outcome.pipeline.predict(records).filter(like="score_").to_numpy()
             expected |= {outcome.run_id: scores, str(published): scores}
         except (UserError, ValueError, TypeError, RuntimeError) as error:
