@@ -20,6 +20,7 @@ from libelle.models.neural import NeuralModel
 from libelle.models.transformer import Transformer
 from libelle.processes.base import Process
 from libelle.processes.fasttext_mean import FastTextMean
+from libelle.processes.matrices import FLAGS
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID, Tokens
 from libelle.publication import publish
 from libelle.runs.ids import RunId
@@ -184,23 +185,24 @@ def test_the_whole_way(mode: str, tmp_path: Path) -> None:
     written = pd.read_parquet(plan.store.local_path(run.key("predictions.parquet")))
     at_runtime = after.set_index("id").loc[written["id"], "score_1"]
     np.testing.assert_allclose(at_runtime, written["score_1"], atol=1e-6)
-    publish(plan.store, run, "forms", None)
+    publish(plan.store, run, "forms", threshold=0.5)
     published = Pipeline.load("forms", plan.store).predict(raw())
     np.testing.assert_array_equal(published["score_1"], loaded.predict(raw())["score_1"])
     one_by_one = [loaded.predict(raw().iloc[[row]])["score_1"].item() for row in range(20)]
     np.testing.assert_allclose(published["score_1"], one_by_one, atol=1e-6)
 
 
-def test_averages_by_hand_and_zeros_where_there_is_nothing(tmp_path: Path) -> None:
+def test_averages_by_hand_and_flags_where_there_is_nothing(tmp_path: Path) -> None:
     process = fitted(FastTextMean(vectors()), table(*texts(60)))
     values = ["chef du du", "chef ☃☃☃", "☃☃☃", "", None, "chef"]
     features = process.transform(table(*values))
     matrix = features.matrix["job"]
     assert matrix.dtype == np.float32
     (chef, du), _ = process.table_.lookup(["chef", "du"])
-    np.testing.assert_allclose(matrix[0], (chef + 2 * du) / 3, atol=1e-6)
-    np.testing.assert_allclose(matrix[[1, 5]], [chef, chef], atol=1e-7)
-    assert not matrix[2:5].any()
+    np.testing.assert_allclose(matrix[0, :-FLAGS], (chef + 2 * du) / 3, atol=1e-6)
+    np.testing.assert_allclose(matrix[[1, 5], :-FLAGS], [chef, chef], atol=1e-7)
+    assert not matrix[2:5, :-FLAGS].any()
+    assert matrix[2:5, -FLAGS:].tolist() == [[0, 0], [0, 1], [1, 0]]
     process.save(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}
     again = FastTextMean(vectors()).load(tmp_path)
@@ -216,7 +218,7 @@ def test_fields_are_averaged_apart() -> None:
     features = fitted(FastTextMean(vectors()), frame).transform(frame)
     assert list(features.matrix) == ["job/é", "town"]
     assert features.matrix["job/é"].any(axis=1).all()
-    assert not features.matrix["town"].any()
+    assert not features.matrix["town"][:, :-FLAGS].any()
     assert features.blocks == FastTextMean.blocks
 
 

@@ -11,6 +11,7 @@ import pytest
 from libelle import Pipeline
 from libelle.cleaners.text import Lowercase
 from libelle.errors import UserError
+from libelle.evaluation.calibration import Temperature
 from libelle.models.ensemble import Ensemble
 from libelle.models.linear import LogisticRegression
 from libelle.models.mlp import MLP
@@ -48,13 +49,29 @@ def test_scores_are_the_weighted_average_from_run_and_published_place(
     members = [Pipeline.load(run, plan.store).predict(forms)["score"] for run in runs]
     expected = np.average(members, axis=0, weights=weights)
     run = Run.open(plan.store, RunId.parse(outcome.run_id))
-    published = publish(plan.store, run, "both")
+    published = publish(plan.store, run, "both", threshold=0.5)
     for source in (outcome.run_id, str(published)):
         scores = Pipeline.load(source, plan.store).predict(forms)["score"]
         np.testing.assert_allclose(scores, expected, atol=1e-6)
     predictions = pd.read_parquet(run.store.local_path(run.key("predictions.parquet"))).set_index("id")
     positions = forms.set_index("form").index.get_indexer(predictions.index)
     np.testing.assert_allclose(predictions["score_1"], expected[positions], atol=1e-6)
+
+
+def test_members_bring_their_calibration_and_the_average_may_have_one(plan: Plan, runs: list[str]) -> None:
+    linear = replace(plan, process=Tfidf(), model=LogisticRegression(), calibration=Temperature())
+    calibrated = full(linear)
+    plain = full(ensemble_of(plan, [runs[0], calibrated.run_id]))
+    outcome = full(ensemble_of(plan, [runs[0], calibrated.run_id], calibration=Temperature()))
+    forms = make_forms()
+    members = [Pipeline.load(run, plan.store).predict(forms)["score"] for run in (runs[0], calibrated.run_id)]
+    uncalibrated = full(replace(linear, calibration=None)).pipeline.predict(forms)["score"]
+    assert np.abs(members[1] - uncalibrated).max() > 1e-3
+    np.testing.assert_allclose(plain.pipeline.predict(forms)["score"], np.mean(members, axis=0), atol=1e-6)
+    publish(plan.store, Run.open(plan.store, RunId.parse(outcome.run_id)), "calibrated", threshold=0.5)
+    published = Pipeline.load("calibrated", plan.store).predict(forms)["score"]
+    np.testing.assert_allclose(published, outcome.pipeline.predict(forms)["score"], atol=1e-6)
+    assert np.abs(published - plain.pipeline.predict(forms)["score"]).max() > 1e-3
 
 
 def test_an_ensemble_is_whole_without_its_members_and_can_be_one(plan: Plan, runs: list[str], tmp_path: Path) -> None:

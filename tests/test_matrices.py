@@ -21,9 +21,11 @@ from libelle.processes.base import Process
 from libelle.processes.bigrams import Bigrams
 from libelle.processes.doc2vec import Doc2Vec
 from libelle.processes.embedding import Embedding
+from libelle.processes.fasttext_mean import FastTextMean
 from libelle.processes.tfidf import FUSED, Tfidf
 from libelle.processes.union import Union
 from libelle.vectors import room
+from libelle.vectors.sources import WordVectors
 from tiny import make_forms
 
 FIELDS = ["employer", "job", "town"]
@@ -34,6 +36,7 @@ PROCESSES: dict[str, Callable[[], Process]] = {
     "doc2vec": lambda: Doc2Vec(vector_size=6, epochs=4),
     "doc2vec dm": lambda: Doc2Vec(vector_size=6, epochs=4, dm=True),
     "embedding": lambda: Embedding(dim=5, epochs=2),
+    "fasttext_mean": lambda: FastTextMean(WordVectors(dim=6, epochs=2, buckets=1000)),
     "union": lambda: Union(parts={"tfidf": describe(Tfidf()), "embedding": describe(Embedding(dim=5, epochs=2))}),
 }
 every_process = pytest.mark.parametrize("make", PROCESSES.values(), ids=PROCESSES.keys())
@@ -273,7 +276,12 @@ def test_other_processes_of_python_get_the_same():
 
 @pytest.mark.parametrize(
     ("name", "setting"),
-    [("tfidf", "process.max_features"), ("doc2vec", "process.vector_size"), ("embedding", "process.dim")],
+    [
+        ("tfidf", "process.max_features"),
+        ("doc2vec", "process.vector_size"),
+        ("embedding", "process.dim"),
+        ("fasttext_mean", "process.vectors.dim"),
+    ],
 )
 def test_what_does_not_fit_into_memory_is_refused_before_it_is_made(fitted, forms, monkeypatch, name, setting):
     monkeypatch.setattr(room, "available_memory", lambda: 100)

@@ -8,9 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from libelle.components import build
 from libelle.config import check
 from libelle.errors import UserError
-from libelle.pairings import check_mode, check_pairing
+from libelle.pairings import check_mode, check_pairing, usual_models
+from libelle.processes.base import Process
+from libelle.processes.union import choose_parts
 from libelle.publication import publish
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
@@ -18,6 +21,7 @@ from libelle.stores.local import LocalStore
 from libelle.workflow import full
 from pairs import allowed, composed, options, table
 from scripts import ROOT, call
+from test_pretrained import make_bert
 from tiny import make_forms
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
@@ -32,6 +36,15 @@ def test_every_option_goes_with_something() -> None:
     pairs = [pair for pair, goes in allowed().items() if goes]
     assert {process for process, _ in pairs} == set(options("process"))
     assert {model for _, model in pairs} == set(options("model"))
+
+
+def test_models_that_are_proposed_for_a_process_go_with_it() -> None:
+    pairs = allowed()
+    for process in set(options("process")) - {"raw"}:
+        node = choose_parts(composed(f"process={process}")["process"])
+        models = usual_models(build(node, Process, "process"))
+        assert models
+        assert all(pairs[process, model] for model in models), process
 
 
 @pytest.mark.parametrize("model", options("model"))
@@ -77,7 +90,9 @@ def test_a_base_is_paired_when_it_is_used(tmp_path: Path) -> None:
     make_forms().to_csv(tmp_path / "forms.csv", index=False)
     columns = "data.columns=employer,job,town"
     data = ["data=csv", "data.path=forms.csv", "data.id=form", columns, "data.target=label"]
-    assert call("train.py", "mode=prepare", "process=tfidf", *data, cwd=tmp_path).returncode == 0
+    prepared = call("train.py", "mode=prepare", "process=tfidf", *data, cwd=tmp_path)
+    assert prepared.returncode == 0
+    assert "train.py model=logreg mode=train" in prepared.stdout
     trained = call("train.py", "mode=train", "model=logreg", "sampler=smote", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     refused = call("train.py", "mode=train", "model=mlp", cwd=tmp_path)
@@ -103,7 +118,11 @@ json.dump(scores, open(target, "w"))
 #: What an option needs beyond its defaults to be trained on tiny forms.
 SMALL: dict[str, list[str]] = {
     "doc2vec": ["process.min_count=1", "process.epochs=2"],
+    "embedding": ["process.epochs=2"],
+    "fasttext_mean": ["process.vectors.dim=8", "process.vectors.epochs=2", "process.vectors.buckets=1000"],
+    "tokens_fasttext": ["process.vectors.dim=8", "process.vectors.epochs=2", "process.vectors.buckets=1000"],
     "subword": ["process.vocab_size=200"],
+    "union": ["process.parts=[tfidf,fasttext_mean]", "process.fasttext_mean.vectors.dim=8"],
     "xgboost": ["model.rounds=5"],
 }
 
@@ -118,10 +137,11 @@ def test_every_allowed_pairing_scores_the_same_in_a_fresh_process_from_run_and_p
     expected: dict[str, np.ndarray] = {}
     failures: dict[str, str] = {}
     runs: list[str] = []
+    small = SMALL | {"pretrained": [f"model.encoder={make_bert(tmp_path / 'bert')}", "process.max_length=64"]}
     pairs = [pair for pair, goes in allowed().items() if goes]
     for process, model in sorted(pairs, key=lambda pair: pair[1] == "ensemble"):
         pair = f"process={process} model={model}"
-        overrides = [f"process={process}", f"model={model}", *SMALL.get(process, []), *SMALL.get(model, [])]
+        overrides = [f"process={process}", f"model={model}", *small.get(process, []), *small.get(model, [])]
         if model == "ensemble":
             overrides += [f"model.runs=[{runs[0]},{runs[-1]}]"]
         config = composed(*overrides, "data=csv", "data.id=form", "data.columns=[employer,job,town]", "trainer=default")
@@ -131,7 +151,9 @@ def test_every_allowed_pairing_scores_the_same_in_a_fresh_process_from_run_and_p
         try:
             outcome = full(check(config, {"process": process, "model": model}))
             runs.append(outcome.run_id)
-            published = publish(store, Run.open(store, RunId.parse(outcome.run_id)), f"{process}.{model}")
+            published = publish(
+                store, Run.open(store, RunId.parse(outcome.run_id)), f"{process}.{model}", threshold=0.5
+            )
             scores = outcome.pipeline.predict(records).filter(like="score_").to_numpy()
             expected |= {outcome.run_id: scores, str(published): scores}
         except (UserError, ValueError, TypeError, RuntimeError) as error:

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 from concurrent.futures import ProcessPoolExecutor
 from datetime import date
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from libelle.errors import UserError
 from libelle.report import print_run
-from libelle.runs.environment import environment, git_commit
+from libelle.runs.environment import environment, git_commit, library_versions
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, FAILED, RUNNING, Manifest, Run
 from libelle.runs.table import manifests, newest, run_ids, runs_of_sweep
@@ -216,5 +217,17 @@ def test_the_runs_of_a_sweep_come_in_the_order_of_their_trials(store):
 def test_the_environment_is_json_and_names_what_can_change_a_score():
     about = json.loads(json.dumps(environment()))
     assert {"torch", "numpy", "scikit-learn", "libelle"} <= set(about["libraries"])
+
+
+def test_libraries_of_extras_are_recorded_where_they_are_installed(monkeypatch):
+    def version(name):
+        if name in ("gensim", "xgboost"):
+            raise metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    libraries = library_versions()
+    assert {"transformers", "tokenizers", "peft", "fasttext", "skops", "xgboost-cpu"} <= set(libraries)
+    assert not {"gensim", "xgboost"} & set(libraries)
     commit = git_commit()
     assert commit is None or len(commit.removesuffix("+")) == 40

@@ -95,7 +95,7 @@ def _train(config: DictConfig, sweeping: bool) -> float | None:
         plan.sweep = Path(settings.sweep.dir).name
         plan.trial = int(settings.job.num) if trial is None else trial.number()
     if config.mode == "prepare":
-        report.print_base(plan.base_name, workflow.prepare(plan), python_command(), overrides)
+        report.print_base(plan.base_name, workflow.prepare(plan), plan.process, python_command(), overrides)
         return None
     outcome = workflow.train(plan) if config.mode == "train" else workflow.full(plan)
     if not sweeping:  # a sweep ends with one table of its runs

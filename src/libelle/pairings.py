@@ -20,8 +20,20 @@ USUAL_PROCESS = {
     "encoder": "pretrained",
 }
 
+#: Feature block → the models to try first on it; the first block that a process makes counts.
+USUAL_MODELS = {
+    "encoder": ("pretrained",),
+    "words": ("mlp", "transformer"),
+    "matrix": ("logreg", "svm"),
+}
+
 #: Processes whose values are never below zero, as `naive_bayes` needs them; a union is, where all its parts are.
 NON_NEGATIVE = frozenset({"Tfidf", "Bigrams"})
+
+
+def usual_models(process: Process) -> tuple[str, ...]:
+    """The models to try first on what a process makes; none for raw texts."""
+    return next((models for block, models in USUAL_MODELS.items() if block in process.blocks), ())
 
 
 def is_non_negative(process: Process) -> bool:

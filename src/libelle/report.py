@@ -14,6 +14,8 @@ from rich.table import Table
 
 from libelle.data.split import SPLITS
 from libelle.evaluation.comparison import Comparison
+from libelle.pairings import usual_models
+from libelle.processes.base import Process
 from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
 from libelle.runs.table import duration
@@ -104,13 +106,17 @@ def _interval(estimate: Mapping[str, float | None]) -> str:
     return f"{estimate['value']:.4f} ({estimate['low']:.4f}–{estimate['high']:.4f})"
 
 
-def print_base(name: str, version: str, python: str, overrides: Sequence[str]) -> None:
-    """Print what `mode=prepare` made, and the command that uses it."""
+def print_base(name: str, version: str, process: Process, python: str, overrides: Sequence[str]) -> None:
+    """Print what `mode=prepare` made, and commands that use it, with models that go with its process."""
     console = _console()
+    models = usual_models(process)
+    encoder = getattr(process, "encoder", None)
+    model = [f"model={models[0]}", *([f"model.encoder={encoder}"] if encoder else [])]
+    several = [f"model={','.join(models)}", *model[1:]]
     console.print(f"base {name} is now {version}\n", highlight=False)
     kept = [override for override in overrides if override.startswith(("store", "base"))]
     console.print("Next:")
-    for words in (["model=mlp"], ["--multirun", "model=mlp,transformer", "sampler=none,oversample"]):
+    for words in (model, ["--multirun", *several, "sampler=none,oversample"]):
         console.print(
             f"  {python} {shlex.join(['train.py', *words, 'mode=train', *kept])}", highlight=False, markup=False
         )

@@ -8,34 +8,38 @@ from typing import ClassVar, Self
 import numpy as np
 import pandas as pd
 
-from libelle.features import Features, Floats
-from libelle.processes.base import Process
+from libelle.features import Floats
+from libelle.processes.matrices import MatrixProcess
 from libelle.processes.ngrams import WordTable
 from libelle.stores.base import Store
-from libelle.vectors.room import require_memory
 from libelle.vectors.sources import WordVectors
 from libelle.vectors.table import VectorTable
 
 
 @dataclass
-class FastTextMean(Process):
-    """One dense float32 matrix [rows, dim] a field (`matrix`).
+class FastTextMean(MatrixProcess):
+    """One dense float32 matrix [rows, dim + 2] a field (`matrix`): the average, and two flags (`MatrixProcess`).
 
     A word that was not in the training rows has a vector from its n-grams of characters, as far as words of the
-    training rows have these. Words of which nothing is known are left out of the average; a text without any other, an
-    empty or a missing one has a row of zeros.
+    training rows have these. Words of which nothing is known are left out of the average; a text without any other has
+    an average of zeros.
 
     Attributes:
         vectors: where the word vectors come from.
     """
 
-    blocks: ClassVar[frozenset[str]] = frozenset({"matrix"})
+    remedy: ClassVar[str] = "lower process.vectors.dim"
 
     vectors: WordVectors = field(default_factory=WordVectors)
 
     def prepare(self, store: Store) -> None:
         """Find the word vectors."""
         self.vectors.prepare(store)
+
+    @property
+    def width(self) -> int:
+        """Columns of each matrix."""
+        return self.table_.dim
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Keep the vectors of the training rows' words and n-grams."""
@@ -44,14 +48,19 @@ class FastTextMean(Process):
         self.table_ = self.vectors.fit(table, sorted(words), sorted(words))
         return self
 
-    def transform(self, table: pd.DataFrame) -> Features:
-        """Average the words of each distinct text."""
-        require_memory(
-            4 * len(table) * self.table_.dim * len(self.fields_),
-            "The matrices of averaged word vectors",
-            "set process.vectors.dim to less",
-        )
-        return Features(len(table), matrix={name: self._average(table[name]) for name in self.fields_})
+    def encode(self, field: str, texts: list[str]) -> Floats:
+        """Average the words of each distinct text, float32 [texts, dim]; zeros where nothing is known of any."""
+        split = WordTable.split(texts)
+        vectors, known = self.table_.lookup(split.words)
+        kept = known[split.codes]
+        text_of = np.repeat(np.arange(len(texts)), np.diff(split.offsets))[kept]
+        counts = np.bincount(text_of, minlength=len(texts))
+        means = np.zeros((len(texts), self.table_.dim), dtype=np.float32)
+        some = np.flatnonzero(counts)
+        if len(some):
+            starts = (np.cumsum(counts) - counts)[some]
+            means[some] = np.add.reduceat(vectors[split.codes[kept]], starts, axis=0) / counts[some, None]
+        return means
 
     def save(self, folder: Path) -> None:
         """Write `fields.json` and the word vectors."""
@@ -63,18 +72,3 @@ class FastTextMean(Process):
         self.fields_ = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
         self.table_ = VectorTable.load(folder)
         return self
-
-    def _average(self, column: pd.Series) -> Floats:
-        codes, texts = pd.factorize(column)
-        split = WordTable.split(list(texts))
-        vectors, known = self.table_.lookup(split.words)
-        kept = known[split.codes]
-        text_of = np.repeat(np.arange(len(texts)), np.diff(split.offsets))[kept]
-        counts = np.bincount(text_of, minlength=len(texts))
-        # The last row answers for missing values, whose code is -1.
-        means = np.zeros((len(texts) + 1, self.table_.dim), dtype=np.float32)
-        some = np.flatnonzero(counts)
-        if len(some):
-            starts = (np.cumsum(counts) - counts)[some]
-            means[some] = np.add.reduceat(vectors[split.codes[kept]], starts, axis=0) / counts[some, None]
-        return means[codes]

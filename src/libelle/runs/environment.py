@@ -1,5 +1,6 @@
 """What could make a repetition of a run differ."""
 
+import contextlib
 import os
 import platform
 import subprocess
@@ -7,8 +8,19 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-#: Libraries whose versions can change a score.
+#: Libraries whose versions can change a score; those of extras are left out where they are not installed.
 LIBRARIES = ("libelle", "numpy", "pandas", "pytorch-lightning", "safetensors", "scikit-learn", "scipy", "torch")
+EXTRA_LIBRARIES = (
+    "fasttext",
+    "gensim",
+    "imbalanced-learn",
+    "peft",
+    "skops",
+    "tokenizers",
+    "transformers",
+    "xgboost",
+    "xgboost-cpu",
+)
 
 
 def environment() -> dict[str, Any]:
@@ -23,8 +35,12 @@ def environment() -> dict[str, Any]:
 
 
 def library_versions() -> dict[str, str]:
-    """Version of each library that can change a score."""
-    return {name: metadata.version(name) for name in LIBRARIES}
+    """Version of each installed library that can change a score; none is imported."""
+    versions = {name: metadata.version(name) for name in LIBRARIES}
+    for name in EXTRA_LIBRARIES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
 
 
 def git_commit() -> str | None:

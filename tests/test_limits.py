@@ -1,0 +1,66 @@
+"""Odd data the whole way: labels and fields that training never saw, single rows, a megabyte, unknown words."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from libelle import Pipeline
+from libelle.data.source import FileSource
+from libelle.data.split import SplitConfig
+from libelle.evaluation.calibration import Beta, Temperature
+from libelle.models.linear import LinearSVM, LogisticRegression
+from libelle.models.mlp import MLP
+from libelle.models.transformer import Transformer
+from libelle.models.trees import XGBoost
+from libelle.processes.subword import Subword
+from libelle.processes.tfidf import Tfidf
+from libelle.workflow import Plan, full
+from tiny import make_forms, tiny_plan
+
+LONG = "infirmière " * 90_000 + "x" * (1 << 17)
+
+PLANS: dict[str, Callable[[Plan], Plan]] = {
+    "mlp": lambda plan: replace(plan, calibration=Temperature()),
+    "subword transformer": lambda plan: replace(
+        plan, process=Subword(vocab_size=200), model=Transformer(dim=8, heads=2)
+    ),
+    "logreg": lambda plan: replace(plan, process=Tfidf(), model=LogisticRegression(), calibration=Beta()),
+    "svm": lambda plan: replace(plan, process=Tfidf(), model=LinearSVM()),
+    "xgboost": lambda plan: replace(plan, process=Tfidf(), model=XGBoost(rounds=3)),
+}
+
+
+def odd_forms() -> pd.DataFrame:
+    """Label 2 stands in one training row, 3 in validation alone, 4 in test alone; nobody filled in `nothing`."""
+    forms = make_forms(90)
+    forms["split"] = pd.Series(["train", "train", "train", "validation", "test"] * 18, dtype="str")
+    forms.loc[0, "label"], forms.loc[[3, 8], "label"], forms.loc[[4, 9], "label"] = "2", "3", "4"
+    forms["nothing"] = pd.Series([None] * 90, dtype="str")
+    forms.loc[[1, 13, 14], "job"] = LONG
+    forms.loc[[18, 19], ["employer", "job", "town"]] = "zzzq wwwx"
+    return forms
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_odd_data_are_trained_on_and_scored(name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    forms = odd_forms()
+    forms.to_csv(tmp_path / "odd.csv", index=False)
+    columns = ["employer", "job", "town", "nothing"]
+    source = FileSource(
+        path=str(tmp_path / "odd.csv"), id="form", columns=columns, target="label", split=SplitConfig(column="split")
+    )
+    plan = PLANS[name](tiny_plan(tmp_path, source=source, model=MLP(word_dim=8, ngram_dim=8, hidden=[8])))
+    with caplog.at_level("WARNING"):
+        outcome = full(plan)
+    assert "2 labels have no training row and cannot be learnt: 3, 4" in caplog.text
+    records = [{"nothing": "seen now"}, {"job": LONG}, {"job": "zzzq"}, {"job": "wwwx ☃"}, {"town": ""}]
+    pipeline = Pipeline.load(outcome.run_id, plan.store)
+    for rows in (forms, records):
+        scores = pipeline.predict(rows).filter(like="score_").to_numpy()
+        assert scores.shape == (len(rows), 5)
+        assert np.isfinite(scores).all()
+        np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
