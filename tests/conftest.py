@@ -13,7 +13,6 @@ from libelle.stores.local import LocalStore
 from libelle.workflow import full
 from tiny import make_forms, tiny_plan
 
-
 # How long an example takes is no matter of these tests: a busy machine would fail them.
 settings.register_profile("libelle", deadline=None)
 settings.load_profile("libelle")
