@@ -183,8 +183,8 @@ def table(data: str, cells: dict[str, list[dict[str, Any]]], split: str) -> None
         validation = np.mean([found[VALIDATION]["value"] for found in runs])
         seconds = [np.mean([found[key] for found in runs]) for key in ("training", "scoring")]
         spread = f"±{values[model].std(ddof=1):.3f}" if len(runs) > 1 else ""
-        figures = f"**{values[model].mean():.3f}** | {spread} | {low:.3f}–{high:.3f} | {validation:.3f}"
-        print(f"| {name} | {len(runs)} | {figures} | {seconds[0]:.1f} | {seconds[1]:.2f} |")
+        print(f"| {name} | {len(runs)} | **{values[model].mean():.3f}** | {spread} | {low:.3f}–{high:.3f} | "
+              f"{validation:.3f} | {seconds[0]:.1f} | {seconds[1]:.2f} |")  # fmt: skip
     peers = [model for model in cells if model in PEERS]
     if not peers:
         return

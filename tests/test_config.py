@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import get_class
 from omegaconf import OmegaConf
 
@@ -39,8 +40,10 @@ GROUPS = sorted(
 
 def composed(*overrides, script="train"):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose(script, overrides=list(overrides), return_hydra_config=False)
-    plain = OmegaConf.to_container(config, resolve=True)
+        config = compose(script, overrides=list(overrides), return_hydra_config=True)
+    HydraConfig.instance().set_config(config)
+    own = OmegaConf.masked_copy(config, [name for name in config if name != "hydra"])
+    plain = OmegaConf.to_container(own, resolve=True)
     assert isinstance(plain, dict)
     return plain
 

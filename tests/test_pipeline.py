@@ -278,7 +278,7 @@ def test_no_stored_file_holds_texts_of_records(run, forms):
 
 
 def test_nothing_stored_is_a_pickle(run):
-    allowed = {".json", ".yaml", ".parquet", ".txt", ".csv", ".safetensors"}
+    allowed = {".json", ".yaml", ".parquet", ".txt", ".csv", ".html", ".safetensors"}
     for entry in run.store.list(run.id.folder):
         path = run.store.local_path(entry.key)
         assert path.suffix in allowed, entry.key
