@@ -146,7 +146,11 @@ class Pipeline:
 
     def score(self, texts: pd.DataFrame) -> Floats:
         """Probabilities of raw texts, float32 [rows, classes]."""
-        scores = self.model.predict_proba(self.encode(texts))
+        return self.score_features(self.encode(texts))
+
+    def score_features(self, features: Features) -> Floats:
+        """Probabilities of encoded records, float32 [rows, classes]."""
+        scores = self.model.predict_proba(features)
         return scores if self.calibration is None else self.calibration.transform(scores)
 
     def decide(self, scores: Floats) -> npt.NDArray[np.int64]:

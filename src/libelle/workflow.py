@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import yaml
 
 from libelle.cleaners.base import Cleaner
@@ -20,11 +19,9 @@ from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
-from libelle.evaluation.erasure import worth
-from libelle.evaluation.errors import find_errors
 from libelle.evaluation.metrics import Metrics, evaluate
-from libelle.evaluation.report import Evidence, make_report
-from libelle.features import Dataset, Features, Floats
+from libelle.features import Dataset, Floats
+from libelle.keeping import keep
 from libelle.logs import log_to_file
 from libelle.models.base import Model, Training
 from libelle.pairings import check_pairing
@@ -216,8 +213,9 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     value = float(metrics[split][metric])
     run.manifest.objective, run.manifest.value = objective, value
     pipeline = _pipeline(plan, prepared, np.concatenate([scores[split] for split in (VALIDATION, TEST)]))
-    _save(run, plan, prepared, pipeline, scores, metrics, scratch)
-    _report(run, plan, prepared, pipeline, scores, metrics, seconds, scratch)
+    config = yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True)
+    about = {"command": plan.command, "seed": plan.seed, **environment()}
+    keep(run, prepared, pipeline, scores, metrics, config=config, environment=about, seconds=seconds, scratch=scratch)
     page = run.key("report.html")
     return Outcome(str(run.id), metrics, objective, value, pipeline, str(run.store.local_path(page) or page))
 
@@ -227,11 +225,6 @@ def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mappi
         split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
         for split, data in datasets.items()
     }
-
-
-def _score(plan: Plan, features: Features) -> Floats:
-    scores = plan.model.predict_proba(features)
-    return scores if plan.calibration is None else plan.calibration.transform(scores)
 
 
 def _compare(before: Mapping[str, Metrics], after: Mapping[str, Metrics]) -> dict[str, Any]:
@@ -344,82 +337,3 @@ def _pipeline(plan: Plan, prepared: Prepared, unseen: Floats) -> Pipeline:
         calibration=plan.calibration,
         reference=prepared.reference.with_scores(unseen) if prepared.reference is not None else None,
     )
-
-
-def _save(
-    run: Run,
-    plan: Plan,
-    prepared: Prepared,
-    pipeline: Pipeline,
-    scores: Mapping[str, Floats],
-    metrics: Mapping[str, Metrics],
-    scratch: Path,
-) -> None:
-    """Write the run's files, all but the log and the manifest."""
-    folder = scratch / "pipeline"
-    folder.mkdir()
-    pipeline.save(folder, prepared.golden)
-    run.put_folder("pipeline", folder)
-    run.put("config.yaml", yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True).encode())
-    run.put_json("environment.json", {"command": plan.command, "seed": plan.seed, **environment()})
-    run.put_json("data.json", {"name": prepared.name, "labels": prepared.labels, **prepared.about})
-    run.put_json("metrics.json", metrics)
-    prepared.rows[["id", "split"]].to_parquet(scratch / "split.parquet", index=False, compression="zstd")
-    run.put_file("split.parquet", scratch / "split.parquet")
-    _predictions(prepared, scores).to_parquet(scratch / "predictions.parquet", index=False, compression="zstd")
-    run.put_file("predictions.parquet", scratch / "predictions.parquet")
-    history = scratch / "history" / "metrics.csv"
-    if history.exists():
-        run.put_file("history.csv", history)
-
-
-def _report(
-    run: Run,
-    plan: Plan,
-    prepared: Prepared,
-    pipeline: Pipeline,
-    scores: Mapping[str, Floats],
-    metrics: Mapping[str, Metrics],
-    seconds: Mapping[str, float],
-    scratch: Path,
-) -> None:
-    """Write the report, and the list of records that a person should look at."""
-    history = scratch / "history" / "metrics.csv"
-    erased = prepared.erased
-    evidence = Evidence(
-        run_id=str(run.id),
-        data=prepared.name,
-        model=str(run.manifest.model),
-        fields=prepared.fields,
-        labels=prepared.labels,
-        rows=prepared.rows,
-        targets=prepared.targets,
-        scores=scores,
-        metrics=metrics,
-        threshold=pipeline.threshold,
-        about=prepared.about,
-        worth=worth(erased, _score(plan, erased.features), prepared.targets, prepared.fields),
-        history=pd.read_csv(history) if history.exists() else None,
-        seconds=seconds,
-        config=yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True),
-        environment={"command": plan.command, "seed": plan.seed, **environment()},
-    )
-    run.put("report.html", make_report(evidence).encode())
-    targets = np.concatenate([evidence.of(split)[0] for split in (VALIDATION, TEST)])
-    listed = np.concatenate([scores[split] for split in (VALIDATION, TEST)])
-    errors = find_errors(prepared.rows, targets, listed, prepared.labels, pipeline.threshold)
-    places = errors.pop("row").to_numpy()
-    if prepared.texts is not None:
-        errors = pd.concat([errors, prepared.texts.iloc[places].reset_index(drop=True).add_prefix("text_")], axis=1)
-    run.put("errors.csv", errors.to_csv(index=False).encode())
-
-
-def _predictions(prepared: Prepared, scores: Mapping[str, Floats]) -> pd.DataFrame:
-    """Validation and test scores by record id, one `score_<label>` column a class, float32, unrounded."""
-    parts = []
-    for split in (VALIDATION, TEST):
-        part = prepared.rows[prepared.rows["split"] == split][["id", "split", "target"]].copy()
-        for position, label in enumerate(prepared.labels):
-            part[f"score_{label}"] = scores[split][:, position]
-        parts.append(part)
-    return pd.concat(parts)
