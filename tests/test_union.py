@@ -29,7 +29,7 @@ def test_parts_are_those_named_in_this_order_each_with_its_own_keys():
     assert isinstance(process, Union)
     assert process.processes_ == {"bigrams": Bigrams(weight="presence"), "tfidf": Tfidf(min_df=2)}
     assert list(process.processes_) == ["bigrams", "tfidf"]
-    checked = check(composed("process=union", "process.parts=[tfidf]"), {}).process
+    checked = check(composed("process=union", "process.parts=[tfidf]", "model=logreg"), {}).process
     assert describe(checked)["parts"] == {"tfidf": describe(Tfidf())}
 
 
