@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import runpy
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -50,4 +51,6 @@ def start(script, *arguments, cwd, **environment):
         stderr=subprocess.PIPE,
         encoding="utf-8",
         env={**os.environ, **environment},
+        # A shell's background jobs ignore Ctrl-C, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
