@@ -156,7 +156,7 @@ def test_what_an_unseen_word_is_like_decides(process: Tokens, data: Dataset, tmp
 
 
 def test_frozen_words_need_vectors(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"process\.embeddings=fasttext"):
+    with pytest.raises(UserError, match=r"process=tokens_fasttext"):
         full(tiny_plan(tmp_path, model=MODELS["mlp"](freeze_words=True)))
     assert not list(tmp_path.glob("store/runs/*"))  # refused before any work
 

@@ -344,7 +344,7 @@ def test_trained_used_and_published_by_the_commands(camembert, tmp_path):
     (manifest,) = (tmp_path / "store" / "runs").glob("*/1/*.manifest.json")
     run_id = json.loads(manifest.read_text())["run_id"]
     assert not [path for path in manifest.parent.rglob("*") if path.suffix in (".bin", ".pt", ".pkl", ".ckpt")]
-    publishing = call("publish.py", f"run_id={run_id}", "name=forms", cwd=tmp_path)
+    publishing = call("publish.py", f"run_id={run_id}", "name=forms", "threshold=0.5", cwd=tmp_path)
     assert publishing.returncode == 0, publishing.stderr
     scores = []
     for source in (f"run_id={run_id}", "published=forms"):
