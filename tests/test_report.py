@@ -78,7 +78,7 @@ def test_a_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
         both = np.stack([1 - scores, scores], axis=1).astype(np.float32)
         interval = bootstrap(targets, both, seed=seed)["accuracy"]
         covered += interval.low <= 0.8 <= interval.high
-    assert covered >= 26
+    assert covered >= 27
 
 
 def test_a_difference_beyond_chance_is_told_from_one_within():
