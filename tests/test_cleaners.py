@@ -12,13 +12,14 @@ from libelle.cleaners.text import (
     FRENCH_STOPWORDS,
     Accents,
     Lowercase,
+    Punctuation,
     SpecialCharacters,
     Stopwords,
     Whitespace,
     without_accents,
 )
 
-CLEANERS = [Accents(), Lowercase(), SpecialCharacters(), Stopwords(), Whitespace()]
+CLEANERS = [Accents(), Lowercase(), Punctuation(), SpecialCharacters(), Stopwords(), Whitespace()]
 each = pytest.mark.parametrize("cleaner", CLEANERS, ids=lambda cleaner: type(cleaner).__name__)
 
 # Without musical notes, symbols that fall into parts of another category when accents are removed.
@@ -109,6 +110,7 @@ def test_own_stop_words_are_found_whatever_their_case_and_accents():
     [
         (SpecialCharacters(), "L’ÉCOLE — 5° étage: 10 €_a\u200bb", "L ÉCOLE 5 étage 10 a b"),
         (SpecialCharacters(), "--- !", ""),
+        (Punctuation(), "L’ÉCOLE — 5°: 10\u200b€_a\n?!", "L ’ ÉCOLE — 5 ° : 10 € _ a ? !"),
         (Accents(), "Cœur d'Élan ÆGIDE ǣ ç", "Coeur d'Elan AEGIDE ae c"),
         (Lowercase(), "ÉCOLE ΟΔΟΣ", "école οδοσ"),
         (Whitespace(), " a\u00a0\tb\n", "a b"),

@@ -1,7 +1,8 @@
-"""The cleaners: special characters, accents, lower case, stop words, white space."""
+"""The cleaners: special characters, punctuation, accents, lower case, stop words, white space."""
 
 import re
 import unicodedata
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -30,17 +31,25 @@ FRENCH_STOPWORDS = tuple(
 )
 
 
-class _Blanks(dict[int, int]):
-    """Translation table: punctuation, symbols, control and format characters become blanks; filled as they come."""
+class _Spaced(dict[int, str]):
+    """Translation table, filled as characters come: control and format characters become blanks, punctuation and
+    symbols what `special` makes of them."""
 
-    def __missing__(self, code: int) -> int:
-        category = unicodedata.category(chr(code))
-        special = category[0] in "PS" or category in ("Cc", "Cf")
-        self[code] = ord(" ") if special else code
+    def __init__(self, special: Callable[[str], str]) -> None:
+        self.special = special
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        category = unicodedata.category(character)
+        if category[0] in "PS":
+            self[code] = self.special(character)
+        else:
+            self[code] = " " if category in ("Cc", "Cf") else character
         return self[code]
 
 
-_BLANKS = _Blanks()
+_BLANKS = _Spaced(lambda character: " ")
+_APART = _Spaced(lambda character: f" {character} ")
 
 
 def _collapse(text: str) -> str:
@@ -66,6 +75,15 @@ class SpecialCharacters(Cleaner):
     def clean(self, texts: pd.Series) -> pd.Series:
         """Replace special characters with blanks."""
         return texts.map(lambda text: _collapse(text.translate(_BLANKS)), na_action="ignore")
+
+
+@dataclass
+class Punctuation(Cleaner):
+    """Each punctuation mark and symbol becomes a word of its own; control characters become blanks."""
+
+    def clean(self, texts: pd.Series) -> pd.Series:
+        """Set special characters apart."""
+        return texts.map(lambda text: _collapse(text.translate(_APART)), na_action="ignore")
 
 
 @dataclass
