@@ -20,6 +20,7 @@ from libelle.evaluation.intervals import lower_bound, upper_bound, wilson
 from libelle.evaluation.wishes import Cost, Request
 from libelle.pipeline import Pipeline
 from libelle.publication import publish
+from libelle.report import print_threshold
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
@@ -378,7 +379,10 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
     assert answer.returncode == 0, answer.stderr
     choice = json.loads(answer.stdout)
     assert "coded automatically" in choice["sentence"]
-    assert call("publish.py", f"run_id={many.id}", "name=forms", store, cwd=tmp_path).returncode == 0
+    published = call("publish.py", f"run_id={many.id}", "name=forms", store, cwd=tmp_path)
+    own = [limit for limit in choice["classes"].values() if limit is not None]
+    assert f"thresholds of {len(own)} of 3 labels" in published.stdout
+    assert "by label" in call("publish.py", "list=true", store, cwd=tmp_path).stdout
     labels, table = threshold.predictions(many)
     test = table[table["split"] == "test"].reset_index(drop=True)
     forms = pd.read_csv(Path(many.store.root).parent / "forms.csv", dtype="str", keep_default_na=False)
@@ -408,6 +412,17 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
         shown = call(*score, cwd=tmp_path).stdout
         assert "automatic" in shown
         assert shown.count(" yes ") == coded[:20].sum()
+
+
+def test_labels_without_a_threshold_are_told_of(many, capsys):
+    choice = threshold.decide(many, Request(workload=0.9))
+    choice["classes"]["2"] = None
+    choice["test"].pop("2", None)
+    print_threshold(many, choice, "python", [])
+    without = sum(limit is None for limit in choice["classes"].values())
+    shown = capsys.readouterr().out
+    assert f"Without a threshold: {without} of 3 labels, never coded automatically." in shown
+    assert choice["sentence"] in shown
 
 
 def test_a_wish_that_no_class_reaches_is_refused(many):
