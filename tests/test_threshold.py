@@ -351,7 +351,7 @@ def test_with_confidence_automatic_coding_is_as_right_in_the_population(wish, la
     assert broken[None] / draws > 0.2
 
 
-def test_a_label_is_coded_automatically_from_its_own_threshold_on(many):
+def test_a_label_is_coded_automatically_from_its_own_threshold_on(many, tmp_path):
     threshold.save(many, {"value": None, "classes": {"0": 0.5, "1": 0.625, "2": None}})
     publish(many.store, reopened(many), "own")
     from_run, published = (Pipeline.load(name, many.store) for name in (str(many.id), "own"))
@@ -362,6 +362,8 @@ def test_a_label_is_coded_automatically_from_its_own_threshold_on(many):
         assert pipeline.decide(scores).tolist() == [0, 1, 1, 2, 0]
         assert pipeline.limits[:2].tolist() == [0.5, 0.625]
         assert coding.automatic(*coding.top(scores), pipeline.limits).tolist() == [True, False, True, False, False]
+    from_run.save(tmp_path, make_forms(3)[from_run.fields])
+    assert Pipeline.load(tmp_path).class_thresholds == {"0": 0.5, "1": 0.625, "2": None}
     # A label that the choice does not speak of is never coded, either.
     assert np.isnan(coding.limits(["0", "3"], None, {"0": 0.5})[1])
     # A choice for all labels takes the place of those of labels, and the other way round; what is published stays.
