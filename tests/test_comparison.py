@@ -1,9 +1,12 @@
 """Runs compared: numbers against scipy and statsmodels, the command, its page and its refusals."""
 
 import io
+import json
 import re
 import shutil
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +20,7 @@ from statsmodels.stats.multitest import multipletests
 
 from libelle.data.source import FileSource
 from libelle.errors import UserError
+from libelle.evaluation import figures
 from libelle.evaluation.comparison import MOST_RUNS, compare, holm, make_page, verdict
 from libelle.evaluation.intervals import Interval
 from libelle.evaluation.threshold import decide, predictions, save
@@ -167,6 +171,82 @@ def test_the_command_writes_a_page_that_needs_no_other_file(folder: Path, tmp_pa
     for words in (*ids, "trainer.max_epochs", "Holm", "may be chance", "duration"):
         assert words in page
     assert "metrics.test" not in page
+
+
+def test_programs_get_the_comparison_as_json(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("libelle.evaluation.bootstrap.RESAMPLES", 20)
+    first, second, third = runs_in(place)
+    save(second, decide(second, Request(value=0.3)))
+    ids = [str(run.id) for run in (first, second, third)]
+    answer = call("runs.py", "compare", *ids, "format=json", cwd=place)
+    assert answer.returncode == 0, answer.stderr
+    told = json.loads(answer.stdout)
+    comparison = compare([Run.open(run.store, run.id) for run in (first, second, third)])
+    assert [run["run_id"] for run in told["runs"]] == ids
+    assert [run["threshold"] for run in told["runs"]] == [0.5, 0.3, 0.5]
+    for run, candidate in zip(told["runs"], comparison.candidates, strict=True):
+        assert run["metrics"] == {name: asdict(interval) for name, interval in candidate.intervals.items()}
+    for found, difference in zip(told["differences"], comparison.differences, strict=True):
+        assert (found["run_id"], found["from"]) == (difference.candidate.run_id, ids[0])
+        assert (found["p"], found["p_holm"]) == (difference.p, difference.p_holm)
+        assert {name: metric.pop("verdict") for name, metric in found["metrics"].items()} == comparison.verdicts(
+            difference
+        )
+        assert found["metrics"] == {name: asdict(interval) for name, interval in difference.metrics.items()}
+        assert found["decisions"] == comparison.decisions(difference)
+    assert told["records"] == len(comparison.targets)
+    assert told["config"]["config.trainer.max_epochs"] == dict(zip(ids, (1, 4, 3), strict=True))
+    assert (place / told["report"]).exists()
+
+
+def test_a_metric_that_is_not_defined_is_null_in_json(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("libelle.evaluation.bootstrap.RESAMPLES", 20)
+    pair = runs_in(place)[:2]
+    for run in pair:
+        table = predictions(run)[1]
+        put_predictions(run, table[(table["split"] != "test") | (table["target"] == "1")])
+    told = json.loads(call("runs.py", "compare", *(str(run.id) for run in pair), "format=json", cwd=place).stdout)
+    assert told["runs"][0]["metrics"]["roc_auc"] == {"value": None, "low": None, "high": None}
+
+
+def test_other_verbs_speak_json_too(place: Path) -> None:
+    ids = [str(run.id) for run in runs_in(place)]
+
+    def ask(*words: str) -> Any:
+        answer = call("runs.py", *words, "format=json", cwd=place)
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    assert [run["run_id"] for run in ask("list", "sort=run_id")] == ids
+    assert [run["run_id"] for run in ask("list", "seed=2")] == ids[2:]
+    shown = ask("show", ids[1])
+    assert (shown["status"], shown["seed"]) == ("completed", 1)
+    assert shown["metrics"]["test"]["rows"] == 60
+    assert ask("diff", ids[0], ids[2])["config.seed"] == {ids[0]: 1, ids[2]: 2}
+    assert "format=xml" in refused(place, ids[0], ids[1], "format=xml")
+
+
+@pytest.mark.parametrize("runs", [2, 6])
+@pytest.mark.parametrize("name", ["ranking", "thresholds", "coding", "calibration"])
+def test_no_legend_covers_what_is_drawn(monkeypatch: pytest.MonkeyPatch, name: str, runs: int) -> None:
+    generator = np.random.default_rng(1)
+    classes = 3 if name == "coding" else 2
+    targets = generator.integers(classes, size=200)
+    scored = {}
+    for number in range(runs):
+        scores = generator.dirichlet(np.ones(classes), size=200).astype(np.float32)
+        scored[f"2026-11-23_{number} LogisticRegression"] = (targets, scores)
+    monkeypatch.setattr(figures, "svg", lambda figure, description: figure)
+    figure = getattr(figures, name)(scored, *([None] if name == "thresholds" else []))
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert set(scored) <= set(texts)
+    assert legend.get_window_extent().x0 >= 0
+    assert legend.get_window_extent().x1 <= figure.bbox.x1
+    for axes in figure.axes:
+        assert axes.get_legend() is None
+        assert not axes.get_tightbbox().overlaps(legend.get_window_extent())
 
 
 def test_the_page_goes_where_it_is_told(folder: Path, tmp_path: Path) -> None:

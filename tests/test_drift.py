@@ -212,6 +212,7 @@ def test_a_reference_survives_saving_and_is_published(trained, pipeline, tmp_pat
         assert loaded.fields == pipeline.reference.fields
         assert loaded.scores.tolist() == pipeline.reference.scores.tolist()
         assert loaded.decisions.tolist() == pipeline.reference.decisions.tolist()
+        assert loaded.chosen is None
         assert {name: words.tolist() for name, words in loaded.known.items()} == {
             name: words.tolist() for name, words in pipeline.reference.known.items()
         }
@@ -223,11 +224,25 @@ def test_many_classes_are_compared_by_their_decisions(tmp_path):
     forms.to_csv(tmp_path / "forms.csv", index=False)
     plan = tiny_plan(tmp_path, trainer={"max_epochs": 8, "accelerator": "cpu"})
     prepare(plan)  # by way of a base: it carries the reference, too
-    pipeline = Pipeline.load(train(plan).run_id, plan.store)
+    run_id = train(plan).run_id
+    pipeline = Pipeline.load(run_id, plan.store)
     assert pipeline.reference.decisions.sum() == pipeline.reference.rows
     drift = compare(seen_of(pipeline, forms))
     assert drift.passed is None
     assert not drift.decisions.changed
+    # The same records pass as would have at training, each at the threshold of its label.
+    run = Run.open(plan.store, RunId.parse(run_id))
+    predictions = pd.read_parquet(plan.store.local_path(run.key("predictions.parquet")))
+    unseen = forms.set_index("form").loc[predictions["id"]].reset_index()
+    decided = dataclasses.replace(pipeline, class_thresholds={"0": 0.4, "1": None, "2": 0.6})
+    scores = predictions[["score_0", "score_1", "score_2"]].to_numpy(dtype=float)
+    limits = np.array([0.4, np.inf, 0.6])[scores.argmax(axis=1)]
+    found = compare(seen_of(decided, unseen)).passed
+    assert found.now == found.before == (scores.max(axis=1) >= limits).mean()
+    assert 0 < found.now < 1
+    assert "coded automatically" in make_page(seen_of(decided, forms), "new.csv")[0]
+    older = dataclasses.replace(decided, reference=dataclasses.replace(pipeline.reference, chosen=None))
+    assert compare(seen_of(older, unseen)).passed is None
     page, verdict = make_page(seen_of(pipeline, shifted(300)), "new.csv")
     assert any(sentence.startswith("Decisions are distributed otherwise") for sentence in verdict)
     assert "The labels whose shares differ most." in page

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from libelle.runs.table import run_ids
+from libelle.stores.local import LocalStore
 from scripts import ROOT, call
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -22,17 +24,21 @@ def test_the_readme_shows_commands() -> None:
     assert all(command.startswith("python ") for command in COMMANDS)
 
 
+def with_runs(word: str, made: list[str]) -> str:
+    """The run ids of the README are of the day it was written: its first run is the first that is made here."""
+    return re.sub(r"\d{4}-\d\d-\d\d_(\d+)", lambda found: made[int(found[1]) - 1], word)
+
+
 def test_commands_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "data").symlink_to(ROOT / "data")
-    first = None
+    made: list[str] = []
     for command in COMMANDS:
-        # The run ids of the README are of the day it was written.
-        words = [re.sub(r"\d{4}-\d\d-\d\d_\d+", str(first), word) for word in shlex.split(command)[1:]]
+        words = [with_runs(word, made) for word in shlex.split(command)[1:]]
         answer = call(*words, cwd=tmp_path)
         assert answer.returncode == 0, f"{command}\n{answer.stderr}"
         assert answer.stdout or "output=" in command
-        first = first or answer.stdout.split()[1]
+        made = [str(run_id) for run_id in reversed(list(run_ids(LocalStore(str(tmp_path / "store")))))]
     assert (tmp_path / "scores.csv").exists()
 
 

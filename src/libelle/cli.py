@@ -211,17 +211,20 @@ def publish(config: DictConfig) -> None:
 def runs(config: DictConfig) -> None:
     """Run `runs.py` on a composed config."""
     with _plain_errors():
-        from libelle import report
+        from libelle import report as report_text
+        from libelle import report_json
         from libelle.runs import table
         from libelle.runs.ids import RunId
         from libelle.runs.run import Run
 
         values, store = _values_and_store(config)
         verb, *names = json.loads(values["words"]) or ["list"]
+        where = json.loads(values["where"])
+        report = report_json if _as_json(where) else report_text
         found = [Run.open(store, RunId.parse(name)) for name in names]
         match verb, found:
             case "list", []:
-                report.print_runs(table.select(table.manifests(store), json.loads(values["where"])))
+                report.print_runs(table.select(table.manifests(store), where))
             case "show", [run]:
                 report.print_run(run)
             case "diff", [first, second]:
@@ -229,7 +232,7 @@ def runs(config: DictConfig) -> None:
             case "compare", _:
                 from libelle.evaluation.comparison import compare, write_page
 
-                output = _output(json.loads(values["where"]))
+                output = _output(where)
                 comparison = compare(found)
                 write_page(comparison, output)
                 report.print_comparison(comparison, output)
@@ -242,11 +245,19 @@ def runs(config: DictConfig) -> None:
 _RUNS_TAKEN = {"list": "no run ids", "show": "one run id", "diff": "two run ids"}
 
 
+def _as_json(where: dict[str, str]) -> bool:
+    """Whether stdout is for programs."""
+    form = where.pop("format", "text")
+    if form not in ("text", "json"):
+        raise UserError(f"format={form} is not known; choose text or json.")
+    return form == "json"
+
+
 def _output(where: dict[str, str]) -> Path:
     """Where the page of a comparison goes."""
     output = where.pop("output", "comparison.html")
     for key in where:
-        raise UserError(f"runs.py compare knows no {key}=; it takes run ids and output=.")
+        raise UserError(f"runs.py compare knows no {key}=; it takes run ids, output= and format=.")
     if not Path(output).name:
         raise UserError(f"output={output} is not the name of a file; write for instance output=comparison.html.")
     return Path(output)

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
@@ -33,10 +34,18 @@ class Writer(ABC):
 
 def _columns(result: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
     """The fields of the JSON, as columns: `scores` becomes a `score_<label>` for each label, an explanation JSON."""
-    result = result.assign(threshold=pipeline.threshold, model=pipeline.name)
+    own = pipeline.class_thresholds
+    threshold = pipeline.threshold if own is None else np.array(_thresholds(result, pipeline), dtype=np.float64)
+    result = result.assign(threshold=threshold, model=pipeline.name)
     if "explanation" in result:
         result["explanation"] = [json.dumps(effects, ensure_ascii=False) for effects in result.pop("explanation")]
     return result
+
+
+def _thresholds(result: pd.DataFrame, pipeline: Pipeline) -> list[float | None]:
+    """The threshold that each record's score is held against; None where nothing is enough, or there is none."""
+    own = pipeline.class_thresholds
+    return [pipeline.threshold if own is None else own.get(label) for label in result["label"]]
 
 
 class JsonWriter(Writer):
@@ -50,17 +59,21 @@ class JsonWriter(Writer):
         """Write one object a record."""
         scores = result[[f"score_{label}" for label in self.pipeline.labels]].to_numpy().tolist()
         explanations = result["explanation"] if "explanation" in result else [None] * len(result)
-        for id_, label, score, row, explanation in zip(
-            result["id"], result["label"], result["score"], scores, explanations, strict=True
+        thresholds = _thresholds(result, self.pipeline)
+        automatic = result["automatic"] if "automatic" in result else [None] * len(result)
+        for id_, label, score, row, threshold, coded, explanation in zip(
+            result["id"], result["label"], result["score"], scores, thresholds, automatic, explanations, strict=True
         ):
             item = {
                 "id": id_ if isinstance(id_, str) else int(id_),
                 "label": label,
                 "score": float(score),
                 "scores": dict(zip(self.pipeline.labels, row, strict=True)),
-                "threshold": self.pipeline.threshold,
+                "threshold": threshold,
                 "model": self.pipeline.name,
             }
+            if coded is not None:
+                item["automatic"] = bool(coded)
             if explanation is not None:
                 item["explanation"] = explanation
             self.stream.write(self.separator + json.dumps(item, ensure_ascii=False))
@@ -116,14 +129,16 @@ class TableWriter(Writer):
         self.rows = 0
         self.explanations: list[Table] = []
         self.table = Table(box=box.SIMPLE_HEAD, caption=self._caption(), caption_justify="left")
-        for name in ("id", "label", "score"):
+        self.coding = pipeline.limits is not None
+        for name in ("id", "label", "score", *(["automatic"] if self.coding else [])):
             self.table.add_column(name, justify="right" if name == "score" else "left")
 
     def write(self, result: pd.DataFrame) -> None:
         """Add the first records to the table and count the others."""
         shown = result.head(max(TABLE_ROWS - self.rows, 0))
-        for id_, label, score in zip(shown["id"], shown["label"], shown["score"], strict=True):
-            self.table.add_row(str(id_), str(label), f"{score:.4f}")
+        coded = shown["automatic"].map({True: "yes", False: "no"}) if self.coding else [""] * len(shown)
+        for id_, label, score, automatic in zip(shown["id"], shown["label"], shown["score"], coded, strict=True):
+            self.table.add_row(str(id_), str(label), f"{score:.4f}", *([automatic] if self.coding else []))
         if "explanation" in shown:
             pairs = zip(shown["id"], shown["explanation"], strict=True)
             self.explanations += [_explanation_table(str(id_), effects) for id_, effects in pairs]
@@ -139,6 +154,8 @@ class TableWriter(Writer):
             console.print(f"{self.rows - TABLE_ROWS:,} more records; write all with output=scores.csv or format=json")
 
     def _caption(self) -> str:
+        if self.pipeline.class_thresholds is not None:
+            return f"model {self.pipeline.name}; coded automatically from the threshold of each label on"
         if self.pipeline.threshold is None:
             return f"model {self.pipeline.name}"
         if len(self.pipeline.labels) > 2:

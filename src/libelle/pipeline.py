@@ -15,7 +15,9 @@ from libelle.cleaners.base import Cleaner, clean_table
 from libelle.components import build, describe
 from libelle.data.tables import as_strings, blank_to_missing
 from libelle.errors import UserError
+from libelle.evaluation import coding
 from libelle.evaluation.calibration import Calibration
+from libelle.evaluation.intervals import Doubles
 from libelle.features import Features, Floats
 from libelle.models.base import Model
 from libelle.processes.base import Process
@@ -41,6 +43,9 @@ class Pipeline:
         model: fitted.
         threshold: of two classes, a record is positive where its score is at least this; of many classes, a record can
             be coded automatically from this score on, None where no such threshold was chosen.
+        class_thresholds: of many classes, label → the score from which on a record with this label is coded
+            automatically, None for a label that never is; None where no such thresholds were chosen. They count
+            instead of `threshold`.
         name: the run id, or the published name and version.
         calibration: fitted; None for the model's own scores.
         reference: what the training data were like; None in runs from before it was kept.
@@ -57,6 +62,7 @@ class Pipeline:
     name: str = ""
     calibration: Calibration | None = None
     reference: Reference | None = None
+    class_thresholds: Mapping[str, float | None] | None = None
 
     @classmethod
     def load(cls, source: str | Path, store: Store | None = None) -> "Pipeline":
@@ -83,7 +89,10 @@ class Pipeline:
         run = Run.open(store, RunId.parse(str(source))).require_completed()
         pipeline = replace(cls._read(run.fetch_folder("pipeline")), name=str(run.id))
         choice = run.read_threshold()
-        return pipeline if choice is None or choice["value"] is None else replace(pipeline, threshold=choice["value"])
+        if choice is None:
+            return pipeline
+        # `classes` only where each class has a threshold of its own, and then there is no value.
+        return replace(pipeline, threshold=choice["value"], class_thresholds=choice.get("classes"))
 
     def with_threshold(self, threshold: float) -> "Pipeline":
         """The same pipeline with another decision threshold.
@@ -108,8 +117,9 @@ class Pipeline:
 
         Returns:
             One row a record, in order: `id` (the id column's value; the row number from 1 where it has none), `label`
-            (the decision), `score` (two classes: probability of the positive one; many: of the chosen one), and a
-            `score_<label>` for each label, float32.
+            (the decision), `score` (two classes: probability of the positive one; many: of the chosen one), a
+            `score_<label>` for each label, float32, and, of many classes for which a threshold was chosen,
+            `automatic`: bool, whether the record is coded without a clerk (`libelle.evaluation.coding`).
 
         Raises:
             UserError: when a table lacks a field, no record has any, or a text is not valid Unicode.
@@ -138,7 +148,14 @@ class Pipeline:
         )
         for position, label in enumerate(self.labels):
             result[f"score_{label}"] = scores[:, position]
+        if (limits := self.limits) is not None:
+            result["automatic"] = coding.automatic(*coding.top(scores), limits)
         return result.astype({"label": "str"})
+
+    @property
+    def limits(self) -> Doubles | None:
+        """Of many classes, the score from which each label is coded automatically, see `coding.limits`."""
+        return None if len(self.labels) == 2 else coding.limits(self.labels, self.threshold, self.class_thresholds)
 
     def encode(self, texts: pd.DataFrame) -> Features:
         """Clean and encode raw texts, one `str` column a field."""
@@ -172,6 +189,7 @@ class Pipeline:
             "id": self.id,
             "labels": self.labels,
             "threshold": self.threshold,
+            "class_thresholds": self.class_thresholds,
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),
             "model": describe(self.model),
@@ -222,6 +240,7 @@ class Pipeline:
             parts = {name: about[name] for name in ("fields", "text", "id", "labels", "threshold")}
             fitted: dict[str, Any] = {"process": process, "model": model, "calibration": calibration}
             fitted["reference"] = Reference.load(folder)
+            fitted["class_thresholds"] = about.get("class_thresholds")
             pipeline = cls(**parts, **fitted, cleaners=cleaners, name=folder.name)
             pipeline.replay(golden)
         except FileNotFoundError as error:

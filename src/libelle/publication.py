@@ -60,7 +60,8 @@ class Publication:
         version: from 1.
         run_id: of the run that it is a copy of.
         published: when, ISO 8601.
-        threshold: the decision threshold; None for many classes.
+        threshold: the decision threshold; of many classes that of automatic coding, None where there is none.
+        class_thresholds: of many classes, label → its own threshold; None where there are none.
         data: what the run was trained on.
         model: what was trained.
         data_fingerprint: SHA-256 of the records.
@@ -73,6 +74,7 @@ class Publication:
     run_id: str
     published: str
     threshold: float | None
+    class_thresholds: dict[str, float | None] | None = None
     data: str | None = None
     model: str | None = None
     data_fingerprint: str | None = None
@@ -121,6 +123,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
         run_id=str(run.id),
         published=datetime.now().astimezone().isoformat(timespec="seconds"),
         threshold=pipeline.threshold,
+        class_thresholds=None if pipeline.class_thresholds is None else dict(pipeline.class_thresholds),
         data=run.manifest.data,
         model=run.manifest.model,
         data_fingerprint=run.manifest.data_fingerprint,
@@ -191,7 +194,8 @@ def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]
 def _load(store: Store, publication: Publication, cache: Path) -> Pipeline:
     files = {path: (about["size"], about["sha256"]) for path, about in publication.files.items()}
     pipeline = Pipeline.load(fetch_folder(store, publication.prefix, files, cache))
-    return replace(pipeline, name=str(publication), threshold=publication.threshold)
+    name, own = str(publication), publication.class_thresholds
+    return replace(pipeline, name=name, threshold=publication.threshold, class_thresholds=own)
 
 
 def _claim(store: Store, name: str, run: Run) -> int:

@@ -53,6 +53,8 @@ class Reference:
         fields: field → counts.
         scores: of the positive label of two, else of the decision; float32 [rows], sorted; empty before training.
         decisions: records by label, the most probable one, int64 [labels]; empty before training.
+        chosen: of many labels, the position of the most probable one of each record, in the order of `scores`; int64
+            [rows]. None in runs from before it was kept.
     """
 
     rows: int
@@ -60,6 +62,7 @@ class Reference:
     fields: Mapping[str, FieldCounts]
     scores: Floats
     decisions: npt.NDArray[np.int64]
+    chosen: npt.NDArray[np.int64] | None = None
 
     @classmethod
     def of(cls, cleaned: pd.DataFrame, train: npt.NDArray[np.bool_]) -> Self:
@@ -76,9 +79,13 @@ class Reference:
 
     def with_scores(self, scores: Floats) -> Self:
         """The same with scores, float32 [rows, classes], of the validation and test records in any order."""
-        decisions = np.bincount(scores.argmax(axis=1), minlength=scores.shape[1])
-        told = scores[:, 1] if scores.shape[1] == 2 else scores.max(axis=1)
-        return replace(self, scores=np.sort(told), decisions=decisions.astype(np.int64))
+        chosen = scores.argmax(axis=1).astype(np.int64)
+        decisions = np.bincount(chosen, minlength=scores.shape[1]).astype(np.int64)
+        if scores.shape[1] == 2:
+            return replace(self, scores=np.sort(scores[:, 1]), decisions=decisions)
+        told = scores.max(axis=1)
+        order = np.argsort(told, kind="stable")
+        return replace(self, scores=told[order], decisions=decisions, chosen=chosen[order])
 
     def save(self, folder: Path) -> None:
         """Write `reference.json` and `reference.safetensors` into an existing folder."""
@@ -94,6 +101,7 @@ class Reference:
             f"known.{number}": self.known[name] for number, name in enumerate(self.fields)
         }
         arrays |= {"scores": self.scores, "decisions": self.decisions}
+        arrays |= {} if self.chosen is None else {"chosen": self.chosen}
         save_file(arrays, folder / "reference.safetensors")
         (folder / "reference.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
 
@@ -108,7 +116,7 @@ class Reference:
         arrays = load_file(folder / "reference.safetensors")
         known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"])}
         fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}
-        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"])
+        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays.get("chosen"))
 
 
 def count_fields(cleaned: pd.DataFrame, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:

@@ -78,6 +78,10 @@ def print_threshold(run: Run, choice: Mapping[str, Any], python: str, overrides:
             table.add_row(label, *map(_cell, (limit, *cells[:2], None if found is None else found["tp"] + found["fn"])))
         console.print(f"run {run.id}: a threshold for each class, by {rule}", highlight=False)
         console.print(table)
+        limits = choice["classes"].values()
+        if never := sum(limit is None for limit in limits):
+            console.print(f"Without a threshold: {never} of {len(limits)} labels, never coded automatically.")
+        console.print(f"{choice['sentence']}\n", highlight=False)
     else:
         console.print(f"run {run.id}: threshold {choice['value']:.17g}, by {rule}", highlight=False)
         table = _table("", "validation", "test")
@@ -206,6 +210,9 @@ def print_publication(publication: Publication, python: str) -> None:
     """Print what is current now, and how to use it."""
     console = _console()
     threshold = "" if publication.threshold is None else f", threshold {publication.threshold:g}"
+    if publication.class_thresholds is not None:
+        own = [limit for limit in publication.class_thresholds.values() if limit is not None]
+        threshold = f", thresholds of {len(own)} of {len(publication.class_thresholds)} labels"
     console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
     words = ["runtime.py", f"published={publication.name}", "text=Boulangerie Léa, pâtisserie (chef)"]
     console.print(f"Next:\n  {python} {shlex.join(words)}", highlight=False, markup=False)
@@ -217,7 +224,8 @@ def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publicatio
     for name, (current, versions) in overview.items():
         for item in versions:
             mark = "current" if item.version == current else ""
-            values = (item.run_id, item.data, item.model, item.threshold, item.published)
+            threshold = item.threshold if item.class_thresholds is None else "by label"
+            values = (item.run_id, item.data, item.model, threshold, item.published)
             table.add_row(name, str(item.version), mark, *map(_cell, values))
     _console().print(table)
 

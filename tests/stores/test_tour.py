@@ -1,4 +1,4 @@
-"""The whole tour, on each kind of store: prepare, train, score, publish, and score on another machine."""
+"""The whole tour, on each kind of store: prepare, train, score, choose, publish, and score on another machine."""
 
 import json
 from pathlib import Path
@@ -48,5 +48,14 @@ def test_what_one_machine_stores_another_loads_and_scores(
     assert from_run == expected
     assert [item["scores"] for item in published] == [item["scores"] for item in expected]
     assert all((item["score"] >= 0.2) == (item["label"] == "1") for item in published)
+    # A published version keeps its threshold; the one published after a choice has that choice.
+    run("threshold.py", f"run_id={run_id}", "value=0.3", machine=first)
+    choice = json.loads(run("threshold.py", f"run_id={run_id}", "value=0.1", "format=json", machine=second))
+    assert [item["value"] for item in choice["history"]] == [0.3, 0.1]
+    run("publish.py", f"run_id={run_id}", "name=forms", machine=second)
+    for name, expected_threshold in (("forms", 0.1), ("forms@1", 0.2)):
+        scored = json.loads(run("runtime.py", f"published={name}", *score, machine=first))
+        assert {item["threshold"] for item in scored} == {expected_threshold}
+        assert all((item["score"] >= expected_threshold) == (item["label"] == "1") for item in scored)
     assert "forms" in run("publish.py", "list=true", machine=second)
     assert run_id in run("runs.py", "list", machine=second)

@@ -21,7 +21,7 @@ class Curve:
     """Counts at every threshold that makes a difference.
 
     Attributes:
-        thresholds: all distinct scores, falling, float64 [n].
+        thresholds: all distinct scores, falling, float64 [n]; without -inf, the score of rows that are never set aside.
         tp: positives with a score of at least the threshold, int64 [n].
         fp: negatives likewise.
         positives: of all rows.
@@ -42,7 +42,7 @@ class Curve:
 
         Args:
             positive: whether each row is positive, bool [rows].
-            scores: [rows].
+            scores: [rows]; -inf for a row that no threshold sets aside.
             prevalence: share of positives where the model will be used; that of the rows where left out.
 
         Raises:
@@ -58,6 +58,8 @@ class Curve:
             raise UserError(f"prevalence={prevalence} needs rows of both classes; leave it out.")
         if prevalence is None:
             prevalence = positives / max(len(positive), 1)
+        if count and thresholds[-1] == np.inf:
+            thresholds, tp, fp = thresholds[:-1], tp[:-1], fp[:-1]
         return cls(-thresholds, tp, fp, positives, len(positive) - positives, prevalence)
 
     @property
@@ -136,7 +138,7 @@ def sentence(test: Mapping[str, Any], labels: Sequence[str]) -> str:
     if share["value"] is None:
         return "The test split has no rows that say what this threshold comes to."
     if precision["value"] is None:
-        return "No record of the test split is set aside."
+        return f"No record of the test split is {'coded automatically' if len(labels) > 2 else 'set aside'}."
     right = f"{_hundred(precision['value'])} ({_hundred(precision['low'])}–{_hundred(precision['high'])})"
     if len(labels) > 2:
         return (

@@ -24,6 +24,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.cleaners.base import clean_table
+from libelle.evaluation import coding
 from libelle.evaluation.intervals import Interval, wilson
 from libelle.pages.rendering import render
 from libelle.pipeline import Pipeline
@@ -43,7 +44,8 @@ class Seen:
     Attributes:
         rows: records so far.
         fields: field → counts.
-        passed: records with a score of at least the threshold; 0 where there is none.
+        passed: records with a score of at least the threshold, of many classes those coded automatically; 0 where there
+            is none.
         bins: records by decile of the reference's scores, int64.
         drawn: records by score, in `DRAWN_BINS` bins of equal width.
         decisions: records by decision, int64 [labels].
@@ -65,7 +67,10 @@ class Seen:
             self.fields[name] += counts
         scores = result["score"].to_numpy(dtype=np.float64)
         self.rows += len(scores)
-        self.passed += passed(scores, self.pipeline.threshold)
+        if "automatic" in result:
+            self.passed += int(result["automatic"].sum())
+        elif len(self.pipeline.labels) == 2:
+            self.passed += _flagged(scores, self.pipeline.threshold)
         self.bins += histogram(scores, self.edges)
         self.drawn += np.histogram(scores, bins=DRAWN_BINS, range=(0, 1))[0]
         chosen = pd.Categorical(result["label"], categories=self.pipeline.labels).codes
@@ -102,7 +107,7 @@ class Drift:
     """All comparisons of a page.
 
     Attributes:
-        passed: share of records whose score reaches the threshold; None without one.
+        passed: share of records that pass, see `Seen`; None without a threshold, or where the reference cannot tell.
         scores: of the scores.
         decisions: of the decisions; None for two classes.
         empty, new: field → share of empty records, of new words.
@@ -115,9 +120,19 @@ class Drift:
     new: Mapping[str, Change]
 
 
-def passed(scores: npt.NDArray[np.floating], threshold: float | None) -> int:
+def _flagged(scores: npt.NDArray[np.floating], threshold: float | None) -> int:
     """How many scores reach a threshold, compared as `Pipeline.decide` does."""
     return 0 if threshold is None else int((scores.astype(np.float64) >= threshold).sum())
+
+
+def _passed_before(reference: Reference, pipeline: Pipeline) -> int | None:
+    """How many of the reference's records pass as `Seen.passed` counts; None where nothing does, or it cannot tell."""
+    if pipeline.class_thresholds is None:
+        return None if pipeline.threshold is None else _flagged(reference.scores, pipeline.threshold)
+    limits = pipeline.limits
+    if reference.chosen is None or limits is None:
+        return None
+    return int(coding.automatic(reference.chosen, reference.scores, limits).sum())
 
 
 def histogram(scores: npt.NDArray[np.floating], edges: npt.NDArray[np.floating]) -> Counts:
@@ -162,18 +177,16 @@ def stability(now: Counts, before: Counts) -> Stability:
 def compare(seen: Seen) -> Drift:
     """Compare what was scored with the pipeline's reference."""
     reference, pipeline = seen.reference, seen.pipeline
-    level = 1 - 0.05 / (2 * len(pipeline.fields) + (pipeline.threshold is not None))
+    reached = _passed_before(reference, pipeline)
+    level = 1 - 0.05 / (2 * len(pipeline.fields) + (reached is not None))
     empty, new = {}, {}
     for name in pipeline.fields:
         now, before = seen.fields[name], reference.fields[name]
         empty[name] = compare_shares((now.empty, seen.rows), (before.empty, reference.rows), level)
         of_words = _per_text(now, seen.rows), _per_text(before, reference.rows)
         new[name] = compare_shares(*of_words, level, rise_only=True)
-    reached = passed(reference.scores, pipeline.threshold)
     return Drift(
-        passed=None
-        if pipeline.threshold is None
-        else compare_shares((seen.passed, seen.rows), (reached, reference.rows), level),
+        passed=None if reached is None else compare_shares((seen.passed, seen.rows), (reached, reference.rows), level),
         scores=stability(seen.bins, histogram(reference.scores, seen.edges)),
         decisions=stability(*_pooled(seen.decisions, reference.decisions)) if len(pipeline.labels) > 2 else None,
         empty=empty,

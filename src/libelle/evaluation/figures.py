@@ -57,27 +57,32 @@ def ranking(runs: Mapping[str, Scored]) -> Markup:
         right.plot([0, 1], [0, 1], ":", color=SOFT, linewidth=0.8)
         _shares(left, "recall", "precision")
         _shares(right, "false positive rate", "true positive rate (recall)")
-        left.legend()
+        _legend_below(figure, left)
         return svg(figure, "Precision–recall curve and ROC curve")
 
 
 def thresholds(runs: Mapping[str, Scored], chosen: float | None) -> Markup:
     """Precision and recall against the threshold, and precision against the share flagged."""
+    several = len(runs) > 1
     with style():
         figure, (left, right) = _two()
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
             curve = Curve.of(targets == 1, scores[:, 1])
-            prefix = f"{name}: " if len(runs) > 1 else ""
-            left.plot(curve.thresholds, curve.precision, line, color=colour, label=f"{prefix}precision")
-            left.plot(curve.thresholds, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}recall")
-            right.plot(curve.share, curve.precision, line, color=colour, label=f"{prefix}flagged rightly")
-            right.plot(curve.share, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}caught")
+            left.plot(curve.thresholds, curve.precision, line, color=colour, label=name if several else "precision")
+            left.plot(curve.thresholds, curve.recall, line, color=colour, alpha=0.5, label="" if several else "recall")
+            right.plot(curve.share, curve.precision, line, color=colour, label="flagged rightly")
+            right.plot(curve.share, curve.recall, line, color=colour, alpha=0.5, label="caught")
         if chosen is not None:
             left.axvline(chosen, color=SOFT, linewidth=0.8, linestyle=":", label=f"threshold {chosen:g}")
         _shares(left, "threshold", "share")
         _shares(right, "share of records flagged (workload)", "share")
-        left.legend(fontsize=8)
-        right.legend(fontsize=8)
+        if several:
+            left.plot([], [], color=SOFT, label="precision (right: flagged rightly)")
+            left.plot([], [], color=SOFT, alpha=0.5, label="pale: recall (right: caught)")
+            _legend_below(figure, left)
+        else:
+            left.legend(fontsize=8)
+            right.legend(fontsize=8)
         return svg(figure, "Precision, recall and workload against the threshold")
 
 
@@ -90,7 +95,7 @@ def coding(runs: Mapping[str, Scored]) -> Markup:
             curve = Curve.of(scores.argmax(axis=1) == targets, scores.max(axis=1))
             axes.plot(curve.share, curve.precision, line, color=colour, label=name)
         axes.set(xlabel="share coded automatically, most certain first", ylabel="accuracy on that share", xlim=(0, 1))
-        axes.legend()
+        _legend_below(figure, axes)
         return svg(figure, "Accuracy against the share coded automatically")
 
 
@@ -108,7 +113,7 @@ def calibration(runs: Mapping[str, Scored]) -> Markup:
             right.hist(confidence, bins=40, range=(0, 1), histtype="step", color=colour, linestyle=line)
         binary = next(iter(runs.values()))[1].shape[1] == 2
         _shares(left, "mean score", "share that is positive" if binary else "share that is right")
-        left.legend()
+        _legend_below(figure, left)
         right.set(xlabel="score" if binary else "score of the decision", ylabel="records", yscale="log", xlim=(0, 1))
         right.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         return svg(figure, "Reliability diagram and distribution of scores")
@@ -151,6 +156,16 @@ def _two() -> tuple[Figure, tuple[Axes, Axes]]:
     figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     left, right = figure.subplots(1, 2)
     return figure, (left, right)
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    """What the lines of a panel are, for all panels; below them, where it covers nothing however many there are."""
+    handles, labels = axes.get_legend_handles_labels()
+    # In inches: a letter of this size, and the line before the words with the gaps around it.
+    column = 0.068 * max(map(len, labels)) + 0.5
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / column)))
+    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
 
 
 def _looks() -> list[tuple[str, str]]:

@@ -5,6 +5,7 @@ import io
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ import pandas as pd
 
 from libelle.data.split import TEST, VALIDATION
 from libelle.errors import UserError
+from libelle.evaluation import coding
 from libelle.evaluation.curve import Curve, figures, sentence
 from libelle.evaluation.intervals import Doubles, lower_bound, upper_bound
 from libelle.evaluation.wishes import Request
@@ -38,8 +40,10 @@ def choose(curve: Curve, request: Request) -> float:
     name, wish = request.name, request.wishes[request.name]
     if name == "value":
         return float(wish)
-    if not len(curve.thresholds) or not curve.positives:
-        raise UserError(f"{name}={wish} cannot be chosen: the validation rows hold no positive record; use value=.")
+    if not curve.tp.any():
+        raise UserError(
+            f"{name}={wish} cannot be chosen: no positive record of the validation rows can be set aside; use value=."
+        )
     delta = None if request.confidence is None else 1 - request.confidence
     if name == "cost":
         return _cheapest(curve, wish)
@@ -102,8 +106,8 @@ def _precision_bound(curve: Curve, delta: float, starts: Sequence[int]) -> Doubl
 
 
 def _starts(curve: Curve) -> list[int]:
-    """Positions of the thresholds that reach ranks n, n/2, n/4 ... of the rows."""
-    rows = curve.positives + curve.negatives
+    """Positions of the thresholds that reach ranks n, n/2, n/4 ... of the rows that can be set aside."""
+    rows = int(curve.tp[-1] + curve.fp[-1])
     ranks = [math.ceil(rows / 2**power) for power in range(rows.bit_length())]
     return [int(place) for place in np.searchsorted(curve.tp + curve.fp, ranks)]
 
@@ -136,11 +140,14 @@ def decide(run: Run, request: Request) -> dict[str, Any]:
     """Choose on the validation scores of a run, and report on its test scores; nothing is saved.
 
     Of many classes, `accuracy` and `value` are a threshold on the score of the chosen label, from which on records are
-    coded automatically; the other wishes give each class a threshold of its own, against all other classes.
+    coded automatically; the other wishes give each class a threshold of its own, from which on records with this label
+    are. A class's precision, recall and share are those of the records that are coded so (`libelle.evaluation.coding`).
 
     Returns:
         Ready for JSON: `value`, `rule`, `labels`, `classes` (many classes: label → threshold, None where the wish is
-        not reached), `validation` and `test` (see `figures`), `sentence`, `data`, `date` and `who`.
+        not reached), `validation` and `test` (see `figures`; by label where each has its own), `automatic` (where each
+        has its own: split → figures of all that is coded automatically, `precision` being the share that is right),
+        `sentence`, `data`, `date` and `who`.
 
     Raises:
         UserError: when the wish cannot be met, or does not go with the run's classes.
@@ -163,13 +170,14 @@ def decide(run: Run, request: Request) -> dict[str, Any]:
         if value is None else figures(*outcomes(part, labels), value, request)
         for name, part in split.items()
     }  # fmt: skip
+    coded = {name: _coded(part, labels, classes, request) for name, part in split.items()} if classes else {}
     return {
         "value": value,
         "rule": {**request.wishes, "confidence": request.confidence, "prevalence": request.prevalence},
         "labels": labels,
-        **({"classes": classes} if classes else {}),
+        **({"classes": classes, "automatic": coded} if classes else {}),
         **found,
-        "sentence": "" if value is None else sentence(found[TEST], labels),
+        "sentence": sentence(coded[TEST] if classes else found[TEST], labels),
         "data": {"name": run.manifest.data, "fingerprint": run.manifest.data_fingerprint, "chosen_on": VALIDATION},
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "who": _who(),
@@ -189,6 +197,18 @@ def _class_thresholds(part: pd.DataFrame, labels: Sequence[str], request: Reques
     return thresholds
 
 
+def _coded(
+    part: pd.DataFrame, labels: Sequence[str], classes: Mapping[str, float | None], request: Request
+) -> dict[str, Any]:
+    """Figures of all records that thresholds of classes code automatically."""
+    limits = coding.limits(labels, None, classes)
+    assert limits is not None
+    right, scores = outcomes(part, labels)
+    chosen, _ = coding.top(_scores(part, labels))
+    # A prevalence is that of one class.
+    return figures(right, coding.automatic(chosen, scores, limits), 1, replace(request, prevalence=None))
+
+
 def predictions(run: Run) -> tuple[list[str], pd.DataFrame]:
     """A run's labels, in the order of its score columns, and its predictions: `id`, `split`, `target`, scores."""
     table = pd.read_parquet(io.BytesIO(run.read("predictions.parquet")))
@@ -201,15 +221,22 @@ def outcomes(part: pd.DataFrame, labels: Sequence[str], label: str | None = None
     Args:
         part: rows of `predictions`.
         labels: in the order of the score columns.
-        label: this class against all others; by default the last of two, and of many whether the chosen one is right.
+        label: of many, this class: its score is -inf for rows whose chosen label is another, which are never coded so.
+            By default whether the chosen one is right, and of two the last.
     """
-    scores = part[[f"score_{name}" for name in labels]].to_numpy(dtype=np.float64)
+    scores = _scores(part, labels)
     targets = part["target"].to_numpy(dtype=object)
-    if label is None and len(labels) > 2:
-        chosen = scores.argmax(axis=1) if len(scores) else np.zeros(0, dtype=np.int64)
-        return np.array(labels, dtype=object)[chosen] == targets, scores.max(axis=1, initial=0)
-    position = labels.index(label) if label is not None else 1
-    return targets == labels[position], scores[:, position]
+    if len(labels) == 2:
+        return targets == labels[1], scores[:, 1]
+    chosen, told = coding.top(scores)
+    names = np.array(labels, dtype=object)[chosen]
+    if label is None:
+        return names == targets, told
+    return targets == label, np.where(names == label, told, -np.inf)
+
+
+def _scores(part: pd.DataFrame, labels: Sequence[str]) -> Doubles:
+    return part[[f"score_{name}" for name in labels]].to_numpy(dtype=np.float64)
 
 
 def _who() -> str | None:
