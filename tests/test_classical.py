@@ -16,6 +16,7 @@ from libelle.models.base import Training
 from libelle.models.classical import ClassicalModel, folds
 from libelle.models.linear import LinearSVM, LogisticRegression, LogisticRegressionCV, NaiveBayes
 from libelle.models.trees import DecisionTree, XGBoost
+from libelle.processes.tfidf import Tfidf
 from libelle.vectors import room
 
 MODELS = {
@@ -162,8 +163,10 @@ def test_what_does_not_fit_into_memory_is_refused_first(
     data = make_data([20, 20], sparse=True)
     data = Dataset(Features(len(data), matrix={"one": data.features.matrix["first"]}), data.targets)
     monkeypatch.setattr(room, "available_memory", lambda: 100)
+    model = MODELS[name]()
+    model.check(Tfidf())
     with pytest.raises(UserError, match=r"GB of memory.*process\.max_features"):
-        fitted(name, data, 2, tmp_path)
+        model.fit(data, data, 2, Training(tmp_path))
 
 
 def test_early_stopping_keeps_the_best_round(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pydantic import Field
 from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Dataset, Ints, Matrix
-from libelle.models.classical import SMALLER, ClassicalModel, Doubles, stack
+from libelle.models.classical import ClassicalModel, Doubles, stack
 from libelle.vectors.room import require_memory
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -45,7 +45,7 @@ class DecisionTree(ClassicalModel):
 
         _require_skops()  # before the work, not after it
         items = matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz
-        require_memory(12 * items, "model: the columns of all rows", SMALLER)
+        require_memory(12 * items, "model: sorting the columns of all rows", self.remedy)
         estimator = DecisionTreeClassifier(
             max_depth=self.max_depth,
             min_samples_leaf=self.min_samples_leaf,
@@ -130,7 +130,7 @@ class XGBoost(ClassicalModel):
         }
         stopping: dict[str, Any] = {}
         if len(validation):
-            held = xgboost.DMatrix(stack(validation.features), label=validation.targets)
+            held = xgboost.DMatrix(stack(validation.features, self.remedy), label=validation.targets)
             stopping = {"evals": [(held, "validation")], "early_stopping_rounds": self.early_stopping}
         rows = xgboost.DMatrix(matrix, label=targets, weight=weights)
         booster = xgboost.train(settings, rows, self.rounds, verbose_eval=False, **stopping)
@@ -145,8 +145,8 @@ class XGBoost(ClassicalModel):
         bins = int(np.minimum(filled, self.max_bin).sum())
         require_memory(
             bins * BIN_BYTES * 2 ** (min(self.max_depth, 12) - 1),
-            f"model: the histograms of {matrix.shape[1]:,} columns",
-            f"lower model.max_bin or model.max_depth, {SMALLER}",
+            f"model: counting the values of {matrix.shape[1]:,} columns",
+            f"lower model.max_bin or model.max_depth, or {self.remedy}",
         )
 
     def probabilities(self, matrix: Matrix) -> npt.NDArray[np.floating]:

@@ -71,8 +71,6 @@ class MatrixProcess(Process):
     """A process that makes one matrix for each field."""
 
     blocks: ClassVar[frozenset[str]] = frozenset({"matrix"})
-    #: The setting that makes the matrix smaller, for the message when it does not fit.
-    remedy: ClassVar[str]
 
     fields_: list[str]
 

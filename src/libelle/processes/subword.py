@@ -43,6 +43,7 @@ class Subword(Process):
     """
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
+    remedy = "lower process.max_ngrams or process.vocab_size, or raise process.min_ngram_count"
 
     vocab_size: Annotated[int, Field(ge=2)] = 8000
     pretrained: str | None = None

@@ -52,6 +52,7 @@ class Tokens(Process):
     """
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
+    remedy = "lower process.max_ngrams or process.max_words, or raise process.min_ngram_count"
 
     min_count: Positive = 2
     max_words: Positive = 100_000
