@@ -1,6 +1,7 @@
 """Classical models: probabilities for every label, saved without pickle, refused where memory is short."""
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -167,6 +168,15 @@ def test_what_does_not_fit_into_memory_is_refused_first(
     model.check(Tfidf())
     with pytest.raises(UserError, match=r"GB of memory.*process\.max_features"):
         model.fit(data, data, 2, Training(tmp_path))
+
+
+@pytest.mark.parametrize(("model", "library"), [(DecisionTree, "skops"), (XGBoost, "xgboost")])
+def test_a_missing_library_is_said_before_any_data_is_read(
+    model: type[ClassicalModel], library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UserError, match=rf"{library}.*libelle\[classical\]"):
+        model().check(Tfidf())
 
 
 def test_early_stopping_keeps_the_best_round(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from libelle.processes.embedding import Embedding
 from libelle.processes.fasttext_mean import FastTextMean
 from libelle.processes.tfidf import FUSED, Tfidf
 from libelle.processes.union import Union
+from libelle.stores.local import LocalStore
 from libelle.vectors import room
 from libelle.vectors.sources import WordVectors
 from tiny import make_forms
@@ -272,6 +273,14 @@ def test_other_processes_of_python_get_the_same():
         for seed in ("1", "2")
     }
     assert len(printed) == 1
+
+
+@pytest.mark.parametrize("make", [Doc2Vec, FastTextMean])
+def test_a_missing_library_is_said_before_any_data_is_read(make, monkeypatch, tmp_path):
+    for module in ("gensim", "gensim.models", "gensim.models.doc2vec", "gensim.models.fasttext"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match=r"gensim.*libelle\["):
+        make().prepare(LocalStore(root=str(tmp_path)))
 
 
 @pytest.mark.parametrize(

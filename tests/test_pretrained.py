@@ -312,6 +312,18 @@ def test_more_tokens_than_the_encoder_reads(kind, limit, request, tmp_path):
         full(plan)
 
 
+def test_more_tokens_than_the_encoder_has_embeddings(bert, tmp_path):
+    folder = copied(bert, tmp_path, without=[])
+    prepare(tiny_plan(tmp_path, **pair(str(folder))))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 50}))
+    sentence = refused(tmp_path, str(folder))
+    assert f"model.encoder={folder} has 50 embeddings, and its tokenizer knows {config['vocab_size']}" in sentence
+    with pytest.raises(UserError, match="has 50 embeddings"):  # from the base, too, before a run begins
+        train(tiny_plan(tmp_path, **pair(str(folder))))
+    assert not list(tmp_path.rglob("runs/*/*/*.manifest.json"))
+
+
 def test_another_process_is_refused(bert, tmp_path):
     with pytest.raises(UserError, match="process=pretrained"):
         full(tiny_plan(tmp_path, model=Pretrained(encoder=bert)))

@@ -13,6 +13,7 @@ from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Dataset, Ints, Matrix
 from libelle.models.classical import ClassicalModel, Doubles, stack
+from libelle.processes.base import Process
 from libelle.vectors.room import require_memory
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -39,11 +40,15 @@ class DecisionTree(ClassicalModel):
     min_samples_leaf: Positive = 2
     ccp_alpha: Annotated[float, Field(ge=0)] = 0.0
 
+    def check(self, process: Process) -> None:
+        """Raise `UserError` unless skops, which saves the tree, is installed."""
+        super().check(process)
+        _require_skops()
+
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
         """Fit scikit-learn's estimator."""
         from sklearn.tree import DecisionTreeClassifier
 
-        _require_skops()  # before the work, not after it
         items = matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz
         require_memory(12 * items, "model: sorting the columns of all rows", self.remedy)
         estimator = DecisionTreeClassifier(
@@ -104,6 +109,11 @@ class XGBoost(ClassicalModel):
     colsample: Share = 1.0
     reg_lambda: Annotated[float, Field(ge=0)] = 1.0
     max_bin: Annotated[int, Field(ge=2)] = 64
+
+    def check(self, process: Process) -> None:
+        """Raise `UserError` unless XGBoost is installed."""
+        super().check(process)
+        _require_xgboost()
 
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
         """Boost, and keep the rounds up to the best one.

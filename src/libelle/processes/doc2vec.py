@@ -20,6 +20,7 @@ from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Floats
 from libelle.processes.matrices import MatrixProcess, frequent_words
+from libelle.stores.base import Store
 
 
 @dataclass
@@ -55,6 +56,10 @@ class Doc2Vec(MatrixProcess):
     def width(self) -> int:
         """Columns of each matrix."""
         return self.vector_size
+
+    def prepare(self, store: Store) -> None:
+        """Raise `UserError` unless gensim is installed."""
+        self._fresh()
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Train on the texts of all fields.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -16,6 +17,7 @@ from libelle.features import Features, Ragged
 from libelle.processes.base import Process
 from libelle.processes.matrices import Column
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID, Tokens
+from libelle.stores.base import Store
 
 #: Characters of a word that are read.
 _LONGEST_WORD = 200
@@ -67,6 +69,20 @@ class Subword(Process):
             max_ngrams=self.max_ngrams,
         )
 
+    def prepare(self, store: Store) -> None:
+        """Fetch the pretrained tokenizer.
+
+        Raises:
+            UserError: when there is none, or `tokenizers` is not installed.
+        """
+        _library()
+        if self.pretrained:
+            _ = self._fetched
+
+    @cached_property
+    def _fetched(self) -> Any:
+        return _fetch(str(self.pretrained))
+
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Train the tokenizer or fetch the pretrained one, and learn length caps and n-grams.
 
@@ -75,7 +91,7 @@ class Subword(Process):
         """
         columns = {str(field): Column.of(column) for field, column in table.items()}
         texts = [text for column in columns.values() for text in column.texts]
-        self._use(_fetch(self.pretrained) if self.pretrained else self._train(texts))
+        self._use(self._fetched if self.pretrained else self._train(texts))
         self.lengths_ = {}
         for field, column in columns.items():
             lengths = np.repeat([len(ids) for ids in self._encode(column.texts, self.max_length)], column.counts)
