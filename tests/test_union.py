@@ -18,6 +18,7 @@ from libelle.processes.union import Union, choose_parts
 from libelle.stores.local import LocalStore
 from libelle.vectors import room
 from libelle.workflow import prepare, train
+from scripts import call
 from test_config import composed
 from tiny import tiny_plan
 
@@ -91,6 +92,17 @@ def test_a_source_of_vectors_that_is_not_there_is_said_with_the_key_of_the_part(
     process = union("process.parts=[fasttext_mean]", "process.fasttext_mean.vectors.source=path")
     with pytest.raises(UserError, match=r"set process\.fasttext_mean\.vectors\.path"):
         process.prepare(LocalStore(root=str(tmp_path)))
+
+
+@pytest.mark.parametrize("mode", ["full", "prepare"])
+def test_a_key_of_a_process_that_is_no_part_is_refused(mode, tmp_path):
+    keys = ["process.parts=[tfidf,bigrams]", "process.tfidf.min_df=2", "process.doc2vec.vector_size=7"]
+    answer = call("train.py", "process=union", "model=logreg", f"mode={mode}", *keys, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr == (
+        "process.doc2vec.vector_size was given, and doc2vec is no part of process.parts=[tfidf,bigrams]; leave it out, "
+        "or write process.parts=[tfidf,bigrams,doc2vec].\n"
+    )
 
 
 def test_processes_without_a_matrix_are_refused_also_in_python():

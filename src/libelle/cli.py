@@ -114,10 +114,14 @@ def make_plan(config: DictConfig, settings: Any) -> "Plan":
         UserError: names the first key that is unknown, missing or wrong.
     """
     from libelle.config import check
+    from libelle.processes.union import refuse_unchosen
 
     plan = check(plain(config), settings.runtime.choices)
     plan.lightning = partial(make_lightning, config)
     plan.typed = _typed(settings.overrides.task, plan)
+    # A sweep over parts has the keys of all in each of its jobs; in mode=train the base says what the parts are.
+    if settings.mode != RunMode.MULTIRUN and config.mode != "train":
+        refuse_unchosen(plan.process, plan.typed)
     return plan
 
 

@@ -1,7 +1,7 @@
 """Process `union`: the matrices of several processes side by side."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -90,6 +90,26 @@ def _naming(part: str, process: type[Process]) -> Iterator[None]:
 def _below(part: str, process: type[Process], sentence: str) -> str:
     keys = "|".join(key.name for key in fields(process))  # type: ignore[arg-type]
     return re.sub(rf"\bprocess(?=\.({keys})\b|: )", lambda _: f"process.{part}", sentence)
+
+
+def refuse_unchosen(process: Process, typed: Iterable[str]) -> None:
+    """Raise `UserError` where a key below the name of a process that is no part was typed: nobody would read it.
+
+    Args:
+        process: any; those that are no union have no parts.
+        typed: dotted config keys.
+    """
+    if not isinstance(process, Union):
+        return
+    names = ",".join(process.parts)
+    for key in typed:
+        node, _, below = key.partition(".")
+        part, dot, _ = below.partition(".")
+        if node == "process" and dot and part not in (*process.parts, "parts"):
+            raise UserError(
+                f"{key} was given, and {part} is no part of process.parts=[{names}]; leave it out, or write "
+                f"process.parts=[{names},{part}]."
+            )
 
 
 def choose_parts(node: Mapping[str, Any]) -> dict[str, Any]:
