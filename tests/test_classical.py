@@ -170,6 +170,24 @@ def test_what_does_not_fit_into_memory_is_refused_first(
         model.fit(data, data, 2, Training(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("logreg", "model=mlp"),
+        ("svm", "model=mlp"),
+        ("naive_bayes", "model=mlp"),
+        ("xgboost", "model=mlp"),
+        ("tree", "model.min_samples_leaf"),
+    ],
+)
+def test_rows_times_labels_count_too(name: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty labels on one column: it is not the matrix that is large."""
+    data = Dataset(Features(600, matrix={"x": np.zeros((600, 1), np.float32)}), np.arange(600) % 60)
+    monkeypatch.setattr(room, "available_memory", lambda: 100_000)
+    with pytest.raises(UserError, match=rf"60 labels.*GB of memory.*{advice}"):
+        fitted(name, data, 60, tmp_path)
+
+
 @pytest.mark.parametrize(("model", "library"), [(DecisionTree, "skops"), (XGBoost, "xgboost")])
 def test_a_missing_library_is_said_before_any_data_is_read(
     model: type[ClassicalModel], library: str, monkeypatch: pytest.MonkeyPatch

@@ -11,13 +11,19 @@ import pytest
 from libelle import Pipeline
 from libelle.data.source import FileSource
 from libelle.data.split import SplitConfig
+from libelle.errors import UserError
 from libelle.evaluation.calibration import Beta, Temperature
+from libelle.features import Dataset
+from libelle.models.base import Training
 from libelle.models.linear import LinearSVM, LogisticRegression
 from libelle.models.mlp import MLP
+from libelle.models.neural import NeuralModel
 from libelle.models.transformer import Transformer
 from libelle.models.trees import XGBoost
 from libelle.processes.subword import Subword
 from libelle.processes.tfidf import Tfidf
+from libelle.processes.tokens import Tokens
+from libelle.vectors import room
 from libelle.workflow import Plan, full
 from tiny import make_forms, tiny_plan
 
@@ -64,3 +70,26 @@ def test_odd_data_are_trained_on_and_scored(name: str, tmp_path: Path, caplog: p
         assert scores.shape == (len(rows), 5)
         assert np.isfinite(scores).all()
         np.testing.assert_allclose(scores.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("model", "advice"),
+    [
+        (MLP(word_dim=1, ngram_dim=1, hidden=[1], ngram_hidden=[1]), "set model.wide=false, or lower process.max_ng"),
+        (MLP(word_dim=1, ngram_dim=99, hidden=[1], ngram_hidden=[1]), "lower model.ngram_dim, or lower process.max_ng"),
+        (MLP(word_dim=9999, ngram_dim=1, hidden=[1]), "lower model.word_dim, or lower .* process.max_words"),
+        (Transformer(dim=996, ngram_dim=1, feed_forward=1), "make the layers of the model smaller"),
+    ],
+    ids=["wide", "n-grams", "words", "layers"],
+)  # fmt: skip
+def test_a_network_that_does_not_fit_into_memory_is_refused_first(
+    model: NeuralModel, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms = make_forms(90)
+    fields = forms[["employer", "job", "town"]]
+    features = Tokens().fit(fields, forms["label"]).transform(fields)
+    data = Dataset(features, forms["label"].astype("int64").to_numpy())
+    model.check(Tokens())
+    monkeypatch.setattr(room, "available_memory", lambda: 1000)
+    with pytest.raises(UserError, match=rf"model: training [\d,]+ weights needs .* GB of memory.*{advice}"):
+        model.fit(data, data, 20, Training(tmp_path))

@@ -20,6 +20,7 @@ from libelle.models.network import OptimizerConfig
 from libelle.models.pretrained import LoRAConfig, Pretrained
 from libelle.pipeline import Pipeline
 from libelle.processes.pretrained import PretrainedTokens, deal
+from libelle.vectors import room
 from libelle.workflow import full, prepare, train
 from scripts import call, start
 from tiny import EMPLOYERS, JOBS, TOWNS, make_forms, tiny_plan
@@ -322,6 +323,13 @@ def test_more_tokens_than_the_encoder_has_embeddings(bert, tmp_path):
     with pytest.raises(UserError, match="has 50 embeddings"):  # from the base, too, before a run begins
         train(tiny_plan(tmp_path, **pair(str(folder))))
     assert not list(tmp_path.rglob("runs/*/*/*.manifest.json"))
+
+
+def test_an_encoder_that_does_not_fit_into_memory(bert, tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "available_memory", lambda: 100)
+    assert "set model.tuning=lora or frozen" in refused(tmp_path, bert)
+    make_forms().to_csv(tmp_path / "forms.csv", index=False)
+    assert "choose a smaller model.encoder" in refused(tmp_path, bert, tuning="lora")
 
 
 def test_another_process_is_refused(bert, tmp_path):

@@ -12,6 +12,7 @@ from libelle import Pipeline
 from libelle.components import build, describe
 from libelle.errors import UserError
 from libelle.features import Features
+from libelle.processes import subword
 from libelle.processes.base import Process
 from libelle.processes.subword import Subword
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN_ID, Tokens
@@ -123,6 +124,13 @@ def test_a_pretrained_tokenizer_is_taken_from_file_or_folder(tmp_path):
         assert ids(process.transform(table("chefs chef", "maire", None))) == [[5, 6, 5], [UNKNOWN_ID], [MISSING_ID]]
     with pytest.raises(UserError, match=r"process\.pretrained=.*nowhere"):  # before any data is read
         Subword(pretrained=str(tmp_path / "nowhere" / "x" / "y")).prepare(LocalStore(root=str(tmp_path)))
+
+
+def test_encoding_goes_block_by_block(monkeypatch):
+    process = fitted()
+    expected = ids(process.transform(table(*TEXTS, "maire", None)))
+    monkeypatch.setattr(subword, "_CHUNK", 2)
+    assert ids(process.transform(table(*TEXTS, "maire", None))) == expected
 
 
 def test_threads_get_equal_ids():

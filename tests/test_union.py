@@ -72,7 +72,7 @@ def test_a_wrong_part_is_named_in_one_sentence(override, words):
 def test_what_does_not_fit_is_said_with_the_key_of_the_part(part, setting, monkeypatch):
     table = pd.DataFrame({"job": ["chef de rang", "chef", None]}, dtype="str")
     target = pd.Series(["0", "1", "0"], dtype="str")
-    process = union(f"process.parts=[{part}]").fit(table, target)
+    process = union(f"process.parts=[{part}]", "process.tfidf.char_ngrams_max=0").fit(table, target)
     monkeypatch.setattr(room, "available_memory", lambda: 10)
     with pytest.raises(UserError, match=rf"^process\.{part}: the matrix .*{setting}"):
         process.transform(table)

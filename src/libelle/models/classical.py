@@ -20,6 +20,9 @@ from libelle.vectors.room import require_memory
 
 Doubles = npt.NDArray[np.float64]
 
+#: Rows scored at once.
+PREDICT_ROWS = 4096
+
 MOST_VALUES = (1 << 31) - 1
 
 
@@ -112,7 +115,11 @@ class ClassicalModel(Model):
         if len(self.seen_) == 1:
             scores[:, self.seen_] = 1
         elif features.rows:
-            scores[:, self.seen_] = self.probabilities(stack(features, self.remedy))
+            matrix = stack(features, self.remedy)
+            # Where labels are many, what is computed on the way is several times larger than the scores.
+            for start in range(0, features.rows, PREDICT_ROWS):
+                block = slice(start, start + PREDICT_ROWS)
+                scores[block, self.seen_] = self.probabilities(matrix[block])
         return scores
 
     def save(self, folder: Path) -> None:
@@ -168,9 +175,14 @@ class LinearModel(ClassicalModel):
         self.coef_, self.intercept_ = weights["coef"], weights["intercept"]
 
     def require_room(self, matrix: Matrix, targets: Ints, copies: int) -> None:
-        """Raise `UserError` unless so many float64 copies of the weights fit into memory."""
-        columns, labels = matrix.shape[1], int(targets.max()) + 1
+        """Raise `UserError` unless so many float64 copies of the weights, and three of the scores, fit into memory."""
+        (rows, columns), labels = matrix.shape, int(targets.max()) + 1
         require_memory(8 * columns * labels * copies, f"model: fitting {columns:,} × {labels} weights", self.remedy)
+        require_memory(
+            3 * 8 * rows * labels,
+            f"model: scoring {rows:,} rows × {labels} labels at once",
+            "choose model=mlp, which learns from a few rows at a time",
+        )
 
 
 def folds(targets: Ints, count: int, seed: int) -> Iterator[tuple[Ints, Ints]]:

@@ -22,6 +22,7 @@ from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
 from libelle.processes.base import Process
 from libelle.processes.pretrained import PretrainedTokens
+from libelle.vectors.room import require_memory
 
 
 class EncoderNetwork(Network):
@@ -154,12 +155,26 @@ class Pretrained(NeuralModel):
                 f"process.max_length={process.max_length} is more than the {longest} tokens that "
                 f"model.encoder={self.encoder} can read; lower it."
             )
+        self._require_room(skeleton)
         known, tokens = skeleton.get_input_embeddings().num_embeddings, process.vocabulary_size()
         if tokens > known:
             raise UserError(
                 f"model.encoder={self.encoder} has {known} embeddings, and its tokenizer knows {tokens} tokens; save "
                 "the tokenizer that the encoder was trained with."
             )
+
+    def require_room(self) -> None:
+        """Raise `UserError` unless the encoder, and what training adds to it, fits into memory."""
+        self._require_room(_skeleton(self.encoder))
+
+    def _require_room(self, skeleton: nn.Module) -> None:
+        weights = sum(parameter.numel() for parameter in skeleton.parameters())
+        # The weights, and the best ones read back; where all move, their gradients, and two moments of each.
+        copies = 5 if self.tuning == "full" else 2
+        advice = "set model.tuning=lora or frozen, or choose" if self.tuning == "full" else "choose"
+        require_memory(
+            4 * copies * weights, f"model: fine-tuning {weights:,} weights", f"{advice} a smaller model.encoder"
+        )
 
     def network(self, shape: Shape, classes: int) -> EncoderNetwork:
         """Build the network: the encoder as it was pretrained, the head with fresh weights."""

@@ -22,6 +22,8 @@ Share = Annotated[float, Field(gt=0, le=1)]
 TRUSTED = ["sklearn.tree._tree.Tree"]
 #: XGBoost keeps two doubles for each bin of each column, for every node of a level.
 BIN_BYTES = 16
+#: A number and a float for each value, and its bin; a score and two gradients for each row and label.
+VALUE_BYTES, GRADIENT_BYTES = 12, 12
 
 _EXTRA = "needs {}, which is not installed; install it with pip install 'libelle[classical]'."
 
@@ -51,6 +53,14 @@ class DecisionTree(ClassicalModel):
 
         items = matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz
         require_memory(12 * items, "model: sorting the columns of all rows", self.remedy)
+        labels = int(targets.max()) + 1
+        leaves = max(1, len(targets) // self.min_samples_leaf)
+        nodes = 2 * (leaves if self.max_depth is None else min(leaves, 1 << min(self.max_depth, 40)))
+        require_memory(
+            8 * nodes * labels,
+            f"model: a tree of {nodes:,} nodes × {labels} labels",
+            "lower model.max_depth, or raise model.min_samples_leaf",
+        )
         estimator = DecisionTreeClassifier(
             max_depth=self.max_depth,
             min_samples_leaf=self.min_samples_leaf,
@@ -122,8 +132,8 @@ class XGBoost(ClassicalModel):
             UserError: when the histograms would not fit into memory.
         """
         xgboost = _require_xgboost()
-        self._require_room(matrix)
         labels = int(targets.max()) + 1
+        self._require_room(matrix, labels)
         settings = {
             "objective": "binary:logistic" if labels == 2 else "multi:softprob",
             "eval_metric": "logloss" if labels == 2 else "mlogloss",
@@ -146,8 +156,15 @@ class XGBoost(ClassicalModel):
         booster = xgboost.train(settings, rows, self.rounds, verbose_eval=False, **stopping)
         self.booster_ = booster[: booster.best_iteration + 1] if stopping else booster
 
-    def _require_room(self, matrix: Matrix) -> None:
+    def _require_room(self, matrix: Matrix, labels: int) -> None:
         """A column has as many bins as values at most, and a level of the tree half of its nodes in memory."""
+        values = matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz
+        require_memory(VALUE_BYTES * values, f"model: XGBoost's copies of {values:,} values", self.remedy)
+        require_memory(
+            GRADIENT_BYTES * matrix.shape[0] * labels,
+            f"model: boosting {matrix.shape[0]:,} rows × {labels} labels",
+            "choose model=mlp, which learns from a few rows at a time",
+        )
         if isinstance(matrix, np.ndarray):
             filled = np.full(matrix.shape[1], len(matrix))
         else:

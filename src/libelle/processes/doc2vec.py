@@ -21,6 +21,7 @@ from libelle.errors import UserError
 from libelle.features import Floats
 from libelle.processes.matrices import MatrixProcess, frequent_words
 from libelle.stores.base import Store
+from libelle.vectors.room import require_memory
 
 
 @dataclass
@@ -65,7 +66,7 @@ class Doc2Vec(MatrixProcess):
         """Train on the texts of all fields.
 
         Raises:
-            UserError: when gensim is not installed.
+            UserError: when gensim is not installed, or memory would not suffice.
         """
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(table)
@@ -77,6 +78,8 @@ class Doc2Vec(MatrixProcess):
             TaggedDocument([word for word in text.split() if word in known], [number])
             for number, text in enumerate(text for column in columns.values() for text in column.texts)
         ]
+        vectors = 2 * len(known) + len(corpus)  # each word has two, each distinct text one
+        require_memory(4 * self.vector_size * vectors, f"process: training {vectors:,} vectors", self.remedy)
         model.build_vocab(corpus)
         self.model_ = None
         if model.wv.index_to_key:

@@ -15,6 +15,7 @@ from libelle.components import Part, Positive, Rate
 from libelle.features import Floats, Ints
 from libelle.processes.matrices import Column, MatrixProcess, frequent_words
 from libelle.processes.ngrams import WordTable
+from libelle.vectors.room import require_memory
 
 
 @dataclass
@@ -36,7 +37,7 @@ class Embedding(MatrixProcess):
         seed: of everything random.
     """
 
-    remedy = "lower process.dim"
+    remedy = "lower process.dim or process.max_words"
 
     dim: Positive = 64
     min_count: Positive = 2
@@ -100,6 +101,9 @@ class Embedding(MatrixProcess):
         """Train the classifier and return its embeddings, float32 [words, dim]."""
         if not self.word_ids_:
             return np.zeros((0, self.dim), dtype=np.float32)
+        # The table, two moments of each weight, and a copy at the end.
+        cells = 4 * len(self.word_ids_) * self.dim
+        require_memory(4 * cells, f"process: training {len(self.word_ids_):,} embeddings", self.remedy)
         import torch
         from torch.nn import functional
 

@@ -21,6 +21,8 @@ from libelle.stores.base import Store
 
 #: Characters of a word that are read.
 _LONGEST_WORD = 200
+#: Texts that are encoded at once: what the library makes of a text is a hundred times larger than its ids.
+_CHUNK = 4096
 
 
 @dataclass
@@ -148,9 +150,10 @@ class Subword(Process):
     def _encode(self, texts: list[str], cap: int) -> Iterator[list[int]]:
         """Ids of the parts of each text, the first `cap` of them; none for a text without words."""
         # Each word has a part at least, so the words after these are not needed.
-        cut = [_shorten(text, cap) for text in texts]
-        for encoding in self.tokenizer_.encode_batch_fast(cut, add_special_tokens=False):
-            yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in encoding.ids[:cap]]
+        for start in range(0, len(texts), _CHUNK):
+            cut = [_shorten(text, cap) for text in texts[start : start + _CHUNK]]
+            for encoding in self.tokenizer_.encode_batch_fast(cut, add_special_tokens=False):
+                yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in encoding.ids[:cap]]
 
     def _train(self, texts: list[str]) -> Any:
         library = _library()
