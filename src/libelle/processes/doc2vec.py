@@ -4,7 +4,6 @@ Le and Mikolov 2014, "Distributed Representations of Sentences and Documents".
 """
 
 import copy
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from safetensors.numpy import load_file, save_file
 from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Floats
-from libelle.processes.matrices import MatrixProcess, frequent_words
+from libelle.processes.matrices import MatrixProcess, frequent_words, load_words, save_words
 from libelle.stores.base import Store
 from libelle.vectors.room import require_memory
 
@@ -102,8 +101,7 @@ class Doc2Vec(MatrixProcess):
     def save(self, folder: Path) -> None:
         """Write `words.json` and, where a word is known, `doc2vec.safetensors`."""
         words = [] if self.model_ is None else self.model_.wv.index_to_key
-        about = {"fields": self.fields_, "words": words}
-        (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
+        save_words(folder, self.fields_, words)
         if self.model_ is not None:
             save_file(_arrays(self.model_), folder / "doc2vec.safetensors")
 
@@ -113,8 +111,7 @@ class Doc2Vec(MatrixProcess):
         Raises:
             UserError: when gensim is not installed.
         """
-        about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        self.fields_, words = about["fields"], about["words"]
+        self.fields_, words = load_words(folder)
         self.model_ = self._assemble(words, load_file(folder / "doc2vec.safetensors")) if words else None
         return self
 

@@ -1,6 +1,5 @@
 """Process `embedding`: averaged word embeddings that were trained on the labels."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -13,7 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import Part, Positive, Rate
 from libelle.features import Floats, Ints
-from libelle.processes.matrices import Column, MatrixProcess, frequent_words
+from libelle.processes.matrices import Column, MatrixProcess, frequent_words, load_words, save_words
 from libelle.processes.ngrams import WordTable
 from libelle.vectors.room import require_memory
 
@@ -68,15 +67,13 @@ class Embedding(MatrixProcess):
 
     def save(self, folder: Path) -> None:
         """Write `words.json` and `embeddings.safetensors`."""
-        about = {"fields": self.fields_, "words": list(self.word_ids_)}
-        (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
+        save_words(folder, self.fields_, list(self.word_ids_))
         save_file({"embeddings": self.embeddings_}, folder / "embeddings.safetensors")
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        self.fields_ = about["fields"]
-        self._set_words(about["words"])
+        self.fields_, words = load_words(folder)
+        self._set_words(words)
         self.embeddings_ = load_file(folder / "embeddings.safetensors")["embeddings"]
         return self
 

@@ -6,7 +6,7 @@ missing text and an empty one apart from each other, and from texts of unknown w
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -65,6 +65,18 @@ def frequent_words(columns: Iterable[Column], min_count: int) -> list[str]:
     return sorted(
         (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
     )
+
+
+def save_words(folder: Path, fields: Sequence[str], words: Sequence[str]) -> None:
+    """Write `words.json`: the names of the fields, and the words that a process knows, in order."""
+    about = {"fields": fields, "words": words}
+    (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
+
+
+def load_words(folder: Path) -> tuple[list[str], list[str]]:
+    """Read back what `save_words` wrote: fields and words."""
+    about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+    return about["fields"], about["words"]
 
 
 class MatrixProcess(Process):
