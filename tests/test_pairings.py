@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from encoders import make_bert
 from libelle.components import build
 from libelle.config import check
 from libelle.errors import UserError
@@ -21,7 +22,6 @@ from libelle.stores.local import LocalStore
 from libelle.workflow import full
 from pairs import allowed, composed, options, table
 from scripts import ROOT, call
-from test_pretrained import make_bert
 from tiny import make_forms
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
