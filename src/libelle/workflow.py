@@ -119,7 +119,7 @@ class Outcome:
 def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
-        _check_parts(plan, plan.process, plan.cleaners)
+        _check_parts(plan, plan.process, plan.cleaners, plan.options.get("process"))
         training = _training(plan, scratch)
         plan.process.prepare(plan.store)
         plan.model.prepare(plan.store)
@@ -151,7 +151,7 @@ def train(plan: Plan) -> Outcome:
         training = _training(plan, scratch)
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
-        _check_parts(plan, base.prepared.process, base.prepared.cleaners)
+        _check_parts(plan, base.prepared.process, base.prepared.cleaners, base.options.get("process"))
         plan.config = {**plan.config, **base.config}
         fingerprint = base.prepared.about["fingerprint"]
         with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:
@@ -170,20 +170,21 @@ def check_base(plan: Plan, *, any_model: bool = False) -> bool:
         UserError: when there is one, and it differs from what was typed or does not go with the model.
     """
     with _workplace(plan) as scratch:
-        process, cleaners = plan.process, plan.cleaners
+        process, cleaners, option = plan.process, plan.cleaners, plan.options.get("process")
         found = has_base(plan.store, plan.base_name)
         if found:
             base = read_base(plan.store, plan.base_name, scratch)
             _refuse_differences(plan, base)
-            process, cleaners = base.prepared.process, base.prepared.cleaners
+            process, cleaners, option = base.prepared.process, base.prepared.cleaners, base.options.get("process")
         if not any_model:
-            _check_parts(plan, process, cleaners)
+            _check_parts(plan, process, cleaners, option)
         return found
 
 
-def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner]) -> None:
-    """Raise `UserError` unless the plan's model and sampler go with a process and cleaners."""
-    check_pairing(process, plan.model, plan.sampler, cleaners)
+def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], option: str | None) -> None:
+    """Raise `UserError` unless the plan's model and sampler go with a process, of this option, and cleaners."""
+    options = {group: name for group, name in {**plan.options, "process": option}.items() if name is not None}
+    check_pairing(process, plan.model, plan.sampler, cleaners, options)
     plan.model.check(process)
 
 

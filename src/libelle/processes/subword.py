@@ -1,6 +1,7 @@
 """Process `subword`: parts of words by a Hugging Face tokenizer, and hashed n-grams of each field."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -185,6 +186,11 @@ def _library() -> Any:
 def _fetch(source: str) -> Any:
     path = Path(source)
     library = _library()
+    if not path.exists() and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
+        raise UserError(
+            f"process.pretrained={source} is not there; give a tokenizer.json, a folder that holds one, or a name on "
+            "the Hugging Face hub."
+        )
     try:
         if path.exists():
             return library.Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
