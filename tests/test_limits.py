@@ -21,12 +21,13 @@ from libelle.models.mlp import MLP
 from libelle.models.neural import NeuralModel
 from libelle.models.transformer import Transformer
 from libelle.models.trees import XGBoost
+from libelle.plan import Plan
 from libelle.processes.base import Process
 from libelle.processes.subword import Subword
 from libelle.processes.tfidf import Tfidf
 from libelle.processes.tokens import Tokens
 from libelle.vectors import room
-from libelle.workflow import Plan, full
+from libelle.workflow import full
 from tiny import make_forms, tiny_plan
 
 LONG = "infirmière " * 90_000 + "x" * (1 << 17)

@@ -26,8 +26,8 @@ from libelle.errors import UserError
 from libelle.logs import log_to_terminal
 
 if TYPE_CHECKING:
+    from libelle.plan import Plan
     from libelle.stores.base import Store
-    from libelle.workflow import Plan
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +127,7 @@ def make_plan(config: DictConfig, settings: Any) -> "Plan":
 
 def _typed(overrides: Sequence[str], plan: "Plan") -> dict[str, Any]:
     """What a command line says of the nodes that a base settles: group → option, or key → value."""
-    from libelle.workflow import BASE_NODES, look_up
+    from libelle.plan import BASE_NODES, look_up
 
     typed: dict[str, Any] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
