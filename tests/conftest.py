@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from encoders import make_bert, make_camembert
 from libelle.stores.local import LocalStore
 from libelle.workflow import full
 from tiny import make_forms, tiny_plan
@@ -35,3 +36,18 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, str]:
     """A store and the id of a run in it, trained on `make_forms()`."""
     plan = tiny_plan(tmp_path_factory.mktemp("trained"))
     return plan.store, full(plan).run_id
+
+
+@pytest.fixture(scope="session")
+def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return make_bert(tmp_path_factory.mktemp("bert"))
+
+
+@pytest.fixture(scope="session")
+def camembert(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return make_camembert(tmp_path_factory.mktemp("camembert"))
+
+
+@pytest.fixture(params=["bert", "camembert"])
+def encoder(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(request.param))

@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from libelle.errors import UserError
+from libelle.plan import Plan
 from libelle.runs.based import read_base
 from libelle.samplers.rows import Oversample
 from libelle.stores.local import LocalStore
-from libelle.workflow import Plan, full, prepare, train
+from libelle.workflow import full, prepare, train
 from tiny import tiny_plan
 
 

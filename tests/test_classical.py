@@ -1,6 +1,7 @@
 """Classical models: probabilities for every label, saved without pickle, refused where memory is short."""
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from libelle.models.base import Training
 from libelle.models.classical import ClassicalModel, folds
 from libelle.models.linear import LinearSVM, LogisticRegression, LogisticRegressionCV, NaiveBayes
 from libelle.models.trees import DecisionTree, XGBoost
+from libelle.processes.tfidf import Tfidf
 from libelle.vectors import room
 
 MODELS = {
@@ -162,8 +164,37 @@ def test_what_does_not_fit_into_memory_is_refused_first(
     data = make_data([20, 20], sparse=True)
     data = Dataset(Features(len(data), matrix={"one": data.features.matrix["first"]}), data.targets)
     monkeypatch.setattr(room, "available_memory", lambda: 100)
+    model = MODELS[name]()
+    model.check(Tfidf())
     with pytest.raises(UserError, match=r"GB of memory.*process\.max_features"):
-        fitted(name, data, 2, tmp_path)
+        model.fit(data, data, 2, Training(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("logreg", "model=mlp"),
+        ("svm", "model=mlp"),
+        ("naive_bayes", "model=mlp"),
+        ("xgboost", "model=mlp"),
+        ("tree", "model.min_samples_leaf"),
+    ],
+)
+def test_rows_times_labels_count_too(name: str, advice: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sixty labels on one column: it is not the matrix that is large."""
+    data = Dataset(Features(600, matrix={"x": np.zeros((600, 1), np.float32)}), np.arange(600) % 60)
+    monkeypatch.setattr(room, "available_memory", lambda: 100_000)
+    with pytest.raises(UserError, match=rf"60 labels.*GB of memory.*{advice}"):
+        fitted(name, data, 60, tmp_path)
+
+
+@pytest.mark.parametrize(("model", "library"), [(DecisionTree, "skops"), (XGBoost, "xgboost")])
+def test_a_missing_library_is_said_before_any_data_is_read(
+    model: type[ClassicalModel], library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(UserError, match=rf"{library}.*libelle\[classical\]"):
+        model().check(Tfidf())
 
 
 def test_early_stopping_keeps_the_best_round(tmp_path: Path) -> None:

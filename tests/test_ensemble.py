@@ -15,12 +15,13 @@ from libelle.evaluation.calibration import Temperature
 from libelle.models.ensemble import Ensemble
 from libelle.models.linear import LogisticRegression
 from libelle.models.mlp import MLP
+from libelle.plan import Plan
 from libelle.processes.raw import Raw
 from libelle.processes.tfidf import Tfidf
 from libelle.publication import publish
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
-from libelle.workflow import Plan, full
+from libelle.workflow import full
 from tiny import make_forms, tiny_plan
 
 

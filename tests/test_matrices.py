@@ -22,8 +22,11 @@ from libelle.processes.bigrams import Bigrams
 from libelle.processes.doc2vec import Doc2Vec
 from libelle.processes.embedding import Embedding
 from libelle.processes.fasttext_mean import FastTextMean
+from libelle.processes.subword import Subword
 from libelle.processes.tfidf import FUSED, Tfidf
+from libelle.processes.tokens import Tokens
 from libelle.processes.union import Union
+from libelle.stores.local import LocalStore
 from libelle.vectors import room
 from libelle.vectors.sources import WordVectors
 from tiny import make_forms
@@ -274,10 +277,19 @@ def test_other_processes_of_python_get_the_same():
     assert len(printed) == 1
 
 
+@pytest.mark.parametrize("make", [Doc2Vec, FastTextMean])
+def test_a_missing_library_is_said_before_any_data_is_read(make, monkeypatch, tmp_path):
+    for module in ("gensim", "gensim.models", "gensim.models.doc2vec", "gensim.models.fasttext"):
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UserError, match=r"gensim.*libelle\["):
+        make().prepare(LocalStore(root=str(tmp_path)))
+
+
 @pytest.mark.parametrize(
     ("name", "setting"),
     [
-        ("tfidf", "process.max_features"),
+        ("tfidf", "process.char_ngrams_max"),
+        ("tfidf fused", "process.max_features"),
         ("doc2vec", "process.vector_size"),
         ("embedding", "process.dim"),
         ("fasttext_mean", "process.vectors.dim"),
@@ -287,3 +299,21 @@ def test_what_does_not_fit_into_memory_is_refused_before_it_is_made(fitted, form
     monkeypatch.setattr(room, "available_memory", lambda: 100)
     with pytest.raises(UserError, match=f"memory.*{setting}"):
         fitted[name].transform(forms[FIELDS])
+
+
+@pytest.mark.parametrize(
+    ("process", "setting"),
+    [
+        (Tfidf(), "process.char_ngrams_max"),
+        (Tokens(), "process.char_ngrams_max"),
+        (Subword(vocab_size=100), "process.char_ngrams_max"),
+        (Doc2Vec(), "process.vector_size"),
+        (Embedding(), "process.dim or process.max_words"),
+        (FastTextMean(), "process.vectors.dim"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_does_not_fit_while_it_is_learnt_is_refused_before(process, setting, forms, monkeypatch):
+    monkeypatch.setattr(room, "available_memory", lambda: 100)
+    with pytest.raises(UserError, match=f"memory.*{setting}"):
+        process.fit(forms[FIELDS], forms["label"])

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from encoders import make_bert
 from libelle.components import build
 from libelle.config import check
 from libelle.errors import UserError
@@ -21,7 +22,6 @@ from libelle.stores.local import LocalStore
 from libelle.workflow import full
 from pairs import allowed, composed, options, table
 from scripts import ROOT, call
-from test_pretrained import make_bert
 from tiny import make_forms
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
@@ -57,7 +57,9 @@ def test_a_model_needs_no_second_word(model: str) -> None:
     ("arguments", "words"),
     [
         ("model=logreg process=tokens", ["model=logreg", "process=tokens", "process=tfidf"]),
-        ("process=tfidf", ["model=mlp", "process=tfidf", "process=tokens"]),
+        ("process=tfidf", ["model=mlp", "process=tfidf", "process=tokens, or model=logreg"]),
+        ("model.freeze_words=true", ["model=mlp with model.freeze_words=true", "process=tokens_fasttext"]),
+        ("model=ensemble model.runs=[2026-11-23_1,2026-11-23_2]", ["model.runs:", "2026-11-23_1", "not in"]),
         ("model=naive_bayes process=doc2vec", ["model=naive_bayes", "process=doc2vec", "process=bigrams"]),
         ("model=naive_bayes process=union process.parts=[tfidf,doc2vec]", ["model=naive_bayes", "process=tfidf"]),
         ("sampler=smote", ["sampler=smote", "process=tokens", "sampler=oversample"]),
@@ -97,7 +99,7 @@ def test_a_base_is_paired_when_it_is_used(tmp_path: Path) -> None:
     assert trained.returncode == 0, trained.stderr
     refused = call("train.py", "mode=train", "model=mlp", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "process=Tfidf" in refused.stderr
+    assert "process=tfidf makes matrix; choose" in refused.stderr
     scored = call("runtime.py", "text=Clinique", "format=json", cwd=tmp_path)
     assert scored.returncode == 0, scored.stderr
 

@@ -1,9 +1,4 @@
-"""A pretrained encoder the whole way, with tiny random ones on disk: no hub, no pickle, no remote code."""
-
-import json
-import shutil
-import sys
-from pathlib import Path
+"""A pretrained encoder, with tiny random ones on disk: its tokens, what is tuned, and that it comes back as saved."""
 
 import numpy as np
 import pandas as pd
@@ -12,81 +7,16 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from encoders import pair
 from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
-from libelle.models.mlp import MLP
-from libelle.models.network import OptimizerConfig
+from libelle.models.network import Shape
 from libelle.models.pretrained import LoRAConfig, Pretrained
 from libelle.pipeline import Pipeline
 from libelle.processes.pretrained import PretrainedTokens, deal
 from libelle.workflow import full, prepare, train
-from scripts import call, start
-from tiny import EMPLOYERS, JOBS, TOWNS, make_forms, tiny_plan
-
-transformers = pytest.importorskip("transformers")
-TEXTS = [*EMPLOYERS, *TOWNS, *(job for jobs in JOBS.values() for job in jobs), "employer :", "job :", "town :"]
-SIZES = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-
-
-def make_bert(folder: Path) -> str:
-    from tokenizers import BertWordPieceTokenizer
-
-    trained = BertWordPieceTokenizer()
-    trained.train_from_iterator(TEXTS, vocab_size=200, min_frequency=1, show_progress=False)
-    special = {"unk": "[UNK]", "sep": "[SEP]", "cls": "[CLS]", "mask": "[MASK]", "pad": "[PAD]"}
-    names = {f"{name}_token": token for name, token in special.items()}
-    tokenizer = transformers.PreTrainedTokenizerFast(tokenizer_object=trained._tokenizer, **names)
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=len(tokenizer), max_position_embeddings=64, pad_token_id=tokenizer.pad_token_id, **SIZES
-    )
-    transformers.BertForMaskedLM(config).save_pretrained(folder)
-    return str(folder)
-
-
-def make_camembert(folder: Path) -> str:
-    from tokenizers import ByteLevelBPETokenizer
-
-    trained = ByteLevelBPETokenizer()
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    trained.train_from_iterator(TEXTS, vocab_size=320, special_tokens=special, show_progress=False)
-    tokenizer = transformers.PreTrainedTokenizerFast(
-        tokenizer_object=trained._tokenizer, cls_token="<s>", bos_token="<s>", sep_token="</s>", eos_token="</s>",
-        unk_token="<unk>", pad_token="<pad>", mask_token="<mask>",
-    )  # fmt: skip
-    tokenizer.save_pretrained(folder)
-    torch.manual_seed(0)
-    config = transformers.CamembertConfig(
-        vocab_size=len(tokenizer), max_position_embeddings=66, pad_token_id=1, bos_token_id=0, eos_token_id=2, **SIZES
-    )
-    transformers.CamembertModel(config).save_pretrained(folder)
-    return str(folder)
-
-
-@pytest.fixture(scope="module")
-def bert(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return make_bert(tmp_path_factory.mktemp("bert"))
-
-
-@pytest.fixture(scope="module")
-def camembert(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return make_camembert(tmp_path_factory.mktemp("camembert"))
-
-
-@pytest.fixture(params=["bert", "camembert"])
-def encoder(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue(request.param))
-
-
-def pair(encoder: str, **keys: object) -> dict[str, object]:
-    optimizer = OptimizerConfig(lr=1e-2)
-    return {
-        "process": PretrainedTokens(encoder=encoder, max_length=64),
-        "model": Pretrained(encoder=encoder, optimizer=optimizer, **keys),
-        "cleaners": {},
-    }
+from tiny import make_forms, tiny_plan
 
 
 def fitted(encoder: str, **keys: object) -> tuple[PretrainedTokens, pd.DataFrame]:
@@ -183,8 +113,6 @@ def test_trained_saved_and_reloaded_it_scores_the_same(encoder, tuning, tmp_path
 
 
 def _shape():
-    from libelle.models.network import Shape
-
     return Shape(fields=3, words=10, longest=10, ngrams=0)
 
 
@@ -247,123 +175,3 @@ def test_seed_decides(bert, tmp_path):
         Pretrained(encoder=bert).fit(data, data, 2, training).predict_proba(data.features) for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
-
-
-# ---- what can be wrong, said before any data is read
-
-
-def refused(tmp_path, encoder, **keys):
-    """The sentence; there is no file of data, so reading it first would fail otherwise."""
-    plan = tiny_plan(tmp_path, **pair(encoder, **keys))
-    (tmp_path / "forms.csv").unlink()
-    with pytest.raises(UserError) as error:
-        full(plan)
-    assert "\n" not in str(error.value)
-    return str(error.value)
-
-
-def copied(bert, tmp_path, *, without):
-    folder = tmp_path / "encoder"
-    shutil.copytree(bert, folder)
-    for pattern in without:
-        for path in folder.glob(pattern):
-            path.unlink()
-    return folder
-
-
-def test_folder_without_tokenizer(bert, tmp_path):
-    folder = copied(bert, tmp_path, without=["tokenizer*", "special*", "vocab*"])
-    sentence = refused(tmp_path, str(folder))
-    assert f"model.encoder={folder}" in sentence
-    assert "tokenizer" in sentence
-
-
-def test_pickled_weights_are_not_read(bert, tmp_path):
-    folder = copied(bert, tmp_path, without=["*.safetensors"])
-    torch.save({}, folder / "pytorch_model.bin")
-    sentence = refused(tmp_path, str(folder))
-    assert "pickle" in sentence
-    assert "save_pretrained" in sentence
-
-
-def test_folder_without_weights_or_configuration(bert, tmp_path):
-    folder = copied(bert, tmp_path, without=["*.safetensors"])
-    assert "holds no weights" in refused(tmp_path, str(folder))
-    shutil.copy(Path(bert, "model.safetensors"), folder)
-    (folder / "config.json").write_text("{")
-    assert "configuration" in refused(tmp_path, str(folder))
-
-
-def test_remote_code_is_not_run(bert, tmp_path):
-    folder = copied(bert, tmp_path, without=[])
-    (folder / "evil.py").write_text("raise SystemExit('ran')")
-    config = json.loads((folder / "config.json").read_text())
-    config |= {"model_type": "unheard_of", "auto_map": {"AutoConfig": "evil.C", "AutoModel": "evil.M"}}
-    (folder / "config.json").write_text(json.dumps(config))
-    assert "configuration" in refused(tmp_path, str(folder))
-
-
-@pytest.mark.parametrize(("kind", "limit"), [("bert", 64), ("camembert", 64)])
-def test_more_tokens_than_the_encoder_reads(kind, limit, request, tmp_path):
-    encoder = request.getfixturevalue(kind)
-    plan = tiny_plan(tmp_path, **pair(encoder))
-    plan.process = PretrainedTokens(encoder=encoder, max_length=limit + 1)
-    with pytest.raises(UserError, match=rf"process\.max_length={limit + 1} .* {limit} tokens"):
-        full(plan)
-
-
-def test_another_process_is_refused(bert, tmp_path):
-    with pytest.raises(UserError, match="process=pretrained"):
-        full(tiny_plan(tmp_path, model=Pretrained(encoder=bert)))
-
-
-def test_a_missing_library_names_the_extra(bert, tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "peft", None)
-    assert "libelle[pretrained]" in refused(tmp_path, bert, tuning="lora")
-
-
-def test_tokens_of_other_models_are_not_checked(tmp_path):
-    assert full(tiny_plan(tmp_path, model=MLP(word_dim=8, ngram_dim=8, hidden=[8]))).run_id
-
-
-# ---- as people call it
-
-
-def test_trained_used_and_published_by_the_commands(camembert, tmp_path):
-    make_forms(80).to_csv(tmp_path / "forms.csv", index=False)
-    shutil.copytree(camembert, tmp_path / "encoder")
-    offline = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-    data = ["data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job,town", "data.target=label"]
-    command = ["model=pretrained", "model.encoder=encoder", "process.max_length=64", "trainer.max_epochs=1", *data]
-    process = start("train.py", *command, cwd=tmp_path, **offline)
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert "Loading" not in out + err
-    # Nothing but the run is needed from now on.
-    shutil.rmtree(tmp_path / "encoder")
-    (manifest,) = (tmp_path / "store" / "runs").glob("*/1/*.manifest.json")
-    run_id = json.loads(manifest.read_text())["run_id"]
-    assert not [path for path in manifest.parent.rglob("*") if path.suffix in (".bin", ".pt", ".pkl", ".ckpt")]
-    publishing = call("publish.py", f"run_id={run_id}", "name=forms", "threshold=0.5", cwd=tmp_path)
-    assert publishing.returncode == 0, publishing.stderr
-    scores = []
-    for source in (f"run_id={run_id}", "published=forms"):
-        process = start("runtime.py", source, "record.job=infirmière", "format=json", cwd=tmp_path, **offline)
-        out, err = process.communicate()
-        assert process.returncode == 0, err
-        scores.append(json.loads(out)[0]["scores"])
-    assert scores[0] == scores[1]
-
-
-def test_an_unknown_encoder_is_one_sentence(tmp_path):
-    make_forms(40).to_csv(tmp_path / "forms.csv", index=False)
-    data = ["data=csv", "data.path=forms.csv", "data.columns=job", "data.target=label"]
-    for encoder in ("no/such/folder", "camembert-base"):
-        process = start("train.py", "model=pretrained", f"model.encoder={encoder}", *data, cwd=tmp_path,
-                        HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))  # fmt: skip
-        out, err = process.communicate()
-        assert process.returncode == 2, err
-        assert not out
-        assert f"model.encoder={encoder} is no folder here" in err
-        assert len(err.strip().splitlines()) == 1
-    assert not list(tmp_path.rglob("*.manifest.json"))

@@ -12,9 +12,11 @@ from libelle import Pipeline
 from libelle.components import build, describe
 from libelle.errors import UserError
 from libelle.features import Features
+from libelle.processes import subword
 from libelle.processes.base import Process
 from libelle.processes.subword import Subword
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN_ID, Tokens
+from libelle.stores.local import LocalStore
 from libelle.workflow import full
 from tiny import make_forms, tiny_plan
 
@@ -120,8 +122,15 @@ def test_a_pretrained_tokenizer_is_taken_from_file_or_folder(tmp_path):
     for source in (tmp_path, tmp_path / "tokenizer.json"):
         process = fitted("chef", "chefs chef", pretrained=str(source), length_quantile=1.0)
         assert ids(process.transform(table("chefs chef", "maire", None))) == [[5, 6, 5], [UNKNOWN_ID], [MISSING_ID]]
-    with pytest.raises(UserError, match=r"process\.pretrained=.*nowhere"):
-        fitted("chef", pretrained=str(tmp_path / "nowhere" / "x" / "y"))
+    with pytest.raises(UserError, match=r"process\.pretrained=.*nowhere"):  # before any data is read
+        Subword(pretrained=str(tmp_path / "nowhere" / "x" / "y")).prepare(LocalStore(root=str(tmp_path)))
+
+
+def test_encoding_goes_block_by_block(monkeypatch):
+    process = fitted()
+    expected = ids(process.transform(table(*TEXTS, "maire", None)))
+    monkeypatch.setattr(subword, "_CHUNK", 2)
+    assert ids(process.transform(table(*TEXTS, "maire", None))) == expected
 
 
 def test_threads_get_equal_ids():

@@ -184,7 +184,7 @@ def test_every_space_runs(place, name):
 @pytest.mark.slow
 def test_the_space_of_pretrained_encoders_runs(place):
     pytest.importorskip("transformers")
-    from test_pretrained import make_bert
+    from encoders import make_bert
 
     encoder = make_bert(place / "encoder")
     keys = (f"model.encoder={encoder}", "process.max_length=64", "trainer.max_epochs=1", "trainer.accelerator=cpu")

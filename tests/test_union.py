@@ -9,12 +9,18 @@ import pytest
 from libelle.components import build, describe
 from libelle.config import check
 from libelle.errors import UserError
+from libelle.models.linear import LogisticRegression
 from libelle.processes.base import Process
 from libelle.processes.bigrams import Bigrams
 from libelle.processes.tfidf import Tfidf
 from libelle.processes.tokens import Tokens
 from libelle.processes.union import Union, choose_parts
+from libelle.stores.local import LocalStore
+from libelle.vectors import room
+from libelle.workflow import prepare, train
+from scripts import call
 from test_config import composed
+from tiny import tiny_plan
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
 
@@ -43,12 +49,60 @@ def test_parts_are_those_named_in_this_order_each_with_its_own_keys():
         ("process.parts=tfidf", ["process.parts=tfidf is not a list"]),
         ("process.tfidf.min_df=0", ["process.tfidf.min_df=0", "greater than or equal to 1"]),
         ("+process.tfidf.mindf=1", ["process.tfidf.mindf", "min_df"]),
+        ("process.tfidf.char_ngrams_max=1", ["process.tfidf.char_ngrams_max=1", "process.tfidf.char_ngrams_min=2"]),
+        ("process.fasttext_mean.vectors.path=x", ["process.fasttext_mean.vectors.source=path"]),
     ],
 )
 def test_a_wrong_part_is_named_in_one_sentence(override, words):
     with pytest.raises(UserError) as error:
-        union(override)
+        union("process.parts=[tfidf,fasttext_mean]", override)
     assert all(word in str(error.value) for word in words), error.value
+
+
+@pytest.mark.parametrize(
+    ("part", "setting"),
+    [
+        ("tfidf", "process.tfidf.max_features"),
+        ("bigrams", "process.bigrams.max_features"),
+        ("doc2vec", "process.doc2vec.vector_size"),
+        ("embedding", "process.embedding.dim"),
+        ("fasttext_mean", "process.fasttext_mean.vectors.dim"),
+    ],
+)
+def test_what_does_not_fit_is_said_with_the_key_of_the_part(part, setting, monkeypatch):
+    table = pd.DataFrame({"job": ["chef de rang", "chef", None]}, dtype="str")
+    target = pd.Series(["0", "1", "0"], dtype="str")
+    process = union(f"process.parts=[{part}]", "process.tfidf.char_ngrams_max=0").fit(table, target)
+    monkeypatch.setattr(room, "available_memory", lambda: 10)
+    with pytest.raises(UserError, match=rf"^process\.{part}: the matrix .*{setting}"):
+        process.transform(table)
+
+
+def test_a_model_names_the_keys_of_the_parts_that_make_it_small(tmp_path, monkeypatch):
+    plan = tiny_plan(
+        tmp_path, process=union("process.parts=[bigrams,embedding]"), model=LogisticRegression(), cleaners={}
+    )
+    prepare(plan)
+    monkeypatch.setattr(room, "available_memory", lambda: 100)
+    with pytest.raises(UserError, match=r"memory.*process\.bigrams\.max_features, or lower process\.embedding\.dim"):
+        train(plan)
+
+
+def test_a_source_of_vectors_that_is_not_there_is_said_with_the_key_of_the_part(tmp_path):
+    process = union("process.parts=[fasttext_mean]", "process.fasttext_mean.vectors.source=path")
+    with pytest.raises(UserError, match=r"set process\.fasttext_mean\.vectors\.path"):
+        process.prepare(LocalStore(root=str(tmp_path)))
+
+
+@pytest.mark.parametrize("mode", ["full", "prepare"])
+def test_a_key_of_a_process_that_is_no_part_is_refused(mode, tmp_path):
+    keys = ["process.parts=[tfidf,bigrams]", "process.tfidf.min_df=2", "process.doc2vec.vector_size=7"]
+    answer = call("train.py", "process=union", "model=logreg", f"mode={mode}", *keys, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr == (
+        "process.doc2vec.vector_size was given, and doc2vec is no part of process.parts=[tfidf,bigrams]; leave it out, "
+        "or write process.parts=[tfidf,bigrams,doc2vec].\n"
+    )
 
 
 def test_processes_without_a_matrix_are_refused_also_in_python():

@@ -215,6 +215,21 @@ def test_too_large_a_table_says_which_setting_makes_it_fit(monkeypatch: pytest.M
         WordVectors().fit(table("a b"), ["a", "b"], ["a", "b"])
 
 
+@pytest.mark.parametrize(("version", "files"), [(2, "inactive_file"), (1, "total_inactive_file")])
+def test_the_limit_of_a_container_counts(
+    version: int, files: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = tmp_path / "limit", tmp_path / "used", tmp_path / "stat"
+    for path, text in zip(names, ("5000\n", "3000\n", f"anon 2900\n{files} 100\n"), strict=True):
+        path.write_text(text)
+    groups = [("none", "none", "none")] * 2
+    groups[version % 2] = tuple(map(str, names))
+    monkeypatch.setattr(room, "_GROUPS", groups)
+    assert room.available_memory() == 5000 - 3000 + 100
+    (tmp_path / "limit").write_text("max\n")
+    assert (room.available_memory() or 5001) > 5000
+
+
 def test_contradicting_keys_are_one_sentence() -> None:
     with pytest.raises(UserError, match=r"process\.vectors\.path=x\.bin"):
         WordVectors(path="x.bin")

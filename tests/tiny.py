@@ -10,9 +10,9 @@ import pandas as pd
 from libelle.cleaners.text import Accents, Lowercase, SpecialCharacters
 from libelle.data.source import FileSource
 from libelle.models.mlp import MLP
+from libelle.plan import Plan
 from libelle.processes.tokens import Tokens
 from libelle.stores.local import LocalStore
-from libelle.workflow import Plan
 
 JOBS = {
     "1": ["infirmière", "aide soignante", "médecin", "sage-femme"],

@@ -26,8 +26,8 @@ from libelle.errors import UserError
 from libelle.logs import log_to_terminal
 
 if TYPE_CHECKING:
+    from libelle.plan import Plan
     from libelle.stores.base import Store
-    from libelle.workflow import Plan
 
 log = logging.getLogger(__name__)
 
@@ -114,16 +114,20 @@ def make_plan(config: DictConfig, settings: Any) -> "Plan":
         UserError: names the first key that is unknown, missing or wrong.
     """
     from libelle.config import check
+    from libelle.processes.union import refuse_unchosen
 
     plan = check(plain(config), settings.runtime.choices)
     plan.lightning = partial(make_lightning, config)
     plan.typed = _typed(settings.overrides.task, plan)
+    # A sweep over parts has the keys of all in each of its jobs; in mode=train the base says what the parts are.
+    if settings.mode != RunMode.MULTIRUN and config.mode != "train":
+        refuse_unchosen(plan.process, plan.typed)
     return plan
 
 
 def _typed(overrides: Sequence[str], plan: "Plan") -> dict[str, Any]:
     """What a command line says of the nodes that a base settles: group → option, or key → value."""
-    from libelle.workflow import BASE_NODES, look_up
+    from libelle.plan import BASE_NODES, look_up
 
     typed: dict[str, Any] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):

@@ -14,11 +14,11 @@ from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
 from libelle.models.base import Model
 from libelle.pairings import check_mode, check_pairing
+from libelle.plan import Plan
 from libelle.processes.base import Process
 from libelle.processes.union import choose_parts
 from libelle.samplers.rows import Sampler
 from libelle.stores.base import Store
-from libelle.workflow import Plan
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

@@ -62,9 +62,11 @@ def refusal(
     names |= options or {}
     makes = f"process={names['process']} makes {' and '.join(sorted(process.blocks))}"
     for block in sorted(model.needs - process.blocks):
+        frozen = " with model.freeze_words=true" if block == "vectors" and getattr(model, "freeze_words", False) else ""
+        others = [f"process={USUAL_PROCESS.get(block, block)}", *(f"model={m}" for m in usual_models(process)[:1])]
         return (
-            f"model={names['model']} needs the feature block {block!r}, and {makes}; choose another process, such as "
-            f"process={USUAL_PROCESS.get(block, block)} (docs/models.md says which go together)."
+            f"model={names['model']}{frozen} needs the feature block {block!r}, and {makes}; choose another process, "
+            f"such as {', or '.join(others)} (docs/models.md says which go together)."
         )
     if "encoder" in process.blocks - model.needs:
         return (

@@ -4,9 +4,9 @@ import logging
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,84 +15,26 @@ import yaml
 
 from libelle.cleaners.base import Cleaner
 from libelle.data.records import Records
-from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
-from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.features import Dataset, Floats
 from libelle.keeping import keep
 from libelle.logs import log_to_file
-from libelle.models.base import Model, Training
+from libelle.models.base import Training
 from libelle.pairings import check_pairing
 from libelle.pipeline import Pipeline
+from libelle.plan import BASE_NODES, Plan, look_up, no_lightning
 from libelle.preparation import Prepared
 from libelle.processes.base import Process
 from libelle.runs.based import Base, has_base, read_base, write_base
 from libelle.runs.environment import environment, git_commit, library_versions
 from libelle.runs.run import COMPLETED, FAILED, Run
-from libelle.samplers.rows import Sampler
-from libelle.stores.base import Store
 
 log = logging.getLogger(__name__)
 
 #: Until a threshold is chosen: the more probable of two classes.
 DEFAULT_THRESHOLD = 0.5
-
-#: The nodes of the config that a base settles.
-BASE_NODES = ("data", "cleaner", "process")
-
-
-def no_lightning(_: Path) -> tuple[Sequence[Any], Sequence[Any]]:
-    """No callbacks and no loggers."""
-    return (), ()
-
-
-@dataclass
-class Plan:
-    """All that a run needs, as plain objects.
-
-    Attributes:
-        source: where records come from.
-        cleaners: name → cleaner, in the order of application.
-        process: not yet fitted.
-        model: not yet fitted.
-        store: where the run is kept.
-        sampler: changes the training rows; None leaves them.
-        calibration: not yet fitted; None leaves the model's own scores.
-        base_name: of the prepared data, for `prepare` and `train`.
-        seed: of everything random in training.
-        objective: the metric that the run is judged by, as `validation.average_precision`; None for the default.
-        keep_texts: whether files of the base and of the run may hold texts of records.
-        trainer: keyword arguments of Lightning's Trainer.
-        lightning: makes Lightning's callbacks and loggers, given a scratch folder.
-        config: the resolved config, kept with the run.
-        options: config group → chosen option.
-        typed: what was typed of the nodes that a base settles: group → option, or key → value.
-        command: the command line.
-        sweep: name of the sweep that the run is part of.
-        trial: its number there.
-    """
-
-    source: Source
-    cleaners: Mapping[str, Cleaner]
-    process: Process
-    model: Model
-    store: Store
-    sampler: Sampler | None = None
-    calibration: Calibration | None = None
-    base_name: str = "based"
-    seed: int = 1
-    objective: str | None = None
-    keep_texts: bool = False
-    trainer: Mapping[str, Any] = field(default_factory=dict)
-    lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
-    config: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    typed: Mapping[str, Any] = field(default_factory=dict)
-    command: str = ""
-    sweep: str | None = None
-    trial: int | None = None
 
 
 @dataclass(frozen=True)
@@ -119,7 +61,7 @@ class Outcome:
 def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
-        _check_parts(plan, plan.process, plan.cleaners)
+        _check_parts(plan, plan.process, plan.cleaners, plan.options.get("process"))
         training = _training(plan, scratch)
         plan.process.prepare(plan.store)
         plan.model.prepare(plan.store)
@@ -151,7 +93,7 @@ def train(plan: Plan) -> Outcome:
         training = _training(plan, scratch)
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
-        _check_parts(plan, base.prepared.process, base.prepared.cleaners)
+        _check_parts(plan, base.prepared.process, base.prepared.cleaners, base.options.get("process"))
         plan.config = {**plan.config, **base.config}
         fingerprint = base.prepared.about["fingerprint"]
         with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:
@@ -170,20 +112,21 @@ def check_base(plan: Plan, *, any_model: bool = False) -> bool:
         UserError: when there is one, and it differs from what was typed or does not go with the model.
     """
     with _workplace(plan) as scratch:
-        process, cleaners = plan.process, plan.cleaners
+        process, cleaners, option = plan.process, plan.cleaners, plan.options.get("process")
         found = has_base(plan.store, plan.base_name)
         if found:
             base = read_base(plan.store, plan.base_name, scratch)
             _refuse_differences(plan, base)
-            process, cleaners = base.prepared.process, base.prepared.cleaners
+            process, cleaners, option = base.prepared.process, base.prepared.cleaners, base.options.get("process")
         if not any_model:
-            _check_parts(plan, process, cleaners)
+            _check_parts(plan, process, cleaners, option)
         return found
 
 
-def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner]) -> None:
-    """Raise `UserError` unless the plan's model and sampler go with a process and cleaners."""
-    check_pairing(process, plan.model, plan.sampler, cleaners)
+def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], option: str | None) -> None:
+    """Raise `UserError` unless the plan's model and sampler go with a process, of this option, and cleaners."""
+    options = {group: name for group, name in {**plan.options, "process": option}.items() if name is not None}
+    check_pairing(process, plan.model, plan.sampler, cleaners, options)
     plan.model.check(process)
 
 
@@ -293,14 +236,6 @@ def _refuse_differences(plan: Plan, base: Base) -> None:
                 f"{key}={typed} differs from the base {base.name!r}, which was prepared with {key}={settled}; leave it "
                 f"out, prepare again with mode=prepare, or use another base.name."
             )
-
-
-def look_up(config: Mapping[str, Any], key: str) -> Any:
-    """The value at a dotted key; None where there is none."""
-    value: Any = config
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value
 
 
 def _objective(name: str | None, prepared: Prepared) -> str:

@@ -47,12 +47,15 @@ class Model(Component, ABC):
     non_negative: ClassVar[bool] = False
     #: Whether its members were trained before, so that cleaners, samplers and a base mean nothing.
     ensemble: ClassVar[bool] = False
+    #: What makes the features smaller, for the message when the model does not fit; `check` has it from the process.
+    remedy: str = "choose a process with smaller features"
 
     def check(self, process: Process) -> None:
         """Raise `UserError` where the process contradicts the model, or something that `fit` needs is missing.
 
         Called before any data is read, or with the process of the base.
         """
+        self.remedy = process.remedy
 
     def prepare(self, store: Store) -> None:
         """Get what `fit` needs from the store, before any work starts; most models need nothing."""

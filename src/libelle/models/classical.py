@@ -20,37 +20,39 @@ from libelle.vectors.room import require_memory
 
 Doubles = npt.NDArray[np.float64]
 
-#: What makes the matrix of a process smaller, for messages.
-SMALLER = "lower process.max_features or raise process.min_df, or choose a process with fewer columns"
+#: Rows scored at once.
+PREDICT_ROWS = 4096
 
 MOST_VALUES = (1 << 31) - 1
 
 
-def stack(features: Features) -> Matrix:
+def stack(features: Features, remedy: str) -> Matrix:
     """All matrices side by side, in order: float32 [rows, columns], dense where all are; CSR has int32 indices.
+
+    Args:
+        features: with a `matrix` block.
+        remedy: what makes it smaller, for messages.
 
     Raises:
         UserError: when the copy would not fit into memory, or there are more values than 32 bits can count.
     """
     parts = list((features.matrix or {}).values())
     if len(parts) == 1:
-        return _narrow(parts[0])
+        return _narrow(parts[0], remedy)
     if all(isinstance(part, np.ndarray) for part in parts):
-        require_memory(sum(part.nbytes for part in parts), "model: the matrix of all rows", SMALLER)
+        require_memory(sum(part.nbytes for part in parts), "The matrix of all rows", remedy)
         return np.hstack(parts)
     items = sum(part.size if isinstance(part, np.ndarray) else part.nnz for part in parts)
-    require_memory(12 * items, "model: the matrix of all rows", SMALLER)
-    return _narrow(scipy.sparse.csr_array(scipy.sparse.hstack(parts, format="csr")))
+    require_memory(12 * items, "The matrix of all rows", remedy)
+    return _narrow(scipy.sparse.csr_array(scipy.sparse.hstack(parts, format="csr")), remedy)
 
 
-def _narrow(matrix: Matrix) -> Matrix:
+def _narrow(matrix: Matrix, remedy: str) -> Matrix:
     """Count in 32 bits: scikit-learn's trees and liblinear know no others."""
     if isinstance(matrix, np.ndarray) or matrix.indices.dtype == matrix.indptr.dtype == np.int32:
         return matrix
     if matrix.nnz > MOST_VALUES:
-        raise UserError(
-            f"model: the matrix holds {matrix.nnz:,} values, and {MOST_VALUES:,} can be counted; {SMALLER}."
-        )
+        raise UserError(f"The matrix holds {matrix.nnz:,} values, and {MOST_VALUES:,} can be counted; {remedy}.")
     indices, indptr = matrix.indices.astype(np.int32), matrix.indptr.astype(np.int32)
     return scipy.sparse.csr_array((matrix.data, indices, indptr), shape=matrix.shape)
 
@@ -80,7 +82,7 @@ class ClassicalModel(Model):
         if len(self.seen_) > 1:
             balanced = len(train) / (len(counts) * counts[targets])
             weights = balanced if self.class_weights == "balanced" else np.ones(len(train))
-            self.learn(stack(train.features), targets, weights, self._known(validation), training.seed)
+            self.learn(stack(train.features, self.remedy), targets, weights, self._known(validation), training.seed)
         return self
 
     @abstractmethod
@@ -113,7 +115,11 @@ class ClassicalModel(Model):
         if len(self.seen_) == 1:
             scores[:, self.seen_] = 1
         elif features.rows:
-            scores[:, self.seen_] = self.probabilities(stack(features))
+            matrix = stack(features, self.remedy)
+            # Where labels are many, what is computed on the way is several times larger than the scores.
+            for start in range(0, features.rows, PREDICT_ROWS):
+                block = slice(start, start + PREDICT_ROWS)
+                scores[block, self.seen_] = self.probabilities(matrix[block])
         return scores
 
     def save(self, folder: Path) -> None:
@@ -169,9 +175,14 @@ class LinearModel(ClassicalModel):
         self.coef_, self.intercept_ = weights["coef"], weights["intercept"]
 
     def require_room(self, matrix: Matrix, targets: Ints, copies: int) -> None:
-        """Raise `UserError` unless so many float64 copies of the weights fit into memory."""
-        columns, labels = matrix.shape[1], int(targets.max()) + 1
-        require_memory(8 * columns * labels * copies, f"model: fitting {columns:,} × {labels} weights", SMALLER)
+        """Raise `UserError` unless so many float64 copies of the weights, and three of the scores, fit into memory."""
+        (rows, columns), labels = matrix.shape, int(targets.max()) + 1
+        require_memory(8 * columns * labels * copies, f"model: fitting {columns:,} × {labels} weights", self.remedy)
+        require_memory(
+            3 * 8 * rows * labels,
+            f"model: scoring {rows:,} rows × {labels} labels at once",
+            "choose model=mlp, which learns from a few rows at a time",
+        )
 
 
 def folds(targets: Ints, count: int, seed: int) -> Iterator[tuple[Ints, Ints]]:

@@ -54,7 +54,10 @@ class Ensemble(Model):
 
         if len(self.runs) < 2:
             raise UserError("model.runs names fewer than two runs; write model.runs=[2026-11-23_1,2026-11-23_2].")
-        runs = [Run.open(store, RunId.parse(name)).require_completed() for name in self.runs]
+        try:
+            runs = [Run.open(store, RunId.parse(name)).require_completed() for name in self.runs]
+        except UserError as error:
+            raise UserError(f"model.runs: {error}") from error
         self.fingerprints_ = [run.manifest.data_fingerprint for run in runs]
         self.folders_ = [run.fetch_folder("pipeline") for run in runs]
         self.members_ = [Pipeline.load(folder) for folder in self.folders_]

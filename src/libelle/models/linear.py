@@ -14,11 +14,14 @@ from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Dataset, Ints, Matrix
 from libelle.models.classical import Doubles, LinearModel, folds
+from libelle.vectors.room import require_memory
 
 log = logging.getLogger(__name__)
 
 #: L-BFGS keeps ten pairs of vectors beside the weights, their gradients and directions.
 LBFGS_COPIES = 26
+#: For each value of the matrix, scikit-learn hands liblinear a double, and liblinear makes a number and a double of it.
+LIBLINEAR_BYTES = 24
 
 Folds = Annotated[int, Field(ge=2)]
 
@@ -101,6 +104,8 @@ class LinearSVM(LinearModel):
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
         """Fit scikit-learn's estimator on all rows, and calibrate it by those that fit the folds."""
         self.require_room(matrix, targets, 3)
+        values = matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz
+        require_memory(LIBLINEAR_BYTES * values, f"model: liblinear's copy of {values:,} values", self.remedy)
         values, held_out = [], []
         for train, held in folds(targets, self.folds, seed):
             fitted = self._estimator(matrix[train], targets[train], weights[train], seed)

@@ -9,14 +9,16 @@ from typing import ClassVar, Self
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from libelle.components import Positive
 from libelle.features import Dataset, Features, Floats
 from libelle.models.base import Model, Training
 from libelle.models.batches import make_batch
 from libelle.models.embedding import VectorEmbedding
+from libelle.models.layers import LinearPath, NgramEncoder
 from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
+from libelle.vectors.room import require_memory
 
 #: Rows scored at once: memory stays bounded whatever is asked.
 PREDICT_ROWS = 1024
@@ -45,12 +47,17 @@ class NeuralModel(Model):
         """Build the network with fresh weights."""
 
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
-        """Train with Lightning; the weights of the best epoch on `validation` are kept."""
+        """Train with Lightning; the weights of the best epoch on `validation` are kept.
+
+        Raises:
+            UserError: when memory would not suffice, or training fails for a reason that a setting can remove.
+        """
         # Importing Lightning takes seconds, and scoring never needs it.
         from libelle.models.training import train_network
 
-        torch.manual_seed(training.seed)
         self.shape_, self.classes_ = Shape.of(train.features), classes
+        self.require_room()
+        torch.manual_seed(training.seed)
         self.network_ = self.network(self.shape_, classes)
         if train.features.vectors is not None:
             for module in self.network_.modules():
@@ -68,6 +75,32 @@ class NeuralModel(Model):
         )
         self.network_.eval()
         return self
+
+    def require_room(self) -> None:
+        """Raise `UserError` unless the weights, and what training adds to them, fit into memory."""
+        with torch.device("meta"):  # which takes none
+            network = self.network(self.shape_, self.classes_)
+        cells: dict[nn.Module, int] = {}
+        for module in network.modules():
+            # The best weights are read back beside the last ones; AdamW has two moments of each that plain SGD lacks.
+            copies = 2 if isinstance(module, LinearPath) else 4
+            for parameter in module.parameters(recurse=False):
+                cells[module] = cells.get(module, 0) + parameter.numel() * (copies if parameter.requires_grad else 2)
+        weights = sum(parameter.numel() for parameter in network.parameters())
+        largest = max(cells, key=lambda module: cells[module])
+        require_memory(4 * sum(cells.values()), f"model: training {weights:,} weights", self._smaller(largest))
+
+    def _smaller(self, largest: nn.Module) -> str:
+        """How to make do with fewer weights."""
+        if isinstance(largest, LinearPath):
+            return f"set model.wide=false, or {self.remedy}"
+        if isinstance(largest, NgramEncoder):
+            return f"lower model.ngram_dim, or {self.remedy}"
+        if isinstance(largest, nn.Embedding | nn.EmbeddingBag):
+            if self.shape_.vectors:
+                return self.remedy
+            return f"lower model.{'word_dim' if hasattr(self, 'word_dim') else 'dim'}, or {self.remedy}"
+        return "make the layers of the model smaller"
 
     def predict_proba(self, features: Features) -> Floats:
         """Softmax of the logits, float32 [rows, classes]."""

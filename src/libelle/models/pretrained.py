@@ -22,6 +22,7 @@ from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
 from libelle.processes.base import Process
 from libelle.processes.pretrained import PretrainedTokens
+from libelle.vectors.room import require_memory
 
 
 class EncoderNetwork(Network):
@@ -147,23 +148,37 @@ class Pretrained(NeuralModel):
         if self.tuning == "lora":
             with needs_extra():
                 import peft  # noqa: F401
-        longest = _longest_input(self.encoder)
+        skeleton = _skeleton(self.encoder)
+        longest = _longest_input(skeleton)
         if longest is not None and process.max_length > longest:
             raise UserError(
                 f"process.max_length={process.max_length} is more than the {longest} tokens that "
                 f"model.encoder={self.encoder} can read; lower it."
             )
+        self._require_room(skeleton)
+        known, tokens = skeleton.get_input_embeddings().num_embeddings, process.vocabulary_size()
+        if tokens > known:
+            raise UserError(
+                f"model.encoder={self.encoder} has {known} embeddings, and its tokenizer knows {tokens} tokens; save "
+                "the tokenizer that the encoder was trained with."
+            )
+
+    def require_room(self) -> None:
+        """Raise `UserError` unless the encoder, and what training adds to it, fits into memory."""
+        self._require_room(_skeleton(self.encoder))
+
+    def _require_room(self, skeleton: nn.Module) -> None:
+        weights = sum(parameter.numel() for parameter in skeleton.parameters())
+        # The weights, and the best ones read back; where all move, their gradients, and two moments of each.
+        copies = 5 if self.tuning == "full" else 2
+        advice = "set model.tuning=lora or frozen, or choose" if self.tuning == "full" else "choose"
+        require_memory(
+            4 * copies * weights, f"model: fine-tuning {weights:,} weights", f"{advice} a smaller model.encoder"
+        )
 
     def network(self, shape: Shape, classes: int) -> EncoderNetwork:
         """Build the network: the encoder as it was pretrained, the head with fresh weights."""
-        encoder = _load_encoder(self.encoder)
-        known = encoder.get_input_embeddings().num_embeddings
-        if shape.words > known:
-            raise UserError(
-                f"model.encoder={self.encoder} has {known} embeddings, and its tokenizer knows {shape.words} tokens; "
-                "save the tokenizer that the encoder was trained with."
-            )
-        return EncoderNetwork(encoder, shape, classes, self)
+        return EncoderNetwork(_load_encoder(self.encoder), shape, classes, self)
 
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
         """Fine-tune with Lightning; the weights of the best epoch on `validation` are kept, adapters merged."""
@@ -195,8 +210,8 @@ class Pretrained(NeuralModel):
         return self
 
 
-def _longest_input(encoder: str) -> int | None:
-    """How many tokens an encoder can read; None where nothing limits them.
+def _skeleton(encoder: str) -> Any:
+    """An encoder without its weights.
 
     Raises:
         UserError: when its configuration cannot be read, or it has a decoder.
@@ -208,9 +223,14 @@ def _longest_input(encoder: str) -> int | None:
             locate_encoder(encoder), local_files_only=True, trust_remote_code=False
         )
         with torch.device("meta"):
-            skeleton: nn.Module = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
+            skeleton: Any = AutoModel.from_config(config, trust_remote_code=False)  # type: ignore[no-untyped-call]
     if getattr(config, "is_encoder_decoder", False):
         raise UserError(f"model.encoder={encoder} is an encoder with a decoder; use an encoder alone.")
+    return skeleton
+
+
+def _longest_input(skeleton: nn.Module) -> int | None:
+    """How many tokens an encoder can read; None where nothing limits them."""
     for name, module in skeleton.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             # RoBERTa and its relatives number positions from behind the padding token.

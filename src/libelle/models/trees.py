@@ -12,7 +12,8 @@ from pydantic import Field
 from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Dataset, Ints, Matrix
-from libelle.models.classical import SMALLER, ClassicalModel, Doubles, stack
+from libelle.models.classical import ClassicalModel, Doubles, stack
+from libelle.processes.base import Process
 from libelle.vectors.room import require_memory
 
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -21,6 +22,8 @@ Share = Annotated[float, Field(gt=0, le=1)]
 TRUSTED = ["sklearn.tree._tree.Tree"]
 #: XGBoost keeps two doubles for each bin of each column, for every node of a level.
 BIN_BYTES = 16
+#: A number and a float for each value, and its bin; a score and two gradients for each row and label.
+VALUE_BYTES, GRADIENT_BYTES = 12, 12
 
 _EXTRA = "needs {}, which is not installed; install it with pip install 'libelle[classical]'."
 
@@ -39,13 +42,25 @@ class DecisionTree(ClassicalModel):
     min_samples_leaf: Positive = 2
     ccp_alpha: Annotated[float, Field(ge=0)] = 0.0
 
+    def check(self, process: Process) -> None:
+        """Raise `UserError` unless skops, which saves the tree, is installed."""
+        super().check(process)
+        _require_skops()
+
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
         """Fit scikit-learn's estimator."""
         from sklearn.tree import DecisionTreeClassifier
 
-        _require_skops()  # before the work, not after it
         items = matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz
-        require_memory(12 * items, "model: the columns of all rows", SMALLER)
+        require_memory(12 * items, "model: sorting the columns of all rows", self.remedy)
+        labels = int(targets.max()) + 1
+        leaves = max(1, len(targets) // self.min_samples_leaf)
+        nodes = 2 * (leaves if self.max_depth is None else min(leaves, 1 << min(self.max_depth, 40)))
+        require_memory(
+            8 * nodes * labels,
+            f"model: a tree of {nodes:,} nodes × {labels} labels",
+            "lower model.max_depth, or raise model.min_samples_leaf",
+        )
         estimator = DecisionTreeClassifier(
             max_depth=self.max_depth,
             min_samples_leaf=self.min_samples_leaf,
@@ -105,6 +120,11 @@ class XGBoost(ClassicalModel):
     reg_lambda: Annotated[float, Field(ge=0)] = 1.0
     max_bin: Annotated[int, Field(ge=2)] = 64
 
+    def check(self, process: Process) -> None:
+        """Raise `UserError` unless XGBoost is installed."""
+        super().check(process)
+        _require_xgboost()
+
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
         """Boost, and keep the rounds up to the best one.
 
@@ -112,8 +132,8 @@ class XGBoost(ClassicalModel):
             UserError: when the histograms would not fit into memory.
         """
         xgboost = _require_xgboost()
-        self._require_room(matrix)
         labels = int(targets.max()) + 1
+        self._require_room(matrix, labels)
         settings = {
             "objective": "binary:logistic" if labels == 2 else "multi:softprob",
             "eval_metric": "logloss" if labels == 2 else "mlogloss",
@@ -130,14 +150,21 @@ class XGBoost(ClassicalModel):
         }
         stopping: dict[str, Any] = {}
         if len(validation):
-            held = xgboost.DMatrix(stack(validation.features), label=validation.targets)
+            held = xgboost.DMatrix(stack(validation.features, self.remedy), label=validation.targets)
             stopping = {"evals": [(held, "validation")], "early_stopping_rounds": self.early_stopping}
         rows = xgboost.DMatrix(matrix, label=targets, weight=weights)
         booster = xgboost.train(settings, rows, self.rounds, verbose_eval=False, **stopping)
         self.booster_ = booster[: booster.best_iteration + 1] if stopping else booster
 
-    def _require_room(self, matrix: Matrix) -> None:
+    def _require_room(self, matrix: Matrix, labels: int) -> None:
         """A column has as many bins as values at most, and a level of the tree half of its nodes in memory."""
+        values = matrix.size if isinstance(matrix, np.ndarray) else matrix.nnz
+        require_memory(VALUE_BYTES * values, f"model: XGBoost's copies of {values:,} values", self.remedy)
+        require_memory(
+            GRADIENT_BYTES * matrix.shape[0] * labels,
+            f"model: boosting {matrix.shape[0]:,} rows × {labels} labels",
+            "choose model=mlp, which learns from a few rows at a time",
+        )
         if isinstance(matrix, np.ndarray):
             filled = np.full(matrix.shape[1], len(matrix))
         else:
@@ -145,8 +172,8 @@ class XGBoost(ClassicalModel):
         bins = int(np.minimum(filled, self.max_bin).sum())
         require_memory(
             bins * BIN_BYTES * 2 ** (min(self.max_depth, 12) - 1),
-            f"model: the histograms of {matrix.shape[1]:,} columns",
-            f"lower model.max_bin or model.max_depth, {SMALLER}",
+            f"model: counting the values of {matrix.shape[1]:,} columns",
+            f"lower model.max_bin or model.max_depth, or {self.remedy}",
         )
 
     def probabilities(self, matrix: Matrix) -> npt.NDArray[np.floating]:

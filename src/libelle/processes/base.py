@@ -20,6 +20,8 @@ class Process(Component, ABC):
 
     #: Names of the feature blocks that `transform` makes.
     blocks: ClassVar[frozenset[str]]
+    #: The settings that make its features smaller, for the message when they, or a model of them, do not fit.
+    remedy: ClassVar[str] = "choose another process"
 
     def prepare(self, store: Store) -> None:
         """Get what `fit` needs from outside, before any data is read; most processes need nothing.

@@ -4,7 +4,6 @@ Le and Mikolov 2014, "Distributed Representations of Sentences and Documents".
 """
 
 import copy
-import json
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,9 @@ from safetensors.numpy import load_file, save_file
 from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Floats
-from libelle.processes.matrices import MatrixProcess, frequent_words
+from libelle.processes.matrices import MatrixProcess, frequent_words, load_words, save_words
+from libelle.stores.base import Store
+from libelle.vectors.room import require_memory
 
 
 @dataclass
@@ -56,11 +57,15 @@ class Doc2Vec(MatrixProcess):
         """Columns of each matrix."""
         return self.vector_size
 
+    def prepare(self, store: Store) -> None:
+        """Raise `UserError` unless gensim is installed."""
+        self._fresh()
+
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Train on the texts of all fields.
 
         Raises:
-            UserError: when gensim is not installed.
+            UserError: when gensim is not installed, or memory would not suffice.
         """
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(table)
@@ -72,6 +77,8 @@ class Doc2Vec(MatrixProcess):
             TaggedDocument([word for word in text.split() if word in known], [number])
             for number, text in enumerate(text for column in columns.values() for text in column.texts)
         ]
+        vectors = 2 * len(known) + len(corpus)  # each word has two, each distinct text one
+        require_memory(4 * self.vector_size * vectors, f"process: training {vectors:,} vectors", self.remedy)
         model.build_vocab(corpus)
         self.model_ = None
         if model.wv.index_to_key:
@@ -94,8 +101,7 @@ class Doc2Vec(MatrixProcess):
     def save(self, folder: Path) -> None:
         """Write `words.json` and, where a word is known, `doc2vec.safetensors`."""
         words = [] if self.model_ is None else self.model_.wv.index_to_key
-        about = {"fields": self.fields_, "words": words}
-        (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
+        save_words(folder, self.fields_, words)
         if self.model_ is not None:
             save_file(_arrays(self.model_), folder / "doc2vec.safetensors")
 
@@ -105,8 +111,7 @@ class Doc2Vec(MatrixProcess):
         Raises:
             UserError: when gensim is not installed.
         """
-        about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        self.fields_, words = about["fields"], about["words"]
+        self.fields_, words = load_words(folder)
         self.model_ = self._assemble(words, load_file(folder / "doc2vec.safetensors")) if words else None
         return self
 

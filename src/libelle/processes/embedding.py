@@ -1,6 +1,5 @@
 """Process `embedding`: averaged word embeddings that were trained on the labels."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Self
@@ -13,8 +12,9 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import Part, Positive, Rate
 from libelle.features import Floats, Ints
-from libelle.processes.matrices import Column, MatrixProcess, frequent_words
+from libelle.processes.matrices import Column, MatrixProcess, frequent_words, load_words, save_words
 from libelle.processes.ngrams import WordTable
+from libelle.vectors.room import require_memory
 
 
 @dataclass
@@ -36,7 +36,7 @@ class Embedding(MatrixProcess):
         seed: of everything random.
     """
 
-    remedy = "lower process.dim"
+    remedy = "lower process.dim or process.max_words"
 
     dim: Positive = 64
     min_count: Positive = 2
@@ -67,15 +67,13 @@ class Embedding(MatrixProcess):
 
     def save(self, folder: Path) -> None:
         """Write `words.json` and `embeddings.safetensors`."""
-        about = {"fields": self.fields_, "words": list(self.word_ids_)}
-        (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
+        save_words(folder, self.fields_, list(self.word_ids_))
         save_file({"embeddings": self.embeddings_}, folder / "embeddings.safetensors")
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-        self.fields_ = about["fields"]
-        self._set_words(about["words"])
+        self.fields_, words = load_words(folder)
+        self._set_words(words)
         self.embeddings_ = load_file(folder / "embeddings.safetensors")["embeddings"]
         return self
 
@@ -100,6 +98,9 @@ class Embedding(MatrixProcess):
         """Train the classifier and return its embeddings, float32 [words, dim]."""
         if not self.word_ids_:
             return np.zeros((0, self.dim), dtype=np.float32)
+        # The table, two moments of each weight, and a copy at the end.
+        cells = 4 * len(self.word_ids_) * self.dim
+        require_memory(4 * cells, f"process: training {len(self.word_ids_):,} embeddings", self.remedy)
         import torch
         from torch.nn import functional
 

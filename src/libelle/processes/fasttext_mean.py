@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
@@ -28,7 +28,7 @@ class FastTextMean(MatrixProcess):
         vectors: where the word vectors come from.
     """
 
-    remedy: ClassVar[str] = "lower process.vectors.dim"
+    remedy = "lower process.vectors.dim"
 
     vectors: WordVectors = field(default_factory=WordVectors)
 

@@ -6,7 +6,7 @@ missing text and an empty one apart from each other, and from texts of unknown w
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -67,12 +67,22 @@ def frequent_words(columns: Iterable[Column], min_count: int) -> list[str]:
     )
 
 
+def save_words(folder: Path, fields: Sequence[str], words: Sequence[str]) -> None:
+    """Write `words.json`: the names of the fields, and the words that a process knows, in order."""
+    about = {"fields": fields, "words": words}
+    (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
+
+
+def load_words(folder: Path) -> tuple[list[str], list[str]]:
+    """Read back what `save_words` wrote: fields and words."""
+    about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+    return about["fields"], about["words"]
+
+
 class MatrixProcess(Process):
     """A process that makes one matrix for each field."""
 
     blocks: ClassVar[frozenset[str]] = frozenset({"matrix"})
-    #: The setting that makes the matrix smaller, for the message when it does not fit.
-    remedy: ClassVar[str]
 
     fields_: list[str]
 

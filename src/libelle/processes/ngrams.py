@@ -16,8 +16,12 @@ import numpy.typing as npt
 import scipy.sparse
 
 from libelle.features import Floats, Ints, gather
+from libelle.vectors.room import require_memory
 
 Hashes = npt.NDArray[np.uint64]
+
+#: What the arrays that an n-gram passes through take while it is counted, as measured.
+NGRAM_BYTES = 58
 
 _MULTIPLIER = np.uint64(0x100000001B3)  # the prime of the FNV-1a hash
 _BLANK = ord(" ")
@@ -77,10 +81,20 @@ def character_ngrams(table: WordTable, shortest: int, longest: int) -> tuple[Has
 
     Returns:
         The hashes, and for each the text it stands in, int64.
+
+    Raises:
+        UserError: when counting them would take more memory than there is.
     """
     hashes, words = _word_characters(table.words, shortest, longest)
     order = np.argsort(words, kind="stable")
-    offsets = np.concatenate(([0], np.cumsum(np.bincount(words, minlength=len(table.words)))))
+    each = np.bincount(words, minlength=len(table.words))
+    count = int(each[table.codes].sum())
+    require_memory(
+        NGRAM_BYTES * count,
+        f"process: counting {count:,} n-grams of characters",
+        "lower process.char_ngrams_max, or set it to 0 for none",
+    )
+    offsets = np.concatenate(([0], np.cumsum(each)))
     positions, ends, _ = gather(order.astype(np.int32), offsets, None, table.codes)
     texts = np.repeat(np.arange(len(table.offsets) - 1), np.diff(table.offsets))
     return hashes[positions], np.repeat(texts, np.diff(ends))

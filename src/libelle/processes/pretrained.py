@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -45,13 +46,25 @@ class PretrainedTokens(Process):
     max_length: Positive = 128
     length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
 
+    @cached_property
+    def _fetched(self) -> tuple[str, dict[str, Any]]:
+        return _fetch_tokenizer(self.encoder)
+
     def prepare(self, store: Store) -> None:
         """Raise `UserError` unless the tokenizer is there."""
-        _fetch_tokenizer(self.encoder)
+        _ = self._fetched
+
+    def vocabulary_size(self) -> int:
+        """How many tokens the tokenizer knows, which can be asked before `fit`.
+
+        Raises:
+            UserError: when there is no tokenizer.
+        """
+        return int(self.size_ if hasattr(self, "size_") else _tokenizer(self._fetched[0]).get_vocab_size())
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Take the encoder's tokenizer, and deal `max_length` out to the fields."""
-        serialized, special = _fetch_tokenizer(self.encoder)
+        serialized, special = self._fetched
         self._set(serialized, special, [str(name) for name in table.columns])
         needs = []
         for _, column in table.items():
@@ -97,10 +110,8 @@ class PretrainedTokens(Process):
         return self._set(serialized, about["special"], list(self.lengths_))
 
     def _set(self, serialized: str, special: dict[str, Any], fields: list[str]) -> Self:
-        with needs_extra():
-            from tokenizers import Tokenizer
         self.serialized_, self.special_ = serialized, special
-        self.tokenizer_ = Tokenizer.from_str(serialized)
+        self.tokenizer_ = _tokenizer(serialized)
         self.tokenizer_.no_truncation()
         self.tokenizer_.no_padding()
         self.tokenizer_.encode_special_tokens = True
@@ -133,6 +144,12 @@ def deal(room: int, needs: list[int]) -> list[int]:
         shares[field] = min(needs[field], (room - shares.sum()) // (len(needs) - position))
     spare: npt.NDArray[np.int64] = shares + (room - shares.sum()) // len(needs)
     return [int(share) for share in spare]
+
+
+def _tokenizer(serialized: str) -> Any:
+    with needs_extra():
+        from tokenizers import Tokenizer
+    return Tokenizer.from_str(serialized)
 
 
 def _fetch_tokenizer(encoder: str) -> tuple[str, dict[str, Any]]:

@@ -1,8 +1,10 @@
 """Process `subword`: parts of words by a Hugging Face tokenizer, and hashed n-grams of each field."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Self
 
@@ -16,9 +18,12 @@ from libelle.features import Features, Ragged
 from libelle.processes.base import Process
 from libelle.processes.matrices import Column
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID, Tokens
+from libelle.stores.base import Store
 
 #: Characters of a word that are read.
 _LONGEST_WORD = 200
+#: Texts that are encoded at once: what the library makes of a text is a hundred times larger than its ids.
+_CHUNK = 4096
 
 
 @dataclass
@@ -43,6 +48,7 @@ class Subword(Process):
     """
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
+    remedy = "lower process.max_ngrams or process.vocab_size, or raise process.min_ngram_count"
 
     vocab_size: Annotated[int, Field(ge=2)] = 8000
     pretrained: str | None = None
@@ -66,6 +72,20 @@ class Subword(Process):
             max_ngrams=self.max_ngrams,
         )
 
+    def prepare(self, store: Store) -> None:
+        """Fetch the pretrained tokenizer.
+
+        Raises:
+            UserError: when there is none, or `tokenizers` is not installed.
+        """
+        _library()
+        if self.pretrained:
+            _ = self._fetched
+
+    @cached_property
+    def _fetched(self) -> Any:
+        return _fetch(str(self.pretrained))
+
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Train the tokenizer or fetch the pretrained one, and learn length caps and n-grams.
 
@@ -74,7 +94,7 @@ class Subword(Process):
         """
         columns = {str(field): Column.of(column) for field, column in table.items()}
         texts = [text for column in columns.values() for text in column.texts]
-        self._use(_fetch(self.pretrained) if self.pretrained else self._train(texts))
+        self._use(self._fetched if self.pretrained else self._train(texts))
         self.lengths_ = {}
         for field, column in columns.items():
             lengths = np.repeat([len(ids) for ids in self._encode(column.texts, self.max_length)], column.counts)
@@ -131,9 +151,10 @@ class Subword(Process):
     def _encode(self, texts: list[str], cap: int) -> Iterator[list[int]]:
         """Ids of the parts of each text, the first `cap` of them; none for a text without words."""
         # Each word has a part at least, so the words after these are not needed.
-        cut = [_shorten(text, cap) for text in texts]
-        for encoding in self.tokenizer_.encode_batch_fast(cut, add_special_tokens=False):
-            yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in encoding.ids[:cap]]
+        for start in range(0, len(texts), _CHUNK):
+            cut = [_shorten(text, cap) for text in texts[start : start + _CHUNK]]
+            for encoding in self.tokenizer_.encode_batch_fast(cut, add_special_tokens=False):
+                yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in encoding.ids[:cap]]
 
     def _train(self, texts: list[str]) -> Any:
         library = _library()
@@ -165,6 +186,11 @@ def _library() -> Any:
 def _fetch(source: str) -> Any:
     path = Path(source)
     library = _library()
+    if not path.exists() and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
+        raise UserError(
+            f"process.pretrained={source} is not there; give a tokenizer.json, a folder that holds one, or a name on "
+            "the Hugging Face hub."
+        )
     try:
         if path.exists():
             return library.Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))

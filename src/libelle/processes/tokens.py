@@ -52,6 +52,7 @@ class Tokens(Process):
     """
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
+    remedy = "lower process.max_ngrams or process.max_words, or raise process.min_ngram_count"
 
     min_count: Positive = 2
     max_words: Positive = 100_000
@@ -74,7 +75,9 @@ class Tokens(Process):
                 f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
             )
         if self.embeddings == "fasttext":
-            self.blocks = self.blocks | {"vectors"}  # type: ignore[misc]  # by config, more than the class makes
+            # By config, more than the class makes.
+            self.blocks = self.blocks | {"vectors"}  # type: ignore[misc]
+            self.remedy = f"lower process.vectors.dim, or {self.remedy}"  # type: ignore[misc]
 
     def prepare(self, store: Store) -> None:
         """Find the word vectors."""

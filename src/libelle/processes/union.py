@@ -1,7 +1,9 @@
 """Process `union`: the matrices of several processes side by side."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -31,28 +33,36 @@ class Union(Process):
     def __post_init__(self) -> None:
         if not self.parts:
             raise UserError("process.parts=[] names no process; write for instance process.parts=[tfidf,doc2vec].")
+        self.processes_: dict[str, Process] = {}
         for name, node in self.parts.items():
             found = load_class(node.get("_target_"), Process, f"process.{name}")
             if "matrix" not in found.blocks or found is Union:
                 raise UserError(f"process.parts: {name} makes no matrix that could be joined; leave it out.")
-        self.processes_ = {name: build(node, Process, f"process.{name}") for name, node in self.parts.items()}
+            with _naming(name, found):
+                self.processes_[name] = build(node, Process, f"process.{name}")
+        parts = self.processes_.items()
+        self.remedy = ", or ".join(_below(name, type(part), part.remedy) for name, part in parts)  # type: ignore[misc]
 
     def prepare(self, store: Store) -> None:
         """Prepare each part."""
-        for process in self.processes_.values():
-            process.prepare(store)
+        for name, process in self.processes_.items():
+            with _naming(name, type(process)):
+                process.prepare(store)
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Fit each part on the same rows."""
-        for process in self.processes_.values():
-            process.fit(table, target)
+        for name, process in self.processes_.items():
+            with _naming(name, type(process)):
+                process.fit(table, target)
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode with each part."""
         matrix: dict[str, Matrix] = {}
         for name, process in self.processes_.items():
-            matrix.update({f"{name}.{field}": data for field, data in (process.transform(table).matrix or {}).items()})
+            with _naming(name, type(process)):
+                made = process.transform(table).matrix or {}
+            matrix.update({f"{name}.{field}": data for field, data in made.items()})
         return Features(len(table), matrix=matrix)
 
     def save(self, folder: Path) -> None:
@@ -66,6 +76,40 @@ class Union(Process):
         for name, process in self.processes_.items():
             process.load(folder / name)
         return self
+
+
+@contextmanager
+def _naming(part: str, process: type[Process]) -> Iterator[None]:
+    """Let errors name a part's keys as they are typed: a process does not know that it is a part."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(_below(part, process, str(error))) from error
+
+
+def _below(part: str, process: type[Process], sentence: str) -> str:
+    keys = "|".join(key.name for key in fields(process))  # type: ignore[arg-type]
+    return re.sub(rf"\bprocess(?=\.({keys})\b|: )", lambda _: f"process.{part}", sentence)
+
+
+def refuse_unchosen(process: Process, typed: Iterable[str]) -> None:
+    """Raise `UserError` where a key below the name of a process that is no part was typed: nobody would read it.
+
+    Args:
+        process: any; those that are no union have no parts.
+        typed: dotted config keys.
+    """
+    if not isinstance(process, Union):
+        return
+    names = ",".join(process.parts)
+    for key in typed:
+        node, _, below = key.partition(".")
+        part, dot, _ = below.partition(".")
+        if node == "process" and dot and part not in (*process.parts, "parts"):
+            raise UserError(
+                f"{key} was given, and {part} is no part of process.parts=[{names}]; leave it out, or write "
+                f"process.parts=[{names},{part}]."
+            )
 
 
 def choose_parts(node: Mapping[str, Any]) -> dict[str, Any]:

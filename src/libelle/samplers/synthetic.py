@@ -18,6 +18,8 @@ from libelle.models.classical import stack
 from libelle.samplers.rows import Sampler, Share
 from libelle.vectors.room import require_memory
 
+_REMEDY = "lower sampler.ratio, or use sampler=oversample"
+
 
 @dataclass
 class Synthetic(Sampler):
@@ -54,7 +56,7 @@ class Synthetic(Sampler):
             UserError: when imbalanced-learn is missing, memory would not suffice, or the method finds no row to add to.
         """
         _require_imbalanced_learn()
-        matrix = stack(train.features)
+        matrix = stack(train.features, _REMEDY)
         classes, counts = np.unique(train.targets, return_counts=True)
         wanted = int(np.ceil(self.ratio * counts.max()))
         self._require_room(matrix, int(np.maximum(wanted - counts, 0).sum()))
@@ -83,7 +85,7 @@ class Synthetic(Sampler):
         # A new row has the columns of two, and new rows are there twice while they are put together.
         size = matrix.nbytes if isinstance(matrix, np.ndarray) else 2 * 8 * matrix.nnz
         needed = 2 * size * (matrix.shape[0] + rows) // max(matrix.shape[0], 1)
-        require_memory(needed, f"sampler: {rows:,} synthetic rows", "lower sampler.ratio, or use sampler=oversample")
+        require_memory(needed, f"sampler: {rows:,} synthetic rows", _REMEDY)
 
 
 @dataclass
@@ -144,7 +146,7 @@ class SmoteEnn(Smote):
         more = super().sample(train, seed)
         if len(np.unique(more.targets)) == 1:
             return more
-        matrix = stack(more.features)
+        matrix = stack(more.features, _REMEDY)
         neighbors = min(self.edit_neighbors, len(more) - 1)
         editor = EditedNearestNeighbours(sampling_strategy="all", n_neighbors=neighbors, kind_sel="mode")
         editor.fit_resample(matrix, more.targets)

@@ -9,8 +9,34 @@ from libelle.errors import UserError
 _GIGABYTE = 1e9
 
 
+#: What a container may use and what it uses: the files of Linux' control groups, version 2 and version 1.
+_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current", "/sys/fs/cgroup/memory.stat"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "/sys/fs/cgroup/memory/memory.stat",
+    ),
+)
+
+
 def available_memory() -> int | None:
     """Bytes that can be allocated without swapping; None where the system does not say."""
+    known = [size for size in (_of_machine(), *(_of_group(*files) for files in _GROUPS)) if size is not None]
+    return min(known, default=None)
+
+
+def _of_group(limit: str, used: str, details: str) -> int | None:
+    """What a control group leaves; what it uses for files that can be read again is free."""
+    try:
+        stat = dict(line.split() for line in Path(details).read_text(encoding="ascii").splitlines())
+        files = int(stat.get("total_inactive_file", stat.get("inactive_file", 0)))
+        return int(Path(limit).read_text(encoding="ascii")) - int(Path(used).read_text(encoding="ascii")) + files
+    except (OSError, ValueError):
+        return None  # there is no group, or no limit: "max"
+
+
+def _of_machine() -> int | None:
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))

@@ -84,11 +84,13 @@ class WordVectors(Component):
             UserError: when there is no such model, it has fewer dimensions, or memory or disk are short.
         """
         self.file_: Path | None = None
-        if self.source == "store":
+        if self.source == "train":
+            _gensim()
+        elif self.source == "store":
             if store is None:
                 raise UserError("process.vectors.source=store needs a store; use train.py, or source=path.")
             self.file_ = self._from_store(store)
-        elif self.source != "train":
+        else:
             local = self._local()
             if local is None and self.source == "path":
                 raise UserError(
@@ -132,13 +134,10 @@ class WordVectors(Component):
             "Training word vectors",
             "set process.vectors.dim or process.vectors.buckets to less",
         )
-        try:
-            from gensim.models.fasttext import FastText, save_facebook_model
-        except ImportError:
-            raise _missing("gensim") from None
+        gensim = _gensim()
         # Not fastText's own trainer: below ten threads it leaves most of the matrix uninitialised (its issue 1061),
         # and with ten it is not deterministic. gensim's is the same algorithm, with the same hashes.
-        model = FastText(
+        model = gensim.FastText(
             sentences=_Sentences(table),
             sg=1,
             vector_size=self.dim,
@@ -148,7 +147,7 @@ class WordVectors(Component):
             workers=self.threads,
             seed=self.seed,
         )
-        save_facebook_model(model, str(scratch / "model.bin"))
+        gensim.save_facebook_model(model, str(scratch / "model.bin"))
         return BinFile.open(scratch / "model.bin")
 
     @property
@@ -254,6 +253,14 @@ def _library() -> Any:
         import fasttext.util
     except ImportError:
         raise _missing("fasttext") from None
+    return fasttext
+
+
+def _gensim() -> Any:
+    try:
+        from gensim.models import fasttext
+    except ImportError:
+        raise _missing("gensim") from None
     return fasttext
 
 

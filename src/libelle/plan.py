@@ -1,0 +1,77 @@
+"""What a run needs, as plain objects: made from the config by `config.py`, carried out by `workflow.py`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from libelle.cleaners.base import Cleaner
+from libelle.data.source import Source
+from libelle.evaluation.calibration import Calibration
+from libelle.models.base import Model
+from libelle.processes.base import Process
+from libelle.samplers.rows import Sampler
+from libelle.stores.base import Store
+
+#: The nodes of the config that a base settles.
+BASE_NODES = ("data", "cleaner", "process")
+
+
+def no_lightning(_: Path) -> tuple[Sequence[Any], Sequence[Any]]:
+    """No callbacks and no loggers."""
+    return (), ()
+
+
+@dataclass
+class Plan:
+    """All that a run needs, as plain objects.
+
+    Attributes:
+        source: where records come from.
+        cleaners: name → cleaner, in the order of application.
+        process: not yet fitted.
+        model: not yet fitted.
+        store: where the run is kept.
+        sampler: changes the training rows; None leaves them.
+        calibration: not yet fitted; None leaves the model's own scores.
+        base_name: of the prepared data, for `prepare` and `train`.
+        seed: of everything random in training.
+        objective: the metric that the run is judged by, as `validation.average_precision`; None for the default.
+        keep_texts: whether files of the base and of the run may hold texts of records.
+        trainer: keyword arguments of Lightning's Trainer.
+        lightning: makes Lightning's callbacks and loggers, given a scratch folder.
+        config: the resolved config, kept with the run.
+        options: config group → chosen option.
+        typed: what was typed of the nodes that a base settles: group → option, or key → value.
+        command: the command line.
+        sweep: name of the sweep that the run is part of.
+        trial: its number there.
+    """
+
+    source: Source
+    cleaners: Mapping[str, Cleaner]
+    process: Process
+    model: Model
+    store: Store
+    sampler: Sampler | None = None
+    calibration: Calibration | None = None
+    base_name: str = "based"
+    seed: int = 1
+    objective: str | None = None
+    keep_texts: bool = False
+    trainer: Mapping[str, Any] = field(default_factory=dict)
+    lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
+    config: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    typed: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    sweep: str | None = None
+    trial: int | None = None
+
+
+def look_up(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key; None where there is none."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
