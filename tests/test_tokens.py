@@ -89,7 +89,7 @@ def test_ngram_weights_are_those_of_scikit_learn(options: dict[str, int], vector
     assert features.bag is not None
     rows = features.bag["job"].flatten()
     expected = TfidfVectorizer(sublinear_tf=True, **vectorizer).fit(TEXTS).transform([*TEXTS, "pain inconnu"])
-    words_kept = len(tokens.ngrams_["job"][0])
+    words_kept = len(tokens.bags_.ngrams_["job"][0])
     for row in range(len(rows)):
         part = slice(rows.offsets[row], rows.offsets[row + 1])
         assert rows.weights is not None

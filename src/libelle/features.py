@@ -90,7 +90,7 @@ class Features:
     Attributes:
         rows: number of records.
         words: field → token ids in order.
-        bag: field → hashed n-grams and their weights.
+        bag: field, or all fields joined → hashed n-grams and their weights.
         matrix: name → CSR or float32 matrix [rows, columns].
         vectors: of the ids of `words`, where the process gives some; shared by all rows.
         texts: raw texts, one `str` column a field; never part of a base.

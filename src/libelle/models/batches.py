@@ -10,7 +10,7 @@ from libelle.features import Features, Ints, Ragged, Vectors, gather
 
 Batch = dict[str, Tensor]
 """`words` int32 [items] and `word_offsets` int64 [fields x rows + 1]: the first field of every row, then the second.
-`ngrams`, `ngram_offsets` and `ngram_weights` float32 [items], likewise.
+`ngrams`, `ngram_offsets` and `ngram_weights` float32 [items], likewise: the first bag of every row, then the second.
 `unseen` float32 [unseen words, dim], where the process gives vectors: those of the ids that follow the vocabulary's."""
 
 

@@ -14,7 +14,7 @@ from libelle.models.batches import by_field, by_record
 from libelle.models.embedding import VectorEmbedding, WordEmbedding
 from libelle.models.layers import masked_mean
 from libelle.models.network import Shape
-from libelle.processes.tokens import PADDING_ID
+from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
 
 
 class WordEncoder(nn.Module):
@@ -30,12 +30,17 @@ class WordEncoder(nn.Module):
 
 
 class BagEncoder(WordEncoder):
-    """The average of the words' embeddings."""
+    """The average of the words' embeddings, and the first words of each field, with embeddings of their own.
 
-    def __init__(self, shape: Shape, dim: int, *, fused: bool) -> None:
+    An average knows no order, and the first words often tell most: "how many", "rue", "chef de".
+    """
+
+    def __init__(self, shape: Shape, dim: int, *, fused: bool, first_words: int) -> None:
         super().__init__()
         self.fields = shape.fields
         self.dim = dim
+        self.vocabulary = shape.words
+        self.first = nn.ModuleList(WordEmbedding(shape.words, dim) for _ in range(first_words))
         if shape.vectors:
             self.words: nn.Module = VectorEmbedding(shape.words, shape.vectors, dim)
         else:
@@ -44,17 +49,22 @@ class BagEncoder(WordEncoder):
             )
             nn.init.normal_(self.words.weight, std=0.1)
         self.field = _embedding(shape.fields, dim) if fused else None
-        self.width = dim if fused else shape.fields * dim
+        self.width = (1 if fused else shape.fields) * dim + first_words * shape.fields * dim
 
     def forward(self, words: Tensor, offsets: Tensor, unseen: Tensor | None = None) -> Tensor:
         """Return float32 [rows, width]."""
         means = self._means(words, offsets, unseen).view(self.fields, -1, self.dim)
         if self.field is None:
-            by_row: Tensor = means.transpose(0, 1).reshape(-1, self.width)
-            return by_row
-        lengths = offsets.diff().view(self.fields, -1, 1)
-        total: Tensor = ((means + self.field.weight.unsqueeze(1)) * lengths).sum(0)
-        return total / lengths.sum(0)
+            parts = [*means]
+        else:
+            lengths = offsets.diff().view(self.fields, -1, 1)
+            parts = [((means + self.field.weight.unsqueeze(1)) * lengths).sum(0) / lengths.sum(0)]
+        for place, embedding in enumerate(self.first):
+            # A shorter text ends with the same word again and again.
+            ids = words[torch.minimum(offsets[:-1] + place, offsets[1:] - 1)]
+            known = torch.where(ids < self.vocabulary, ids, UNKNOWN_ID)
+            parts += [*embedding(known).view(self.fields, -1, self.dim)]
+        return torch.cat(parts, dim=1)
 
     def _means(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> Tensor:
         if not isinstance(self.words, VectorEmbedding):

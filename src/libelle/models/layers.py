@@ -22,24 +22,24 @@ class Dense(nn.Sequential):
 
 
 class NgramEncoder(nn.EmbeddingBag):
-    """The sum of the n-grams' embeddings, weighted by TF-IDF, each field by itself."""
+    """The sum of the n-grams' embeddings, weighted by TF-IDF, each bag by itself."""
 
     def __init__(self, shape: Shape, dim: int) -> None:
         super().__init__(shape.ngrams, dim, mode="sum", include_last_offset=True, sparse=True)
         nn.init.normal_(self.weight, std=0.1)
-        self.fields = shape.fields
-        self.width = shape.fields * dim
+        self.bags = shape.bags
+        self.width = shape.bags * dim
 
     def encode(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Return float32 [rows, width]."""
-        by_field: Tensor = self(ngrams, offsets, weights)
-        return by_field.view(self.fields, -1, self.embedding_dim).transpose(0, 1).reshape(-1, self.width)
+        by_bag: Tensor = self(ngrams, offsets, weights)
+        return by_bag.view(self.bags, -1, self.embedding_dim).transpose(0, 1).reshape(-1, self.width)
 
 
 class LinearPath(nn.EmbeddingBag):
-    """Logits as a linear function of the n-grams' TF-IDF weights, summed over the fields.
+    """Logits as a linear function of the n-grams' TF-IDF weights, summed over the bags.
 
-    Divided by the root of their number: a step of SGD then moves a record's logits as far in many fields as in one.
+    Divided by the root of their number: a step of SGD then moves a record's logits as far with many bags as with one.
 
     Plain SGD trains it, as in fastText (Joulin et al. 2017): Adam would move the weights of a rare n-gram as far as
     those of a frequent one, and they would fit its few rows by heart.
@@ -48,12 +48,12 @@ class LinearPath(nn.EmbeddingBag):
     def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__(shape.ngrams, classes, mode="sum", include_last_offset=True, sparse=True)
         nn.init.zeros_(self.weight)
-        self.fields = shape.fields
+        self.bags = shape.bags
 
     def logits(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
         """Return logits, float32 [rows, classes]."""
-        by_field: Tensor = self(ngrams, offsets, weights)
-        return by_field.view(self.fields, -1, by_field.shape[1]).sum(0) / math.sqrt(self.fields)
+        by_bag: Tensor = self(ngrams, offsets, weights)
+        return by_bag.view(self.bags, -1, by_bag.shape[1]).sum(0) / math.sqrt(self.bags)
 
 
 def drop_words(words: Tensor, share: float) -> Tensor:

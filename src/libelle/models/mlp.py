@@ -19,12 +19,15 @@ class MLP(PathsModel):
         word_encoder: `bag` averages the words' embeddings, `lstm` runs bidirectional LSTMs over them.
         fusion: `concat` encodes each field by itself; `fused` joins them, each word marked with its field.
         word_dim: size of the word embeddings.
+        first_words: how many words from the beginning of each field are seen in their place, beside the average of all;
+            for `bag`.
         lstm: sizes of the LSTMs, one on the other.
     """
 
     word_encoder: Literal["bag", "lstm"] = "bag"
     fusion: Literal["concat", "fused"] = "concat"
     word_dim: Positive = 64
+    first_words: Annotated[int, Field(ge=0)] = 2
     lstm: Annotated[list[Positive], Field(min_length=1)] = field(default_factory=lambda: [128, 64])
 
     def encoder(self, shape: Shape) -> WordEncoder:
@@ -32,4 +35,4 @@ class MLP(PathsModel):
         fused = self.fusion == "fused"
         if self.word_encoder == "lstm":
             return LSTMEncoder(shape, self.word_dim, self.lstm, fused=fused)
-        return BagEncoder(shape, self.word_dim, fused=fused)
+        return BagEncoder(shape, self.word_dim, fused=fused, first_words=self.first_words)

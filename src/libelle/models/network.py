@@ -22,7 +22,8 @@ class Shape:
         fields: number of fields.
         words: size of the vocabulary, the special tokens included.
         longest: words in the longest field.
-        ngrams: number of n-grams over all fields; 0 where there is no bag.
+        ngrams: number of n-grams over all bags; 0 where there is none.
+        bags: number of bags of n-grams: one for each field, and perhaps one for all joined.
         vectors: size of the vectors that the process gives to start from; 0 where it gives none.
     """
 
@@ -30,6 +31,7 @@ class Shape:
     words: int
     longest: int
     ngrams: int
+    bags: int
     vectors: int = 0
 
     @classmethod
@@ -42,6 +44,7 @@ class Shape:
             words=max((data.size for data in words.values()), default=0),
             longest=max((int(data.lengths.max(initial=1)) for data in words.values()), default=1),
             ngrams=max((data.size for data in bags.values()), default=0),
+            bags=len(bags),
             vectors=0 if features.vectors is None else features.vectors.vocabulary.shape[1],
         )
 

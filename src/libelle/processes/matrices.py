@@ -6,8 +6,6 @@ missing text and an empty one apart from each other, and from texts of unknown w
 
 import json
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -19,6 +17,7 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.features import Features, Ints, Matrix
 from libelle.processes.base import Process
+from libelle.processes.columns import Column
 from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable
 from libelle.vectors.room import require_memory
 
@@ -26,57 +25,6 @@ from libelle.vectors.room import require_memory
 FLAGS = 2
 
 _WHAT = "process: the matrix of all rows"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A field's distinct texts.
-
-    Attributes:
-        texts: each text once, in the order of its first row.
-        index: int64 [rows], the text of each row; `len(texts)` where it is missing.
-    """
-
-    texts: list[str]
-    index: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, column: pd.Series) -> "Column":
-        """Find a column's distinct texts."""
-        codes, texts = pd.factorize(column)
-        return cls(list(texts), np.where(codes < 0, len(texts), codes).astype(np.int64))
-
-    @property
-    def counts(self) -> Ints:
-        """Rows that hold each text, int64 [texts]."""
-        return np.bincount(self.index, minlength=len(self.texts) + 1)[:-1]
-
-
-def frequent_words(columns: Iterable[Column], min_count: int) -> list[str]:
-    """The words that stand at least `min_count` times in the rows of some columns, the most frequent first."""
-    counts: dict[str, int] = {}
-    for column in columns:
-        split = WordTable.split(column.texts)
-        times = np.repeat(column.counts, np.diff(split.offsets))
-        for word, count in zip(
-            split.words, np.bincount(split.codes, weights=times, minlength=len(split.words)), strict=True
-        ):
-            counts[word] = counts.get(word, 0) + int(count)
-    return sorted(
-        (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
-    )
-
-
-def save_words(folder: Path, fields: Sequence[str], words: Sequence[str]) -> None:
-    """Write `words.json`: the names of the fields, and the words that a process knows, in order."""
-    about = {"fields": fields, "words": words}
-    (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
-
-
-def load_words(folder: Path) -> tuple[list[str], list[str]]:
-    """Read back what `save_words` wrote: fields and words."""
-    about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
-    return about["fields"], about["words"]
 
 
 class MatrixProcess(Process):

@@ -15,9 +15,10 @@ from pydantic import Field
 from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.features import Features, Ragged
+from libelle.processes.bags import NgramBags
 from libelle.processes.base import Process
-from libelle.processes.matrices import Column
-from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID, Tokens
+from libelle.processes.columns import Column
+from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
 from libelle.stores.base import Store
 
 #: Characters of a word that are read.
@@ -39,12 +40,13 @@ class Subword(Process):
             hub.
         length_quantile: a field is cut at this quantile of its lengths in training.
         max_length: and at this many parts in any case.
-        word_ngrams: longest n-gram of words in the bag.
-        char_ngrams_min: shortest n-gram of characters in the bag.
-        char_ngrams_max: longest n-gram of characters in the bag; 0 for none.
-        ngrams: False leaves the bag out.
+        ngrams: False leaves the bags out.
+        fused: whether all fields joined have a bag as well, where they are several.
+        word_ngrams: longest n-gram of words in the bags.
+        char_ngrams_min: shortest n-gram of characters in the bags.
+        char_ngrams_max: longest n-gram of characters in the bags; 0 for none.
         min_ngram_count: training rows that must hold an n-gram.
-        max_ngrams: n-grams kept at most of each kind in each field, the most frequent ones.
+        max_ngrams: n-grams kept at most of each kind in each bag, the most frequent ones.
     """
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
@@ -55,6 +57,7 @@ class Subword(Process):
     length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
     max_length: Positive = 256
     ngrams: bool = True
+    fused: bool = True
     word_ngrams: Positive = 2
     char_ngrams_min: Positive = 2
     char_ngrams_max: Annotated[int, Field(ge=0)] = 5
@@ -62,14 +65,13 @@ class Subword(Process):
     max_ngrams: Positive = 500_000
 
     def __post_init__(self) -> None:
-        # The bag is that of `tokens`, which checks its keys.
-        self.bag_ = Tokens(
-            max_words=1,
+        self.bags_ = NgramBags(
             word_ngrams=self.word_ngrams,
             char_ngrams_min=self.char_ngrams_min,
             char_ngrams_max=self.char_ngrams_max,
-            min_ngram_count=self.min_ngram_count,
-            max_ngrams=self.max_ngrams,
+            fused=self.fused,
+            min_count=self.min_ngram_count,
+            max_size=self.max_ngrams,
         )
 
     def prepare(self, store: Store) -> None:
@@ -101,7 +103,7 @@ class Subword(Process):
             longest = np.quantile(lengths, self.length_quantile) if len(lengths) else 0
             self.lengths_[field] = int(np.clip(np.ceil(longest), 1, self.max_length))
         if self.ngrams:
-            self.bag_.fit(table, target)
+            self.bags_.fit(table)
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
@@ -115,15 +117,14 @@ class Subword(Process):
             offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in rows]))).astype(np.int64)
             ids = np.fromiter((part for row in rows for part in row), dtype=np.int32, count=int(offsets[-1]))
             words[field] = Ragged(ids, offsets, size, None, column.index.astype(np.int32))
-        return Features(len(table), words=words, bag=self.bag_.transform(table).bag if self.ngrams else None)
+        return Features(len(table), words=words, bag=self.bags_.transform(table) if self.ngrams else None)
 
     def save(self, folder: Path) -> None:
-        """Write `tokenizer.json`, the tokenizers library's own format, `lengths.json`, and the folder `bag`."""
+        """Write `tokenizer.json`, the tokenizers library's own format, `lengths.json`, and the n-grams."""
         self.tokenizer_.save(str(folder / "tokenizer.json"))
         (folder / "lengths.json").write_text(json.dumps(self.lengths_, ensure_ascii=False, indent=1), encoding="utf-8")
         if self.ngrams:
-            (folder / "bag").mkdir()
-            self.bag_.save(folder / "bag")
+            self.bags_.save(folder)
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote.
@@ -134,7 +135,7 @@ class Subword(Process):
         self.lengths_ = json.loads((folder / "lengths.json").read_text(encoding="utf-8"))
         self._use(_library().Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8")))
         if self.ngrams:
-            self.bag_.load(folder / "bag")
+            self.bags_.load(folder, list(self.lengths_))
         return self
 
     def _use(self, tokenizer: Any) -> None:

@@ -10,11 +10,9 @@ from pydantic import Field
 from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.features import Ints
-from libelle.processes.matrices import Column, NgramProcess
+from libelle.processes.columns import FUSED, Column, fuse
+from libelle.processes.matrices import NgramProcess
 from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
-
-#: Name of the matrix of all fields together.
-FUSED = "<all fields>"
 
 
 @dataclass
@@ -57,10 +55,7 @@ class Tfidf(NgramProcess):
         """The distinct texts of each field, and of all joined."""
         columns = super().columns(table) if self.per_field else {}
         if self.fused:
-            joined = table[self.fields_[0]].fillna("")
-            for field in self.fields_[1:]:
-                joined = joined.str.cat(table[field].fillna(""), sep=" ")
-            columns[FUSED] = Column.of(joined)
+            columns[FUSED] = Column.of(fuse(table[self.fields_]))
         return columns
 
     def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:

@@ -1,0 +1,75 @@
+"""Fields by their distinct texts, since columns of forms repeat a lot, and the words that stand in them."""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from libelle.features import Ints
+from libelle.processes.ngrams import WordTable
+
+#: Name of all fields joined.
+FUSED = "<all fields>"
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field's distinct texts.
+
+    Attributes:
+        texts: each text once, in the order of its first row.
+        index: int64 [rows], the text of each row; `len(texts)` where it is missing.
+    """
+
+    texts: list[str]
+    index: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, column: pd.Series) -> "Column":
+        """Find a column's distinct texts."""
+        codes, texts = pd.factorize(column)
+        return cls(list(texts), np.where(codes < 0, len(texts), codes).astype(np.int64))
+
+    @property
+    def counts(self) -> Ints:
+        """Rows that hold each text, int64 [texts]."""
+        return np.bincount(self.index, minlength=len(self.texts) + 1)[:-1]
+
+
+def fuse(table: pd.DataFrame) -> pd.Series:
+    """Each record's texts joined by blanks; what is missing adds nothing."""
+    joined, *others = (column.fillna("") for _, column in table.items())
+    for column in others:
+        joined = joined.str.cat(column, sep=" ")
+    return joined
+
+
+def frequent_words(columns: Iterable[Column], min_count: int) -> list[str]:
+    """The words that stand at least `min_count` times in the rows of some columns, the most frequent first."""
+    counts: dict[str, int] = {}
+    for column in columns:
+        split = WordTable.split(column.texts)
+        times = np.repeat(column.counts, np.diff(split.offsets))
+        for word, count in zip(
+            split.words, np.bincount(split.codes, weights=times, minlength=len(split.words)), strict=True
+        ):
+            counts[word] = counts.get(word, 0) + int(count)
+    return sorted(
+        (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
+    )
+
+
+def save_words(folder: Path, fields: Sequence[str], words: Sequence[str]) -> None:
+    """Write `words.json`: the names of the fields, and the words that a process knows, in order."""
+    about = {"fields": fields, "words": words}
+    (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
+
+
+def load_words(folder: Path) -> tuple[list[str], list[str]]:
+    """Read back what `save_words` wrote: fields and words."""
+    about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+    return about["fields"], about["words"]
