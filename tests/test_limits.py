@@ -101,7 +101,7 @@ def test_the_words_of_a_long_text_are_cut_and_its_ngrams_are_not(process: Proces
     fields = forms[["employer", "job", "town"]]
     process.fit(fields, forms["label"])
     long = pd.DataFrame({"job": ["médecin " * 140_000, "médecin " * 140_000 + "maçon"]}, dtype="str")
-    features = process.transform(long.reindex(columns=fields.columns))
+    features = process.transform(long.reindex(columns=fields.columns).astype("str"))
     assert features.words is not None
     assert features.bag is not None
     words, bag = features.words["job"].flatten(), features.bag["job"].flatten()

@@ -25,7 +25,7 @@ from tiny import make_forms, tiny_plan
 SMALL = {"hidden": [8], "ngram_dim": 4, "ngram_hidden": []}
 MODELS = {
     "mlp": lambda: MLP(**SMALL, word_dim=8),
-    "mlp fused": lambda: MLP(**SMALL, word_dim=8, fusion="fused"),
+    "mlp fused": lambda: MLP(**SMALL, word_dim=8, fusion="fused", first_words=1),
     "mlp_lstm": lambda: MLP(**SMALL, word_dim=8, word_encoder="lstm", lstm=[6, 4]),
     "mlp_fusion": lambda: MLP(**SMALL, word_dim=8, word_encoder="lstm", lstm=[6], fusion="fused"),
     "transformer": lambda: Transformer(**SMALL, dim=8, heads=2, feed_forward=16),
@@ -67,6 +67,21 @@ def test_what_is_saved_scores_the_same(name: str, data: Dataset, tmp_path: Path)
     again = MODELS[name]().load(saved)
     np.testing.assert_array_equal(again.predict_proba(data.features), model.predict_proba(data.features))
     assert {path.name for path in saved.iterdir()} == {"network.json", "weights.safetensors"}
+
+
+def test_the_first_words_are_seen_in_their_place(tmp_path: Path) -> None:
+    texts = pd.DataFrame({"job": ["chef cuisine", "cuisine chef"] * 100}, dtype="str")
+    targets = np.array([0, 1] * 100)
+    features = Tokens(ngrams=False).fit(texts, pd.Series(targets.astype(str))).transform(texts)
+    data = Dataset(features, targets)
+    scores = {
+        first: trained(MLP(hidden=[8], word_dim=8, first_words=first), data, tmp_path, max_epochs=20).predict_proba(
+            features
+        )
+        for first in (0, 1)
+    }
+    np.testing.assert_allclose(scores[0][0], scores[0][1], atol=1e-6)
+    assert (scores[1].argmax(1) == targets).all()
 
 
 def test_the_seed_decides(data: Dataset, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from libelle.errors import UserError
 from libelle.features import Ragged
+from libelle.processes.columns import FUSED
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN_ID, Tokens
 
 TEXTS = ["boulangerie du centre", "boulangerie", "mairie du centre", "mairie de la ville", "du pain du vin du fromage"]
@@ -107,6 +108,37 @@ def test_the_bag_tells_missing_from_empty_and_both_from_unknown() -> None:
     assert ids[0] != ids[1]
     assert ids[0][0] not in ids[2]
     assert max(ids[0] + ids[1]) < features.bag["job"].size
+
+
+def test_several_fields_have_a_bag_of_all_joined_beside_their_own() -> None:
+    frame = table(job=["chef de gare", None, "chef"], town=["lyon", "gare", None])
+    tokens = Tokens(char_ngrams_max=0).fit(frame, pd.Series(["0", "1", "0"]))
+    bags = tokens.transform(frame).bag
+    assert bags is not None
+    assert list(bags) == ["job", "town", FUSED]
+    joined = bags[FUSED].flatten()
+    vectorizer = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+")
+    expected = vectorizer.fit_transform(["chef de gare lyon", "gare", "chef"])
+    assert joined.weights is not None
+    for row in range(3):
+        weights = joined.weights[joined.offsets[row] : joined.offsets[row + 1]]
+        np.testing.assert_allclose(np.sort(weights), np.sort(expected[[row]].data), rtol=1e-5)
+    assert len({bag.size for bag in bags.values()}) == 1
+    ends = [max(bag.ids) for bag in bags.values()]
+    assert ends == sorted(ends)
+    moved = tokens.transform(table(job=["lyon"], town=["gare"])).bag
+    assert moved is not None
+    assert len(moved["job"].flatten().ids) == 0
+    assert len(moved[FUSED].flatten().ids) == 2
+
+
+def test_one_field_or_unfused_ones_have_no_such_bag() -> None:
+    alone = fitted(*TEXTS).transform(table(*TEXTS)).bag
+    frame = table(job=["chef"], town=["lyon"])
+    unfused = Tokens(fused=False).fit(frame, pd.Series(["0"])).transform(frame).bag
+    assert alone is not None
+    assert unfused is not None
+    assert (list(alone), list(unfused)) == (["job"], ["job", "town"])
 
 
 def test_ngrams_of_the_test_rows_are_not_kept() -> None:
