@@ -3,6 +3,7 @@
     python benchmarks/quality.py                                     the shipped diaries
     python benchmarks/quality.py --data FOLDER --sets rome trec      sets read from a folder of Parquet files
     python benchmarks/quality.py --models mlp svc "model=mlp trainer.max_epochs=8"
+    python benchmarks/quality.py --folds --split validation        ablations, on more rows than the validation split has
 
 A model is a name of the table below, or a text of overrides of `train.py`, for ablations. Each cell (set, model, seed)
 is kept in the cache folder and is not computed again: an interrupted command goes on where it was. Delete the folder
@@ -20,6 +21,7 @@ import sys
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -30,10 +32,12 @@ from omegaconf import OmegaConf
 from peers import DETERMINISTIC, PEERS, torch_text_classifiers
 from quality_sets import SETS
 from sklearn.metrics import average_precision_score
+from sklearn.model_selection import KFold
 
 from libelle.cleaners.base import clean_table
 from libelle.cli import make_lightning
 from libelle.config import check
+from libelle.data.records import Records
 from libelle.data.split import TEST, TRAIN, VALIDATION
 from libelle.models.base import Training
 from libelle.preparation import Prepared
@@ -55,6 +59,9 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=ROOT / "benchmarks" / "cache", help="folder of the cells")
     parser.add_argument("--ttc-python", help="Python of an environment with torchTextClassifiers; adds it to the peers")
     parser.add_argument("--split", choices=SPLITS, default=TEST, help="rows that the table is about")
+    parser.add_argument(
+        "--folds", action="store_true", help="seed n validates on the n-th fifth of all training and validation rows"
+    )
     arguments = parser.parse_args()
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore")
@@ -65,8 +72,8 @@ def main() -> None:
         models.append("ttc")
     cells = {
         (data, model): [
-            cell(data, model, seed, arguments.data, arguments.cache)
-            for seed in (arguments.seeds[:1] if model in DETERMINISTIC else arguments.seeds)
+            cell(data, model, seed, arguments)
+            for seed in (arguments.seeds[:1] if model in DETERMINISTIC and not arguments.folds else arguments.seeds)
         ]
         for data in arguments.sets
         for model in models
@@ -77,15 +84,22 @@ def main() -> None:
         table(data, {model: cells[data, model] for model in models}, arguments.split)
 
 
-def cell(data: str, model: str, seed: int, folder: Path | None, kept: Path) -> dict[str, Any]:
+def cell(data: str, model: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
     """What one model came to on one set with one seed, computed once."""
+    kept: Path = arguments.cache
     name = re.sub(r"[^\w.]+", "-", model)[:80]
     digest = hashlib.sha256(model.encode()).hexdigest()[:6] if "=" in model else ""
-    path = kept / f"{data}.{name}{digest}.{seed}.json"
+    path = kept / f"{data}.{name}{digest}.{'fold' if arguments.folds else ''}{seed}.json"
     if not path.exists():
         print(f"{data}, {model}, seed {seed}", file=sys.stderr, flush=True)
-        overrides = SETS[data].overrides(folder, kept)
-        result = peer(model, overrides, seed) if model in PEERS else libelle(MODELS.get(model, model), overrides, seed)
+        overrides = SETS[data].overrides(arguments.data, kept)
+        records = plan_of(overrides).source.read()
+        if arguments.folds:
+            records = refolded(records, seed)
+        if model in PEERS:
+            result = peer(model, overrides, records, seed)
+        else:
+            result = libelle(MODELS.get(model, model), overrides, records, seed)
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(_judged(SETS[data].metric, *result)), encoding="utf-8")
         partial.rename(path)
@@ -126,11 +140,23 @@ def plan_of(overrides: list[str]) -> Plan:
     return check(OmegaConf.to_container(config(tuple(overrides)), resolve=True), {})  # type: ignore[arg-type]
 
 
-def libelle(model: str, data: list[str], seed: int) -> tuple[list[np.ndarray], list[np.ndarray], float, float]:
+def refolded(records: Records, seed: int) -> Records:
+    """The same records, but for other rows to train and to validate on; those of the test stay."""
+    rows = np.flatnonzero(records.splits != TEST)
+    _, held = list(KFold(5, shuffle=True, random_state=0).split(rows))[seed - 1]
+    splits = records.splits.copy()
+    splits.iloc[rows] = TRAIN
+    splits.iloc[rows[held]] = VALIDATION
+    return replace(records, splits=splits)
+
+
+Judged = tuple[list[np.ndarray], list[np.ndarray], float, float]
+
+
+def libelle(model: str, data: list[str], records: Records, seed: int) -> Judged:
     """Targets and scores of validation and test rows, and seconds; no imports, no files of a run in them."""
     overrides = [*data, *model.split()]
     plan = plan_of(overrides)
-    records = plan.source.read()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
@@ -146,11 +172,9 @@ def libelle(model: str, data: list[str], seed: int) -> tuple[list[np.ndarray], l
     return [datasets[split].targets for split in SPLITS], scores, fitted - started, scored - fitted
 
 
-def peer(model: str, data: list[str], seed: int) -> tuple[list[np.ndarray], list[np.ndarray], float, float]:
+def peer(model: str, data: list[str], records: Records, seed: int) -> Judged:
     """The same of a peer, on texts that libelle's default cleaners cleaned."""
-    plan = plan_of(data)
-    records = plan.source.read()
-    fields = clean_table(records.fields, plan.cleaners.values())
+    fields = clean_table(records.fields, plan_of(data).cleaners.values())
     rows = {split: (records.splits == split).to_numpy() for split in (TRAIN, *SPLITS)}
     targets = {split: records.target_codes.to_numpy()[chosen] for split, chosen in rows.items()}
     tables = [fields[rows[split]] for split in SPLITS]
