@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from libelle.errors import UserError
 from libelle.features import Dataset, Features
+from libelle.models import classical
 from libelle.models.base import Training
 from libelle.models.classical import ClassicalModel, folds
 from libelle.models.linear import LinearSVM, LogisticRegression, LogisticRegressionCV, NaiveBayes
@@ -128,6 +129,16 @@ def test_indices_of_64_bits_are_taken_too(name: str, tmp_path: Path) -> None:
         fitted(name, same, 2, tmp_path).predict_proba(same.features),
         fitted(name, data, 2, tmp_path).predict_proba(data.features),
     )
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("name", MODELS)
+def test_rows_are_scored_in_blocks(name: str, sparse: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = make_data([20, 15, 10], sparse=sparse)
+    model = fitted(name, data, 3, tmp_path)
+    together = model.predict_proba(data.features)
+    monkeypatch.setattr(classical, "PREDICT_ROWS", 7)
+    np.testing.assert_allclose(model.predict_proba(data.features), together, atol=1e-6)
 
 
 def test_support_vectors_are_calibrated(tmp_path: Path) -> None:

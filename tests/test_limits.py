@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import pytest
 
+from encoders import make_bert, pair
 from libelle import Pipeline
 from libelle.data.source import FileSource
 from libelle.data.split import SplitConfig
@@ -37,6 +38,7 @@ PLANS: dict[str, Callable[[Plan], Plan]] = {
     "subword transformer": lambda plan: replace(
         plan, process=Subword(vocab_size=200), model=Transformer(dim=8, heads=2)
     ),
+    "pretrained": lambda plan: replace(plan, **pair(make_bert(Path(plan.source.path).with_name("bert")))),
     "logreg": lambda plan: replace(plan, process=Tfidf(), model=LogisticRegression()),
     "logreg beta": lambda plan: replace(plan, process=Tfidf(), model=LogisticRegression(), calibration=Beta()),
     "svm": lambda plan: replace(plan, process=Tfidf(), model=LinearSVM()),

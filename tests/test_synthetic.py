@@ -1,13 +1,20 @@
 """Synthetic samplers: new rows of the smaller classes, whatever their number, in the blocks that were there."""
 
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.sparse
 
 from libelle.errors import UserError
 from libelle.features import Dataset, Features
+from libelle.models.linear import LogisticRegression
+from libelle.processes.tfidf import Tfidf
 from libelle.samplers.synthetic import Adasyn, BorderlineSmote, Smote, SmoteEnn, Synthetic
 from libelle.vectors import room
+from libelle.workflow import full
+from tiny import tiny_plan
 
 SAMPLERS = [Smote, BorderlineSmote, Adasyn, SmoteEnn]
 
@@ -62,6 +69,14 @@ def test_the_seed_decides() -> None:
 def test_editing_leaves_out_rows_among_others() -> None:
     data = dataset([40, 40], distance=0.05)
     assert len(SmoteEnn().sample(data, seed=1)) < len(data)
+
+
+def test_a_missing_library_is_said_before_any_data_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "imblearn", None)
+    plan = tiny_plan(tmp_path, process=Tfidf(), model=LogisticRegression(), sampler=Smote())
+    (tmp_path / "forms.csv").unlink()
+    with pytest.raises(UserError, match=r"imbalanced-learn.*libelle\[classical\]"):
+        full(plan)
 
 
 def test_what_does_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

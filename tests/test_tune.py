@@ -13,7 +13,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
 from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
-from libelle.cli import make_plan
+from libelle.composition import make_plan
 from libelle.runs.table import manifests
 from libelle.stores.local import LocalStore
 from scripts import ROOT, call

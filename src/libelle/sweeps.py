@@ -18,7 +18,8 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
 from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
 from libelle.arguments import restore
-from libelle.cli import INTERRUPTED, USER_ERROR, leave, make_plan, plain, python_command
+from libelle.cli import INTERRUPTED, USER_ERROR, leave, python_command
+from libelle.composition import make_plan, plain
 from libelle.errors import UserError
 
 log = logging.getLogger(__name__)

@@ -128,6 +128,8 @@ def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], 
     options = {group: name for group, name in {**plan.options, "process": option}.items() if name is not None}
     check_pairing(process, plan.model, plan.sampler, cleaners, options)
     plan.model.check(process)
+    if plan.sampler is not None:
+        plan.sampler.check()
 
 
 def _prepare(plan: Plan, records: Records) -> Prepared:

@@ -20,6 +20,9 @@ class Sampler(Component, ABC):
     #: Feature blocks that the sampler cannot do without.
     needs: ClassVar[frozenset[str]] = frozenset()
 
+    def check(self) -> None:
+        """Raise `UserError` where a library that `sample` needs is missing. Called before any data is read."""
+
     @abstractmethod
     def sample(self, train: Dataset, seed: int) -> Dataset:
         """Return the rows that the model shall see."""

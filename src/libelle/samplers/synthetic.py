@@ -38,6 +38,10 @@ class Synthetic(Sampler):
     ratio: Share = 1.0
     neighbors: Positive = 5
 
+    def check(self) -> None:
+        """Raise `UserError` unless imbalanced-learn is installed."""
+        _require_imbalanced_learn()
+
     @abstractmethod
     def resampler(self, wanted: Mapping[int, int], neighbors: int, rows: int, seed: int) -> Any:
         """Build imbalanced-learn's estimator.
@@ -53,9 +57,8 @@ class Synthetic(Sampler):
         """Keep every row, and add what the smaller classes lack.
 
         Raises:
-            UserError: when imbalanced-learn is missing, memory would not suffice, or the method finds no row to add to.
+            UserError: when memory would not suffice, or the method finds no row to add to.
         """
-        _require_imbalanced_learn()
         matrix = stack(train.features, _REMEDY)
         classes, counts = np.unique(train.targets, return_counts=True)
         wanted = int(np.ceil(self.ratio * counts.max()))
