@@ -6,8 +6,9 @@
     python benchmarks/quality.py --folds --split validation        ablations, on more rows than the validation split has
 
 A model is a name of the table below, or a text of overrides of `train.py`, for ablations. Each cell (set, model, seed)
-is kept in the cache folder and is not computed again: an interrupted command goes on where it was. Delete the folder
-after a change of the code. Models differ by seed; the rows of each split never do. Nothing is chosen by test rows.
+is kept in the cache folder and is not computed again: an interrupted command goes on where it was, and `--print` prints
+what is there. Delete the folder after a change of the code. Models differ by seed; the rows of each split never do.
+Nothing is chosen by test rows.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from typing import Any
 import numpy as np
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
-from peers import DETERMINISTIC, PEERS, torch_text_classifiers
+from peers import ONCE, PEERS, torch_text_classifiers
 from quality_sets import SETS
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold
@@ -59,6 +60,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=ROOT / "benchmarks" / "cache", help="folder of the cells")
     parser.add_argument("--ttc-python", help="Python of an environment with torchTextClassifiers; adds it to the peers")
     parser.add_argument("--split", choices=SPLITS, default=TEST, help="rows that the table is about")
+    parser.add_argument("--print", action="store_true", help="compute nothing: the table of the cells that are there")
     parser.add_argument(
         "--folds", action="store_true", help="seed n validates on the n-th fifth of all training and validation rows"
     )
@@ -72,8 +74,9 @@ def main() -> None:
         models.append("ttc")
     cells = {
         (data, model): [
-            cell(data, model, seed, arguments)
-            for seed in (arguments.seeds[:1] if model in DETERMINISTIC and not arguments.folds else arguments.seeds)
+            found
+            for seed in (arguments.seeds[:1] if model in ONCE and not arguments.folds else arguments.seeds)
+            if (found := cell(data, model, seed, arguments))
         ]
         for data in arguments.sets
         for model in models
@@ -81,16 +84,18 @@ def main() -> None:
     print(HEADER.format(seeds=", ".join(map(str, arguments.seeds)), cpus=os.cpu_count(),
                         python=platform.python_version(), split=arguments.split))  # fmt: skip
     for data in arguments.sets:
-        table(data, {model: cells[data, model] for model in models}, arguments.split)
+        table(data, {model: cells[data, model] for model in models if cells[data, model]}, arguments.split)
 
 
-def cell(data: str, model: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any]:
-    """What one model came to on one set with one seed, computed once."""
+def cell(data: str, model: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any] | None:
+    """What one model came to on one set with one seed, computed once; None where it is not to be computed."""
     kept: Path = arguments.cache
     name = re.sub(r"[^\w.]+", "-", model)[:80]
     digest = hashlib.sha256(model.encode()).hexdigest()[:6] if "=" in model else ""
     path = kept / f"{data}.{name}{digest}.{'fold' if arguments.folds else ''}{seed}.json"
     if not path.exists():
+        if arguments.print:
+            return None
         print(f"{data}, {model}, seed {seed}", file=sys.stderr, flush=True)
         overrides = SETS[data].overrides(arguments.data, kept)
         records = plan_of(overrides).source.read()
