@@ -84,7 +84,9 @@ def main() -> None:
     print(HEADER.format(seeds=", ".join(map(str, arguments.seeds)), cpus=os.cpu_count(),
                         python=platform.python_version(), split=arguments.split))  # fmt: skip
     for data in arguments.sets:
-        table(data, {model: cells[data, model] for model in models if cells[data, model]}, arguments.split)
+        found = {model: cells[data, model] for model in models if cells[data, model]}
+        if found:
+            table(data, found, arguments.split)
 
 
 def cell(data: str, model: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any] | None:
