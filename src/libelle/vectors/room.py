@@ -1,13 +1,13 @@
 """Memory and disk, asked for before they are used."""
 
-import os
 import shutil
 from pathlib import Path
+
+import psutil
 
 from libelle.errors import UserError
 
 _GIGABYTE = 1e9
-
 
 #: What a container may use and what it uses: the files of Linux' control groups, version 2 and version 1.
 _GROUPS = (
@@ -20,10 +20,10 @@ _GROUPS = (
 )
 
 
-def available_memory() -> int | None:
-    """Bytes that can be allocated without swapping; None where the system does not say."""
-    known = [size for size in (_of_machine(), *(_of_group(*files) for files in _GROUPS)) if size is not None]
-    return min(known, default=None)
+def available_memory() -> int:
+    """Bytes that can be allocated without swapping."""
+    groups = (_of_group(*files) for files in _GROUPS)
+    return min([psutil.virtual_memory().available, *(size for size in groups if size is not None)])
 
 
 def _of_group(limit: str, used: str, details: str) -> int | None:
@@ -36,22 +36,10 @@ def _of_group(limit: str, used: str, details: str) -> int | None:
         return None  # there is no group, or no limit: "max"
 
 
-def _of_machine() -> int | None:
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(1024 * int(line.split()[1]) for line in lines if line.startswith("MemAvailable:"))
-    except (OSError, StopIteration):
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError):
-        return None
-
-
 def require_memory(needed: int, what: str, advice: str) -> None:
     """Raise `UserError` where less memory is available than `what` needs; `advice` says how to need less."""
     available = available_memory()
-    if available is not None and needed > available:
+    if needed > available:
         raise UserError(
             f"{what} needs {needed / _GIGABYTE:.1f} GB of memory and {available / _GIGABYTE:.1f} GB are available; "
             f"{advice}."
