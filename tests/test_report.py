@@ -12,7 +12,7 @@ from sklearn.calibration import calibration_curve
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from libelle.evaluation.bootstrap import bootstrap, mcnemar, metrics_of, paired_bootstrap
+from libelle.evaluation.bootstrap import bootstrap, mcnemar, metrics_of, paired_bootstrap, told
 from libelle.evaluation.errors import CONFIDENT, CONTRADICTION, LABEL, NEAR, find_errors
 from libelle.evaluation.intervals import share
 from libelle.evaluation.metrics import evaluate
@@ -55,7 +55,7 @@ def test_metrics_with_intervals_are_those_of_the_run(data):
     targets, scores = data
     values = evaluate(targets, scores, [str(label) for label in range(scores.shape[1])])
     for name, metric in metrics_of(scores.shape[1], 0.5).items():
-        assert metric(targets, scores.astype(np.float64)) == pytest.approx(values[name], abs=1e-6), name
+        assert metric(targets, told(targets, scores)) == pytest.approx(values[name], abs=1e-6), name
 
 
 def test_intervals_hold_the_value_and_narrow_with_rows():
