@@ -164,9 +164,10 @@ def test_the_headline_says_it_in_plain_words():
     targets = np.array([1] * 8 + [0] * 2 + [1] * 2 + [0] * 8)
     positive = np.array([0.9] * 10 + [0.1] * 10, dtype=np.float32)
     sentences = headline(targets, np.stack([1 - positive, positive], axis=1), ["no", "yes"], 0.5)
-    assert sentences[0] == "Of 100 records flagged as yes, 80 (49–94) truly are."
-    assert sentences[1] == "50.0% of records are flagged; of 100 that are yes, 80 (49–94) are caught."
-    assert "right one of 6 labels" in headline(*many(), list("abcdef"), None)[0]
+    assert sentences[0] == (
+        "Of 100 records flagged as label yes, 80 (49–94) truly are; of 100 records drawn at random, 50 are."
+    )
+    assert sentences[1] == "50.0 % of records are flagged; of 100 that are label yes, 80 (49–94) are caught."
 
 
 def stored(run_id, store):
@@ -203,7 +204,7 @@ def test_the_report_from_a_base_is_that_of_a_whole_run(tmp_path):
 
     def without_times(run):
         page = run.read("report.html").decode().replace(str(run.id), "RUN")
-        return re.sub(r"training [\d.]+ s, scoring [\d.]+ s|<pre>.*?</pre>", "", page, flags=re.DOTALL)
+        return re.sub(r"training [\d.]+ s, scoring [\d.]+ s|<pre.*?</pre>", "", page, flags=re.DOTALL)
 
     assert without_times(whole) == without_times(from_base)
     assert "Saint-Étienne" in without_times(whole)
@@ -224,8 +225,7 @@ def test_what_a_field_is_worth_is_what_blanking_it_costs(tmp_path):
     from libelle.preparation import Prepared
 
     prepared = Prepared.from_source(plan.source, plan.source.read(), plan.cleaners, plan.process)
-    scores = plan.model.predict_proba(prepared.erased.features)
-    table = worth(prepared.erased, scores, prepared.targets, prepared.fields)
+    table = worth(prepared.erased, plan.model.predict_proba, prepared.targets, prepared.fields)
     job = table[(table["field"] == "job") & table["word"].isna()].iloc[0]
     assert job["toward"] == pytest.approx(change.mean(), abs=1e-6)
     assert job["records"] == len(true)
