@@ -47,7 +47,7 @@ def seen_of(pipeline: Pipeline, forms: pd.DataFrame, chunk: int = 50) -> Seen:
     seen = Seen(pipeline, pipeline.reference)
     for start in range(0, len(forms), chunk):
         part = forms.iloc[start : start + chunk]
-        seen.add(part, pipeline.predict(part))
+        seen.add(pipeline.predict(part, seen.watch))
     return seen
 
 

@@ -83,13 +83,13 @@ def test_automatic_coding_is_accuracy_on_the_share_that_is_coded(drawn):
     targets, scores = sample(5)
     left, right = drawn.coding({"test": (targets, scores)}).axes
     decisions, surest = scores.argmax(axis=1), scores.max(axis=1)
-    for threshold, accuracy in lines(right)["test: accuracy"]:
+    accuracies, shares = (np.array(line.get_xydata()) for line in right.lines)
+    for threshold, accuracy in accuracies:
         coded = surest >= threshold
         assert accuracy == pytest.approx(sk.accuracy_score(targets[coded], decisions[coded]))
-    for threshold, part in lines(right)["test: share coded"]:
+    for threshold, part in shares:
         assert part == pytest.approx(np.mean(surest >= threshold))
-    expected = np.stack([lines(right)["test: share coded"][:, 1], lines(right)["test: accuracy"][:, 1]], axis=1)
-    np.testing.assert_allclose(lines(left)["test"], expected)
+    np.testing.assert_allclose(lines(left)["test"], np.stack([shares[:, 1], accuracies[:, 1]], axis=1))
 
 
 def test_the_table_of_automatic_coding_takes_thresholds_from_validation_rows():

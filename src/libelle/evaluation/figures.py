@@ -58,27 +58,30 @@ def ranking(runs: Mapping[str, Scored]) -> Markup:
         right.plot([0, 1], [0, 1], ":", color=SOFT, linewidth=0.8)
         _shares(left, "recall", "precision")
         _shares(right, "false positive rate", "true positive rate (recall)")
-        left.legend()
+        _legend(figure, left)
         return svg(figure, "Precision–recall curve and ROC curve")
 
 
 def thresholds(runs: Mapping[str, Scored], chosen: float | None) -> Markup:
     """Precision and recall against the threshold, and precision against the share flagged."""
+    several = len(runs) > 1
     with style():
         figure, (left, right) = _two()
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
             curve = Curve.of(targets == 1, scores[:, 1])
-            prefix = f"{name}: " if len(runs) > 1 else ""
-            left.plot(curve.thresholds, curve.precision, line, color=colour, label=f"{prefix}precision")
-            left.plot(curve.thresholds, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}recall")
-            right.plot(curve.share, curve.precision, line, color=colour, label=f"{prefix}flagged rightly")
-            right.plot(curve.share, curve.recall, line, color=colour, alpha=0.5, label=f"{prefix}caught")
+            panels = ((left, curve.thresholds, "precision"), (right, curve.share, "flagged rightly"))
+            for axes, x, what in panels:
+                axes.plot(x, curve.precision, line, color=colour, label=name if several else what)
+            for axes, x, what in ((left, curve.thresholds, "recall"), (right, curve.share, "caught")):
+                axes.plot(x, curve.recall, line, color=colour, alpha=0.4, label=None if several else what)
         if chosen is not None:
             left.axvline(chosen, color=SOFT, linewidth=0.8, linestyle=":", label=f"threshold {chosen:g}")
         _shares(left, "threshold", "share")
         _shares(right, "share of records flagged (workload)", "share")
-        left.legend(fontsize=8)
-        right.legend(fontsize=8)
+        if several:
+            left.set(title="dark: precision, pale: recall")
+            right.set(title="dark: flagged rightly, pale: caught")
+        _legend(figure, left, right)
         return svg(figure, "Precision, recall and workload against the threshold")
 
 
@@ -89,13 +92,13 @@ def coding(runs: Mapping[str, Scored]) -> Markup:
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
             curve = Curve.of(scores.argmax(axis=1) == targets, scores.max(axis=1))
             left.plot(curve.share, curve.precision, line, color=colour, label=name)
-            right.plot(curve.thresholds, curve.precision, line, color=colour, label=f"{name}: accuracy")
-            right.plot(curve.thresholds, curve.share, line, color=colour, alpha=0.5, label=f"{name}: share coded")
+            right.plot(curve.thresholds, curve.precision, line, color=colour)
+            right.plot(curve.thresholds, curve.share, line, color=colour, alpha=0.4)
         left.set(xlabel="share coded automatically, highest scores first", ylabel="accuracy on that share")
         left.set(xlim=(-0.01, 1.01))
         _shares(right, "threshold", "share")
-        left.legend(loc="lower left")
-        right.legend(loc="lower left", fontsize=8)
+        right.set(title="dark: accuracy, pale: share coded")
+        _legend(figure, left)
         return svg(figure, "Accuracy against the share coded automatically, and both against the threshold")
 
 
@@ -112,6 +115,7 @@ def calibration(runs: Mapping[str, Scored], before: Mapping[str, Scored] | None 
             figure, (left, right) = _two()
             _reliability(left, runs, binary)
             _distribution(right, runs, binary)
+            _legend(figure, left)
             return svg(figure, "Reliability diagram and distribution of scores")
         figure = Figure(figsize=(_WIDTH, 1.6 * _HEIGHT), layout="constrained")
         panels = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(2.4, 1))
@@ -119,6 +123,7 @@ def calibration(runs: Mapping[str, Scored], before: Mapping[str, Scored] | None 
             _reliability(panels[0, column], part, binary)
             _distribution(panels[1, column], part, binary)
             panels[0, column].set(title=title, xlabel="")
+            panels[0, column].legend(loc="upper left")
         for axes in panels[:, 1]:
             axes.set(ylabel="")
         return svg(figure, "Reliability diagrams and distributions of scores, before and after calibration")
@@ -133,7 +138,6 @@ def _reliability(axes: Axes, runs: Mapping[str, Scored], binary: bool) -> None:
         means = [item.score for item in bins]
         axes.errorbar(means, rates, yerr=np.maximum(bars, 0), color=colour, linestyle=line, marker=".", label=name)
     _shares(axes, "mean score", "share that is positive" if binary else "share that is right")
-    axes.legend(loc="upper left")
 
 
 def _distribution(axes: Axes, runs: Mapping[str, Scored], binary: bool) -> None:
@@ -182,6 +186,19 @@ def _two() -> tuple[Figure, tuple[Axes, Axes]]:
     figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     left, right = figure.subplots(1, 2)
     return figure, (left, right)
+
+
+def _legend(figure: Figure, *panels: Axes) -> None:
+    """A legend in each panel; where lines are many, one below them, which hides none."""
+    handles, labels = panels[0].get_legend_handles_labels()
+    if len(labels) <= 3:
+        for axes in panels:
+            axes.legend(fontsize=8)
+        return
+    # The panels keep their size.
+    rows = -(-len(labels) // 3)
+    figure.set_figheight(figure.get_figheight() + 0.1 + 0.2 * rows)
+    figure.legend(handles, labels, loc="outside lower center", ncols=3)
 
 
 def _looks() -> list[tuple[str, str]]:
