@@ -229,7 +229,7 @@ def make_page(seen: Seen, source: str) -> tuple[str, list[str]]:
         verdict=said,
         known_records=KNOWN_RECORDS,
         effect=EFFECT,
-        labels=_label_table(seen) if drift.decisions is not None else [],
+        labels=label_table(seen) if drift.decisions is not None else [],
         scores=drift_figures.scores(seen.drawn, before, seen.pipeline.threshold, name) if seen.rows else "",
         fields=drift_figures.fields(drift.empty, drift.new) if seen.rows else "",
     )
@@ -250,7 +250,7 @@ def _pooled(now: Counts, before: Counts) -> tuple[Counts, Counts]:
     return np.append(now[~rare], now[rare].sum()), np.append(before[~rare], before[rare].sum())
 
 
-def _label_table(seen: Seen) -> list[dict[str, str | float]]:
+def label_table(seen: Seen) -> list[dict[str, str | float]]:
     """The labels whose share of decisions differs most."""
     now = seen.decisions / max(seen.rows, 1)
     before = seen.reference.decisions / max(seen.reference.rows, 1)

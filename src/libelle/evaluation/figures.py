@@ -58,7 +58,7 @@ def ranking(runs: Mapping[str, Scored]) -> Markup:
         right.plot([0, 1], [0, 1], ":", color=SOFT, linewidth=0.8)
         _shares(left, "recall", "precision")
         _shares(right, "false positive rate", "true positive rate (recall)")
-        _legend(figure, left)
+        _legend_below(figure, left)
         return svg(figure, "Precision–recall curve and ROC curve")
 
 
@@ -69,19 +69,21 @@ def thresholds(runs: Mapping[str, Scored], chosen: float | None) -> Markup:
         figure, (left, right) = _two()
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
             curve = Curve.of(targets == 1, scores[:, 1])
-            panels = ((left, curve.thresholds, "precision"), (right, curve.share, "flagged rightly"))
-            for axes, x, what in panels:
-                axes.plot(x, curve.precision, line, color=colour, label=name if several else what)
-            for axes, x, what in ((left, curve.thresholds, "recall"), (right, curve.share, "caught")):
-                axes.plot(x, curve.recall, line, color=colour, alpha=0.4, label=None if several else what)
+            left.plot(curve.thresholds, curve.precision, line, color=colour, label=name if several else "precision")
+            left.plot(curve.thresholds, curve.recall, line, color=colour, alpha=0.5, label="" if several else "recall")
+            right.plot(curve.share, curve.precision, line, color=colour, label="flagged rightly")
+            right.plot(curve.share, curve.recall, line, color=colour, alpha=0.5, label="caught")
         if chosen is not None:
             left.axvline(chosen, color=SOFT, linewidth=0.8, linestyle=":", label=f"threshold {chosen:g}")
         _shares(left, "threshold", "share")
         _shares(right, "share of records flagged (workload)", "share")
         if several:
-            left.set(title="dark: precision, pale: recall")
-            right.set(title="dark: flagged rightly, pale: caught")
-        _legend(figure, left, right)
+            left.plot([], [], color=SOFT, label="precision (right: flagged rightly)")
+            left.plot([], [], color=SOFT, alpha=0.5, label="pale: recall (right: caught)")
+            _legend_below(figure, left)
+        else:
+            left.legend(fontsize=8)
+            right.legend(fontsize=8)
         return svg(figure, "Precision, recall and workload against the threshold")
 
 
@@ -93,12 +95,12 @@ def coding(runs: Mapping[str, Scored]) -> Markup:
             curve = Curve.of(scores.argmax(axis=1) == targets, scores.max(axis=1))
             left.plot(curve.share, curve.precision, line, color=colour, label=name)
             right.plot(curve.thresholds, curve.precision, line, color=colour)
-            right.plot(curve.thresholds, curve.share, line, color=colour, alpha=0.4)
+            right.plot(curve.thresholds, curve.share, line, color=colour, alpha=0.5)
         left.set(xlabel="share coded automatically, highest scores first", ylabel="accuracy on that share")
         left.set(xlim=(-0.01, 1.01))
         _shares(right, "threshold", "share")
         right.set(title="dark: accuracy, pale: share coded")
-        _legend(figure, left)
+        _legend_below(figure, left)
         return svg(figure, "Accuracy against the share coded automatically, and both against the threshold")
 
 
@@ -115,7 +117,7 @@ def calibration(runs: Mapping[str, Scored], before: Mapping[str, Scored] | None 
             figure, (left, right) = _two()
             _reliability(left, runs, binary)
             _distribution(right, runs, binary)
-            _legend(figure, left)
+            _legend_below(figure, left)
             return svg(figure, "Reliability diagram and distribution of scores")
         figure = Figure(figsize=(_WIDTH, 1.6 * _HEIGHT), layout="constrained")
         panels = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(2.4, 1))
@@ -123,9 +125,9 @@ def calibration(runs: Mapping[str, Scored], before: Mapping[str, Scored] | None 
             _reliability(panels[0, column], part, binary)
             _distribution(panels[1, column], part, binary)
             panels[0, column].set(title=title, xlabel="")
-            panels[0, column].legend(loc="upper left")
         for axes in panels[:, 1]:
             axes.set(ylabel="")
+        _legend_below(figure, panels[0, 0])
         return svg(figure, "Reliability diagrams and distributions of scores, before and after calibration")
 
 
@@ -188,17 +190,14 @@ def _two() -> tuple[Figure, tuple[Axes, Axes]]:
     return figure, (left, right)
 
 
-def _legend(figure: Figure, *panels: Axes) -> None:
-    """A legend in each panel; where lines are many, one below them, which hides none."""
-    handles, labels = panels[0].get_legend_handles_labels()
-    if len(labels) <= 3:
-        for axes in panels:
-            axes.legend(fontsize=8)
-        return
-    # The panels keep their size.
-    rows = -(-len(labels) // 3)
-    figure.set_figheight(figure.get_figheight() + 0.1 + 0.2 * rows)
-    figure.legend(handles, labels, loc="outside lower center", ncols=3)
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    """What the lines of a panel are, for all panels; below them, where it covers nothing however many there are."""
+    handles, labels = axes.get_legend_handles_labels()
+    # In inches: a letter of this size, and the line before the words with the gaps around it.
+    column = 0.068 * max(map(len, labels)) + 0.5
+    columns = max(1, min(len(labels), int(figure.get_figwidth() / column)))
+    figure.set_figheight(figure.get_figheight() + 0.2 * -(-len(labels) // columns))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, fontsize=8)
 
 
 def _looks() -> list[tuple[str, str]]:
