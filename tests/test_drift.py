@@ -210,7 +210,10 @@ def test_no_text_of_the_scored_file_reaches_the_page_or_the_log(trained, tmp_pat
     assert "employer are new or rare" in answer.stderr
     shown = (tmp_path / "scores.csv.report.html").read_text(encoding="utf-8") + answer.stderr
     texts = pd.concat([forms[name] for name in ("employer", "job", "town")]).dropna()
-    words = {word.lower() for text in texts for word in text.split() if len(word) > 3} | {"verificatrice", "saint-etienne"}
+    words = {word.lower() for text in texts for word in text.split() if len(word) > 3} | {
+        "verificatrice",
+        "saint-etienne",
+    }
     assert [word for word in words if re.search(rf"\b{re.escape(word)}\b", shown.lower())] == []
     assert not re.search("zyx", shown)
 
