@@ -120,7 +120,15 @@ def test_slices_add_up():
     flagged = scores[chosen, 1] >= 0.5
     assert parts[0].precision.value == pytest.approx(sk.precision_score(targets[chosen], flagged))
     assert parts[0].recall.value == pytest.approx(sk.recall_score(targets[chosen], flagged))
-    assert sum(part.rows for part in slices(values, *many(), None)) == 300
+    assert parts[0].positives == pytest.approx(targets[chosen].mean())
+    right = int((targets[chosen] == flagged).sum())
+    assert parts[0].accuracy == share(right, int(chosen.sum()))
+    low, high = proportion_confint((flagged & (targets[chosen] == 1)).sum(), flagged.sum(), method="wilson")
+    assert (parts[0].precision.low, parts[0].precision.high) == pytest.approx((low, high))
+    targets, scores = many()
+    parts = slices(values, targets, scores, None)
+    assert sum(part.rows for part in parts) == 300
+    assert parts[0].accuracy.value == pytest.approx(sk.accuracy_score(targets[chosen], scores[chosen].argmax(axis=1)))
 
 
 def workbench():
