@@ -17,7 +17,7 @@ from libelle.evaluation.reliability import reliability
 from libelle.features import Floats, Ints
 from libelle.pages.figures import BLUE, GREEN, LINE, ORANGE, SOFT, VERMILION, round_ticks, shortened, style, svg
 
-_WIDTH, _HEIGHT = 10.4, 3.4
+_WIDTH, _HEIGHT = 10.4, 3.2
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#56b4e9", "#cc79a7")
 _LINES = ("-", "--", "-.", ":")
 
