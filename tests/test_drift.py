@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from libelle import Pipeline
 from libelle.components import validate
 from libelle.errors import UserError
-from libelle.evaluation.drift import Seen, compare, compare_shares, histogram, make_page, stability
+from libelle.evaluation.drift import Seen, compare, compare_shares, histogram, label_table, make_page, stability
 from libelle.publication import publish
 from libelle.reference import FieldCounts, Reference, count_fields
 from libelle.runs.ids import RunId
@@ -25,6 +26,7 @@ from scripts import call
 from tiny import EMPLOYERS, JOBS, TOWNS, make_forms, tiny_plan
 
 LEVEL = 0.95
+clean = Pipeline.clean
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def seen_of(pipeline: Pipeline, forms: pd.DataFrame, chunk: int = 50) -> Seen:
     seen = Seen(pipeline, pipeline.reference)
     for start in range(0, len(forms), chunk):
         part = forms.iloc[start : start + chunk]
-        seen.add(part, pipeline.predict(part))
+        seen.add(pipeline.predict(part, seen.watch))
     return seen
 
 
@@ -195,6 +197,44 @@ def test_no_word_of_the_records_is_kept(trained):
     words = {word for text in [*EMPLOYERS, *TOWNS, *JOBS["0"], *JOBS["1"]] for word in text.lower().split()}
     assert kept
     assert [word for word in words if len(word) > 3 and word.encode() in kept] == []
+
+
+def test_no_text_of_the_scored_file_reaches_the_page_or_the_log(trained, tmp_path):
+    store, run_id = trained
+    forms = make_forms(200, seed=7)
+    forms["employer"] = [f"cabinet zyx{number} quelconque" for number in range(200)]
+    forms["job"] = "vérificatrice"
+    forms.to_csv(tmp_path / "new.csv", index=False)
+    options = [f"run_id={run_id}", f"store.root={store.root}", "report=true"]
+    answer = call("runtime.py", "input=new.csv", "output=scores.csv", *options, cwd=tmp_path)
+    assert "employer are new or rare" in answer.stderr
+    shown = (tmp_path / "scores.csv.report.html").read_text(encoding="utf-8") + answer.stderr
+    texts = pd.concat([forms[name] for name in ("employer", "job", "town")]).dropna()
+    words = {word.lower() for text in texts for word in text.split() if len(word) > 3} | {
+        "verificatrice",
+        "saint-etienne",
+    }
+    assert [word for word in words if re.search(rf"\b{re.escape(word)}\b", shown.lower())] == []
+    assert not re.search("zyx", shown)
+
+
+def test_texts_are_cleaned_once_for_scores_and_report(pipeline, monkeypatch):
+    cleaned = []
+    watched = dataclasses.replace(pipeline)
+    monkeypatch.setattr(Pipeline, "clean", lambda self, texts: cleaned.append(len(texts)) or clean(self, texts))
+    forms = make_forms(120)
+    seen = seen_of(watched, forms)
+    assert cleaned == [50, 50, 20]
+    empty = (forms["town"].isna()).sum()
+    assert seen.fields["town"].empty == empty
+
+
+def test_labels_whose_shares_differ_most_come_first(pipeline):
+    seen = Seen(dataclasses.replace(pipeline, labels=["a", "b", "c"]), pipeline.reference)
+    seen.reference = dataclasses.replace(pipeline.reference, decisions=np.array([50, 30, 20]), rows=100)
+    seen.rows, seen.decisions = 10, np.array([1, 3, 6])
+    table = [(row["label"], row["before"], row["now"]) for row in label_table(seen)]
+    assert table == [("a", 0.5, 0.1), ("c", 0.2, 0.6), ("b", 0.3, 0.3)]
 
 
 def test_of_a_rare_word_not_even_the_hash_is_kept():

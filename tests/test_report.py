@@ -12,7 +12,7 @@ from sklearn.calibration import calibration_curve
 from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
-from libelle.evaluation.bootstrap import bootstrap, mcnemar, metrics_of, paired_bootstrap
+from libelle.evaluation.bootstrap import bootstrap, mcnemar, metrics_of, paired_bootstrap, told
 from libelle.evaluation.errors import CONFIDENT, CONTRADICTION, LABEL, NEAR, find_errors
 from libelle.evaluation.intervals import share
 from libelle.evaluation.metrics import evaluate
@@ -55,7 +55,7 @@ def test_metrics_with_intervals_are_those_of_the_run(data):
     targets, scores = data
     values = evaluate(targets, scores, [str(label) for label in range(scores.shape[1])])
     for name, metric in metrics_of(scores.shape[1], 0.5).items():
-        assert metric(targets, scores.astype(np.float64)) == pytest.approx(values[name], abs=1e-6), name
+        assert metric(targets, told(targets, scores)) == pytest.approx(values[name], abs=1e-6), name
 
 
 def test_intervals_hold_the_value_and_narrow_with_rows():
@@ -120,7 +120,15 @@ def test_slices_add_up():
     flagged = scores[chosen, 1] >= 0.5
     assert parts[0].precision.value == pytest.approx(sk.precision_score(targets[chosen], flagged))
     assert parts[0].recall.value == pytest.approx(sk.recall_score(targets[chosen], flagged))
-    assert sum(part.rows for part in slices(values, *many(), None)) == 300
+    assert parts[0].positives == pytest.approx(targets[chosen].mean())
+    right = int((targets[chosen] == flagged).sum())
+    assert parts[0].accuracy == share(right, int(chosen.sum()))
+    low, high = proportion_confint((flagged & (targets[chosen] == 1)).sum(), flagged.sum(), method="wilson")
+    assert (parts[0].precision.low, parts[0].precision.high) == pytest.approx((low, high))
+    targets, scores = many()
+    parts = slices(values, targets, scores, None)
+    assert sum(part.rows for part in parts) == 300
+    assert parts[0].accuracy.value == pytest.approx(sk.accuracy_score(targets[chosen], scores[chosen].argmax(axis=1)))
 
 
 def workbench():
@@ -164,9 +172,10 @@ def test_the_headline_says_it_in_plain_words():
     targets = np.array([1] * 8 + [0] * 2 + [1] * 2 + [0] * 8)
     positive = np.array([0.9] * 10 + [0.1] * 10, dtype=np.float32)
     sentences = headline(targets, np.stack([1 - positive, positive], axis=1), ["no", "yes"], 0.5)
-    assert sentences[0] == "Of 100 records flagged as yes, 80 (49–94) truly are."
-    assert sentences[1] == "50.0% of records are flagged; of 100 that are yes, 80 (49–94) are caught."
-    assert "right one of 6 labels" in headline(*many(), list("abcdef"), None)[0]
+    assert sentences[0] == (
+        "Of 100 records flagged as label yes, 80 (49–94) truly are; of 100 records drawn at random, 50 are."
+    )
+    assert sentences[1] == "50.0 % of records are flagged; of 100 that are label yes, 80 (49–94) are caught."
 
 
 def stored(run_id, store):
@@ -203,7 +212,7 @@ def test_the_report_from_a_base_is_that_of_a_whole_run(tmp_path):
 
     def without_times(run):
         page = run.read("report.html").decode().replace(str(run.id), "RUN")
-        return re.sub(r"training [\d.]+ s, scoring [\d.]+ s|<pre>.*?</pre>", "", page, flags=re.DOTALL)
+        return re.sub(r"training [\d.]+ s, scoring [\d.]+ s|<pre.*?</pre>", "", page, flags=re.DOTALL)
 
     assert without_times(whole) == without_times(from_base)
     assert "Saint-Étienne" in without_times(whole)
@@ -224,8 +233,7 @@ def test_what_a_field_is_worth_is_what_blanking_it_costs(tmp_path):
     from libelle.preparation import Prepared
 
     prepared = Prepared.from_source(plan.source, plan.source.read(), plan.cleaners, plan.process)
-    scores = plan.model.predict_proba(prepared.erased.features)
-    table = worth(prepared.erased, scores, prepared.targets, prepared.fields)
+    table = worth(prepared.erased, plan.model.predict_proba, prepared.targets, prepared.fields)
     job = table[(table["field"] == "job") & table["word"].isna()].iloc[0]
     assert job["toward"] == pytest.approx(change.mean(), abs=1e-6)
     assert job["records"] == len(true)

@@ -162,7 +162,8 @@ def run(trained, tmp_path):
     import shutil
 
     store = LocalStore(str(tmp_path / "store"))
-    shutil.copytree(trained[0].root, store.root)
+    # Other tests publish from the shared store.
+    shutil.copytree(trained[0].root, store.root, ignore=shutil.ignore_patterns("published"))
     return Run.open(store, RunId.parse(trained[1]))
 
 

@@ -80,6 +80,8 @@ def test_the_metric_says_which_way_is_better(place):
     values = [run.value for run in runs(place)]
     assert f"= {min(values):.6f}" in answer.stdout
     assert max(values) > min(values)
+    page = (place / "sweeps" / "widths" / "report.html").read_text(encoding="utf-8")
+    assert "Minimize validation.log_loss" in page
 
 
 def test_a_search_for_one_model_refuses_another_before_any_work(place):

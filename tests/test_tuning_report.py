@@ -125,6 +125,15 @@ def test_the_best_trials_come_first_with_their_runs(tmp_path: Path, direction: s
     assert values == [f"{trials[number]['value']:.6g}" for number in expected[:6]]
 
 
+def test_the_metric_is_named_by_the_sweep_or_by_who_writes_the_page(tmp_path: Path) -> None:
+    folder = write_sweep(tmp_path / "s", draw(3), direction="maximize")
+    assert "Maximize the value that each job returns" in Page(write_report(folder, title="t")).text
+    page = Page(write_report(folder, title="t", objective="validation.f1"))
+    assert "Maximize validation.f1" in page.text
+    named = write_sweep(tmp_path / "named", draw(3), objective="loss")
+    assert "Minimize loss" in Page(write_report(named, title="t", objective="validation.f1")).text
+
+
 def test_importance_finds_the_parameter_that_matters(tmp_path: Path) -> None:
     sweep = Sweep.read(write_sweep(tmp_path / "s", draw(80)))
     found = importances(sweep)

@@ -11,7 +11,7 @@ from libelle.data.split import TEST, VALIDATION
 from libelle.evaluation.erasure import worth
 from libelle.evaluation.errors import find_errors
 from libelle.evaluation.metrics import Metrics
-from libelle.evaluation.report import Evidence, make_report
+from libelle.evaluation.report import Evidence, Uncalibrated, make_report
 from libelle.features import Floats
 from libelle.pipeline import Pipeline
 from libelle.preparation import Prepared
@@ -29,6 +29,7 @@ def keep(
     environment: Mapping[str, Any],
     seconds: Mapping[str, float],
     scratch: Path,
+    uncalibrated: Uncalibrated | None = None,
 ) -> None:
     """Write the run's files: pipeline, config, metrics, scores, report, and records that a person should look at.
 
@@ -42,6 +43,7 @@ def keep(
         environment: versions, platform, seed, command.
         seconds: step → how long it took.
         scratch: a folder for temporary files; the logger's are in it.
+        uncalibrated: what scores were before calibration, where there is one.
     """
     folder = scratch / "pipeline"
     folder.mkdir()
@@ -71,11 +73,13 @@ def keep(
         metrics=metrics,
         threshold=pipeline.threshold,
         about=prepared.about,
-        worth=worth(erased, pipeline.score_features(erased.features), prepared.targets, prepared.fields),
+        worth=worth(erased, pipeline.score_features, prepared.targets, prepared.fields),
+        worth_records=erased.records,
         history=pd.read_csv(history) if history.exists() else None,
         seconds=seconds,
         config=config,
         environment=environment,
+        uncalibrated=uncalibrated,
     )
     run.put("report.html", make_report(evidence).encode())
     targets = np.concatenate([evidence.of(split)[0] for split in (VALIDATION, TEST)])

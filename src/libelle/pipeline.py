@@ -1,7 +1,7 @@
 """The fitted pipeline: clean → encode → score → decide. Training, runtime and publication all use this one."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -108,12 +108,17 @@ class Pipeline:
             raise UserError(f"threshold={threshold} is not a probability; choose one from 0 to 1.")
         return replace(self, threshold=threshold)
 
-    def predict(self, records: pd.DataFrame | Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    def predict(
+        self,
+        records: pd.DataFrame | Sequence[Mapping[str, Any]],
+        watch: Callable[[pd.DataFrame], None] | None = None,
+    ) -> pd.DataFrame:
         """Score and decide raw records.
 
         Args:
             records: one row or mapping each. A mapping may lack fields, which then are missing; keys that are not
                 fields are passed over.
+            watch: is shown the cleaned texts, one `str` column a field, on their way to the model.
 
         Returns:
             One row a record, in order: `id` (the id column's value; the row number from 1 where it has none), `label`
@@ -132,7 +137,10 @@ class Pipeline:
                     f"The records have no column {missing[0]!r}; the model's fields are {', '.join(self.fields)}."
                 )
         texts = blank_to_missing(as_strings(table.reindex(columns=self.fields)))
-        scores = self.score(texts)
+        cleaned = self.clean(texts)
+        if watch is not None:
+            watch(cleaned)
+        scores = self.score_features(self.process.transform(cleaned))
         chosen = self.decide(scores)
         ids = pd.Series(np.arange(1, len(table) + 1), index=table.index)
         if self.id is not None and self.id in table.columns:
@@ -159,7 +167,11 @@ class Pipeline:
 
     def encode(self, texts: pd.DataFrame) -> Features:
         """Clean and encode raw texts, one `str` column a field."""
-        return self.process.transform(clean_table(texts[self.fields], self.cleaners.values()))
+        return self.process.transform(self.clean(texts))
+
+    def clean(self, texts: pd.DataFrame) -> pd.DataFrame:
+        """Clean raw texts, one `str` column a field."""
+        return clean_table(texts[self.fields], self.cleaners.values())
 
     def score(self, texts: pd.DataFrame) -> Floats:
         """Probabilities of raw texts, float32 [rows, classes]."""

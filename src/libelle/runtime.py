@@ -132,8 +132,8 @@ def _write_report(request: Request, seen: "Seen") -> None:
     log.info("the comparison with the training data is in %s", target)
 
 
-def _predict(request: Request, pipeline: Pipeline, records: pd.DataFrame) -> pd.DataFrame:
-    result = pipeline.predict(records)
+def _predict(request: Request, pipeline: Pipeline, records: pd.DataFrame, seen: "Seen | None" = None) -> pd.DataFrame:
+    result = pipeline.predict(records, None if seen is None else seen.watch)
     if request.explain:
         result["explanation"] = pd.Series(explain(pipeline, records), index=result.index, dtype=object)
     return result
@@ -166,14 +166,14 @@ def _score_file(request: Request, pipeline: Pipeline, writer: "Writer", seen: "S
     with _progress() as advance:
         for chunk in _chunks(request, on_bad_row):
             require_columns(chunk, {"the model": pipeline.fields}, str(request.input), keys="")
-            result = _predict(request, pipeline, chunk)
+            result = _predict(request, pipeline, chunk, seen)
             # What has no id is known by its row number in the file.
             numbers = pd.Series(chunk.index, index=chunk.index)
             named = pipeline.id is not None and pipeline.id in chunk.columns
             result["id"] = chunk[pipeline.id].fillna(numbers.astype("str")) if named else numbers
             writer.write(result)
             if seen is not None:
-                seen.add(chunk, result)
+                seen.add(result)
             rows += len(chunk)
             advance(len(chunk))
     if bad:

@@ -59,7 +59,9 @@ class SweepHooks(Callback):
                 completed = {item.trial: item.run_id for item in manifests if item.status == COMPLETED}
                 jobs = {trial.finished_by: trial.number for trial in Sweep.read(folder).trials}
                 named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
-                page = write_report(folder, title=f"Sweep {folder.name}", runs=named)
+                metrics = {item.objective for item in manifests if item.objective is not None}
+                metric = metrics.pop() if len(metrics) == 1 else None
+                page = write_report(folder, title=f"Sweep {folder.name}", runs=named, objective=metric)
                 report.print_search(yaml.safe_load(results.read_text("utf-8")), manifests, page, python_command())
 
 

@@ -18,6 +18,7 @@ from libelle.data.records import Records
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.metrics import Metrics, evaluate
+from libelle.evaluation.report import CALIBRATED, Uncalibrated
 from libelle.features import Dataset, Floats
 from libelle.keeping import keep
 from libelle.logs import log_to_file
@@ -146,21 +147,23 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     fitted = time.monotonic()
     scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
     seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
-    if plan.calibration is None:
-        metrics = _evaluate(prepared, datasets, scores)
-    else:
+    metrics, before = _evaluate(prepared, datasets, scores), None
+    if plan.calibration is not None:
         plan.calibration.fit(scores[VALIDATION], datasets[VALIDATION].targets)
-        before = _evaluate(prepared, datasets, scores)
+        before = Uncalibrated(scores, metrics)
         scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
         metrics = _evaluate(prepared, datasets, scores)
-        run.put_json("calibration.json", {**plan.calibration.to_json(), **_compare(before, metrics)})
+        run.put_json("calibration.json", {**plan.calibration.to_json(), **_compare(before.metrics, metrics)})
     split, _, metric = objective.partition(".")
     value = float(metrics[split][metric])
     run.manifest.objective, run.manifest.value = objective, value
     pipeline = _pipeline(plan, prepared, np.concatenate([scores[split] for split in (VALIDATION, TEST)]))
     config = yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True)
     about = {"command": plan.command, "seed": plan.seed, **environment()}
-    keep(run, prepared, pipeline, scores, metrics, config=config, environment=about, seconds=seconds, scratch=scratch)
+    keep(
+        run, prepared, pipeline, scores, metrics, config=config, environment=about, seconds=seconds, scratch=scratch,
+        uncalibrated=before,
+    )  # fmt: skip
     page = run.key("report.html")
     return Outcome(str(run.id), metrics, objective, value, pipeline, str(run.store.local_path(page) or page))
 
@@ -174,10 +177,9 @@ def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mappi
 
 def _compare(before: Mapping[str, Metrics], after: Mapping[str, Metrics]) -> dict[str, Any]:
     """Split → `before` and `after` → the metrics that calibration is about."""
-    names = ("log_loss", "brier", "expected_calibration_error")
     return {
         split: {
-            when: {name: metrics[split][name] for name in names}
+            when: {name: metrics[split][name] for name in CALIBRATED}
             for when, metrics in (("before", before), ("after", after))
         }
         for split in SPLITS

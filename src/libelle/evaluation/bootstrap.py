@@ -8,6 +8,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from libelle.evaluation.intervals import LEVEL, Interval
+from libelle.evaluation.metrics import TOP_K
 from libelle.features import Floats, Ints
 
 #: Resamples of the bootstrap, fewer where rows are many: their product is at most `MOST_DRAWS`.
@@ -16,32 +17,59 @@ RESAMPLES, FEWEST_RESAMPLES, MOST_DRAWS = 500, 100, 10_000_000
 Metric = Callable[[Ints, npt.NDArray[np.float64]], float]
 
 
+def told(targets: Ints, scores: Floats) -> npt.NDArray[np.float64]:
+    """What metrics need of each row: the score of the positive class of two; of many, that of the true class (of those
+    that add up to 1), the decision, whether the true class is among the `TOP_K` best, and the squared error, float64
+    [rows, 4]. So a resample draws four numbers a row, however many classes there are.
+    """
+    rows, classes = scores.shape
+    if classes == 2:
+        return scores[:, 1:].astype(np.float64)
+    # By blocks: of many classes the scores as float64 are large.
+    parts = [_told(targets[part], scores[part]) for part in (slice(i, i + 10_000) for i in range(0, rows, 10_000))]
+    return np.concatenate(parts) if parts else np.empty((0, 4))
+
+
+def _told(targets: Ints, scores: Floats) -> npt.NDArray[np.float64]:
+    exact = scores.astype(np.float64)
+    exact /= exact.sum(axis=1, keepdims=True)
+    true = exact[np.arange(len(targets)), targets]
+    # Of equal scores the later class is the better one, as for scikit-learn.
+    rank = (exact > true[:, None]).sum(axis=1)
+    rank += ((exact == true[:, None]) & (np.arange(exact.shape[1]) > targets[:, None])).sum(axis=1)
+    among = rank < min(TOP_K, exact.shape[1] - 1)
+    error = (exact**2).sum(axis=1) - 2 * true + 1
+    return np.stack([true, scores.argmax(axis=1), among, error], axis=1)
+
+
 def metrics_of(classes: int, threshold: float) -> Mapping[str, Metric]:
-    """The metrics that get intervals, by name: functions of targets [rows] and scores [rows, classes]."""
+    """The metrics that get intervals, by name: functions of targets [rows] and of what `told` gives of them."""
     if classes == 2:
 
         def counted(ratio: Callable[[int, int, int], float]) -> Metric:
-            def metric(targets: Ints, scores: npt.NDArray[np.float64]) -> float:
-                flagged = scores[:, 1] >= threshold
+            def metric(targets: Ints, told: npt.NDArray[np.float64]) -> float:
+                flagged = told[:, 0] >= threshold
                 caught = int((flagged & (targets == 1)).sum())
                 return ratio(caught, int(flagged.sum()), int(targets.sum()))
 
             return metric
 
         return {
-            "average_precision": lambda targets, scores: sk.average_precision_score(targets, scores[:, 1]),
-            "roc_auc": lambda targets, scores: sk.roc_auc_score(targets, scores[:, 1]),
-            "log_loss": _log_loss,
-            "brier": lambda targets, scores: float(((scores[:, 1] - targets) ** 2).mean()),
-            "accuracy": lambda targets, scores: float(((scores[:, 1] >= threshold) == targets).mean()),
+            "average_precision": lambda targets, told: sk.average_precision_score(targets, told[:, 0]),
+            "roc_auc": lambda targets, told: sk.roc_auc_score(targets, told[:, 0]),
+            "log_loss": lambda targets, told: _log_loss(np.where(targets == 1, told[:, 0], 1 - told[:, 0])),
+            "brier": lambda targets, told: float(((told[:, 0] - targets) ** 2).mean()),
+            "accuracy": lambda targets, told: float(((told[:, 0] >= threshold) == targets).mean()),
             "precision": counted(lambda caught, flagged, _: caught / flagged if flagged else np.nan),
             "recall": counted(lambda caught, _, positives: caught / positives),
             "f1": counted(lambda caught, flagged, positives: 2 * caught / (flagged + positives)),
         }
     return {
-        "accuracy": lambda targets, scores: float((scores.argmax(1) == targets).mean()),
-        "f1_macro": _f1_macro,
-        "log_loss": _log_loss,
+        "accuracy": lambda targets, told: float((told[:, 1] == targets).mean()),
+        "top_k_accuracy": lambda _, told: float(told[:, 2].mean()),
+        "f1_macro": lambda targets, told: _f1_macro(targets, told[:, 1].astype(np.int64), classes),
+        "log_loss": lambda _, told: _log_loss(told[:, 0]),
+        "brier": lambda _, told: float(told[:, 3].mean()),
     }
 
 
@@ -54,12 +82,12 @@ def bootstrap(targets: Ints, scores: Floats, threshold: float = 0.5, seed: int =
         threshold: of two classes.
         seed: of the resampling.
     """
-    scores64 = scores.astype(np.float64)
+    classes, rows = scores.shape[1], told(targets, scores)
     intervals = {}
     draws = _draws(len(targets), seed)
-    for name, metric in metrics_of(scores.shape[1], threshold).items():
-        values = [_defined(metric, targets[rows], scores64[rows]) for rows in draws]
-        intervals[name] = _interval(_defined(metric, targets, scores64), np.array(values))
+    for name, metric in metrics_of(classes, threshold).items():
+        values = [_defined(metric, targets[drawn], rows[drawn], classes) for drawn in draws]
+        intervals[name] = _interval(_defined(metric, targets, rows, classes), np.array(values))
     return intervals
 
 
@@ -70,16 +98,16 @@ def paired_bootstrap(
 
     A difference is more than chance where its interval does not hold zero.
     """
-    pair = first.astype(np.float64), second.astype(np.float64)
-    functions = [metrics_of(first.shape[1], threshold) for threshold in thresholds]
+    classes, pair = first.shape[1], (told(targets, first), told(targets, second))
+    functions = [metrics_of(classes, threshold) for threshold in thresholds]
     draws = [np.arange(len(targets)), *_draws(len(targets), seed)]
     intervals = {}
     for name in functions[0]:
         values = np.array(
             [
-                _defined(functions[1][name], targets[rows], pair[1][rows])
-                - _defined(functions[0][name], targets[rows], pair[0][rows])
-                for rows in draws
+                _defined(functions[1][name], targets[drawn], pair[1][drawn], classes)
+                - _defined(functions[0][name], targets[drawn], pair[0][drawn], classes)
+                for drawn in draws
             ]
         )
         intervals[name] = _interval(values[0], values[1:])
@@ -101,11 +129,11 @@ def _draws(rows: int, seed: int) -> list[Ints]:
     return [generator.integers(rows, size=rows) for _ in range(count)]
 
 
-def _defined(metric: Metric, targets: Ints, scores: npt.NDArray[np.float64]) -> float:
+def _defined(metric: Metric, targets: Ints, rows: npt.NDArray[np.float64], classes: int) -> float:
     """The metric, NaN where it has no meaning: a resample may hold one class alone."""
-    if scores.shape[1] == 2 and not 0 < targets.sum() < len(targets):
+    if classes == 2 and not 0 < targets.sum() < len(targets):
         return np.nan
-    return float(metric(targets, scores))
+    return float(metric(targets, rows))
 
 
 def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
@@ -116,14 +144,12 @@ def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def _log_loss(targets: Ints, scores: npt.NDArray[np.float64]) -> float:
-    chosen = scores[np.arange(len(targets)), targets] / scores.sum(axis=1)
-    return float(-np.log(np.maximum(chosen, np.finfo(np.float64).eps)).mean())
+def _log_loss(true: npt.NDArray[np.float64]) -> float:
+    return float(-np.log(np.maximum(true, np.finfo(np.float64).eps)).mean())
 
 
-def _f1_macro(targets: Ints, scores: npt.NDArray[np.float64]) -> float:
+def _f1_macro(targets: Ints, decisions: Ints, classes: int) -> float:
     """Macro F1 over the classes that have rows, as in the run's metrics."""
-    decisions, classes = scores.argmax(1), scores.shape[1]
     rows = np.bincount(targets, minlength=classes)
     right = np.bincount(targets[decisions == targets], minlength=classes)
     f1 = 2 * right / np.maximum(rows + np.bincount(decisions, minlength=classes), 1)

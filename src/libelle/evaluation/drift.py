@@ -23,8 +23,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from libelle.cleaners.base import clean_table
-from libelle.evaluation import coding
 from libelle.evaluation.intervals import Interval, wilson
 from libelle.pages.rendering import render
 from libelle.pipeline import Pipeline
@@ -60,11 +58,13 @@ class Seen:
         self.drawn: Counts = np.zeros(DRAWN_BINS, dtype=np.int64)
         self.decisions: Counts = np.zeros(len(pipeline.labels), dtype=np.int64)
 
-    def add(self, texts: pd.DataFrame, result: pd.DataFrame) -> None:
-        """Count a chunk: its raw texts, one `str` column a field, and what `Pipeline.predict` gave for it."""
-        cleaned = clean_table(texts[self.pipeline.fields], self.pipeline.cleaners.values())
+    def watch(self, cleaned: pd.DataFrame) -> None:
+        """Count the cleaned texts of a chunk, one `str` column a field, as `Pipeline.predict` shows them."""
         for name, counts in count_fields(cleaned, self.reference.known).items():
             self.fields[name] += counts
+
+    def add(self, result: pd.DataFrame) -> None:
+        """Count what `Pipeline.predict` gave for a chunk."""
         scores = result["score"].to_numpy(dtype=np.float64)
         self.rows += len(scores)
         if "automatic" in result:
@@ -230,6 +230,7 @@ def make_page(seen: Seen, source: str) -> tuple[str, list[str]]:
     drift = compare(seen)
     said = verdict(drift, seen.pipeline)
     before = np.histogram(seen.reference.scores, bins=DRAWN_BINS, range=(0, 1))[0]
+    name = "score" if len(seen.pipeline.labels) == 2 else "score of the decision"
     page = render(
         "evaluation/drift.html.j2",
         title=f"{source}, scored by {seen.pipeline.name}",
@@ -240,8 +241,8 @@ def make_page(seen: Seen, source: str) -> tuple[str, list[str]]:
         verdict=said,
         known_records=KNOWN_RECORDS,
         effect=EFFECT,
-        labels=_label_table(seen) if drift.decisions is not None else [],
-        scores=drift_figures.scores(seen.drawn, before, seen.pipeline.threshold) if seen.rows else "",
+        labels=label_table(seen) if drift.decisions is not None else [],
+        scores=drift_figures.scores(seen.drawn, before, seen.pipeline.threshold, name) if seen.rows else "",
         fields=drift_figures.fields(drift.empty, drift.new) if seen.rows else "",
     )
     return page, said
@@ -261,7 +262,7 @@ def _pooled(now: Counts, before: Counts) -> tuple[Counts, Counts]:
     return np.append(now[~rare], now[rare].sum()), np.append(before[~rare], before[rare].sum())
 
 
-def _label_table(seen: Seen) -> list[dict[str, str | float]]:
+def label_table(seen: Seen) -> list[dict[str, str | float]]:
     """The labels whose share of decisions differs most."""
     now = seen.decisions / max(seen.rows, 1)
     before = seen.reference.decisions / max(seen.reference.rows, 1)

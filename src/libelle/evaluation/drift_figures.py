@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter
 
 from libelle.pages.figures import BLUE, LINE, SOFT, VERMILION, shortened, style, svg
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 _WIDTH = 10.4
 
 
-def scores(now: npt.NDArray[np.int64], before: npt.NDArray[np.int64], threshold: float | None) -> Markup:
+def scores(
+    now: npt.NDArray[np.int64], before: npt.NDArray[np.int64], threshold: float | None, name: str = "score"
+) -> Markup:
     """Share of records by score, in bins of equal width from 0 to 1."""
     edges = np.linspace(0, 1, len(now) + 1)
     with style():
@@ -28,8 +30,8 @@ def scores(now: npt.NDArray[np.int64], before: npt.NDArray[np.int64], threshold:
             axes.stairs(shares, edges, color=colour, linestyle=line, linewidth=1.5, label=label)
         if threshold is not None:
             axes.axvline(threshold, color=SOFT, linewidth=0.8, linestyle=":", label=f"threshold {threshold:g}")
-        axes.set(xlabel="score", ylabel="share of records", xlim=(0, 1), ylim=(0, None))
-        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set(xlabel=name, ylabel="share of records", xlim=(0, 1), ylim=(0, None))
+        axes.yaxis.set_major_formatter(FuncFormatter(_percent))
         axes.legend()
         return svg(figure, "Distribution of scores, in training and in this file")
 
@@ -48,7 +50,11 @@ def fields(empty: Mapping[str, "Change"], new: Mapping[str, "Change"]) -> Markup
             axes.plot(before, places, "o", color=BLUE, fillstyle="none", label="training")
             axes.plot(now, places, "o", color=VERMILION, markersize=5, label="this file")
             axes.set(title=title, xlim=(-0.02, 1.02), ylim=(len(names) - 0.5, -0.5))
-            axes.xaxis.set_major_formatter(PercentFormatter(1))
+            axes.xaxis.set_major_formatter(FuncFormatter(_percent))
         panels[0].set_yticks(range(len(names)), [shortened(name) for name in names])
         figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
         return svg(figure, "Empty fields and new words, in training and in this file")
+
+
+def _percent(value: float, _: int) -> str:
+    return f"{value * 100:.3g} %"

@@ -1,6 +1,6 @@
 """What each field and word is worth: test records with one of them left out, encoded while texts are at hand."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +9,10 @@ import pandas as pd
 from libelle.features import Features, Floats, Ints
 from libelle.processes.base import Process
 
-#: Test records that fields are left out of; words of a field; records that each of these words is left out of.
-RECORDS, WORDS, OCCURRENCES = 500, 25, 10
+#: Test records times fields, at most: of a larger test split a sample is measured. Scored so many at a time.
+MOST_BLANKED, BATCH = 100_000, 10_000
+#: Words of a field; records that each of these words is left out of.
+WORDS, OCCURRENCES = 25, 20
 #: A word is shown from so many records on: what only a few people wrote is nobody else's business.
 FEWEST_RECORDS = 5
 
@@ -28,52 +30,59 @@ class Erased:
     variants: pd.DataFrame
     features: Features
 
+    @property
+    def records(self) -> int:
+        """Number of test records that have variants."""
+        return int(self.variants["field"].isna().sum())
+
 
 def erase(cleaned: pd.DataFrame, test: Ints, process: Process, seed: int) -> Erased:
-    """Encode a sample of test records without each of their fields, and without each frequent word.
+    """Encode test records without each of their fields, and some of them without each frequent word.
 
     Args:
         cleaned: cleaned texts of all records.
         test: positions of the test records.
         process: fitted.
-        seed: of the sample.
+        seed: of the sample of test records, where they are too many, and of the records that words are left out of.
     """
     generator = np.random.default_rng(seed)
-    sample = np.sort(generator.permutation(test)[:RECORDS])
-    variants: list[tuple[int, str | None, str | None]] = [(int(row), None, None) for row in sample]
-    texts: list[dict[str, str | None]] = [{}] * len(sample)
+    most = MOST_BLANKED // max(len(cleaned.columns), 1)
+    sample = test if len(test) <= most else np.sort(generator.permutation(test)[:most])
+    parts = [pd.DataFrame({"row": sample, "field": None, "word": None, "text": None})]
     for field in cleaned.columns:
-        column = cleaned[field].iloc[sample]
-        for row in sample[column.notna().to_numpy()]:
-            variants.append((int(row), field, None))
-            texts.append({field: None})
-        words = column.dropna().str.split().explode()
-        words = words[words.notna() & (words != "")]
-        holders = words.groupby(words).apply(lambda group: sorted(set(group.index)))
-        frequent = holders[holders.map(len) >= FEWEST_RECORDS]
-        frequent = frequent.iloc[np.argsort(-frequent.map(len).to_numpy(), kind="stable")][:WORDS]
-        positions = pd.Series(sample, index=column.index)
-        for word, indexes in frequent.items():
-            for row in positions.loc[indexes].to_numpy()[:OCCURRENCES]:
-                rest = [other for other in str(cleaned[field].iloc[row]).split() if other != word]
-                variants.append((int(row), field, str(word)))
-                texts.append({field: " ".join(rest)})
-    table = cleaned.iloc[[row for row, _, _ in variants]].reset_index(drop=True)
+        column = cleaned[field].iloc[sample].reset_index(drop=True)
+        has = column.notna().to_numpy()
+        parts.append(pd.DataFrame({"row": sample[has], "field": field, "word": None, "text": None}))
+        for word, places in _frequent_words(column):
+            chosen = np.sort(generator.permutation(places)[:OCCURRENCES])
+            rest = [" ".join(other for other in str(text).split() if other != word) for text in column.iloc[chosen]]
+            parts.append(pd.DataFrame({"row": sample[chosen], "field": field, "word": word, "text": rest}))
+    variants = pd.concat([part.astype({"field": "str", "word": "str", "text": "str"}) for part in parts])
+    variants = variants.reset_index(drop=True)
+    table = cleaned.iloc[variants["row"].to_numpy()].reset_index(drop=True)
+    text = variants.pop("text")
     for field in cleaned.columns:
-        changed = {place: text[field] for place, text in enumerate(texts) if field in text}
-        column = table[field].astype(object)
-        column.loc[list(changed)] = list(changed.values())
-        table[field] = column.where(column.notna(), None).astype("str")
-    listing = pd.DataFrame(variants, columns=["row", "field", "word"]).astype({"field": "str", "word": "str"})
-    return Erased(listing, process.transform(table))
+        table[field] = table[field].where(variants["field"] != field, text).astype("str")
+    return Erased(variants, process.transform(table))
 
 
-def worth(erased: Erased, scores: Floats, targets: Ints, fields: Sequence[str]) -> pd.DataFrame:
-    """What fields and words add to the score of the true label, on average over the sampled test records.
+def _frequent_words(column: pd.Series) -> list[tuple[str, Ints]]:
+    """The words that most records hold, and the positions of these records."""
+    words = column.dropna().str.split().explode()
+    words = words[words.notna() & (words != "")]
+    codes, names = pd.factorize(words)
+    pairs = np.unique(np.stack([codes, words.index.to_numpy(dtype=np.int64)], axis=1), axis=0)
+    records = np.bincount(pairs[:, 0], minlength=len(names))
+    order = np.argsort(-records, kind="stable")[:WORDS]
+    return [(str(names[code]), pairs[pairs[:, 0] == code, 1]) for code in order if records[code] >= FEWEST_RECORDS]
+
+
+def worth(erased: Erased, score: Callable[[Features], Floats], targets: Ints, fields: Sequence[str]) -> pd.DataFrame:
+    """What fields and words add to the score of the true label, on average over the test records.
 
     Args:
         erased: the variants.
-        scores: of the variants, float32 [variants, classes].
+        score: from features to scores, float32 [rows, classes].
         targets: of all records, positions of labels, int64 [records].
         fields: names of the fields.
 
@@ -82,7 +91,11 @@ def worth(erased: Erased, scores: Floats, targets: Ints, fields: Sequence[str]) 
         score of the true label: what it is worth) and `size` (mean absolute change: how much it moves).
     """
     variants = erased.variants
-    true = scores[np.arange(len(scores)), targets[variants["row"].to_numpy()]].astype(np.float64)
+    true = np.empty(len(variants))
+    for start in range(0, len(variants), BATCH):
+        part = np.arange(start, min(start + BATCH, len(variants)))
+        labels = targets[variants["row"].to_numpy()[part]]
+        true[part] = score(erased.features.take(part))[np.arange(len(part)), labels]
     whole = variants["field"].isna().to_numpy()
     before = pd.Series(true[whole], index=variants["row"][whole])
     table = variants[~whole].assign(change=before.loc[variants["row"][~whole]].to_numpy() - true[~whole])

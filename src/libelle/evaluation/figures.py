@@ -15,9 +15,9 @@ from sklearn import metrics as sk
 from libelle.evaluation.curve import Curve
 from libelle.evaluation.reliability import reliability
 from libelle.features import Floats, Ints
-from libelle.pages.figures import BLUE, GREEN, LINE, ORANGE, SOFT, VERMILION, shortened, style, svg
+from libelle.pages.figures import BLUE, GREEN, LINE, ORANGE, SOFT, VERMILION, round_ticks, shortened, style, svg
 
-_WIDTH, _HEIGHT = 10.4, 3.4
+_WIDTH, _HEIGHT = 10.4, 3.2
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#56b4e9", "#cc79a7")
 _LINES = ("-", "--", "-.", ":")
 
@@ -38,6 +38,7 @@ def history(epochs: pd.DataFrame) -> Markup:
                 label = str(name).replace("_", " ")
                 axes.plot(values.index + 1, values, line, color=colour, marker=".", label=label)
             axes.set(xlabel="epoch")
+            axes.xaxis.set_major_locator(round_ticks(8, whole=True))
             if names:
                 axes.legend()
         return svg(figure, "Training curves by epoch")
@@ -87,36 +88,66 @@ def thresholds(runs: Mapping[str, Scored], chosen: float | None) -> Markup:
 
 
 def coding(runs: Mapping[str, Scored]) -> Markup:
-    """Of many classes: accuracy on the records that are coded automatically, against their share."""
-    with style():
-        figure = Figure(figsize=(_WIDTH / 2, _HEIGHT), layout="constrained")
-        axes = figure.subplots()
-        for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
-            curve = Curve.of(scores.argmax(axis=1) == targets, scores.max(axis=1))
-            axes.plot(curve.share, curve.precision, line, color=colour, label=name)
-        axes.set(xlabel="share coded automatically, most certain first", ylabel="accuracy on that share", xlim=(0, 1))
-        _legend_below(figure, axes)
-        return svg(figure, "Accuracy against the share coded automatically")
-
-
-def calibration(runs: Mapping[str, Scored]) -> Markup:
-    """Reliability diagram, and where the scores lie."""
+    """Of many classes: accuracy on the records that are coded automatically, against their share and the threshold."""
     with style():
         figure, (left, right) = _two()
-        left.plot([0, 1], [0, 1], ":", color=SOFT, linewidth=0.8, label="perfect")
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
-            bins, confidence = reliability(targets, scores)
-            rates = np.array([item.rate.value for item in bins])
-            bars = [rates - [item.rate.low for item in bins], [item.rate.high for item in bins] - rates]
-            means = [item.score for item in bins]
-            left.errorbar(means, rates, yerr=np.maximum(bars, 0), color=colour, linestyle=line, marker=".", label=name)
-            right.hist(confidence, bins=40, range=(0, 1), histtype="step", color=colour, linestyle=line)
-        binary = next(iter(runs.values()))[1].shape[1] == 2
-        _shares(left, "mean score", "share that is positive" if binary else "share that is right")
+            curve = Curve.of(scores.argmax(axis=1) == targets, scores.max(axis=1))
+            left.plot(curve.share, curve.precision, line, color=colour, label=name)
+            right.plot(curve.thresholds, curve.precision, line, color=colour)
+            right.plot(curve.thresholds, curve.share, line, color=colour, alpha=0.5)
+        left.set(xlabel="share coded automatically, highest scores first", ylabel="accuracy on that share")
+        left.set(xlim=(-0.01, 1.01))
+        _shares(right, "threshold", "share")
+        right.set(title="dark: accuracy, pale: share coded")
         _legend_below(figure, left)
-        right.set(xlabel="score" if binary else "score of the decision", ylabel="records", yscale="log", xlim=(0, 1))
-        right.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        return svg(figure, "Reliability diagram and distribution of scores")
+        return svg(figure, "Accuracy against the share coded automatically, and both against the threshold")
+
+
+def calibration(runs: Mapping[str, Scored], before: Mapping[str, Scored] | None = None) -> Markup:
+    """Reliability diagram, and where the scores lie.
+
+    Args:
+        runs: what is drawn.
+        before: the same before calibration, to be drawn beside it.
+    """
+    binary = next(iter(runs.values()))[1].shape[1] == 2
+    with style():
+        if before is None:
+            figure, (left, right) = _two()
+            _reliability(left, runs, binary)
+            _distribution(right, runs, binary)
+            _legend_below(figure, left)
+            return svg(figure, "Reliability diagram and distribution of scores")
+        figure = Figure(figsize=(_WIDTH, 1.6 * _HEIGHT), layout="constrained")
+        panels = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(2.4, 1))
+        for column, (title, part) in enumerate((("before calibration", before), ("after calibration", runs))):
+            _reliability(panels[0, column], part, binary)
+            _distribution(panels[1, column], part, binary)
+            panels[0, column].set(title=title, xlabel="")
+        for axes in panels[:, 1]:
+            axes.set(ylabel="")
+        _legend_below(figure, panels[0, 0])
+        return svg(figure, "Reliability diagrams and distributions of scores, before and after calibration")
+
+
+def _reliability(axes: Axes, runs: Mapping[str, Scored], binary: bool) -> None:
+    axes.plot([0, 1], [0, 1], ":", color=SOFT, linewidth=0.8, label="perfect")
+    for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
+        bins, _ = reliability(targets, scores)
+        rates = np.array([item.rate.value for item in bins])
+        bars = [rates - [item.rate.low for item in bins], [item.rate.high for item in bins] - rates]
+        means = [item.score for item in bins]
+        axes.errorbar(means, rates, yerr=np.maximum(bars, 0), color=colour, linestyle=line, marker=".", label=name)
+    _shares(axes, "mean score", "share that is positive" if binary else "share that is right")
+
+
+def _distribution(axes: Axes, runs: Mapping[str, Scored], binary: bool) -> None:
+    for (_, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
+        _, confidence = reliability(targets, scores)
+        axes.hist(confidence, bins=40, range=(0, 1), histtype="step", color=colour, linestyle=line)
+    axes.set(xlabel="score" if binary else "score of the decision", ylabel="records", yscale="log", xlim=(-0.01, 1.01))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
 def confusion(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> Markup:
@@ -129,7 +160,8 @@ def confusion(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> Markup:
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for row, column in np.ndindex(*counts.shape):
             colour = "white" if shares[row, column] > 0.6 else "black"
-            axes.text(column, row, f"{counts[row, column]:,}", ha="center", va="center", color=colour, fontsize=8)
+            text = f"{counts[row, column]:,}" if counts[row, column] or len(labels) == 2 else ""
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
         names = [shortened(label, 18) for label in labels]
         axes.set_xticks(range(len(labels)), names, rotation=0 if len(labels) == 2 else 60)
         axes.set_yticks(range(len(labels)), names)

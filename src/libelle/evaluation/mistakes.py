@@ -1,5 +1,9 @@
 """Which records a threshold gets wrong, for people to look at."""
 
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -11,22 +15,32 @@ from libelle.evaluation.threshold import outcomes, predictions
 from libelle.runs.run import Run
 
 
-def mistakes(run: Run, threshold: float, split: str = TEST) -> tuple[pd.DataFrame, pd.DataFrame]:
+def mistakes(
+    run: Run, threshold: float | Mapping[str, float | None], split: str = TEST
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """False negatives and false positives of a split, the most confident ones first.
 
     Args:
         run: a completed run.
-        threshold: a record is set aside where its score is at least this.
+        threshold: a record is set aside where its score is at least this. Of many classes, it is coded automatically
+            where the score of its decision is; label → threshold where each has its own, None for one that never is.
         split: `validation` or `test`.
 
     Returns:
-        Two tables: `id`, `target`, `score`. Of many classes the second are the records coded automatically and wrongly.
+        Two tables: `id`, `target`, `score`, and `decision` of many classes. Of many classes the first are the records
+        left to a clerk whose decision is right, the second those coded automatically and wrongly.
     """
     labels, table = predictions(run)
     part = table[table["split"] == split]
     positive, scores = outcomes(part, labels)
     shown = part[["id", "target"]].assign(score=scores)
-    aside = scores >= threshold
+    limits: Any = threshold
+    if len(labels) > 2:
+        decided = part[[f"score_{label}" for label in labels]].to_numpy().argmax(axis=1) if len(part) else []
+        shown.insert(2, "decision", np.array(labels, dtype=object)[decided])
+        if isinstance(threshold, Mapping):
+            limits = shown["decision"].map(threshold).to_numpy(dtype=np.float64)  # no score reaches NaN
+    aside = scores >= limits
     return (
         shown[positive & ~aside].sort_values("score", kind="stable"),
         shown[~positive & aside].sort_values("score", ascending=False, kind="stable"),

@@ -12,13 +12,38 @@ from sklearn.metrics import confusion_matrix
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation.bootstrap import bootstrap
 from libelle.evaluation.intervals import Interval, share
+from libelle.evaluation.labels import (
+    automatic_coding,
+    band_order,
+    confused,
+    label_sentence,
+    label_table,
+    surest_half,
+    training_bands,
+)
 from libelle.evaluation.metrics import TOP_K, Metrics
-from libelle.evaluation.slices import slices
+from libelle.evaluation.slices import Slice, slices
 from libelle.features import Floats, Ints
 from libelle.pages.rendering import render
 
 #: Classes up to which a confusion matrix is drawn; of more, the pairs most often confused are listed.
-DRAWN_CLASSES, LISTED_PAIRS, LISTED_LABELS = 15, 20, 30
+DRAWN_CLASSES = 15
+
+#: The metrics that calibration is about.
+CALIBRATED = ("log_loss", "brier", "expected_calibration_error")
+
+
+@dataclass(frozen=True)
+class Uncalibrated:
+    """What the model's own scores are, before calibration.
+
+    Attributes:
+        scores: split → float32 [rows of the split, classes].
+        metrics: split → metric → value.
+    """
+
+    scores: Mapping[str, Floats]
+    metrics: Mapping[str, Metrics]
 
 
 @dataclass(frozen=True)
@@ -38,10 +63,12 @@ class Evidence:
         threshold: of two classes; None for many.
         about: of the data: rows, labels, shares missing and distinct values by field, fingerprint.
         worth: what fields and words are worth, see `libelle.evaluation.erasure`.
+        worth_records: test records that this was measured on.
         history: the logger's rows, where Lightning trained.
         seconds: step → how long it took.
         config: as YAML.
         environment: versions, platform, seed, command.
+        uncalibrated: scores before calibration; None where there is none.
     """
 
     run_id: str
@@ -56,10 +83,17 @@ class Evidence:
     threshold: float | None
     about: Mapping[str, Any]
     worth: pd.DataFrame
+    worth_records: int
     history: pd.DataFrame | None
     seconds: Mapping[str, float]
     config: str
     environment: Mapping[str, Any]
+    uncalibrated: Uncalibrated | None = None
+
+    @property
+    def trained(self) -> Ints:
+        """Training records of each label, int64 [labels]."""
+        return np.bincount(self.targets[(self.rows["split"] == TRAIN).to_numpy()], minlength=len(self.labels))
 
     def of(self, split: str) -> tuple[Ints, Floats]:
         """Targets and scores of a split."""
@@ -80,13 +114,15 @@ def make_report(evidence: Evidence) -> str:
     counts = confusion_matrix(targets, decisions, labels=np.arange(len(evidence.labels)))
     whole = evidence.worth[evidence.worth["word"].isna()]
     few = len(evidence.labels) <= DRAWN_CLASSES
+    before = evidence.uncalibrated
+    raw = None if before is None else {split: (of[0], before.scores[split]) for split, of in runs.items()}
+    pairs, wrong = ([], 0) if binary else confused(counts, evidence.labels)
     return render(
         "evaluation/report.html.j2",
         title=f"Run {evidence.run_id}: {evidence.model} on {evidence.data}",
         evidence=evidence,
         splits=SPLITS,
         headline=headline(targets, scores, evidence.labels, threshold),
-        top_k=min(TOP_K, len(evidence.labels) - 1),
         intervals=bootstrap(targets, scores, threshold or 0.5) if len(targets) else {},
         leakage=leakage(evidence.rows),
         slices=_slices(evidence, targets, scores),
@@ -94,10 +130,14 @@ def make_report(evidence: Evidence) -> str:
         ranking=figures.ranking(runs) if both else Markup(),
         thresholds=figures.thresholds({TEST: runs[TEST]}, threshold) if both and TEST in runs else Markup(),
         coding=figures.coding(runs) if runs and not binary else Markup(),
-        calibration=figures.calibration(runs) if runs else Markup(),
-        confusion=figures.confusion(counts, evidence.labels) if few else Markup(),
-        pairs=_confused(counts, evidence.labels),
-        label_table=_label_table(evidence),
+        automatic=automatic_coding(runs[VALIDATION], runs[TEST]) if len(runs) == 2 and not binary else [],
+        calibration=figures.calibration(runs, raw) if runs else Markup(),
+        calibrated=calibrated(evidence),
+        confusion=figures.confusion(counts, evidence.labels) if few and len(targets) else Markup(),
+        pairs=pairs,
+        wrong=wrong,
+        labels_found="" if binary else label_sentence(counts, evidence.trained),
+        label_table=label_table(evidence.labels, evidence.about["label_rows"], counts),
         worth=figures.field_worth(whole) if len(whole) else Markup(),
         words=_words(evidence),
     )
@@ -110,25 +150,55 @@ def headline(targets: Ints, scores: Floats, labels: Sequence[str], threshold: fl
         return ["There are no test records, so nothing can be said of records that the model has not seen."]
     if threshold is None:
         right = share(int((scores.argmax(1) == targets).sum()), rows)
+        frequent = np.bincount(targets, minlength=len(labels))
         k = min(TOP_K, len(labels) - 1)
         first = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         among = share(int((first == targets[:, None]).any(axis=1).sum()), rows)
         return [
-            f"Of 100 records, {_of_100(right)} get the right one of {len(labels)} labels; "
-            f"of {_of_100(among)} the right one is among the {k} best."
+            f"Of 100 records, {_of_100(right)} get the right one of {len(labels)} labels; giving all of them label "
+            f"{labels[int(frequent.argmax())]} would be right for {frequent.max() / rows * 100:.0f}.",
+            *(
+                [f"For {_of_100(among)} of 100, the right label is among the {k} with the best scores."]
+                if k > 1
+                else []
+            ),
+            f"Of the half with the highest scores, {_of_100(surest_half(targets, scores))} of 100 are right.",
         ]
     flagged = scores[:, 1].astype(np.float64) >= threshold
     positives = targets == 1
     label = labels[1]
     if not flagged.any():
-        return [f"With threshold {threshold:g} no test record is flagged as {label}."]
+        return [f"With threshold {threshold:g} no test record is flagged as label {label}."]
     precision = share(int((flagged & positives).sum()), int(flagged.sum()))
     recall = share(int((flagged & positives).sum()), int(positives.sum()))
     return [
-        f"Of 100 records flagged as {label}, {_of_100(precision)} truly are.",
-        f"{flagged.mean():.1%} of records are flagged; of 100 that are {label}, {_of_100(recall)} are caught.",
+        f"Of 100 records flagged as label {label}, {_of_100(precision)} truly are; of 100 records drawn at random, "
+        f"{positives.mean() * 100:.0f} are.",
+        f"{flagged.mean() * 100:.1f} % of records are flagged; of 100 that are label {label}, {_of_100(recall)} are "
+        "caught.",
         f"A record is flagged from a score of {threshold:g} on.",
     ]
+
+
+def calibrated(evidence: Evidence) -> dict[str, Any] | None:
+    """What calibration has changed: a table and a sentence about the test records; None where there is none.
+
+    Returns:
+        `rows`: metric → split → values before and after; `sentence`.
+    """
+    before = evidence.uncalibrated
+    if before is None:
+        return None
+    rows = {
+        name: {split: (before.metrics[split][name], evidence.metrics[split][name]) for split in (VALIDATION, TEST)}
+        for name in CALIBRATED
+    }
+    old, new = rows["log_loss"][TEST]
+    if not evidence.metrics[TEST]["rows"] or old is None or new is None:
+        return {"rows": rows, "sentence": ""}
+    sentence = f"On test records, calibration takes the log loss from {old:.4f} to {new:.4f}"
+    worse = ", which is worse: the model's own scores (calibration=none) or another method may be better"
+    return {"rows": rows, "sentence": f"{sentence}{worse if new > old else ''}."}
 
 
 def _of_100(figure: Interval) -> str:
@@ -155,41 +225,15 @@ def _has_both(evidence: Evidence, split: str) -> bool:
     return len(np.unique(targets)) > 1
 
 
-def _slices(evidence: Evidence, targets: Ints, scores: Floats) -> dict[str, Any]:
+def _slices(evidence: Evidence, targets: Ints, scores: Floats) -> dict[str, list[Slice]]:
     test = evidence.rows[evidence.rows["split"] == TEST]
     columns = {"missing fields": "missing"}
     columns |= {str(name).removeprefix("slice_"): str(name) for name in test if str(name).startswith("slice_")}
-    return {title: slices(test[name], targets, scores, evidence.threshold) for title, name in columns.items()}
-
-
-def _confused(counts: np.ndarray, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """The pairs most often confused, of many classes."""
-    if len(labels) <= 2:
-        return []
-    wrong = counts.copy()
-    np.fill_diagonal(wrong, 0)
-    order = np.argsort(-wrong, axis=None, kind="stable")[:LISTED_PAIRS]
-    pairs = [np.unravel_index(place, wrong.shape) for place in order]
-    return [
-        {"true": labels[row], "decision": labels[column], "rows": int(wrong[row, column]), "of": int(counts[row].sum())}
-        for row, column in pairs
-        if wrong[row, column]
-    ]
-
-
-def _label_table(evidence: Evidence) -> list[dict[str, Any]]:
-    """Rows of each label by split, and how well it is found in the test rows, the most frequent labels first."""
-    rows = {split: evidence.about["label_rows"][split] for split in SPLITS}
-    found = evidence.metrics[TEST].get("classes", {})
-    ordered = sorted(evidence.labels, key=lambda label: -rows[TRAIN].get(label, 0))
-    return [
-        {"label": label, **{split: rows[split].get(label, 0) for split in SPLITS}, **_quality(found.get(label, {}))}
-        for label in ordered[:LISTED_LABELS]
-    ]
-
-
-def _quality(found: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: found.get(name) for name in ("precision", "recall", "f1")}
+    found = {title: slices(test[name], targets, scores, evidence.threshold) for title, name in columns.items()}
+    if evidence.threshold is None:
+        parts = slices(training_bands(targets, evidence.trained), targets, scores, None)
+        found["training records of the true label"] = sorted(parts, key=lambda part: band_order(part.value))
+    return found
 
 
 def _words(evidence: Evidence) -> dict[str, list[dict[str, Any]]]:

@@ -13,13 +13,16 @@ _AXES = 9
 """Parallel coordinates with more axes are a ball of wool."""
 
 
-def write_report(folder: Path, *, title: str, runs: Mapping[int, str] | None = None) -> Path:
+def write_report(
+    folder: Path, *, title: str, runs: Mapping[int, str] | None = None, objective: str | None = None
+) -> Path:
     """Write `report.html` into a sweep folder: what the sweep found, in one file that needs no other.
 
     Args:
         folder: the sweep folder, which holds `trials.jsonl`; the sweep need not be over.
         title: heads the page.
         runs: the libelle run of each job, where there is one.
+        objective: what the jobs return, where the sweep was not told.
 
     Returns:
         The file. Raises UserError where the folder holds no sweep.
@@ -29,6 +32,7 @@ def write_report(folder: Path, *, title: str, runs: Mapping[int, str] | None = N
     from libelle.tuning.importance import importances
 
     sweep = Sweep.read(folder)
+    sweep.objective = sweep.objective or objective
     importance = importances(sweep)
     varying = [item.parameter for item in importance.parameters]
     page = render(

@@ -1,0 +1,139 @@
+"""Results of many classes: which labels are found, which are confused, and what can be coded automatically."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from libelle.data.split import SPLITS, TRAIN
+from libelle.evaluation.curve import Curve
+from libelle.evaluation.intervals import Interval, share
+from libelle.features import Floats, Ints
+
+#: Pairs and labels that are listed; accuracies that automatic coding is shown for.
+LISTED_PAIRS, LISTED_LABELS, WISHES = 20, 30, (0.9, 0.95, 0.99)
+_BANDS = {"none": 0, "1 to 9": 1, "10 to 99": 10, "100 to 999": 100, "1,000 or more": 1000}
+
+
+def confused(counts: Ints, labels: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
+    """The pairs of labels most often confused.
+
+    Args:
+        counts: records by true label (rows) and decision (columns).
+        labels: in the order of rows and columns.
+
+    Returns:
+        `true`, `decision`, `rows`, and `of`, the records of the true label, a pair each, and the number of all wrong
+        decisions. Pairs of one record tell nothing, and are left out where others are left.
+    """
+    wrong = counts.copy()
+    np.fill_diagonal(wrong, 0)
+    fewest = min(2, int(wrong.max(initial=0)))
+    order = np.argsort(-wrong, axis=None, kind="stable")[:LISTED_PAIRS]
+    pairs = [np.unravel_index(place, wrong.shape) for place in order]
+    listed = [
+        {"true": labels[row], "decision": labels[column], "rows": int(wrong[row, column]), "of": int(counts[row].sum())}
+        for row, column in pairs
+        if fewest and wrong[row, column] >= fewest
+    ]
+    return listed, int(wrong.sum())
+
+
+def label_table(labels: Sequence[str], rows: Mapping[str, Mapping[str, int]], counts: Ints) -> list[dict[str, Any]]:
+    """Rows of each label by split, and how well it is found in the test rows, the most frequent labels first.
+
+    Args:
+        labels: all of them.
+        rows: split → label → rows.
+        counts: test records by true label (rows) and decision (columns).
+
+    Returns:
+        `label`, the rows of each split, and `precision`, `recall` and `f1` on test rows, None where there is nothing to
+        divide by.
+    """
+    right, true, decided = np.diag(counts), counts.sum(axis=1), counts.sum(axis=0)
+    order = sorted(range(len(labels)), key=lambda place: -rows[TRAIN].get(labels[place], 0))
+    return [
+        {
+            "label": labels[place],
+            **{split: rows[split].get(labels[place], 0) for split in SPLITS},
+            "precision": right[place] / decided[place] if decided[place] else None,
+            "recall": right[place] / true[place] if true[place] else None,
+            "f1": 2 * right[place] / (true[place] + decided[place]) if true[place] else None,
+        }
+        for place in order[:LISTED_LABELS]
+    ]
+
+
+def label_sentence(counts: Ints, trained: Ints) -> str:
+    """How many labels are never found, in words.
+
+    Args:
+        counts: test records by true label (rows) and decision (columns).
+        trained: training records of each label, int64 [labels].
+    """
+    there = counts.sum(axis=1) > 0
+    never = there & (np.diag(counts) == 0)
+    unknown = never & (trained == 0)
+    text = f"Of {len(counts)} labels, {int(there.sum())} have test records; {int(never.sum())} of these are never found"
+    return f"{text}, {int(unknown.sum())} for want of any training record." if unknown.any() else f"{text}."
+
+
+def training_bands(targets: Ints, trained: Ints) -> pd.Series:
+    """How many training records the label of each row has, as one of a few bands that sort as they are listed.
+
+    Args:
+        targets: int64 [rows].
+        trained: training records of each label, int64 [labels].
+    """
+    places = np.searchsorted(list(_BANDS.values()), trained[targets], side="right") - 1
+    return pd.Series(np.array(list(_BANDS), dtype=object)[places], dtype="str")
+
+
+def band_order(value: str) -> int:
+    """Where a band stands among the bands."""
+    return list(_BANDS).index(value)
+
+
+def automatic_coding(validation: tuple[Ints, Floats], test: tuple[Ints, Floats]) -> list[dict[str, Any]]:
+    """For a few accuracies: the threshold that reaches it on validation rows, and what it comes to on test rows.
+
+    Args:
+        validation: targets, int64 [rows], and scores, float32 [rows, classes].
+        test: likewise.
+
+    Returns:
+        `wish`, `threshold` (the lowest that reaches it; None where none does), `share` and `accuracy` on test rows.
+    """
+    curve = Curve.of(*_surest(*validation))
+    right, scores = _surest(*test)
+    table: list[dict[str, Any]] = []
+    for wish in WISHES:
+        reached = np.flatnonzero(curve.precision >= wish)
+        if not len(reached):
+            table.append({"wish": wish, "threshold": None, "share": share(0, 0), "accuracy": share(0, 0)})
+            continue
+        threshold = float(curve.thresholds[reached[-1]])
+        coded = scores >= threshold
+        table.append(
+            {
+                "wish": wish,
+                "threshold": threshold,
+                "share": share(int(coded.sum()), len(coded)),
+                "accuracy": share(int(right[coded].sum()), int(coded.sum())),
+            }
+        )
+    return table
+
+
+def surest_half(targets: Ints, scores: Floats) -> Interval:
+    """Share of right decisions among the half of the rows with the highest scores."""
+    right, told = _surest(targets, scores)
+    half = np.argsort(-told, kind="stable")[: (len(told) + 1) // 2]
+    return share(int(right[half].sum()), len(half))
+
+
+def _surest(targets: Ints, scores: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """Whether each decision is right, and its score."""
+    return scores.argmax(axis=1) == targets, scores.max(axis=1, initial=0).astype(np.float64)
