@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from libelle.evaluation import coding
 from libelle.evaluation.intervals import Interval, wilson
 from libelle.pages.rendering import render
 from libelle.pipeline import Pipeline
