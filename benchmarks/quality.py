@@ -81,7 +81,10 @@ def main() -> None:
         for data in arguments.sets
         for model in models
     }
-    print(HEADER.format(seeds=", ".join(map(str, arguments.seeds)), cpus=os.cpu_count(),
+    rows = (
+        "each with a fifth of its own for validation" if arguments.folds else "the same rows for all models and seeds"
+    )
+    print(HEADER.format(seeds=", ".join(map(str, arguments.seeds)), rows=rows, cpus=os.cpu_count(),
                         python=platform.python_version(), split=arguments.split))  # fmt: skip
     for data in arguments.sets:
         found = {model: cells[data, model] for model in models if cells[data, model]}
@@ -232,7 +235,7 @@ def table(data: str, cells: dict[str, list[dict[str, Any]]], split: str) -> None
 HEADER = """\
 # Results
 
-Printed by `benchmarks/quality.py`, which trains everything anew: seeds {seeds}, the same rows for all models and seeds.
+Printed by `benchmarks/quality.py`, which trains everything anew: seeds {seeds}, {rows}.
 Figures are those of the {split} rows, and the mean over the seeds; {cpus} cores, no GPU, Python {python}, one thread.
 Seconds are without imports, reading of files, and files of a run; scoring is that of all test rows, from raw texts.
 Texts are cleaned by libelle's default cleaners for all. The interval is that of bootstrap resamples of the rows; the
