@@ -198,7 +198,7 @@ def resampled(metric: str, cells: list[dict[str, Any]], split: str) -> np.ndarra
     """The mean over the seeds on bootstrap resamples of the rows, the same ones for each model."""
     rows = [[np.array(values) for values in found[split]["rows"]] for found in cells]
     generator = np.random.default_rng(0)
-    size = len(rows[0][0])
+    size = min(len(seed[0]) for seed in rows)  # folds differ by one row
     draws = [generator.integers(size, size=size) for _ in range(RESAMPLES)]
     return np.array([np.mean([value(metric, *(v[draw] for v in seed)) for seed in rows]) for draw in draws])
 
