@@ -70,7 +70,7 @@ def main() -> None:
     arguments.cache.mkdir(parents=True, exist_ok=True)
     models = list(arguments.models)
     if arguments.ttc_python:
-        PEERS["ttc"] = ("torchTextClassifiers", torch_text_classifiers(arguments.ttc_python))
+        PEERS["ttc"] = ("torchTextClassifiers 2.0, its n-gram tokenizer", torch_text_classifiers(arguments.ttc_python))
         models.append("ttc")
     cells = {
         (data, model): [
@@ -86,10 +86,11 @@ def main() -> None:
     )
     print(HEADER.format(seeds=", ".join(map(str, arguments.seeds)), rows=rows, cpus=os.cpu_count(),
                         python=platform.python_version(), split=arguments.split))  # fmt: skip
-    for data in arguments.sets:
-        found = {model: cells[data, model] for model in models if cells[data, model]}
-        if found:
-            table(data, found, arguments.split)
+    found = {data: {model: cells[data, model] for model in models if cells[data, model]} for data in arguments.sets}
+    summary({data: runs for data, runs in found.items() if "mlp" in runs and PEERS.keys() & runs}, arguments.split)
+    for data, runs in found.items():
+        if runs:
+            table(data, runs, arguments.split)
 
 
 def cell(data: str, model: str, seed: int, arguments: argparse.Namespace) -> dict[str, Any] | None:
@@ -203,6 +204,22 @@ def resampled(metric: str, cells: list[dict[str, Any]], split: str) -> np.ndarra
     return np.array([np.mean([value(metric, *(v[draw] for v in seed)) for seed in rows]) for draw in draws])
 
 
+def mean(runs: list[dict[str, Any]], split: str) -> float:
+    """The mean over the seeds."""
+    return float(np.mean([found[split]["value"] for found in runs]))
+
+
+def summary(sets: dict[str, dict[str, Any]], split: str) -> None:
+    """Print `model=mlp` beside the peer that is best on each set: the best of several is flattered a little."""
+    print("\n| set | metric | `model=mlp` | best peer | | difference |\n|---|---|---|---|---|---|")
+    for data, cells in sets.items():
+        ours = mean(cells["mlp"], split)
+        best = max(PEERS.keys() & cells, key=lambda model: mean(cells[model], split))
+        theirs = mean(cells[best], split)
+        print(f"| {SETS[data].title} | {SETS[data].metric.replace('_', ' ')} | **{ours:.3f}** | {theirs:.3f} | "
+              f"{PEERS[best][0]} | {ours - theirs:+.3f} |")  # fmt: skip
+
+
 def table(data: str, cells: dict[str, list[dict[str, Any]]], split: str) -> None:
     """Print one set's table, and libelle's models against the best peer."""
     metric = SETS[data].metric
@@ -214,7 +231,7 @@ def table(data: str, cells: dict[str, list[dict[str, Any]]], split: str) -> None
     for model, runs in cells.items():
         name = PEERS[model][0] if model in PEERS else f"libelle, `{MODELS.get(model, model)}`"
         low, high = np.quantile(samples[model], [0.025, 0.975])
-        validation = np.mean([found[VALIDATION]["value"] for found in runs])
+        validation = mean(runs, VALIDATION)
         seconds = [np.mean([found[key] for found in runs]) for key in ("training", "scoring")]
         spread = f"±{values[model].std(ddof=1):.3f}" if len(runs) > 1 else ""
         print(f"| {name} | {len(runs)} | **{values[model].mean():.3f}** | {spread} | {low:.3f}–{high:.3f} | "
@@ -238,6 +255,7 @@ HEADER = """\
 Printed by `benchmarks/quality.py`, which trains everything anew: seeds {seeds}, {rows}.
 Figures are those of the {split} rows, and the mean over the seeds; {cpus} cores, no GPU, Python {python}, one thread.
 Seconds are without imports, reading of files, and files of a run; scoring is that of all test rows, from raw texts.
+Other trainings may have shared the cores: compare seconds roughly. `runs` says how many seeds a figure is the mean of.
 Texts are cleaned by libelle's default cleaners for all. The interval is that of bootstrap resamples of the rows; the
 paired one that of the difference on the same resamples.
 """
