@@ -89,7 +89,7 @@ def _train(config: DictConfig, sweeping: bool) -> float | None:
     from libelle import report, workflow
 
     settings = HydraConfig.get()
-    overrides = [as_typed(override) for override in settings.overrides.task]
+    overrides = _overrides()
     plan = make_plan(config, settings)
     plan.lightning = partial(make_lightning, config)
     plan.command = shlex.join(["python", f"{settings.job.name}.py", *repeatable(overrides, plan, settings)])
@@ -142,8 +142,12 @@ def threshold(config: DictConfig) -> None:
         if request.format == "json":
             print(json.dumps({"run_id": str(run.id), **choice}, ensure_ascii=False))
         else:
-            given = HydraConfig.get().overrides.task
-            report.print_threshold(run, choice, python_command(), [as_typed(override) for override in given])
+            report.print_threshold(run, choice, python_command(), _overrides())
+
+
+def _overrides() -> list[str]:
+    """The overrides of this command, as they were typed."""
+    return [as_typed(override) for override in HydraConfig.get().overrides.task]
 
 
 def publish(config: DictConfig) -> None:
@@ -160,11 +164,13 @@ def publish(config: DictConfig) -> None:
         if request.list:
             report.print_published(publication.overview(store))
         elif request.rollback:
-            report.print_publication(publication.rollback(store, str(request.name)), python_command())
+            published = publication.rollback(store, str(request.name))
+            report.print_publication(published, python_command(), _overrides())
         else:
             run = Run.open(store, RunId.parse(str(request.run_id)))
             name = request.name or run.manifest.data or "model"
-            report.print_publication(publication.publish(store, run, name, request.threshold), python_command())
+            published = publication.publish(store, run, name, request.threshold)
+            report.print_publication(published, python_command(), _overrides())
 
 
 def runs(config: DictConfig) -> None:

@@ -21,6 +21,7 @@ from libelle.runs.run import Manifest, Run
 from libelle.runs.table import duration
 from libelle.workflow import Outcome
 
+_EXAMPLE = "text=Boulangerie Léa, pâtisserie (chef)"
 _HEADLINES = {
     2: ("average_precision", "roc_auc", "log_loss", "precision", "recall", "accuracy"),
     3: ("accuracy", "f1_macro", "top_k_accuracy", "log_loss"),
@@ -47,16 +48,26 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
     console.print(table)
     console.print(f"{outcome.objective} = {outcome.value:.6f}")
     console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
-    store = [override for override in overrides if override.startswith("store")]
     # A wish that any model meets; of many classes a threshold is no condition of publication.
     wish = "f=0.5" if len(outcome.pipeline.labels) == 2 else "value=0.5"
+    _print_next(
+        console,
+        python,
+        overrides,
+        ["runtime.py", f"run_id={outcome.run_id}", _EXAMPLE],
+        ["threshold.py", f"run_id={outcome.run_id}", wish],
+        ["publish.py", f"run_id={outcome.run_id}"],
+    )
+
+
+def _print_next(
+    console: Console, python: str, overrides: Sequence[str], *commands: list[str], keep: tuple[str, ...] = ("store",)
+) -> None:
+    """Print commands that one would type next, with what the overrides of this one say of the store."""
+    kept = [override for override in overrides if override.startswith(keep)]
     console.print("Next:")
-    for words in (
-        ["runtime.py", f"run_id={outcome.run_id}", "text=Boulangerie Léa, pâtisserie (chef)", *store],
-        ["threshold.py", f"run_id={outcome.run_id}", wish, *store],
-        ["publish.py", f"run_id={outcome.run_id}", *store],
-    ):
-        console.print(f"  {python} {shlex.join(words)}", highlight=False, markup=False)
+    for words in commands:
+        console.print(f"  {python} {shlex.join([*words, *kept])}", highlight=False, markup=False)
 
 
 def print_threshold(run: Run, choice: Mapping[str, Any], python: str, overrides: Sequence[str]) -> None:
@@ -95,13 +106,9 @@ def print_threshold(run: Run, choice: Mapping[str, Any], python: str, overrides:
             table.add_row(name, *(f"{choice[split][name]:,}" for split in ("validation", "test")))
         console.print(table)
         console.print(f"{choice['sentence']}\n", highlight=False)
-    store = [override for override in overrides if override.startswith("store")]
-    console.print("Next:")
-    for words in (
-        ["publish.py", f"run_id={run.id}", *store],
-        ["runtime.py", f"run_id={run.id}", "text=Boulangerie Léa, pâtisserie (chef)", *store],
-    ):
-        console.print(f"  {python} {shlex.join(words)}", highlight=False, markup=False)
+    _print_next(
+        console, python, overrides, ["publish.py", f"run_id={run.id}"], ["runtime.py", f"run_id={run.id}", _EXAMPLE]
+    )
 
 
 def _interval(estimate: Mapping[str, float | None]) -> str:
@@ -118,12 +125,14 @@ def print_base(name: str, version: str, process: Process, python: str, overrides
     model = [f"model={models[0]}", *([f"model.encoder={encoder}"] if encoder else [])]
     several = [f"model={','.join(models)}", *model[1:]]
     console.print(f"base {name} is now {version}\n", highlight=False)
-    kept = [override for override in overrides if override.startswith(("store", "base"))]
-    console.print("Next:")
-    for words in (model, ["--multirun", *several, "sampler=none,oversample"]):
-        console.print(
-            f"  {python} {shlex.join(['train.py', *words, 'mode=train', *kept])}", highlight=False, markup=False
-        )
+    _print_next(
+        console,
+        python,
+        overrides,
+        ["train.py", *model, "mode=train"],
+        ["train.py", "--multirun", *several, "sampler=none,oversample", "mode=train"],
+        keep=("store", "base"),
+    )
 
 
 def print_runs(manifests: Sequence[Manifest]) -> None:
@@ -206,16 +215,15 @@ def print_comparison(comparison: Comparison, page: Path) -> None:
     console.print(f"Report: {page}", highlight=False, soft_wrap=True)
 
 
-def print_publication(publication: Publication, python: str) -> None:
-    """Print what is current now, and how to use it."""
+def print_publication(publication: Publication, python: str, overrides: Sequence[str]) -> None:
+    """Print what is current now, and how to use it; `overrides` are those of the command."""
     console = _console()
     threshold = "" if publication.threshold is None else f", threshold {publication.threshold:g}"
     if publication.class_thresholds is not None:
         own = [limit for limit in publication.class_thresholds.values() if limit is not None]
         threshold = f", thresholds of {len(own)} of {len(publication.class_thresholds)} labels"
     console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
-    words = ["runtime.py", f"published={publication.name}", "text=Boulangerie Léa, pâtisserie (chef)"]
-    console.print(f"Next:\n  {python} {shlex.join(words)}", highlight=False, markup=False)
+    _print_next(console, python, overrides, ["runtime.py", f"published={publication.name}", _EXAMPLE])
 
 
 def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:
