@@ -65,6 +65,8 @@ def main() -> None:
         "--folds", action="store_true", help="seed n validates on the n-th fifth of all training and validation rows"
     )
     arguments = parser.parse_args()
+    if arguments.folds and not set(arguments.seeds) <= set(range(1, 6)):
+        parser.error("--folds are five: --seeds are among 1 2 3 4 5")
     logging.disable(logging.WARNING)
     warnings.filterwarnings("ignore")
     arguments.cache.mkdir(parents=True, exist_ok=True)
@@ -211,6 +213,8 @@ def mean(runs: list[dict[str, Any]], split: str) -> float:
 
 def summary(sets: dict[str, dict[str, Any]], split: str) -> None:
     """Print `model=mlp` beside the peer that is best on each set: the best of several is flattered a little."""
+    if not sets:
+        return
     print("\n| set | metric | `model=mlp` | best peer | | difference |\n|---|---|---|---|---|---|")
     for data, cells in sets.items():
         ours = mean(cells["mlp"], split)

@@ -37,6 +37,9 @@ def _columns(result: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
     own = pipeline.class_thresholds
     threshold = pipeline.threshold if own is None else np.array(_thresholds(result, pipeline), dtype=np.float64)
     result = result.assign(threshold=threshold, model=pipeline.name)
+    # As many digits as the threshold has: a score that equals it must not look smaller.
+    numbers = [name for name in result if name == "score" or str(name).startswith("score_")]
+    result = result.astype(dict.fromkeys(numbers, "float64"))
     if "explanation" in result:
         result["explanation"] = [json.dumps(effects, ensure_ascii=False) for effects in result.pop("explanation")]
     return result

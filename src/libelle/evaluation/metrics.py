@@ -15,7 +15,7 @@ from libelle.features import Floats, Ints
 TOP_K = 5
 
 #: Metrics of which less is better.
-LOWER_IS_BETTER = frozenset({"log_loss", "brier", "fdr", "fpr", "fnr", "fp", "fn"})
+LOWER_IS_BETTER = frozenset({"log_loss", "brier", "expected_calibration_error", "fdr", "fpr", "fnr", "fp", "fn"})
 
 Metrics = dict[str, Any]
 

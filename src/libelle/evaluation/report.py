@@ -198,7 +198,7 @@ def calibrated(evidence: Evidence) -> dict[str, Any] | None:
         return {"rows": rows, "sentence": ""}
     sentence = f"On test records, calibration takes the log loss from {old:.4f} to {new:.4f}"
     worse = ", which is worse: the model's own scores (calibration=none) or another method may be better"
-    return {"rows": rows, "sentence": f"{sentence}{worse if new > old else ''}."}
+    return {"rows": rows, "sentence": f"{sentence}{worse if round(new, 4) > round(old, 4) else ''}."}
 
 
 def _of_100(figure: Interval) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from libelle.evaluation.erasure import FEWEST_RECORDS
 from libelle.evaluation.intervals import Interval, share
 from libelle.features import Floats, Ints
 
@@ -26,7 +27,7 @@ class Slice:
 
 
 def slices(values: pd.Series, targets: Ints, scores: Floats, threshold: float | None) -> list[Slice]:
-    """Results for each value of a column, most frequent first.
+    """Results for each value of a column that several records hold, most frequent first; the others together.
 
     Args:
         values: a text a row; missing ones are a slice of their own.
@@ -35,7 +36,8 @@ def slices(values: pd.Series, targets: Ints, scores: Floats, threshold: float | 
         threshold: of two classes; None for many.
     """
     texts = values.fillna("(missing)").astype("str").reset_index(drop=True)
-    frequent = list(texts.value_counts().index[:MOST_VALUES])
+    counts = texts.value_counts()
+    frequent = list(counts.index[counts >= FEWEST_RECORDS][:MOST_VALUES])
     texts = texts.where(texts.isin(frequent), OTHERS)
     decisions = scores.argmax(axis=1) if threshold is None else scores[:, 1].astype(np.float64) >= threshold
     found = []

@@ -189,7 +189,10 @@ def _class_thresholds(part: pd.DataFrame, labels: Sequence[str], request: Reques
     refusal = None
     for label in labels:
         try:
-            thresholds[label] = choose(Curve.of(*outcomes(part, labels, label), request.prevalence), request)
+            curve = Curve.of(*outcomes(part, labels, label), request.prevalence)
+            limit = choose(curve, request)
+            # A threshold above all scores is the wish to code nothing, also of records to come.
+            thresholds[label] = limit if limit <= curve.thresholds[0] else None
         except UserError as error:
             refusal, thresholds[label] = error, None
     if refusal is not None and not any(value is not None for value in thresholds.values()):

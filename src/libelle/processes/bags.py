@@ -48,7 +48,13 @@ class NgramBags:
             )
 
     def fit(self, table: pd.DataFrame) -> Self:
-        """Keep the n-grams of the training rows."""
+        """Keep the n-grams of the training rows.
+
+        Raises:
+            UserError: when a field bears the name of the bag of all fields.
+        """
+        if self.fused and FUSED in table:
+            raise UserError(f"A field cannot be named {FUSED}, as all fields joined are; set process.fused=false.")
         self.ngrams_: dict[str, list[NgramVocabulary]] = {}
         for name, column in self._columns(table, [str(field) for field in table]).items():
             kinds = self._hash(WordTable.split(column.texts))

@@ -1,4 +1,4 @@
-"""Process `subword`: parts of words by a Hugging Face tokenizer, and hashed n-grams of each field."""
+"""Process `subword`: parts of words by a Hugging Face tokenizer, and bags of hashed n-grams."""
 
 import json
 import re
@@ -187,7 +187,8 @@ def _library() -> Any:
 def _fetch(source: str) -> Any:
     path = Path(source)
     library = _library()
-    if not path.exists() and not re.fullmatch(r"[\w.-]+(/[\w.-]+)?", source):
+    is_name = re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", source) and not source.endswith(".json")
+    if not path.exists() and not is_name:
         raise UserError(
             f"process.pretrained={source} is not there; give a tokenizer.json, a folder that holds one, or a name on "
             "the Hugging Face hub."
