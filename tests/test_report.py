@@ -241,7 +241,7 @@ def test_what_a_field_is_worth_is_what_blanking_it_costs(tmp_path):
 
 def test_values_of_few_records_are_not_shown():
     values = pd.Series(["Lyon"] * 6 + [f"Mme Martin {row}" for row in range(6)])
-    parts = slices(values, np.zeros(12, np.int64), np.full((12, 2), 0.5, np.float32), 0.5)
+    parts = slices(values, np.zeros(12, np.int64), np.full((12, 2), 0.5, np.float32), 0.5, fewest=2)
     assert [(part.value, part.rows) for part in parts] == [("Lyon", 6), ("(all others)", 6)]
 
 

@@ -11,6 +11,7 @@ from sklearn.metrics import confusion_matrix
 
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation.bootstrap import bootstrap
+from libelle.evaluation.erasure import FEWEST_RECORDS
 from libelle.evaluation.intervals import Interval, share
 from libelle.evaluation.labels import (
     automatic_coding,
@@ -227,9 +228,12 @@ def _has_both(evidence: Evidence, split: str) -> bool:
 
 def _slices(evidence: Evidence, targets: Ints, scores: Floats) -> dict[str, list[Slice]]:
     test = evidence.rows[evidence.rows["split"] == TEST]
-    columns = {"missing fields": "missing"}
-    columns |= {str(name).removeprefix("slice_"): str(name) for name in test if str(name).startswith("slice_")}
-    found = {title: slices(test[name], targets, scores, evidence.threshold) for title, name in columns.items()}
+    found = {"missing fields": slices(test["missing"], targets, scores, evidence.threshold)}
+    for name in (str(name) for name in test if str(name).startswith("slice_")):
+        # A value of the source may be the text of one record.
+        found[name.removeprefix("slice_")] = slices(
+            test[name], targets, scores, evidence.threshold, fewest=FEWEST_RECORDS
+        )
     if evidence.threshold is None:
         parts = slices(training_bands(targets, evidence.trained), targets, scores, None)
         found["training records of the true label"] = sorted(parts, key=lambda part: band_order(part.value))

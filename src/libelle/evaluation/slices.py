@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from libelle.evaluation.erasure import FEWEST_RECORDS
 from libelle.evaluation.intervals import Interval, share
 from libelle.features import Floats, Ints
 
@@ -26,18 +25,21 @@ class Slice:
     recall: Interval | None = None
 
 
-def slices(values: pd.Series, targets: Ints, scores: Floats, threshold: float | None) -> list[Slice]:
-    """Results for each value of a column that several records hold, most frequent first; the others together.
+def slices(
+    values: pd.Series, targets: Ints, scores: Floats, threshold: float | None, *, fewest: int = 1
+) -> list[Slice]:
+    """Results for each value of a column, most frequent first; those after the first dozen together.
 
     Args:
         values: a text a row; missing ones are a slice of their own.
         targets: int64 [rows].
         scores: float32 [rows, classes].
         threshold: of two classes; None for many.
+        fewest: rows that must hold a value for it to be named.
     """
     texts = values.fillna("(missing)").astype("str").reset_index(drop=True)
     counts = texts.value_counts()
-    frequent = list(counts.index[counts >= FEWEST_RECORDS][:MOST_VALUES])
+    frequent = list(counts.index[counts >= fewest][:MOST_VALUES])
     texts = texts.where(texts.isin(frequent), OTHERS)
     decisions = scores.argmax(axis=1) if threshold is None else scores[:, 1].astype(np.float64) >= threshold
     found = []
