@@ -9,9 +9,13 @@ import pandas as pd
 
 from libelle.cleaners.text import Accents, Lowercase, SpecialCharacters
 from libelle.data.source import FileSource
+from libelle.evaluation import threshold
+from libelle.evaluation.curve import Curve
+from libelle.evaluation.wishes import Request
 from libelle.models.mlp import MLP
 from libelle.plan import Plan
 from libelle.processes.tokens import Tokens
+from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
 
 JOBS = {
@@ -55,3 +59,12 @@ def tiny_plan(folder: Path, **changes: Any) -> Plan:
         trainer={"max_epochs": 2, "accelerator": "cpu"},
     )
     return replace(plan, **changes)
+
+
+def choose(positive, scores, **wish):
+    request = Request(**wish)
+    return threshold.choose(Curve.of(positive, scores, request.prevalence), request)
+
+
+def reopened(run):
+    return Run.open(run.store, run.id)

@@ -195,11 +195,12 @@ def runs(config: DictConfig) -> None:
             case "diff", [first, second]:
                 report.print_differences(first, second, table.differences(first, second))
             case "compare", _:
-                from libelle.evaluation.comparison import compare, write_page
+                from libelle.evaluation.comparison import compare, make_page
+                from libelle.pages.rendering import write_page
 
                 output = _output(where)
                 comparison = compare(found)
-                write_page(comparison, output)
+                write_page(make_page(comparison), output, f"output={output}")
                 report.print_comparison(comparison, output)
             case (("list" | "show" | "diff"), _):
                 raise UserError(f"runs.py {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")

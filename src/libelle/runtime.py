@@ -114,19 +114,12 @@ def _begin_report(pipeline: Pipeline) -> "Seen":
 
 def _write_report(request: Request, seen: "Seen") -> None:
     from libelle.evaluation.drift import make_page
+    from libelle.pages.rendering import write_page
 
     source = "stdin" if request.input == "-" else Path(str(request.input)).name
     page, verdict = make_page(seen, source)
     target = Path("report.html" if request.output is None else f"{request.output}.report.html")
-    temporary = target.with_name(f".{target.name}.part")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(target)
-    except OSError as error:
-        raise UserError(f"{target} cannot be written ({error.strerror or error}); choose another output=.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+    write_page(page, target, str(target))
     for sentence in verdict:
         log.warning("%s", sentence)
     log.info("the comparison with the training data is in %s", target)

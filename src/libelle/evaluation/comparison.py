@@ -2,9 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -265,24 +263,6 @@ def make_page(comparison: Comparison) -> str:
         calibration=figures.calibration(runs) if drawn else "",
         text=_text,
     )
-
-
-def write_page(comparison: Comparison, path: Path) -> None:
-    """Write the page, whole or not at all.
-
-    Raises:
-        UserError: when it cannot be written there.
-    """
-    page = make_page(comparison)
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise UserError(f"output={path} cannot be written ({error.strerror or error}); choose another file.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _text(value: Any) -> str:

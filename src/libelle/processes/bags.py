@@ -2,16 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Annotated, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
+from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
+from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.features import Ints, Ragged
+from libelle.processes.base import Process
 from libelle.processes.columns import FUSED, Column, fuse
 from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
 
@@ -114,6 +117,41 @@ class NgramBags:
         if self.char_ngrams_max:
             kinds.append(character_ngrams(words, self.char_ngrams_min, self.char_ngrams_max))
         return kinds
+
+
+@dataclass
+class WordsAndBags(Process):
+    """Keys of all processes that make words, and bags beside them.
+
+    Attributes:
+        ngrams: False leaves the bags out.
+        fused: whether all fields joined have a bag as well, where they are several.
+        word_ngrams: longest n-gram of words in the bags.
+        char_ngrams_min: shortest n-gram of characters in the bags.
+        char_ngrams_max: longest n-gram of characters in the bags; 0 for none.
+        min_ngram_count: training rows that must hold an n-gram.
+        max_ngrams: n-grams kept at most of each kind in each bag, the most frequent ones.
+    """
+
+    blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
+
+    ngrams: bool = True
+    fused: bool = True
+    word_ngrams: Positive = 2
+    char_ngrams_min: Positive = 2
+    char_ngrams_max: Annotated[int, Field(ge=0)] = 5
+    min_ngram_count: Positive = 1
+    max_ngrams: Positive = 500_000
+
+    def __post_init__(self) -> None:
+        self.bags_ = NgramBags(
+            word_ngrams=self.word_ngrams,
+            char_ngrams_min=self.char_ngrams_min,
+            char_ngrams_max=self.char_ngrams_max,
+            fused=self.fused,
+            min_count=self.min_ngram_count,
+            max_size=self.max_ngrams,
+        )
 
 
 def _markers(split: WordTable) -> scipy.sparse.csr_array:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Self
+from typing import Annotated, Any, Self
 
 import numpy as np
 import pandas as pd
@@ -15,8 +15,7 @@ from pydantic import Field
 from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.features import Features, Ragged
-from libelle.processes.bags import NgramBags
-from libelle.processes.base import Process
+from libelle.processes.bags import WordsAndBags
 from libelle.processes.columns import Column
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
 from libelle.stores.base import Store
@@ -28,11 +27,13 @@ _CHUNK = 4096
 
 
 @dataclass
-class Subword(Process):
+class Subword(WordsAndBags):
     """Parts of words as ids (`words`), and n-grams of words and characters as weighted bags (`bag`).
 
     Rare and misspelt words are made of known parts, where `tokens` has one `<unknown>` for all. Ids are the library's,
     after those of `tokens` with a meaning of their own, so that models take either process.
+
+    Beside the keys of `WordsAndBags`:
 
     Attributes:
         vocab_size: parts known at most.
@@ -40,39 +41,14 @@ class Subword(Process):
             hub.
         length_quantile: a field is cut at this quantile of its lengths in training.
         max_length: and at this many parts in any case.
-        ngrams: False leaves the bags out.
-        fused: whether all fields joined have a bag as well, where they are several.
-        word_ngrams: longest n-gram of words in the bags.
-        char_ngrams_min: shortest n-gram of characters in the bags.
-        char_ngrams_max: longest n-gram of characters in the bags; 0 for none.
-        min_ngram_count: training rows that must hold an n-gram.
-        max_ngrams: n-grams kept at most of each kind in each bag, the most frequent ones.
     """
 
-    blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
     remedy = "lower process.max_ngrams or process.vocab_size, or raise process.min_ngram_count"
 
     vocab_size: Annotated[int, Field(ge=2)] = 8000
     pretrained: str | None = None
     length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
     max_length: Positive = 256
-    ngrams: bool = True
-    fused: bool = True
-    word_ngrams: Positive = 2
-    char_ngrams_min: Positive = 2
-    char_ngrams_max: Annotated[int, Field(ge=0)] = 5
-    min_ngram_count: Positive = 1
-    max_ngrams: Positive = 500_000
-
-    def __post_init__(self) -> None:
-        self.bags_ = NgramBags(
-            word_ngrams=self.word_ngrams,
-            char_ngrams_min=self.char_ngrams_min,
-            char_ngrams_max=self.char_ngrams_max,
-            fused=self.fused,
-            min_count=self.min_ngram_count,
-            max_size=self.max_ngrams,
-        )
 
     def prepare(self, store: Store) -> None:
         """Fetch the pretrained tokenizer.

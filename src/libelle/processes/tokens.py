@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,7 @@ from pydantic import Field
 
 from libelle.components import Positive
 from libelle.features import Features, Floats, Ragged, Vectors
-from libelle.processes.bags import NgramBags
-from libelle.processes.base import Process
+from libelle.processes.bags import WordsAndBags
 from libelle.processes.columns import Column, frequent_words
 from libelle.processes.ngrams import WordTable
 from libelle.stores.base import Store
@@ -26,8 +25,10 @@ PADDING_ID, UNKNOWN_ID, MISSING_ID, EMPTY_ID = range(len(SPECIAL))
 
 
 @dataclass
-class Tokens(Process):
+class Tokens(WordsAndBags):
     """Words as ids (`words`), and their n-grams as weighted bags (`bag`).
+
+    Beside the keys of `WordsAndBags`:
 
     Attributes:
         min_count: occurrences in the training rows that make a word known; rarer words become `<unknown>`.
@@ -35,46 +36,24 @@ class Tokens(Process):
         length_quantile: a field's words are cut at this quantile of its lengths in training, not at its one longest
             text.
         max_length: and at this many words in any case.
-        ngrams: False leaves the bags out.
-        fused: whether all fields joined have a bag as well, where they are several.
-        word_ngrams: longest n-gram of words in the bags.
-        char_ngrams_min: shortest n-gram of characters in the bags.
-        char_ngrams_max: longest n-gram of characters in the bags; 0 for none.
-        min_ngram_count: training rows that must hold an n-gram.
-        max_ngrams: n-grams kept at most of each kind in each bag, the most frequent ones.
         embeddings: `fasttext` gives the model word vectors to start from.
         embeddings_unseen: whether a word outside the vocabulary gets a vector from its n-grams of characters, as far as
             words of the training rows have these, instead of being `<unknown>`.
         vectors: where the word vectors come from.
     """
 
-    blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
     remedy = "lower process.max_ngrams or process.max_words, or raise process.min_ngram_count"
 
     min_count: Positive = 2
     max_words: Positive = 100_000
     length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
     max_length: Positive = 256
-    ngrams: bool = True
-    fused: bool = True
-    word_ngrams: Positive = 2
-    char_ngrams_min: Positive = 2
-    char_ngrams_max: Annotated[int, Field(ge=0)] = 5
-    min_ngram_count: Positive = 1
-    max_ngrams: Positive = 500_000
     embeddings: Literal["none", "fasttext"] = "none"
     embeddings_unseen: bool = True
     vectors: WordVectors = field(default_factory=WordVectors)
 
     def __post_init__(self) -> None:
-        self.bags_ = NgramBags(
-            word_ngrams=self.word_ngrams,
-            char_ngrams_min=self.char_ngrams_min,
-            char_ngrams_max=self.char_ngrams_max,
-            fused=self.fused,
-            min_count=self.min_ngram_count,
-            max_size=self.max_ngrams,
-        )
+        super().__post_init__()
         if self.embeddings == "fasttext":
             # By config, more than the class makes.
             self.blocks = self.blocks | {"vectors"}  # type: ignore[misc]
