@@ -3,14 +3,16 @@
 import hydra
 from omegaconf import DictConfig
 
-from libelle import cli
+from libelle.cli.command import command
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="publish")
 def main(config: DictConfig) -> None:
     """Publish, roll back or list."""
-    cli.publish(config)
+    from libelle.cli.publish import publish
+
+    publish(config)
 
 
 if __name__ == "__main__":
-    cli.command(main)
+    command(main)

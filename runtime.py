@@ -3,14 +3,16 @@
 import hydra
 from omegaconf import DictConfig
 
-from libelle import cli
+from libelle.cli.command import command
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="runtime")
 def main(config: DictConfig) -> None:
     """Score one text, one record or a file."""
-    cli.runtime(config)
+    from libelle.cli.runtime import runtime
+
+    runtime(config)
 
 
 if __name__ == "__main__":
-    cli.command(main)
+    command(main)

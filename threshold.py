@@ -3,14 +3,16 @@
 import hydra
 from omegaconf import DictConfig
 
-from libelle import cli
+from libelle.cli.command import command
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="threshold")
 def main(config: DictConfig) -> None:
     """Choose by a wish, report on the test split, and keep it with the run."""
-    cli.threshold(config)
+    from libelle.cli.threshold import threshold
+
+    threshold(config)
 
 
 if __name__ == "__main__":
-    cli.command(main)
+    command(main)

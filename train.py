@@ -3,14 +3,16 @@
 import hydra
 from omegaconf import DictConfig
 
-from libelle import cli
+from libelle.cli.command import command
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="train")
 def main(config: DictConfig) -> float:
     """Train one model and return its objective."""
-    return cli.train(config)
+    from libelle.cli.train import train
+
+    return train(config)
 
 
 if __name__ == "__main__":
-    cli.command(main)
+    command(main)

@@ -37,12 +37,12 @@ from sklearn.model_selection import KFold
 
 from libelle.cleaners.base import clean_table
 from libelle.cli import make_lightning
-from libelle.config import check
 from libelle.data.records import Records
 from libelle.data.split import TEST, TRAIN, VALIDATION
 from libelle.models.base import Training
-from libelle.preparation import Prepared
-from libelle.workflow import Plan
+from libelle.training.prepared_data import Prepared
+from libelle.training.schema import check
+from libelle.training.workflow import Plan
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"mlp": "model=mlp", "transformer": "model=transformer"}

@@ -23,11 +23,11 @@ def record() -> None:
     from omegaconf import OmegaConf
 
     from libelle.components import build
-    from libelle.config import check
     from libelle.data.split import TRAIN, VALIDATION
     from libelle.evaluation.metrics import evaluate
     from libelle.models.base import Model, Training
-    from libelle.preparation import Prepared
+    from libelle.training.prepared_data import Prepared
+    from libelle.training.schema import check
 
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):

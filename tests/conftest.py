@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from encoders import make_bert, make_camembert
+from helpers.encoders import make_bert, make_camembert
+from helpers.tiny import make_forms, tiny_plan
 from libelle.stores.local import LocalStore
-from libelle.workflow import full
-from tiny import make_forms, tiny_plan
+from libelle.training.workflow import full
 
 # How long an example takes is no matter of these tests: a busy machine would fail them.
 settings.register_profile("libelle", deadline=None)

@@ -14,13 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from helpers.tiny import make_forms
 from libelle import Pipeline
 from libelle.errors import UserError
 from libelle.pipeline import golden_records
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
-from tiny import make_forms
 
 FIELDS = ["employer", "job", "town"]
 

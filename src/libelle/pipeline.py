@@ -15,13 +15,13 @@ from libelle.cleaners.base import Cleaner, clean_table
 from libelle.components import build, describe
 from libelle.data.tables import as_strings, blank_to_missing
 from libelle.errors import UserError
-from libelle.evaluation import coding
+from libelle.evaluation import automatic_coding as coding
 from libelle.evaluation.calibration import Calibration
+from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.intervals import Doubles
 from libelle.features import Features, Floats
 from libelle.models.base import Model
 from libelle.processes.base import Process
-from libelle.reference import Reference
 from libelle.stores.base import Store
 
 #: Scores may differ by this much from those of the golden records: other machines round otherwise.
@@ -124,7 +124,7 @@ class Pipeline:
             One row a record, in order: `id` (the id column's value; the row number from 1 where it has none), `label`
             (the decision), `score` (two classes: probability of the positive one; many: of the chosen one), a
             `score_<label>` for each label, float32, and, of many classes for which a threshold was chosen,
-            `automatic`: bool, whether the record is coded without a clerk (`libelle.evaluation.coding`).
+            `automatic`: bool, whether the record is coded without a clerk (`libelle.evaluation.automatic_coding`).
 
         Raises:
             UserError: when a table lacks a field, no record has any, or a text is not valid Unicode.

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.servers import MotoServer, S3Server, ceph, moto, own_server
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.local import LocalStore
 from libelle.stores.minio import MinioStore
-
-from .servers import MotoServer, S3Server, ceph, moto, own_server
 
 _PLACES = ["local", "moto", pytest.param("ceph", marks=pytest.mark.slow)]
 if own_server():

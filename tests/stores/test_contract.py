@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.claims import claim_at_once, key_of
 from libelle.stores.base import Entry, Store, in_parallel, put_folder
-
-from .claims import claim_at_once, key_of
 
 ODD_KEYS = [
     "a",

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from helpers.scripts import CONF
 from libelle.errors import UserError
 from libelle.stores.base import Entry, in_parallel
 from libelle.stores.local import LocalStore
@@ -16,7 +17,7 @@ _KEYS = st.lists(_PART.filter(lambda part: part not in (".", "..")), min_size=1,
 
 
 def test_the_config_is_the_fields() -> None:
-    config = OmegaConf.load(Path(__file__).parents[2] / "conf" / "store" / "local.yaml")
+    config = OmegaConf.load(CONF / "store" / "local.yaml")
     assert config.pop("_target_") == "libelle.stores.local.LocalStore"
     assert config == OmegaConf.structured(LocalStore)
 

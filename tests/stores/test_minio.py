@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from helpers.scripts import CONF
+from helpers.servers import MotoServer, S3Server, cut_answer, free_ports, lose_answer, refuse
 from libelle.errors import UserError
 from libelle.stores.base import put_folder
 from libelle.stores.minio import MinioStore
 from libelle.stores.s3 import PATIENT
-
-from .servers import MotoServer, S3Server, cut_answer, free_ports, lose_answer, refuse
 
 Credentials = Callable[[dict[str, str]], None]
 
@@ -34,7 +34,7 @@ def store(moto_server: MotoServer) -> MinioStore:
 
 
 def test_the_config_is_the_fields() -> None:
-    config = OmegaConf.load(Path(__file__).parents[2] / "conf" / "store" / "minio.yaml")
+    config = OmegaConf.load(CONF / "store" / "minio.yaml")
     assert config.pop("_target_") == "libelle.stores.minio.MinioStore"
     assert OmegaConf.merge(OmegaConf.structured(MinioStore), config) == OmegaConf.structured(MinioStore)
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from helpers.servers import MotoServer, lose_answer, refuse
 from libelle.errors import UserError
 from libelle.evaluation.threshold import decide, save
-from libelle.evaluation.wishes import Request
+from libelle.evaluation.threshold_request import Request
 from libelle.pipeline import Pipeline
 from libelle.publication import publish
 from libelle.runs.ids import RunId
@@ -16,8 +17,6 @@ from libelle.runs.run import Run
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.local import LocalStore
 from libelle.stores.s3 import PATIENT
-
-from .servers import MotoServer, lose_answer, refuse
 
 
 def put_run(store: Store, trained: tuple[LocalStore, str]) -> Run:

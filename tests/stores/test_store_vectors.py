@@ -6,10 +6,10 @@ import fasttext
 import numpy as np
 import pytest
 
-from fasttext_models import train_bin
+from helpers.fasttext_models import train_bin
 from libelle.errors import UserError
 from libelle.stores.base import Store
-from libelle.vectors.binfile import BinFile
+from libelle.vectors.fasttext_format import BinFile
 from libelle.vectors.sources import WordVectors
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from libelle.data import bi
+from helpers.scripts import call
+from libelle.data.census import sample as bi
 from libelle.stores.base import Store
 from libelle.stores.minio import MinioStore
-from scripts import call
 
 
 def store_arguments(store: Store) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from hydra._internal.hydra import Hydra
 from hydra.core.global_hydra import GlobalHydra
 
-from .sweeping import Sweep, Swept, distance
+from helpers.sweeping import Sweep, Swept, distance
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from .sweeping import read_ledger
+from helpers.sweeping import read_ledger
 
 APP = Path(__file__).with_name("app.py")
 SPACE = ["x=interval(0,1)", "n=range(1,4)", "hydra.sweeper.seed=3"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from omegaconf import DictConfig
 
+from helpers.sweeping import Sweep
 from hydra_plugins.hydra_hyperopt_sweeper.pruning import (
     Trial,
     TrialPruned,
@@ -13,8 +14,6 @@ from hydra_plugins.hydra_hyperopt_sweeper.pruning import (
     read_curve,
     worse_than_median,
 )
-
-from .sweeping import Sweep
 
 FINISHED = [{0: value, 1: value / 2} for value in (1.0, 2.0, 3.0, 4.0, 5.0)]
 

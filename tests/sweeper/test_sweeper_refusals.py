@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from helpers.sweeping import Sweep
 from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
-
-from .sweeping import Sweep
 
 SPACE = ["x=interval(0,1)", "n=range(1,4)"]
 

@@ -4,11 +4,10 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from helpers.sweeping import Sweep, distance
 from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial, TrialPruned
-from libelle.tuning.report import write_report
+from libelle.reports.sweep_report import write_report
 from libelle.tuning.sweep import Sweep as ReadSweep
-
-from .sweeping import Sweep, distance
 
 
 def report_and_leave(config: DictConfig) -> Any:

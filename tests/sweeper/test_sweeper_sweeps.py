@@ -12,10 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
+from helpers.sweeping import Sweep, distance
 from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError, encode
 from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial, TrialPruned
-
-from .sweeping import Sweep, distance
 
 ADAPTIVE = ["tpe", "anneal", "rand", "mix"]
 SPACE = ["x=interval(0,1)", "n=range(1,4)"]

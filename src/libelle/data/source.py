@@ -8,7 +8,8 @@ import pandas as pd
 from pydantic import Field
 
 from libelle.components import Component
-from libelle.data import bi, tables
+from libelle.data import tables
+from libelle.data.census import sample as bi
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
@@ -156,7 +157,7 @@ class FileSource(Source):
 
 @dataclass(kw_only=True)
 class BISample(Source):
-    """The synthetic sample of census forms, see `libelle.data.bi`.
+    """The synthetic sample of census forms, see `libelle.data.census.sample`.
 
     Attributes:
         size: number of forms.

@@ -1,6 +1,5 @@
 """Runs side by side, on the same test records: what differs, and whether the difference is more than chance."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,9 +15,8 @@ from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metrics import LOWER_IS_BETTER
 from libelle.evaluation.threshold import predictions
 from libelle.features import Floats, Ints
-from libelle.pages.rendering import render
 from libelle.runs.run import Manifest, Run
-from libelle.runs.table import differences, duration
+from libelle.runs.run_list import differences
 
 #: Lines of more runs cannot be told apart in one figure.
 MOST_RUNS = 6
@@ -237,34 +235,3 @@ def verdict(metric: str, difference: Interval, name: str, first: str) -> str:
     if value == 0:
         return f"{name} and {first} are equal in {metric}, give or take ({low:.4f} to {high:.4f})."
     return f"{name} is {comparative} than {first} in {metric} by {value:.4f} ({low:.4f} to {high:.4f}): {chance}."
-
-
-def make_page(comparison: Comparison) -> str:
-    """Make the page: one HTML file that needs no other."""
-    # Matplotlib takes half a second to import.
-    from libelle.evaluation import figures
-
-    targets = comparison.targets
-    runs = {candidate.name: (targets, candidate.scores) for candidate in comparison.candidates}
-    binary = len(comparison.labels) == 2
-    drawn = len(np.unique(targets)) > 1
-    first = comparison.candidates[0]
-    return render(
-        "evaluation/comparison.html.j2",
-        title="Runs compared: " + ", ".join(candidate.run_id for candidate in comparison.candidates),
-        comparison=comparison,
-        first=first,
-        binary=binary,
-        metrics=list(first.intervals),
-        seconds=[duration(candidate.manifest) for candidate in comparison.candidates],
-        ranking=figures.ranking(runs) if binary and drawn else "",
-        thresholds=figures.thresholds(runs, None) if binary and drawn else "",
-        coding=figures.coding(runs) if not binary and drawn else "",
-        calibration=figures.calibration(runs) if drawn else "",
-        text=_text,
-    )
-
-
-def _text(value: Any) -> str:
-    """A config value for a cell."""
-    return "–" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

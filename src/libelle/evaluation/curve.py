@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from libelle.errors import UserError
 from libelle.evaluation.intervals import LEVEL, Doubles, wilson
-from libelle.evaluation.wishes import Request
+from libelle.evaluation.threshold_request import Request
 
 
 @dataclass(frozen=True)

@@ -23,16 +23,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from libelle.evaluation import coding
+from libelle.evaluation import automatic_coding as coding
+from libelle.evaluation.drift_reference import FieldCounts, Reference, count_fields
 from libelle.evaluation.intervals import Interval, wilson
-from libelle.pages.rendering import render
 from libelle.pipeline import Pipeline
-from libelle.reference import KNOWN_RECORDS, FieldCounts, Reference, count_fields
 
 #: What matters: Cohen's h; PSI, moderate and large.
 EFFECT, MODERATE, LARGE = 0.1, 0.1, 0.25
 DRAWN_BINS = 40
-LISTED_LABELS = 20
 
 Counts = npt.NDArray[np.int64]
 
@@ -218,37 +216,6 @@ def verdict(drift: Drift, pipeline: Pipeline) -> list[str]:
     return said
 
 
-def make_page(seen: Seen, source: str) -> tuple[str, list[str]]:
-    """The page about what was scored, and its verdict.
-
-    Args:
-        seen: the counts of all records.
-        source: what the page calls them.
-    """
-    # Matplotlib takes half a second to import.
-    from libelle.evaluation import drift_figures
-
-    drift = compare(seen)
-    said = verdict(drift, seen.pipeline)
-    before = np.histogram(seen.reference.scores, bins=DRAWN_BINS, range=(0, 1))[0]
-    name = "score" if len(seen.pipeline.labels) == 2 else "score of the decision"
-    page = render(
-        "evaluation/drift.html.j2",
-        title=f"{source}, scored by {seen.pipeline.name}",
-        seen=seen,
-        reference=seen.reference,
-        pipeline=seen.pipeline,
-        drift=drift,
-        verdict=said,
-        known_records=KNOWN_RECORDS,
-        effect=EFFECT,
-        labels=label_table(seen) if drift.decisions is not None else [],
-        scores=drift_figures.scores(seen.drawn, before, seen.pipeline.threshold, name) if seen.rows else "",
-        fields=drift_figures.fields(drift.empty, drift.new) if seen.rows else "",
-    )
-    return page, said
-
-
 def _per_text(counts: FieldCounts, rows: int) -> tuple[float, float]:
     """Part and whole of new words, as if each text had one word."""
     texts = rows - counts.empty
@@ -261,14 +228,6 @@ def _pooled(now: Counts, before: Counts) -> tuple[Counts, Counts]:
     if not rare.any():
         return now, before
     return np.append(now[~rare], now[rare].sum()), np.append(before[~rare], before[rare].sum())
-
-
-def label_table(seen: Seen) -> list[dict[str, str | float]]:
-    """The labels whose share of decisions differs most."""
-    now = seen.decisions / max(seen.rows, 1)
-    before = seen.reference.decisions / max(seen.reference.rows, 1)
-    order = np.argsort(-np.abs(now - before), kind="stable")[:LISTED_LABELS]
-    return [{"label": seen.pipeline.labels[place], "now": now[place], "before": before[place]} for place in order]
 
 
 def _percent(value: float) -> str:

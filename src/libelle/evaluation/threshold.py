@@ -15,10 +15,10 @@ import pandas as pd
 
 from libelle.data.split import TEST, VALIDATION
 from libelle.errors import UserError
-from libelle.evaluation import coding
+from libelle.evaluation import automatic_coding as coding
 from libelle.evaluation.curve import Curve, figures, sentence
 from libelle.evaluation.intervals import Doubles, lower_bound, upper_bound
-from libelle.evaluation.wishes import Request
+from libelle.evaluation.threshold_request import Request
 from libelle.runs.run import THRESHOLD, Run
 
 
@@ -141,7 +141,8 @@ def decide(run: Run, request: Request) -> dict[str, Any]:
 
     Of many classes, `accuracy` and `value` are a threshold on the score of the chosen label, from which on records are
     coded automatically; the other wishes give each class a threshold of its own, from which on records with this label
-    are. A class's precision, recall and share are those of the records that are coded so (`libelle.evaluation.coding`).
+    are. A class's precision, recall and share are those of the records that are coded so
+    (`libelle.evaluation.automatic_coding`).
 
     Returns:
         Ready for JSON: `value`, `rule`, `labels`, `classes` (many classes: label → threshold, None where the wish is

@@ -15,8 +15,8 @@ from scipy.special import softmax
 
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats, Ints, Matrix
+from libelle.memory import require_memory
 from libelle.models.base import Model, Training
-from libelle.vectors.room import require_memory
 
 Doubles = npt.NDArray[np.float64]
 

@@ -13,8 +13,8 @@ from scipy.special import log_softmax
 from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Dataset, Ints, Matrix
+from libelle.memory import require_memory
 from libelle.models.classical import Doubles, LinearModel, folds
-from libelle.vectors.room import require_memory
 
 log = logging.getLogger(__name__)
 

@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from libelle.components import Positive
 from libelle.features import Dataset, Features, Floats
+from libelle.memory import require_memory
 from libelle.models.base import Model, Training
 from libelle.models.batches import make_batch
 from libelle.models.embedding import VectorEmbedding
 from libelle.models.layers import LinearPath, NgramEncoder
 from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
-from libelle.vectors.room import require_memory
 
 #: Rows scored at once: memory stays bounded whatever is asked.
 PREDICT_ROWS = 1024
@@ -53,7 +53,7 @@ class NeuralModel(Model):
             UserError: when memory would not suffice, or training fails for a reason that a setting can remove.
         """
         # Importing Lightning takes seconds, and scoring never needs it.
-        from libelle.models.training import train_network
+        from libelle.models.lightning import train_network
 
         self.shape_, self.classes_ = Shape.of(train.features), classes
         self.require_room()

@@ -14,15 +14,15 @@ from torch import Tensor, nn
 from libelle.components import Component, Part, Positive
 from libelle.errors import UserError
 from libelle.features import Dataset
-from libelle.hub import locate_encoder, needs_extra, reading_encoder
+from libelle.memory import require_memory
 from libelle.models.base import Training
 from libelle.models.batches import Batch, by_record
 from libelle.models.layers import masked_mean
 from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
 from libelle.processes.base import Process
+from libelle.processes.hub import locate_encoder, needs_extra, reading_encoder
 from libelle.processes.pretrained import PretrainedTokens
-from libelle.vectors.room import require_memory
 
 
 class EncoderNetwork(Network):

@@ -12,9 +12,9 @@ from pydantic import Field
 from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Dataset, Ints, Matrix
+from libelle.memory import require_memory
 from libelle.models.classical import ClassicalModel, Doubles, stack
 from libelle.processes.base import Process
-from libelle.vectors.room import require_memory
 
 Share = Annotated[float, Field(gt=0, le=1)]
 

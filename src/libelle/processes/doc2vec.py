@@ -18,10 +18,10 @@ from safetensors.numpy import load_file, save_file
 from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Floats
+from libelle.memory import require_memory
 from libelle.processes.columns import frequent_words, load_words, save_words
 from libelle.processes.matrices import MatrixProcess
 from libelle.stores.base import Store
-from libelle.vectors.room import require_memory
 
 
 @dataclass

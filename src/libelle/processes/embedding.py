@@ -12,10 +12,10 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import Part, Positive, Rate
 from libelle.features import Floats, Ints
+from libelle.memory import require_memory
 from libelle.processes.columns import Column, frequent_words, load_words, save_words
 from libelle.processes.matrices import MatrixProcess
 from libelle.processes.ngrams import WordTable
-from libelle.vectors.room import require_memory
 
 
 @dataclass

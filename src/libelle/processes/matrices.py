@@ -16,10 +16,10 @@ import scipy.sparse
 from safetensors.numpy import load_file, save_file
 
 from libelle.features import Features, Ints, Matrix
+from libelle.memory import require_memory
 from libelle.processes.base import Process
 from libelle.processes.columns import Column
 from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable
-from libelle.vectors.room import require_memory
 
 #: Columns that each field has beside its own: 1 for a missing text, and 1 for one without words.
 FLAGS = 2

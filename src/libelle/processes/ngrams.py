@@ -16,7 +16,7 @@ import numpy.typing as npt
 import scipy.sparse
 
 from libelle.features import Floats, Ints, gather
-from libelle.vectors.room import require_memory
+from libelle.memory import require_memory
 
 Hashes = npt.NDArray[np.uint64]
 

@@ -15,8 +15,8 @@ from pydantic import Field
 from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.features import Features, Ragged
-from libelle.hub import locate_encoder, needs_extra, reading_encoder
 from libelle.processes.base import Process
+from libelle.processes.hub import locate_encoder, needs_extra, reading_encoder
 from libelle.stores.base import Store
 
 #: Texts tokenized at once: what the tokenizer makes of a text is a hundred times larger than its ids.

@@ -14,9 +14,9 @@ import scipy.sparse
 from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Ints, Matrix
+from libelle.memory import require_memory
 from libelle.models.classical import stack
 from libelle.samplers.rows import Sampler, Share
-from libelle.vectors.room import require_memory
 
 _REMEDY = "lower sampler.ratio, or use sampler=oversample"
 

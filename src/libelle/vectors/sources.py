@@ -18,10 +18,10 @@ from pydantic import Field
 
 from libelle.components import Component, Positive
 from libelle.errors import UserError
+from libelle.memory import require_disk, require_memory
 from libelle.stores.base import Store
 from libelle.stores.cache import default_cache, fetch
-from libelle.vectors.binfile import SAMPLE_ROWS, BinFile
-from libelle.vectors.room import require_disk, require_memory
+from libelle.vectors.fasttext_format import SAMPLE_ROWS, BinFile
 from libelle.vectors.table import VectorTable
 
 log = logging.getLogger(__name__)

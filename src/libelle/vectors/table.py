@@ -12,7 +12,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from libelle.features import Floats, Ints
-from libelle.vectors.binfile import BinFile
+from libelle.vectors.fasttext_format import BinFile
 
 #: Words whose n-grams are gathered at once: memory does not grow with the vocabulary.
 _BLOCK_WORDS = 2048

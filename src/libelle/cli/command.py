@@ -1,0 +1,101 @@
+"""What all commands share: from a command line to one function call, and from its errors to an exit status."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
+from libelle.cli.raw_arguments import as_typed, protect, restore
+from libelle.components import build
+from libelle.errors import UserError
+from libelle.logs import log_to_terminal
+from libelle.stores.base import Store
+
+USER_ERROR, INTERRUPTED = 2, 130
+
+
+def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] = protect) -> None:
+    """Run a script's Hydra main; its exit status says how it went.
+
+    0 done, 1 a defect of ours or a config that Hydra refuses, 2 a `UserError` or a `SweepError`, 130 interrupted.
+
+    Args:
+        main: decorated with `hydra.main`.
+        protect: encodes the raw ones among the arguments.
+    """
+    # Hydra would print a traceback and leave with 1 whatever happened.
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")
+    log_to_terminal()
+    OmegaConf.register_new_resolver("direction", _direction, replace=True)
+    try:
+        sys.argv[1:] = protect(sys.argv[1:])
+        main()
+    except UserError as error:
+        leave(str(error), USER_ERROR)
+    except KeyboardInterrupt:
+        leave("Interrupted.", INTERRUPTED)
+    except SweepError as error:
+        leave(str(error), USER_ERROR)
+    except (HydraException, OmegaConfBaseException) as error:
+        leave(str(error), 1)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; Python would complain once more while closing it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _direction(metric: str | None) -> str:
+    """Whether more or less of a metric is better, as sweepers want to know it."""
+    # Importing scikit-learn takes a second, and only a search asks.
+    from libelle.evaluation.metrics import LOWER_IS_BETTER
+
+    return "minimize" if metric is not None and metric.rpartition(".")[2] in LOWER_IS_BETTER else "maximize"
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Leave with the sentence alone; Hydra would print the command's overrides, and with them the text."""
+    try:
+        yield
+    except UserError as error:
+        leave(str(error), USER_ERROR)
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    """A composed config as plain dicts, raw arguments decoded, without Hydra's own node."""
+    own = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+    container = OmegaConf.to_container(own, resolve=True, throw_on_missing=True)
+    assert isinstance(container, dict)
+    return {str(key): restore(value) for key, value in container.items()}
+
+
+def values_and_store(config: DictConfig) -> tuple[dict[str, Any], Store]:
+    """A composed config as plain values, raw arguments decoded, and apart from them the store that it names."""
+    values = plain(config)
+    return values, build(values.pop("store"), Store, "store")
+
+
+def typed_overrides() -> list[str]:
+    """The overrides of this command, as they were typed."""
+    return [as_typed(override) for override in HydraConfig.get().overrides.task]
+
+
+def python_command() -> str:
+    """How to call this Python from the shell that called us: `python`, if that is the same one."""
+    if shutil.which("python") == sys.executable:
+        return "python"
+    here = os.path.relpath(sys.executable)
+    return sys.executable if here.startswith("..") else here
+
+
+def leave(message: str, status: int) -> NoReturn:
+    """End the command with a sentence on stderr."""
+    print(message, file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,89 @@
+"""What `runs.py` prints with `format=json`: the functions of `report` that it calls, for programs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+from libelle.evaluation.comparison import Comparison
+from libelle.runs.run import Manifest, Run
+from libelle.runs.run_list import COLUMNS, column
+
+
+def print_runs(manifests: Sequence[Manifest]) -> None:
+    """Print an array, one object a run, of the columns that runs can be chosen and sorted by."""
+    _print([{name: column(item, name) for name in COLUMNS} for item in manifests])
+
+
+def print_run(run: Run) -> None:
+    """Print a run's manifest, and in it its `metrics`, null where it has none."""
+    has_metrics = f"{run.id}.metrics.json" in run.manifest.files
+    _print({**asdict(run.manifest), "metrics": json.loads(run.read("metrics.json")) if has_metrics else None})
+
+
+def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Print an object, key → run id → value."""
+    _print(_by_run(rows, [str(first.id), str(second.id)]))
+
+
+def print_comparison(comparison: Comparison, page: Path) -> None:
+    """Print an object about runs side by side; metrics and their differences are `value`, `low` and `high`.
+
+    `records` of the test split, `runs`, `differences` of each run but the first from the first, `config` (key → run id
+    → value) and `report`, where the page is.
+    """
+    ids = [candidate.run_id for candidate in comparison.candidates]
+    runs = [
+        {
+            "run_id": candidate.run_id,
+            "model": candidate.manifest.model,
+            "threshold": candidate.threshold,
+            "metrics": {name: asdict(interval) for name, interval in candidate.intervals.items()},
+        }
+        for candidate in comparison.candidates
+    ]
+    differences = []
+    for item in comparison.differences:
+        said = comparison.verdicts(item)
+        differences.append(
+            {
+                "run_id": item.candidate.run_id,
+                "from": ids[0],
+                "metrics": {
+                    name: {**asdict(interval), "verdict": said[name]} for name, interval in item.metrics.items()
+                },
+                "only_first": item.only_first,
+                "only_this": item.only_this,
+                "p": item.p,
+                "p_holm": item.p_holm,
+                "decisions": comparison.decisions(item),
+            }
+        )
+    _print(
+        {
+            "records": len(comparison.targets),
+            "runs": runs,
+            "differences": differences,
+            "config": _by_run(comparison.config, ids),
+            "report": str(page),
+        }
+    )
+
+
+def _by_run(rows: Sequence[tuple[Any, ...]], ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    return {key: dict(zip(ids, values, strict=True)) for key, *values in rows}
+
+
+def _print(value: Any) -> None:
+    print(json.dumps(_finite(value), ensure_ascii=False, allow_nan=False))
+
+
+def _finite(value: Any) -> Any:
+    """The same with null for what JSON has no number for, as a metric that is not defined."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value

@@ -1,0 +1,240 @@
+"""Scoring raw records from the command line: one text, one record, or a file streamed in chunks.
+
+Nothing is written to disk but the `output` and the report that were asked for.
+"""
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pandas as pd
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from libelle.cli.command import plain_errors, values_and_store
+from libelle.cli.score_writers import CsvWriter, JsonWriter, ParquetWriter, TableWriter, Writer
+from libelle.components import Component, validate
+from libelle.data import tables
+from libelle.data.records import require_columns
+from libelle.errors import UserError
+from libelle.evaluation.explanation import explain
+from libelle.pipeline import Pipeline
+from libelle.runs.ids import RunId
+from libelle.runs.run_list import newest
+
+if TYPE_CHECKING:
+    from libelle.evaluation.drift import Seen
+
+log = logging.getLogger(__name__)
+
+#: Bad rows that are reported one by one.
+REPORTED_ROWS = 20
+
+
+@dataclass(kw_only=True)
+class Request(Component):
+    """The nodes of `conf/runtime.yaml`, `store` apart.
+
+    Attributes:
+        run_id: the run to use; the newest completed one where left out.
+        published: the published model to use instead, `name` or `name@version`.
+        text: fills the pipeline's text field.
+        record: field → text.
+        input: CSV or Parquet file, or `-` for CSV from stdin.
+        output: CSV or Parquet file; stdout where left out.
+        format: of stdout.
+        explain: whether to say what each field and word adds to the score.
+        report: whether to write a page that compares the input with the training data.
+        on_error: whether a row that cannot be read is skipped or ends the work.
+        delimiter: of a CSV input.
+        encoding: of a CSV input.
+    """
+
+    run_id: str | None = None
+    published: str | None = None
+    text: str | None = None
+    record: dict[str, str] | None = None
+    input: str | None = None
+    output: str | None = None
+    format: Literal["table", "json"] = "table"
+    explain: bool = False
+    report: bool = False
+    on_error: Literal["skip", "stop"] = "skip"
+    delimiter: str = ","
+    encoding: str = "utf-8"
+
+    def __post_init__(self) -> None:
+        given = [name for name in ("text", "record", "input") if getattr(self, name) is not None]
+        if not given:
+            raise UserError("Nothing to score; give text=..., record.<field>=... or input=<file>.")
+        if self.run_id is not None and self.published is not None:
+            raise UserError("run_id= and published= are both given; score with one or the other.")
+        if "input" in given and len(given) > 1:
+            raise UserError(f"{given[0]}= and input= are both given; score one or the other.")
+        if self.report and self.input is None:
+            raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
+        if self.output is not None:
+            if not Path(self.output).name:
+                raise UserError(
+                    f"output={self.output} is not the name of a file; write for instance output=scores.csv."
+                )
+            if self.input is not None and Path(self.output).resolve() == Path(self.input).resolve():
+                raise UserError(f"output={self.output} is the input itself; choose another file.")
+
+
+def runtime(config: DictConfig) -> None:
+    """Run `runtime.py` on a composed config."""
+    with plain_errors():
+        values, store = values_and_store(config)
+        if isinstance(values["record"], str):
+            values["record"] = json.loads(values["record"])
+        request = validate(Request, values, "")
+        run_id = RunId.parse(request.run_id) if request.run_id else None
+        score(request, Pipeline.load(request.published or str(run_id or newest(store)), store))
+
+
+def score(request: Request, pipeline: Pipeline) -> None:
+    """Score what is asked for and write the result.
+
+    Raises:
+        UserError: names the field, file, column or row that is wrong.
+    """
+    seen = _begin_report(pipeline) if request.report else None
+    with _open_writer(request, pipeline) as writer:
+        if request.input is None:
+            writer.write(_predict(request, pipeline, pd.DataFrame([_single_record(request, pipeline)])))
+        else:
+            _score_file(request, pipeline, writer, seen)
+    if request.output is not None:
+        log.info("scores are in %s", request.output)
+    if seen is not None:
+        _write_report(request, seen)
+
+
+def _begin_report(pipeline: Pipeline) -> "Seen":
+    from libelle.evaluation.drift import Seen
+
+    if pipeline.reference is None:
+        raise UserError(
+            f"report=true needs what {pipeline.name} keeps of its training data, and it is from before that was kept; "
+            "train again, or leave report out."
+        )
+    return Seen(pipeline, pipeline.reference)
+
+
+def _write_report(request: Request, seen: "Seen") -> None:
+    from libelle.reports.drift_report import make_page
+    from libelle.reports.page import write_page
+
+    source = "stdin" if request.input == "-" else Path(str(request.input)).name
+    page, verdict = make_page(seen, source)
+    target = Path("report.html" if request.output is None else f"{request.output}.report.html")
+    write_page(page, target, str(target))
+    for sentence in verdict:
+        log.warning("%s", sentence)
+    log.info("the comparison with the training data is in %s", target)
+
+
+def _predict(request: Request, pipeline: Pipeline, records: pd.DataFrame, seen: "Seen | None" = None) -> pd.DataFrame:
+    result = pipeline.predict(records, None if seen is None else seen.watch)
+    if request.explain:
+        result["explanation"] = pd.Series(explain(pipeline, records), index=result.index, dtype=object)
+    return result
+
+
+def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
+    record: dict[str, Any] = dict(request.record or {})
+    for name in record:
+        if name not in pipeline.fields and name != pipeline.id:
+            raise UserError(f"record.{name} is not a field of the model; its fields are {', '.join(pipeline.fields)}.")
+    if request.text is not None:
+        if pipeline.text in record:
+            raise UserError(f"text= and record.{pipeline.text}= fill the same field; give one of them.")
+        record[pipeline.text] = request.text
+    return dict.fromkeys(pipeline.fields) | record
+
+
+def _score_file(request: Request, pipeline: Pipeline, writer: "Writer", seen: "Seen | None") -> None:
+    bad: list[int] = []
+
+    def on_bad_row(row: int, reason: str) -> None:
+        message = f"{request.input}, row {row}: {reason}"
+        if request.on_error == "stop":
+            raise UserError(f"{message}; correct it, or pass over such rows with on_error=skip.")
+        bad.append(row)
+        if len(bad) <= REPORTED_ROWS:
+            log.warning("%s; passed over", message)
+
+    rows = 0
+    with _progress() as advance:
+        for chunk in _chunks(request, on_bad_row):
+            require_columns(chunk, {"the model": pipeline.fields}, str(request.input), keys="")
+            result = _predict(request, pipeline, chunk, seen)
+            # What has no id is known by its row number in the file.
+            numbers = pd.Series(chunk.index, index=chunk.index)
+            named = pipeline.id is not None and pipeline.id in chunk.columns
+            result["id"] = chunk[pipeline.id].fillna(numbers.astype("str")) if named else numbers
+            writer.write(result)
+            if seen is not None:
+                seen.add(result)
+            rows += len(chunk)
+            advance(len(chunk))
+    if bad:
+        log.warning("%d rows of %s were passed over, %d were scored", len(bad), request.input, rows)
+
+
+def _chunks(request: Request, on_bad_row: tables.OnBadRow) -> tables.Chunks:
+    assert request.input is not None
+    options: dict[str, Any] = {
+        "delimiter": request.delimiter,
+        "encoding": request.encoding,
+        "on_bad_row": on_bad_row,
+        "keys": "",
+    }
+    if request.input == "-":
+        tables.check_encoding(request.encoding, keys="")
+        sys.stdin.reconfigure(encoding=request.encoding, errors="surrogateescape", newline="")  # type: ignore[union-attr]
+        return tables.read_csv(sys.stdin, "stdin", **options)
+    return tables.read_file(Path(request.input), **options)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """A counter on stderr, where somebody is looking."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
+        task = progress.add_task("records", total=None)
+        yield lambda rows: progress.advance(task, rows)
+
+
+@contextmanager
+def _open_writer(request: Request, pipeline: Pipeline) -> Iterator[Writer]:
+    if request.output is None:
+        writer: Writer = JsonWriter(sys.stdout, pipeline) if request.format == "json" else TableWriter(pipeline)
+        yield writer
+        writer.close()
+        return
+    target = Path(request.output)
+    # Complete or not at all: what was there before is replaced at the end, by a whole file.
+    temporary = target.with_name(f".{target.name}.part")
+    try:
+        if target.suffix.lower() in (".parquet", ".pq"):
+            writer = ParquetWriter(temporary, pipeline)
+        else:
+            writer = CsvWriter(temporary, pipeline)
+        yield writer
+        writer.close()
+        temporary.replace(target)
+    except OSError as error:
+        raise UserError(
+            f"output={request.output} cannot be written ({error.strerror or error}); choose another file."
+        ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

@@ -1,0 +1,134 @@
+"""What surrounds a sweep of `train.py`: Hydra callbacks, part of the entry layer."""
+
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
+from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
+from libelle.cli import terminal_tables
+from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain, python_command
+from libelle.cli.composition import make_plan
+from libelle.components import build
+from libelle.errors import UserError
+from libelle.runs.run import COMPLETED
+from libelle.runs.run_list import runs_of_sweep
+from libelle.stores.base import Store
+from libelle.training import workflow
+
+log = logging.getLogger(__name__)
+
+
+class SweepCallback(Callback):
+    """Before a search, its base is there; after any sweep, a table of its runs, and of a search the best."""
+
+    def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
+        """Refuse a search that cannot work, and prepare the data that it starts from, where they are not."""
+        if config.get("tune") is None:
+            return
+        with _only_exits():
+            _refuse_other_model(config)
+            if config.mode == "train":
+                for process in _processes(config):
+                    _require_base(config, process)
+
+    def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
+        """Print the sweep's runs, read from the store, since jobs may have run anywhere."""
+        with _only_exits():
+            store = build(plain(config.store), Store, "store")
+            folder = Path(config.hydra.sweep.dir)
+            manifests = runs_of_sweep(store, folder.name)
+            terminal_tables.print_runs(manifests)
+            results = folder / "optimization_results.yaml"
+            if results.exists():
+                from libelle.reports.sweep_report import write_report
+                from libelle.tuning.sweep import Sweep
+
+                completed = {item.trial: item.run_id for item in manifests if item.status == COMPLETED}
+                jobs = {trial.finished_by: trial.number for trial in Sweep.read(folder).trials}
+                named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
+                metrics = {item.objective for item in manifests if item.objective is not None}
+                metric = metrics.pop() if len(metrics) == 1 else None
+                page = write_report(folder, title=f"Sweep {folder.name}", runs=named, objective=metric)
+                terminal_tables.print_search(
+                    yaml.safe_load(results.read_text("utf-8")), manifests, page, python_command()
+                )
+
+
+@contextmanager
+def _only_exits() -> Iterator[None]:
+    """Hydra turns what a callback raises into a warning and goes on; an exit, it lets pass."""
+    try:
+        yield
+    except (UserError, SweepError) as error:
+        leave(str(error), USER_ERROR)
+    except KeyboardInterrupt:
+        leave("Interrupted.", INTERRUPTED)
+    except Exception:
+        traceback.print_exc()
+        sys.exit(1)
+
+
+def _refuse_other_model(config: DictConfig) -> None:
+    model = config.tune.model
+    for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
+        if model is not None and override.key_or_group == "model" and override.value() != model:
+            raise UserError(
+                f"{override.input_line} contradicts tune={config.hydra.runtime.choices.tune}, whose space is for "
+                f"model={model}; leave one of them out."
+            )
+
+
+def _processes(config: DictConfig) -> list[str]:
+    """Those whose bases the trials start from: of `tune.processes`, what the space, as it was narrowed, still draws.
+
+    Raises `SweepError` for a bad space: it is said before the data are prepared.
+    """
+    params: Any = OmegaConf.to_container(config.hydra.sweeper.params, resolve=True)
+    space = read_space(params, list(config.hydra.overrides.task), GlobalHydra.instance().config_loader())
+    if config.tune.processes is None:
+        return [config.hydra.runtime.choices.process]
+    drawn = {option for d in space.dimensions if d.name == "process" for option in d.distribution.options or ()}
+    return [process for process in config.tune.processes if process in drawn]
+
+
+def _require_base(config: DictConfig, process: str) -> None:
+    """Prepare the base of a process where there is none; refuse one that differs from what was typed."""
+    overrides = [override for override in config.hydra.overrides.task if not _is_sweep(override)]
+    if process != config.hydra.runtime.choices.process:
+        overrides.append(f"process={process}")
+    loader = GlobalHydra.instance().config_loader()
+    loaded = loader.load_sweep_config(config, overrides)
+    with _hydra_config(loaded):
+        plan = make_plan(loaded, loaded.hydra)
+        # A search over processes draws its models to match; the config's own goes with one of them at most.
+        if not workflow.check_base(plan, any_model=config.tune.processes is not None):
+            log.info("there is no base %s yet: preparing it", plan.base_name)
+            workflow.prepare(plan)
+
+
+def _is_sweep(override: str) -> bool:
+    return OverridesParser.create().parse_override(override).is_sweep_override()
+
+
+@contextmanager
+def _hydra_config(config: DictConfig) -> Iterator[None]:
+    """Let `${hydra:...}` speak of another config for a while."""
+    holder = HydraConfig.instance()
+    before = holder.cfg
+    holder.set_config(config)
+    try:
+        yield
+    finally:
+        holder.cfg = before

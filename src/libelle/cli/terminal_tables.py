@@ -1,0 +1,256 @@
+"""What the scripts print on stdout."""
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from libelle.data.split import SPLITS
+from libelle.evaluation.comparison import Comparison
+from libelle.processes.base import Process
+from libelle.publication import Publication
+from libelle.runs.run import Manifest, Run
+from libelle.runs.run_list import duration
+from libelle.training.pairings import usual_models
+from libelle.training.workflow import Outcome
+
+_EXAMPLE = "text=Boulangerie Léa, pâtisserie (chef)"
+_HEADLINES = {
+    2: ("average_precision", "roc_auc", "log_loss", "precision", "recall", "accuracy"),
+    3: ("accuracy", "f1_macro", "top_k_accuracy", "log_loss"),
+}
+
+
+def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> None:
+    """Print a run's id, its headline metrics and the three commands that one would type next.
+
+    Args:
+        outcome: the run.
+        python: how to call Python from this shell.
+        overrides: those of the command, of which the commands keep what concerns the store.
+    """
+    console = _console()
+    table = Table(box=box.SIMPLE_HEAD, title=f"run {outcome.run_id}", title_justify="left")
+    table.add_column("metric")
+    for split in SPLITS:
+        table.add_column(split, justify="right")
+    for name in _HEADLINES[min(len(outcome.pipeline.labels), 3)]:
+        values = [outcome.metrics[split][name] for split in SPLITS]
+        table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
+    table.add_row("rows", *(f"{outcome.metrics[split]['rows']:,}" for split in SPLITS))
+    console.print(table)
+    console.print(f"{outcome.objective} = {outcome.value:.6f}")
+    console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
+    # A wish that any model meets; of many classes a threshold is no condition of publication.
+    wish = "f=0.5" if len(outcome.pipeline.labels) == 2 else "value=0.5"
+    _print_next(
+        console,
+        python,
+        overrides,
+        ["runtime.py", f"run_id={outcome.run_id}", _EXAMPLE],
+        ["threshold.py", f"run_id={outcome.run_id}", wish],
+        ["publish.py", f"run_id={outcome.run_id}"],
+    )
+
+
+def _print_next(
+    console: Console, python: str, overrides: Sequence[str], *commands: list[str], keep: tuple[str, ...] = ("store",)
+) -> None:
+    """Print commands that one would type next, with what the overrides of this one say of the store."""
+    kept = [override for override in overrides if override.startswith(keep)]
+    console.print("Next:")
+    for words in commands:
+        console.print(f"  {python} {shlex.join([*words, *kept])}", highlight=False, markup=False)
+
+
+def print_threshold(run: Run, choice: Mapping[str, Any], python: str, overrides: Sequence[str]) -> None:
+    """Print the threshold that was chosen, what it comes to, and the commands that one would type next.
+
+    Args:
+        run: the run.
+        choice: as `libelle.evaluation.threshold.decide` makes it.
+        python: how to call Python from this shell.
+        overrides: those of the command, of which the commands keep what concerns the store.
+    """
+    console = _console()
+    rule = ", ".join(f"{name}={value}" for name, value in choice["rule"].items() if value is not None)
+    if choice["value"] is None:
+        table = _table("label", "threshold", "precision (test)", "recall (test)", "rows (test)")
+        for label, limit in choice["classes"].items():
+            found = choice["test"].get(label)
+            cells = [None] * 3 if found is None else [_interval(found["precision"]), _interval(found["recall"])]
+            table.add_row(label, *map(_cell, (limit, *cells[:2], None if found is None else found["tp"] + found["fn"])))
+        console.print(f"run {run.id}: a threshold for each class, by {rule}", highlight=False)
+        console.print(table)
+        limits = choice["classes"].values()
+        if never := sum(limit is None for limit in limits):
+            console.print(f"Without a threshold: {never} of {len(limits)} labels, never coded automatically.")
+        console.print(f"{choice['sentence']}\n", highlight=False)
+    else:
+        console.print(f"run {run.id}: threshold {choice['value']:.17g}, by {rule}", highlight=False)
+        table = _table("", "validation", "test")
+        names = {"precision": "accuracy", "share": "share coded"} if len(choice["labels"]) > 2 else {}
+        for name in names or ("precision", "recall", "share"):
+            table.add_row(
+                names.get(name, name.replace("share", "share set aside")),
+                *(_interval(choice[split][name]) for split in ("validation", "test")),
+            )
+        for name in ("rows",) if names else ("rows", "tp", "fp", "fn", "tn"):
+            table.add_row(name, *(f"{choice[split][name]:,}" for split in ("validation", "test")))
+        console.print(table)
+        console.print(f"{choice['sentence']}\n", highlight=False)
+    _print_next(
+        console, python, overrides, ["publish.py", f"run_id={run.id}"], ["runtime.py", f"run_id={run.id}", _EXAMPLE]
+    )
+
+
+def _interval(estimate: Mapping[str, float | None]) -> str:
+    if estimate["value"] is None:
+        return "-"
+    return f"{estimate['value']:.4f} ({estimate['low']:.4f}–{estimate['high']:.4f})"
+
+
+def print_base(name: str, version: str, process: Process, python: str, overrides: Sequence[str]) -> None:
+    """Print what `mode=prepare` made, and commands that use it, with models that go with its process."""
+    console = _console()
+    models = usual_models(process)
+    encoder = getattr(process, "encoder", None)
+    model = [f"model={models[0]}", *([f"model.encoder={encoder}"] if encoder else [])]
+    several = [f"model={','.join(models)}", *model[1:]]
+    console.print(f"base {name} is now {version}\n", highlight=False)
+    _print_next(
+        console,
+        python,
+        overrides,
+        ["train.py", *model, "mode=train"],
+        ["train.py", "--multirun", *several, "sampler=none,oversample", "mode=train"],
+        keep=("store", "base"),
+    )
+
+
+def print_runs(manifests: Sequence[Manifest]) -> None:
+    """Print one line a run."""
+    table = _table("run", "status", "data", "model", "seed", "objective", "value", "seconds", "sweep")
+    for item in manifests:
+        seconds = duration(item)
+        table.add_row(
+            item.run_id,
+            item.status,
+            *map(_cell, (item.data, item.model, item.seed, item.objective, item.value)),
+            "-" if seconds is None else f"{seconds:.0f}",
+            "-" if item.sweep is None else f"{item.sweep} #{item.trial}",
+        )
+    _console().print(table)
+
+
+def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page: Path, python: str) -> None:
+    """Print the best run of a search, and the command that trains it again.
+
+    Args:
+        results: the sweeper's `optimization_results.yaml`.
+        manifests: of the sweep's runs.
+        page: the sweep's report.
+        python: how to call Python from this shell.
+    """
+    console = _console()
+    done = [item for item in manifests if item.trial == results["best_trial"] and item.value is not None]
+    if not done:
+        console.print("no trial has completed")
+        return
+    best = max(done, key=lambda item: item.started)
+    console.print(
+        f"best of {sum(results['trials'].values())} trials: #{best.trial}, run {best.run_id}, "
+        f"{best.objective} = {best.value:.6f}\n\nAgain, alone:"
+    )
+    console.print(f"  {best.command.replace('python', python, 1)}", highlight=False, soft_wrap=True)
+    console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
+
+
+def print_run(run: Run) -> None:
+    """Print one run in full: its manifest and its metrics."""
+    table = _table(f"run {run.id}", "")
+    for name, value in asdict(run.manifest).items():
+        if name not in ("files", "libraries", "run_id"):
+            table.add_row(name, _cell(value))
+    table.add_row("libraries", ", ".join(f"{name} {version}" for name, version in run.manifest.libraries.items()))
+    table.add_row("files", "\n".join(run.manifest.files))
+    console = _console()
+    console.print(table)
+    if f"{run.id}.metrics.json" in run.manifest.files:
+        metrics = json.loads(run.read("metrics.json"))
+        table = _table("metric", *metrics)
+        for name in next(iter(metrics.values())):
+            if name != "classes":
+                table.add_row(name, *(_cell(values[name]) for values in metrics.values()))
+        console.print(table)
+
+
+def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Print what differs between two runs."""
+    table = _table("", str(first.id), str(second.id))
+    for key, *values in rows:
+        table.add_row(key, *map(_cell, values))
+    _console().print(table if rows else f"runs {first.id} and {second.id} do not differ")
+
+
+def print_comparison(comparison: Comparison, page: Path) -> None:
+    """Print the metrics of runs side by side, what their differences say, and where the page is."""
+    first = comparison.candidates[0]
+    table = _table("metric (test)", *(candidate.name for candidate in comparison.candidates))
+    for name in first.intervals:
+        table.add_row(name, *(_interval(asdict(candidate.intervals[name])) for candidate in comparison.candidates))
+    console = _console()
+    console.print(table)
+    for difference in comparison.differences:
+        for sentence in comparison.verdicts(difference).values():
+            console.print(sentence, highlight=False)
+        console.print(f"{comparison.decisions(difference)}\n", highlight=False)
+    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
+
+
+def print_publication(publication: Publication, python: str, overrides: Sequence[str]) -> None:
+    """Print what is current now, and how to use it; `overrides` are those of the command."""
+    console = _console()
+    threshold = "" if publication.threshold is None else f", threshold {publication.threshold:g}"
+    if publication.class_thresholds is not None:
+        own = [limit for limit in publication.class_thresholds.values() if limit is not None]
+        threshold = f", thresholds of {len(own)} of {len(publication.class_thresholds)} labels"
+    console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
+    _print_next(console, python, overrides, ["runtime.py", f"published={publication.name}", _EXAMPLE])
+
+
+def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:
+    """Print one line a published version."""
+    table = _table("name", "version", "current", "run", "data", "model", "threshold", "published")
+    for name, (current, versions) in overview.items():
+        for item in versions:
+            mark = "current" if item.version == current else ""
+            threshold = item.threshold if item.class_thresholds is None else "by label"
+            values = (item.run_id, item.data, item.model, threshold, item.published)
+            table.add_row(name, str(item.version), mark, *map(_cell, values))
+    _console().print(table)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for number, name in enumerate(columns):
+        table.add_column(name, overflow="fold", no_wrap=number == 0)
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _console() -> Console:
+    # Outside a terminal nothing should be folded to 80 columns. A command's brackets are not rich's markup.
+    return Console(soft_wrap=True, markup=False) if sys.stdout.isatty() else Console(width=200, markup=False)

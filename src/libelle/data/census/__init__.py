@@ -1,0 +1,1 @@
+"""The synthetic census forms (*bulletins individuels*) that come with libelle."""

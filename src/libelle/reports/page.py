@@ -1,0 +1,44 @@
+"""From a template and values to one HTML page that needs no other file."""
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from libelle.errors import UserError
+
+
+def render(template: str, **values: Any) -> str:
+    """The page that a template of this package makes of some values; texts are escaped, `Markup` is not.
+
+    Args:
+        template: path in the package, `reports/sweep_report.html.j2` say; it extends `reports/base.html.j2`.
+        **values: what the template names. A name that it uses and that is not given is an error.
+    """
+    environment = Environment(
+        loader=PackageLoader("libelle", ""),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(template).render(values)
+
+
+def write_page(page: str, path: Path, name: str) -> None:
+    """Write a page, whole or not at all; `name` is what a refusal calls its place.
+
+    Raises:
+        UserError: when it cannot be written there.
+    """
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(page, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"{name} cannot be written ({reason}); choose another output=.") from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()

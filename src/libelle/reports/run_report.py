@@ -1,0 +1,247 @@
+"""The report of a run: one self-contained page, `report.html`, for those who must decide whether to trust it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+from sklearn.metrics import confusion_matrix
+
+from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
+from libelle.evaluation.bootstrap import bootstrap
+from libelle.evaluation.field_worth import FEWEST_RECORDS
+from libelle.evaluation.intervals import Interval, share
+from libelle.evaluation.labels import (
+    automatic_coding,
+    band_order,
+    confused,
+    label_sentence,
+    label_table,
+    surest_half,
+    training_bands,
+)
+from libelle.evaluation.metrics import TOP_K, Metrics
+from libelle.evaluation.slices import Slice, slices
+from libelle.features import Floats, Ints
+from libelle.reports.page import render
+
+#: Classes up to which a confusion matrix is drawn; of more, the pairs most often confused are listed.
+DRAWN_CLASSES = 15
+
+#: The metrics that calibration is about.
+CALIBRATED = ("log_loss", "brier", "expected_calibration_error")
+
+
+@dataclass(frozen=True)
+class Uncalibrated:
+    """What the model's own scores are, before calibration.
+
+    Attributes:
+        scores: split → float32 [rows of the split, classes].
+        metrics: split → metric → value.
+    """
+
+    scores: Mapping[str, Floats]
+    metrics: Mapping[str, Metrics]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a run's report is made of.
+
+    Attributes:
+        run_id: the run.
+        data: the data's name.
+        model: the model's name.
+        fields: names of the fields.
+        labels: in the order of the score columns.
+        rows: one row a record of all splits, see `libelle.training.prepared_data.Prepared`.
+        targets: of all records, positions of labels, int64 [records].
+        scores: split → float32 [rows of the split, classes].
+        metrics: split → metric → value.
+        threshold: of two classes; None for many.
+        about: of the data: rows, labels, shares missing and distinct values by field, fingerprint.
+        worth: what fields and words are worth, see `libelle.evaluation.field_worth`.
+        worth_records: test records that this was measured on.
+        history: the logger's rows, where Lightning trained.
+        seconds: step → how long it took.
+        config: as YAML.
+        environment: versions, platform, seed, command.
+        uncalibrated: scores before calibration; None where there is none.
+    """
+
+    run_id: str
+    data: str
+    model: str
+    fields: Sequence[str]
+    labels: Sequence[str]
+    rows: pd.DataFrame
+    targets: Ints
+    scores: Mapping[str, Floats]
+    metrics: Mapping[str, Metrics]
+    threshold: float | None
+    about: Mapping[str, Any]
+    worth: pd.DataFrame
+    worth_records: int
+    history: pd.DataFrame | None
+    seconds: Mapping[str, float]
+    config: str
+    environment: Mapping[str, Any]
+    uncalibrated: Uncalibrated | None = None
+
+    @property
+    def trained(self) -> Ints:
+        """Training records of each label, int64 [labels]."""
+        return np.bincount(self.targets[(self.rows["split"] == TRAIN).to_numpy()], minlength=len(self.labels))
+
+    def of(self, split: str) -> tuple[Ints, Floats]:
+        """Targets and scores of a split."""
+        return self.targets[(self.rows["split"] == split).to_numpy()], self.scores[split]
+
+
+def make_report(evidence: Evidence) -> str:
+    """Make the page."""
+    # Matplotlib takes half a second to import.
+    from libelle.reports import figures
+
+    targets, scores = evidence.of(TEST)
+    threshold = evidence.threshold
+    runs = {split: evidence.of(split) for split in (VALIDATION, TEST) if _has_both(evidence, split)}
+    binary = threshold is not None
+    both = binary and bool(runs)
+    decisions = scores.argmax(1) if threshold is None else (scores[:, 1].astype(np.float64) >= threshold).astype(int)
+    counts = confusion_matrix(targets, decisions, labels=np.arange(len(evidence.labels)))
+    whole = evidence.worth[evidence.worth["word"].isna()]
+    few = len(evidence.labels) <= DRAWN_CLASSES
+    before = evidence.uncalibrated
+    raw = None if before is None else {split: (of[0], before.scores[split]) for split, of in runs.items()}
+    pairs, wrong = ([], 0) if binary else confused(counts, evidence.labels)
+    return render(
+        "reports/run_report.html.j2",
+        title=f"Run {evidence.run_id}: {evidence.model} on {evidence.data}",
+        evidence=evidence,
+        splits=SPLITS,
+        headline=headline(targets, scores, evidence.labels, threshold),
+        intervals=bootstrap(targets, scores, threshold or 0.5) if len(targets) else {},
+        leakage=leakage(evidence.rows),
+        slices=_slices(evidence, targets, scores),
+        history=figures.history(evidence.history) if evidence.history is not None else Markup(),
+        ranking=figures.ranking(runs) if both else Markup(),
+        thresholds=figures.thresholds({TEST: runs[TEST]}, threshold) if both and TEST in runs else Markup(),
+        coding=figures.coding(runs) if runs and not binary else Markup(),
+        automatic=automatic_coding(runs[VALIDATION], runs[TEST]) if len(runs) == 2 and not binary else [],
+        calibration=figures.calibration(runs, raw) if runs else Markup(),
+        calibrated=calibrated(evidence),
+        confusion=figures.confusion(counts, evidence.labels) if few and len(targets) else Markup(),
+        pairs=pairs,
+        wrong=wrong,
+        labels_found="" if binary else label_sentence(counts, evidence.trained),
+        label_table=label_table(evidence.labels, evidence.about["label_rows"], counts),
+        worth=figures.field_worth(whole) if len(whole) else Markup(),
+        words=_words(evidence),
+    )
+
+
+def headline(targets: Ints, scores: Floats, labels: Sequence[str], threshold: float | None) -> list[str]:
+    """What the run does on test records, in sentences with 95 % intervals."""
+    rows = len(targets)
+    if not rows:
+        return ["There are no test records, so nothing can be said of records that the model has not seen."]
+    if threshold is None:
+        right = share(int((scores.argmax(1) == targets).sum()), rows)
+        frequent = np.bincount(targets, minlength=len(labels))
+        k = min(TOP_K, len(labels) - 1)
+        first = np.argpartition(-scores, k - 1, axis=1)[:, :k]
+        among = share(int((first == targets[:, None]).any(axis=1).sum()), rows)
+        return [
+            f"Of 100 records, {_of_100(right)} get the right one of {len(labels)} labels; giving all of them label "
+            f"{labels[int(frequent.argmax())]} would be right for {frequent.max() / rows * 100:.0f}.",
+            *(
+                [f"For {_of_100(among)} of 100, the right label is among the {k} with the best scores."]
+                if k > 1
+                else []
+            ),
+            f"Of the half with the highest scores, {_of_100(surest_half(targets, scores))} of 100 are right.",
+        ]
+    flagged = scores[:, 1].astype(np.float64) >= threshold
+    positives = targets == 1
+    label = labels[1]
+    if not flagged.any():
+        return [f"With threshold {threshold:g} no test record is flagged as label {label}."]
+    precision = share(int((flagged & positives).sum()), int(flagged.sum()))
+    recall = share(int((flagged & positives).sum()), int(positives.sum()))
+    return [
+        f"Of 100 records flagged as label {label}, {_of_100(precision)} truly are; of 100 records drawn at random, "
+        f"{positives.mean() * 100:.0f} are.",
+        f"{flagged.mean() * 100:.1f} % of records are flagged; of 100 that are label {label}, {_of_100(recall)} are "
+        "caught.",
+        f"A record is flagged from a score of {threshold:g} on.",
+    ]
+
+
+def calibrated(evidence: Evidence) -> dict[str, Any] | None:
+    """What calibration has changed: a table and a sentence about the test records; None where there is none.
+
+    Returns:
+        `rows`: metric → split → values before and after; `sentence`.
+    """
+    before = evidence.uncalibrated
+    if before is None:
+        return None
+    rows = {
+        name: {split: (before.metrics[split][name], evidence.metrics[split][name]) for split in (VALIDATION, TEST)}
+        for name in CALIBRATED
+    }
+    old, new = rows["log_loss"][TEST]
+    if not evidence.metrics[TEST]["rows"] or old is None or new is None:
+        return {"rows": rows, "sentence": ""}
+    sentence = f"On test records, calibration takes the log loss from {old:.4f} to {new:.4f}"
+    worse = ", which is worse: the model's own scores (calibration=none) or another method may be better"
+    return {"rows": rows, "sentence": f"{sentence}{worse if round(new, 4) > round(old, 4) else ''}."}
+
+
+def _of_100(figure: Interval) -> str:
+    if np.isnan(figure.value):
+        return "an unknown number"
+    return f"{figure.value * 100:.0f} ({figure.low * 100:.0f}–{figure.high * 100:.0f})"
+
+
+def leakage(rows: pd.DataFrame) -> dict[str, int]:
+    """How many records of a split have the cleaned texts of a training record, by split; and contradicting ones.
+
+    Returns:
+        `validation`, `test`: records whose texts stand among the training rows too; `contradicting`: records of any
+        split whose texts bear several labels.
+    """
+    seen = set(rows["content"][rows["split"] == TRAIN])
+    repeated = {split: int(rows["content"][rows["split"] == split].isin(seen).sum()) for split in (VALIDATION, TEST)}
+    labels = rows.groupby("content")["target"].transform("nunique")
+    return {**repeated, "contradicting": int((labels > 1).sum())}
+
+
+def _has_both(evidence: Evidence, split: str) -> bool:
+    targets, _ = evidence.of(split)
+    return len(np.unique(targets)) > 1
+
+
+def _slices(evidence: Evidence, targets: Ints, scores: Floats) -> dict[str, list[Slice]]:
+    test = evidence.rows[evidence.rows["split"] == TEST]
+    found = {"missing fields": slices(test["missing"], targets, scores, evidence.threshold)}
+    for name in (str(name) for name in test if str(name).startswith("slice_")):
+        # A value of the source may be the text of one record.
+        found[name.removeprefix("slice_")] = slices(
+            test[name], targets, scores, evidence.threshold, fewest=FEWEST_RECORDS
+        )
+    if evidence.threshold is None:
+        parts = slices(training_bands(targets, evidence.trained), targets, scores, None)
+        found["training records of the true label"] = sorted(parts, key=lambda part: band_order(part.value))
+    return found
+
+
+def _words(evidence: Evidence) -> dict[str, list[dict[str, Any]]]:
+    """For each field its words that move scores most."""
+    known = evidence.worth[evidence.worth["word"].notna()]
+    tables = {name: known[known["field"] == name].head(10).to_dict(orient="records") for name in evidence.fields}
+    return {name: [{str(k): v for k, v in row.items()} for row in table] for name, table in tables.items() if table}

@@ -1,0 +1,75 @@
+"""The report of a sweep: one HTML file in its folder."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from libelle.reports.page import render
+from libelle.tuning.sweep import FAILURES, Sweep, Trial
+
+_BEST = 6
+_AXES = 9
+"""Parallel coordinates with more axes are a ball of wool."""
+
+
+def write_report(
+    folder: Path, *, title: str, runs: Mapping[int, str] | None = None, objective: str | None = None
+) -> Path:
+    """Write `report.html` into a sweep folder: what the sweep found, in one file that needs no other.
+
+    Args:
+        folder: the sweep folder, which holds `trials.jsonl`; the sweep need not be over.
+        title: heads the page.
+        runs: the libelle run of each job, where there is one.
+        objective: what the jobs return, where the sweep was not told.
+
+    Returns:
+        The file. Raises UserError where the folder holds no sweep.
+    """
+    # Matplotlib takes half a second to import, scikit-learn one: the jobs of a sweep do without them.
+    from libelle.reports import sweep_figures as figures
+    from libelle.tuning.importance import importances
+
+    sweep = Sweep.read(folder)
+    sweep.objective = sweep.objective or objective
+    importance = importances(sweep)
+    varying = [item.parameter for item in importance.parameters]
+    page = render(
+        "reports/sweep_report.html.j2",
+        title=title,
+        sweep=sweep,
+        searched=lambda trial: _searched(sweep, trial),
+        job_runs=runs or {},
+        best=sweep.ranked[:_BEST],
+        failures=_failures(sweep),
+        importance=importance,
+        left_out=len(varying[_AXES:]),
+        importance_bars=figures.importance_bars(importance),
+        history=figures.history(sweep),
+        coordinates=figures.coordinates(sweep, varying[:_AXES]),
+        slices=figures.slices(sweep, varying),
+        curves=figures.curves(sweep),
+        statuses={"running": "unfinished", "nan": "no finite value", "timeout": "timed out"},
+    )
+    path = folder / "report.html"
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(path)
+    return path
+
+
+def _searched(sweep: Sweep, trial: Trial) -> dict[str, str]:
+    """The values that were drawn for a trial, by key; of long numbers the first digits."""
+    drawn = [(p, trial.overrides[p.key]) for p in sweep.parameters if p.key in trial.overrides]
+    return {p.key: text if p.categories else f"{float(text):.4g}" for p, text in drawn}
+
+
+def _failures(sweep: Sweep) -> list[dict[str, Any]]:
+    """The failed trials, those with the same reason together, the most frequent reason first."""
+    by_reason: dict[tuple[str, str], list[Trial]] = {}
+    for trial in sweep.trials:
+        if trial.status in FAILURES:
+            by_reason.setdefault((trial.status, trial.error or ""), []).append(trial)
+    groups = [{"status": s, "error": e, "trials": trials} for (s, e), trials in by_reason.items()]
+    return sorted(groups, key=lambda group: -len(group["trials"]))

@@ -1,0 +1,162 @@
+"""`based`: prepared data in the store, shared by all `mode=train` runs.
+
+A base is a folder `based/<name>/<version>/` that is written once, its manifest last. A small pointer object,
+`based/<name>/current.json`, names the version that counts: replacing a base writes the new one whole and then moves the
+pointer, which an object store does atomically.
+"""
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from libelle.errors import UserError
+from libelle.stores.base import Store, in_parallel, put_folder
+from libelle.stores.cache import default_cache, fetch_folder
+from libelle.training.prepared_data import Prepared
+
+log = logging.getLogger(__name__)
+
+_STAMP = "%Y-%m-%dT%H-%M-%S"
+#: A version without a manifest is a preparation that goes on, or one that died; the latter is swept up after this long.
+_ABANDONED = timedelta(days=1)
+_ATTEMPTS = 3
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base as it is read.
+
+    Attributes:
+        name: the base's name.
+        version: of the data in it.
+        config: the nodes `data`, `cleaner` and `process` that made it.
+        options: their chosen options.
+        prepared: the data.
+    """
+
+    name: str
+    version: str
+    config: Mapping[str, Any]
+    options: Mapping[str, Any]
+    prepared: Prepared
+
+
+def write_base(
+    store: Store, name: str, prepared: Prepared, config: Mapping[str, Any], options: Mapping[str, Any], scratch: Path
+) -> str:
+    """Store prepared data as the current version of a base, then remove what it replaces.
+
+    Args:
+        store: where to.
+        name: the base's name.
+        prepared: the data.
+        config: the nodes that made it.
+        options: their chosen options.
+        scratch: a folder for temporary files.
+
+    Returns:
+        The new version.
+    """
+    version = f"{datetime.now(UTC).strftime(_STAMP)}_{os.urandom(4).hex()}"
+    prefix = f"based/{name}/{version}/"
+    folder = scratch / "base"
+    folder.mkdir()
+    prepared.save(folder)
+    put_folder(store, prefix, folder)
+    manifest = {"version": version, "config": config, "options": options, "files": _checksums(folder)}
+    store.put(f"{prefix}manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    replaced = _current(store, name)
+    store.put(f"based/{name}/current.json", json.dumps({"version": version}).encode())
+    _sweep_up(store, name, version, replaced)
+    return version
+
+
+def read_base(store: Store, name: str, scratch: Path) -> Base:
+    """Read the current version of a base, whole, so that replacing it disturbs nobody.
+
+    Args:
+        store: where from.
+        name: the base's name.
+        scratch: a folder that outlives the reader.
+
+    Raises:
+        UserError: when there is no base, or it is damaged.
+    """
+    for attempt in range(_ATTEMPTS):
+        version = _current(store, name)
+        if version is None:
+            raise UserError(
+                f"There is no base {name!r} in {store}; make it first, with the same data, cleaner and process: "
+                f"python train.py mode=prepare{'' if name == 'based' else f' base.name={name}'}."
+            )
+        try:
+            return _read_version(store, name, version, scratch / f"base-{attempt}")
+        except UserError:
+            # Replaced and removed while we were reading: read the one that replaced it.
+            if _current(store, name) == version:
+                raise
+    raise UserError(f"The base {name!r} in {store} is being replaced again and again; try again later.")
+
+
+def has_base(store: Store, name: str) -> bool:
+    """Whether there is a base of this name."""
+    return _current(store, name) is not None
+
+
+def _read_version(store: Store, name: str, version: str, folder: Path) -> Base:
+    prefix = f"based/{name}/{version}/"
+    try:
+        manifest = json.loads(store.get(f"{prefix}manifest.json"))
+    except (KeyError, ValueError):
+        raise UserError(f"The base {name!r} in {store} is damaged; prepare it again with mode=prepare.") from None
+    files = {path: (about["size"], about["sha256"]) for path, about in manifest["files"].items()}
+    place = fetch_folder(store, prefix, files, default_cache())
+    if store.local_path(prefix) is not None:
+        place = _link_folder(place, files, folder)
+    return Base(name, version, manifest["config"], manifest["options"], Prepared.load(place))
+
+
+def _link_folder(place: Path, files: Mapping[str, Any], folder: Path) -> Path:
+    """Hard links keep the files of a local base readable after somebody replaced it."""
+    for path in files:
+        link = folder / path
+        link.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            link.hardlink_to(place / path)
+        except FileNotFoundError:
+            raise UserError(f"{place / path} is missing; prepare the base again with mode=prepare.") from None
+        except OSError:  # another file system
+            shutil.copyfile(place / path, link)
+    return folder
+
+
+def _current(store: Store, name: str) -> str | None:
+    try:
+        return str(json.loads(store.get(f"based/{name}/current.json"))["version"])
+    except KeyError:
+        return None
+
+
+def _checksums(folder: Path) -> dict[str, dict[str, Any]]:
+    files = {}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": digest}
+    return files
+
+
+def _sweep_up(store: Store, name: str, current: str, replaced: str | None) -> None:
+    """Remove the version that was replaced, and those that died long ago; not one that is still being written."""
+    oldest = (datetime.now(UTC) - _ABANDONED).strftime(_STAMP)
+    for version in store.folders(f"based/{name}/"):
+        if version != current and (version == replaced or version < oldest):
+            keys = [entry.key for entry in store.list(f"based/{name}/{version}/")]
+            in_parallel(store.delete, keys)

@@ -1,0 +1,192 @@
+"""Prepared data: cleaned, encoded and split, ready for any model. What `mode=prepare` keeps and `mode=train` reads."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+
+from libelle.cleaners.base import Cleaner, clean_table
+from libelle.components import build, describe
+from libelle.data.records import Records
+from libelle.data.source import Source
+from libelle.data.split import SPLITS, TEST, TRAIN
+from libelle.evaluation.drift_reference import Reference
+from libelle.evaluation.field_worth import Erased, erase
+from libelle.features import Dataset, Features, Ints, load_features, save_features
+from libelle.pipeline import golden_records
+from libelle.processes.base import Process
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Encoded records and what encoded them. Raw texts are gone, but for the golden records.
+
+    Attributes:
+        name: what the data is called.
+        text: the field that a bare text fills.
+        id: the column of ids, where the source has one.
+        fields: names of the text fields.
+        labels: in the order of the score columns; of two, the positive one is last.
+        rows: one row a record: `id`, `target`, `split`, `content` (int64, equal for records of equal cleaned texts),
+            `missing` (names of its missing fields) and a `slice_<column>` for each of the source's slices.
+        features: of all records, in the same order.
+        cleaners: name → cleaner.
+        process: fitted on the training rows.
+        golden: raw records, each field drawn from a different row.
+        about: fingerprint, counts and shares, for people.
+        erased: test records with a field or a word left out, to tell later what these are worth.
+        texts: raw texts of all records, where they were to be kept.
+        reference: what later records are compared with; None in bases from before there was one.
+    """
+
+    name: str
+    text: str
+    id: str | None
+    fields: list[str]
+    labels: list[str]
+    rows: pd.DataFrame
+    features: Features
+    cleaners: Mapping[str, Cleaner]
+    process: Process
+    golden: pd.DataFrame
+    about: Mapping[str, Any]
+    erased: Erased
+    texts: pd.DataFrame | None = None
+    reference: Reference | None = None
+
+    @classmethod
+    def from_source(
+        cls,
+        source: Source,
+        records: Records,
+        cleaners: Mapping[str, Cleaner],
+        process: Process,
+        *,
+        keep_texts: bool = False,
+    ) -> Self:
+        """Clean all records, fit the process on the training rows alone, and encode.
+
+        Args:
+            source: where the records are from.
+            records: all of them.
+            cleaners: name → cleaner, in the order of application.
+            process: not yet fitted.
+            keep_texts: keep the raw texts, too.
+        """
+        cleaned = clean_table(records.fields, cleaners.values())
+        train = records.splits == TRAIN
+        process.fit(cleaned[train], records.targets[train])
+        fields = [str(name) for name in records.fields.columns]
+        return cls(
+            name=source.name,
+            text=source.text or fields[0],
+            id=source.id,
+            fields=fields,
+            labels=records.labels,
+            rows=_rows(records, cleaned),
+            features=process.transform(cleaned),
+            cleaners=cleaners,
+            process=process,
+            golden=golden_records(records.fields[train], seed=source.split.seed),
+            about=_describe(records),
+            erased=erase(cleaned, np.flatnonzero(records.splits == TEST), process, source.split.seed),
+            texts=records.fields if keep_texts else None,
+            reference=Reference.of(cleaned, train.to_numpy(dtype=bool)),
+        )
+
+    def dataset(self, split: str) -> Dataset:
+        """Features and targets of one split."""
+        chosen = (self.rows["split"] == split).to_numpy().nonzero()[0]
+        return Dataset(self.features.take(chosen), self.targets[chosen])
+
+    @property
+    def targets(self) -> Ints:
+        """Each record's position in `labels`, int64 [records]."""
+        return self.rows["target"].map({label: code for code, label in enumerate(self.labels)}).to_numpy(dtype=np.int64)
+
+    def save(self, folder: Path) -> None:
+        """Write everything into an empty folder, without pickle; raw records only where they were asked for."""
+        for part in ("process", "features", "erased"):
+            (folder / part).mkdir()
+        self.process.save(folder / "process")
+        save_features(self.features, folder / "features")
+        save_features(self.erased.features, folder / "erased")
+        self.erased.variants.to_parquet(folder / "erased.parquet", index=False, compression="zstd")
+        if self.reference is not None:
+            self.reference.save(folder)
+        if self.texts is not None:
+            self.texts.to_parquet(folder / "texts.parquet", index=False, compression="zstd")
+        self.rows.to_parquet(folder / "rows.parquet", index=False, compression="zstd")
+        self.golden.to_parquet(folder / "golden.parquet", index=False, compression="zstd")
+        prepared = {
+            **{name: getattr(self, name) for name in ("name", "text", "id", "fields", "labels", "about")},
+            "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
+            "process": describe(self.process),
+        }
+        (folder / "prepared.json").write_text(json.dumps(prepared, indent=1, ensure_ascii=False), encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Read back what `save` wrote; large arrays are memory-mapped."""
+        prepared = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
+        cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in prepared.pop("cleaners").items()}
+        process = build(prepared.pop("process"), Process, "process").load(folder / "process")
+        texts = folder / "texts.parquet"
+        return cls(
+            **prepared,
+            rows=pd.read_parquet(folder / "rows.parquet"),
+            features=load_features(folder / "features"),
+            cleaners=cleaners,
+            process=process,
+            golden=pd.read_parquet(folder / "golden.parquet"),
+            erased=Erased(pd.read_parquet(folder / "erased.parquet"), load_features(folder / "erased")),
+            texts=pd.read_parquet(texts) if texts.exists() else None,
+            reference=Reference.load(folder),
+        )
+
+    def report(self) -> None:
+        """Say what there is, and warn of labels that cannot be learnt."""
+        counts = self.rows["split"].value_counts()
+        shares = ", ".join(f"{counts[split]:,} {split}" for split in SPLITS)
+        log.info("%s: %s rows (%s), %d labels", self.name, f"{len(self.rows):,}", shares, len(self.labels))
+        seen = set(self.rows["target"][self.rows["split"] == TRAIN])
+        unseen = [label for label in self.labels if label not in seen]
+        if unseen:
+            log.warning("%d labels have no training row and cannot be learnt: %s", len(unseen), ", ".join(unseen[:10]))
+
+
+def _rows(records: Records, cleaned: pd.DataFrame) -> pd.DataFrame:
+    # Numbers instead of texts or their hashes, which could be looked up.
+    content = pd.factorize(pd.util.hash_pandas_object(cleaned, index=False))[0]
+    patterns, codes = np.unique(records.fields.isna().to_numpy(), axis=0, return_inverse=True)
+    names = np.array([", ".join(cleaned.columns[pattern]) or "(none)" for pattern in patterns], dtype=object)
+    rows = {
+        "id": records.ids,
+        "target": records.targets,
+        "split": records.splits,
+        "content": content,
+        "missing": names[codes],
+        **{f"slice_{name}": column for name, column in records.slices.items()},
+    }
+    return pd.DataFrame(rows)
+
+
+def _describe(records: Records) -> dict[str, Any]:
+    """Fingerprint, rows of each split and label, and what each field holds."""
+    return {
+        "fingerprint": records.fingerprint(),
+        "rows": {split: int((records.splits == split).sum()) for split in SPLITS},
+        "label_rows": {
+            split: {str(label): int(rows) for label, rows in records.take(split).targets.value_counts().items()}
+            for split in SPLITS
+        },
+        "missing": {str(name): float(share) for name, share in records.fields.isna().mean().items()},
+        "distinct": {str(name): int(count) for name, count in records.fields.nunique().items()},
+    }

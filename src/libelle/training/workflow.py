@@ -1,0 +1,278 @@
+"""The three modes, as a list of steps. This file alone knows all parts."""
+
+import logging
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from libelle.cleaners.base import Cleaner
+from libelle.data.records import Records
+from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
+from libelle.errors import UserError
+from libelle.evaluation.metrics import Metrics, evaluate
+from libelle.features import Dataset, Floats
+from libelle.logs import log_to_file
+from libelle.models.base import Training
+from libelle.pipeline import Pipeline
+from libelle.processes.base import Process
+from libelle.reports.run_report import CALIBRATED, Uncalibrated
+from libelle.runs.environment import environment, git_commit, library_versions
+from libelle.runs.run import COMPLETED, FAILED, Run
+from libelle.training.bases import Base, has_base, read_base, write_base
+from libelle.training.pairings import check_pairing
+from libelle.training.plan import BASE_NODES, Plan, look_up, no_lightning
+from libelle.training.prepared_data import Prepared
+from libelle.training.run_files import keep
+
+log = logging.getLogger(__name__)
+
+#: Until a threshold is chosen: the more probable of two classes.
+DEFAULT_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run came to.
+
+    Attributes:
+        run_id: the id.
+        metrics: split → metric → value, as in `metrics.json`.
+        objective: name of the metric that the run is judged by.
+        value: its value.
+        pipeline: the fitted pipeline.
+        report: where its report lies: a path, or the key in a store that is not of files.
+    """
+
+    run_id: str
+    metrics: Mapping[str, Metrics]
+    objective: str
+    value: float
+    pipeline: Pipeline
+    report: str
+
+
+def full(plan: Plan) -> Outcome:
+    """Everything, start to end: from the source to a completed run in the store."""
+    with _workplace(plan) as scratch:
+        _check_parts(plan, plan.process, plan.cleaners, plan.options.get("process"))
+        training = _training(plan, scratch)
+        plan.process.prepare(plan.store)
+        plan.model.prepare(plan.store)
+        records = plan.source.read()
+        plan.model.accept(records)
+        with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
+            prepared = _prepare(plan, records)
+            del records  # the raw texts are not needed any more
+            return _train(plan, training, prepared, run, scratch)
+
+
+def prepare(plan: Plan) -> str:
+    """Clean and process once, into the base; returns its new version. What was there before stays until then."""
+    with _workplace(plan) as scratch:
+        plan.process.prepare(plan.store)
+        records = plan.source.read()
+        prepared = _prepare(plan, records)
+        prepared.report()
+        config = {name: plan.config.get(name) for name in BASE_NODES}
+        options = {name: plan.options.get(name) for name in BASE_NODES}
+        version = write_base(plan.store, plan.base_name, prepared, config, options, scratch)
+        log.info("base %s in %s is now %s", plan.base_name, plan.store, version)
+        return version
+
+
+def train(plan: Plan) -> Outcome:
+    """From the base to a completed run: sampler, model, evaluation."""
+    with _workplace(plan) as scratch:
+        training = _training(plan, scratch)
+        base = read_base(plan.store, plan.base_name, scratch)
+        _refuse_differences(plan, base)
+        _check_parts(plan, base.prepared.process, base.prepared.cleaners, base.options.get("process"))
+        plan.config = {**plan.config, **base.config}
+        fingerprint = base.prepared.about["fingerprint"]
+        with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:
+            run.manifest.base = f"{base.name}/{base.version}"
+            return _train(plan, training, base.prepared, run, scratch)
+
+
+def check_base(plan: Plan, *, any_model: bool = False) -> bool:
+    """Whether there is a base for `train`.
+
+    Args:
+        plan: names the base.
+        any_model: the base is for models that are not known yet, not for the plan's.
+
+    Raises:
+        UserError: when there is one, and it differs from what was typed or does not go with the model.
+    """
+    with _workplace(plan) as scratch:
+        process, cleaners, option = plan.process, plan.cleaners, plan.options.get("process")
+        found = has_base(plan.store, plan.base_name)
+        if found:
+            base = read_base(plan.store, plan.base_name, scratch)
+            _refuse_differences(plan, base)
+            process, cleaners, option = base.prepared.process, base.prepared.cleaners, base.options.get("process")
+        if not any_model:
+            _check_parts(plan, process, cleaners, option)
+        return found
+
+
+def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], option: str | None) -> None:
+    """Raise `UserError` unless the plan's model and sampler go with a process, of this option, and cleaners."""
+    options = {group: name for group, name in {**plan.options, "process": option}.items() if name is not None}
+    check_pairing(process, plan.model, plan.sampler, cleaners, options)
+    plan.model.check(process)
+    if plan.sampler is not None:
+        plan.sampler.check()
+
+
+def _prepare(plan: Plan, records: Records) -> Prepared:
+    return Prepared.from_source(plan.source, records, plan.cleaners, plan.process, keep_texts=plan.keep_texts)
+
+
+def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch: Path) -> Outcome:
+    prepared.report()
+    objective = _objective(plan.objective, prepared)
+    datasets = {split: prepared.dataset(split) for split in SPLITS}
+    seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
+    started = time.monotonic()
+    plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
+    fitted = time.monotonic()
+    scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
+    seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
+    metrics, before = _evaluate(prepared, datasets, scores), None
+    if plan.calibration is not None:
+        plan.calibration.fit(scores[VALIDATION], datasets[VALIDATION].targets)
+        before = Uncalibrated(scores, metrics)
+        scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
+        metrics = _evaluate(prepared, datasets, scores)
+        run.put_json("calibration.json", {**plan.calibration.to_json(), **_compare(before.metrics, metrics)})
+    split, _, metric = objective.partition(".")
+    value = float(metrics[split][metric])
+    run.manifest.objective, run.manifest.value = objective, value
+    pipeline = _pipeline(plan, prepared, np.concatenate([scores[split] for split in (VALIDATION, TEST)]))
+    config = yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True)
+    about = {"command": plan.command, "seed": plan.seed, **environment()}
+    keep(
+        run, prepared, pipeline, scores, metrics, config=config, environment=about, seconds=seconds, scratch=scratch,
+        uncalibrated=before,
+    )  # fmt: skip
+    page = run.key("report.html")
+    return Outcome(str(run.id), metrics, objective, value, pipeline, str(run.store.local_path(page) or page))
+
+
+def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
+    return {
+        split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
+        for split, data in datasets.items()
+    }
+
+
+def _compare(before: Mapping[str, Metrics], after: Mapping[str, Metrics]) -> dict[str, Any]:
+    """Split → `before` and `after` → the metrics that calibration is about."""
+    return {
+        split: {
+            when: {name: metrics[split][name] for name in CALIBRATED}
+            for when, metrics in (("before", before), ("after", after))
+        }
+        for split in SPLITS
+    }
+
+
+@contextmanager
+def _workplace(plan: Plan) -> Iterator[Path]:
+    """Yield a scratch folder, which holds the log, once the store is known to work."""
+    plan.store.check()
+    with tempfile.TemporaryDirectory(prefix="libelle-") as name, log_to_file(Path(name, "log.txt")):
+        yield Path(name)
+
+
+def _training(plan: Plan, scratch: Path) -> Training:
+    """Build what Lightning needs before any work starts: a wrong setting must not cost an hour."""
+    callbacks, loggers = plan.lightning(scratch) if plan.model.lightning else no_lightning(scratch)
+    return Training(scratch, plan.seed, plan.trainer, callbacks, loggers)
+
+
+@contextmanager
+def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path) -> Iterator[Run]:
+    """Claim a run id; at the end the manifest says how it went, whatever happens."""
+    run = Run.begin(
+        plan.store,
+        command=plan.command,
+        git_commit=git_commit(),
+        seed=plan.seed,
+        data=data,
+        model=plan.options.get("model", type(plan.model).__name__),
+        data_fingerprint=fingerprint,
+        libraries=library_versions(),
+        sweep=plan.sweep,
+        trial=plan.trial,
+    )
+    log.info("run %s begins in %s", run.id, plan.store)
+    started = time.monotonic()
+    try:
+        yield run
+    except BaseException as error:
+        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        log.debug("%s", traceback.format_exc())
+        log.error("run %s failed: %s", run.id, reason)
+        run.put_file("log.txt", scratch / "log.txt")
+        run.finish(FAILED, reason)
+        raise
+    log.info("run %s took %.1f s", run.id, time.monotonic() - started)
+    run.put_file("log.txt", scratch / "log.txt")
+    run.finish(COMPLETED)
+
+
+def _refuse_differences(plan: Plan, base: Base) -> None:
+    """Raise `UserError` where something was typed that the base settles otherwise."""
+    for key, typed in plan.typed.items():
+        settled = base.options.get(key) if key in BASE_NODES else look_up(base.config, key)
+        if typed != settled:
+            raise UserError(
+                f"{key}={typed} differs from the base {base.name!r}, which was prepared with {key}={settled}; leave it "
+                f"out, prepare again with mode=prepare, or use another base.name."
+            )
+
+
+def _objective(name: str | None, prepared: Prepared) -> str:
+    """The metric that the run is judged by; a wrong name must not cost a training.
+
+    Raises:
+        UserError: when there is no such metric, or it is not defined on the rows of its split.
+    """
+    binary = len(prepared.labels) == 2
+    name = name or f"{VALIDATION}.{'average_precision' if binary else 'accuracy'}"
+    split, _, metric = name.partition(".")
+    if split not in SPLITS:
+        raise UserError(f"optimize={name}: {split} is not a split; choose {', '.join(SPLITS)}.")
+    # Scores that say nothing, on the targets of the split or, where classes are many, on one row of each.
+    targets = prepared.dataset(split).targets if binary else np.arange(len(prepared.labels))
+    scores = np.full((len(targets), len(prepared.labels)), 1 / len(prepared.labels), dtype=np.float32)
+    example = evaluate(targets, scores, prepared.labels)
+    known = [key for key, value in example.items() if isinstance(value, int | float)]
+    if metric not in known:
+        raise UserError(f"optimize={name} is not a metric of these data; choose among {', '.join(known)}.")
+    return name
+
+
+def _pipeline(plan: Plan, prepared: Prepared, unseen: Floats) -> Pipeline:
+    return Pipeline(
+        fields=prepared.fields,
+        text=prepared.text,
+        id=prepared.id,
+        labels=prepared.labels,
+        cleaners=prepared.cleaners,
+        process=prepared.process,
+        model=plan.model,
+        threshold=DEFAULT_THRESHOLD if len(prepared.labels) == 2 else None,
+        calibration=plan.calibration,
+        reference=prepared.reference.with_scores(unseen) if prepared.reference is not None else None,
+    )

@@ -1,0 +1,225 @@
+"""Networks: deterministic, independent of the batch, saved without pickle; loss, optimiser and schedule by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from helpers.tiny import make_forms, tiny_plan
+from libelle.errors import UserError
+from libelle.features import Dataset
+from libelle.models.base import Training
+from libelle.models.batches import Batch
+from libelle.models.layers import drop_ngrams
+from libelle.models.lightning import Classifier
+from libelle.models.mlp import MLP
+from libelle.models.network import LossConfig, Network, OptimizerConfig
+from libelle.models.neural import NeuralModel
+from libelle.models.optimizers import LazyAdamW, make_schedule
+from libelle.models.transformer import Transformer
+from libelle.processes.tokens import Tokens
+from libelle.training.workflow import full
+
+SMALL = {"hidden": [8], "ngram_dim": 4, "ngram_hidden": []}
+MODELS = {
+    "mlp": lambda: MLP(**SMALL, word_dim=8),
+    "mlp fused": lambda: MLP(**SMALL, word_dim=8, fusion="fused", first_words=1),
+    "mlp_lstm": lambda: MLP(**SMALL, word_dim=8, word_encoder="lstm", lstm=[6, 4]),
+    "mlp_fusion": lambda: MLP(**SMALL, word_dim=8, word_encoder="lstm", lstm=[6], fusion="fused"),
+    "transformer": lambda: Transformer(**SMALL, dim=8, heads=2, feed_forward=16),
+    "transformer of two pre-norm blocks": lambda: Transformer(dim=8, heads=2, blocks=2, norm_first=True, wide=False),
+}
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    forms = make_forms(90)
+    fields = forms[["employer", "job", "town"]]
+    features = Tokens().fit(fields, forms["label"]).transform(fields)
+    return Dataset(features, forms["label"].astype("int64").to_numpy())
+
+
+def trained(model: NeuralModel, data: Dataset, folder: Path, **options: object) -> NeuralModel:
+    trainer = {"max_epochs": 1, "accelerator": "cpu", **options}
+    return model.fit(data, data, 2, Training(folder, seed=3, trainer=trainer))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_scores_are_probabilities_that_do_not_depend_on_the_batch(name: str, data: Dataset, tmp_path: Path) -> None:
+    model = trained(MODELS[name](), data, tmp_path)
+    together = model.predict_proba(data.features)
+    assert together.dtype == np.float32
+    np.testing.assert_allclose(together.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(together, model.predict_proba(data.features))
+    alone = np.concatenate([model.predict_proba(data.features.take(np.array([row]))) for row in range(len(data))])
+    np.testing.assert_allclose(alone, together, atol=1e-6)
+    assert model.predict_proba(data.features.take(np.array([], dtype=np.int64))).shape == (0, 2)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_what_is_saved_scores_the_same(name: str, data: Dataset, tmp_path: Path) -> None:
+    model = trained(MODELS[name](), data, tmp_path)
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    model.save(saved)
+    again = MODELS[name]().load(saved)
+    np.testing.assert_array_equal(again.predict_proba(data.features), model.predict_proba(data.features))
+    assert {path.name for path in saved.iterdir()} == {"network.json", "weights.safetensors"}
+
+
+def test_the_first_words_are_seen_in_their_place(tmp_path: Path) -> None:
+    texts = pd.DataFrame({"job": ["chef cuisine", "cuisine chef"] * 100}, dtype="str")
+    targets = np.array([0, 1] * 100)
+    features = Tokens(ngrams=False).fit(texts, pd.Series(targets.astype(str))).transform(texts)
+    data = Dataset(features, targets)
+    scores = {
+        first: trained(MLP(hidden=[8], word_dim=8, first_words=first), data, tmp_path, max_epochs=20).predict_proba(
+            features
+        )
+        for first in (0, 1)
+    }
+    np.testing.assert_allclose(scores[0][0], scores[0][1], atol=1e-6)
+    assert (scores[1].argmax(1) == targets).all()
+
+
+def test_the_seed_decides(data: Dataset, tmp_path: Path) -> None:
+    first, second = (trained(MODELS["mlp"](), data, tmp_path).predict_proba(data.features) for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_without_ngrams_there_is_the_path_of_the_words_alone(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path, process=Tokens(ngrams=False), model=MODELS["mlp"]())
+    assert full(plan).value > 0.5
+
+
+def test_a_model_learns_what_the_words_say(tmp_path: Path) -> None:
+    plan = tiny_plan(tmp_path, trainer={"max_epochs": 12, "accelerator": "cpu"})
+    assert full(plan).metrics["test"]["roc_auc"] > 0.8
+
+
+def test_a_label_without_training_rows_does_not_stop_a_run(tmp_path: Path) -> None:
+    forms = make_forms(120)
+    forms["split"] = ["train"] * 80 + ["validation"] * 20 + ["test"] * 20
+    forms.loc[119, "label"] = "2"
+    forms.to_csv(tmp_path / "forms.csv", index=False)
+    plan = tiny_plan(tmp_path)
+    plan.source.split.column = "split"
+    metrics = full(plan).metrics
+    assert metrics["test"]["classes"]["2"]["rows"] == 1
+    assert metrics["test"]["log_loss"] > 0
+
+
+def test_training_that_diverges_is_one_sentence(data: Dataset, tmp_path: Path) -> None:
+    model = MLP(**SMALL, optimizer=OptimizerConfig(lr=1e30))
+    with pytest.raises(UserError, match=r"model\.optimizer\.lr"):
+        trained(model, data, tmp_path, max_epochs=3)
+
+
+@pytest.mark.parametrize(("weights", "gamma"), [("none", 0.0), ("balanced", 0.0), ("none", 2.0), ("balanced", 2.0)])
+def test_loss_by_hand(weights: str, gamma: float) -> None:
+    network = MLP().network
+    counts = torch.tensor([30.0, 10.0])
+    config = LossConfig(class_weights=weights, focal_gamma=gamma)  # type: ignore[arg-type]
+    classifier = Classifier(network, config, OptimizerConfig(), counts)  # type: ignore[arg-type]
+    logits, targets = torch.tensor([[2.0, -1.0], [0.5, 0.0], [-1.0, 1.0]]), torch.tensor([0, 1, 1])
+    chosen = logits.softmax(1)[torch.arange(3), targets]
+    weight = torch.tensor([40 / (2 * 30), 40 / (2 * 10)])[targets] if weights == "balanced" else torch.ones(3)
+    expected = (weight * (1 - chosen) ** gamma * -chosen.log()).sum() / weight.sum()
+    torch.testing.assert_close(classifier.loss(logits, targets, 0.0), expected)
+
+
+class TwoPaths(Network):
+    def paths(self, batch: Batch) -> list[torch.Tensor]:
+        return [batch["good"], batch["noise"]]
+
+
+def test_the_pool_trusts_the_path_that_is_right_and_calibrates_it() -> None:
+    generator = torch.Generator().manual_seed(1)
+    targets = torch.arange(3).repeat(100)
+    good = torch.nn.functional.one_hot(targets, 3) + torch.randn(300, 3, generator=generator) / 2
+    noise = torch.randn(300, 3, generator=generator)
+    network = TwoPaths([False, False])
+    classifier = Classifier(network, LossConfig(), OptimizerConfig(), torch.ones(3))
+    weights = classifier.fit_pool([good, noise], targets)
+    assert weights[0] > 10 * weights[1] > 0
+    batch = {"good": good, "noise": noise}
+    before = classifier.loss(network(batch), targets, 0.0)
+    network.pool.copy_(weights)
+    assert classifier.loss(network(batch), targets, 0.0) < before
+    assert not weights.requires_grad
+
+
+@pytest.mark.parametrize("weights", ["none", "balanced"])
+def test_hinge_loss_by_hand(weights: str) -> None:
+    config = LossConfig(class_weights=weights)  # type: ignore[arg-type]
+    classifier = Classifier(TwoPaths([True, True]), config, OptimizerConfig(), torch.tensor([30.0, 10.0]))
+    loss = classifier.path_loss(torch.tensor([[0.5, -2.0], [1.0, 0.0]]), torch.tensor([0, 1]), hinge=True)
+    first, second = 0.5**2, 2.0**2 + 1.0**2
+    each = (2 / 3, 2.0) if weights == "balanced" else (1.0, 1.0)
+    assert loss.item() == pytest.approx((each[0] * first + each[1] * second) / sum(each))
+
+
+def test_dropped_ngrams_are_left_out_and_the_others_make_up_for_them() -> None:
+    torch.manual_seed(1)
+    ngrams, offsets = torch.arange(2000), torch.tensor([0, 500, 500, 2000])
+    kept, ends, weights = drop_ngrams(ngrams, offsets, torch.ones(2000), 0.5)
+    assert ends[0] == 0
+    assert ends[1] == ends[2] == (kept < 500).sum()
+    assert ends[3] == len(kept) == len(weights)
+    assert weights.sum().item() == pytest.approx(2000, rel=0.1)
+    assert drop_ngrams(ngrams, offsets, torch.ones(2000), 0.0)[0] is ngrams
+
+
+def test_sparse_steps_are_those_of_torchs_own_optimisers() -> None:
+    def table() -> torch.nn.EmbeddingBag:
+        torch.manual_seed(0)
+        return torch.nn.EmbeddingBag(20, 3, mode="sum", sparse=True)
+
+    ours, theirs = table(), table()
+    mine, reference = LazyAdamW(ours.parameters(), lr=0.1), torch.optim.SparseAdam(list(theirs.parameters()), lr=0.1)
+    for step in range(5):
+        ids = torch.tensor([[step, step + 1, 3, 3]])
+        for module, optimizer in ((ours, mine), (theirs, reference)):
+            optimizer.zero_grad()
+            (module(ids) ** 2).sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(ours.weight, theirs.weight)
+    dense, other = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+    other.load_state_dict(dense.state_dict())
+    for module, optimizer in ((dense, LazyAdamW(dense.parameters())), (other, torch.optim.AdamW(other.parameters()))):
+        module(torch.ones(1, 3)).sum().backward()
+        optimizer.step()
+    torch.testing.assert_close(dense.weight, other.weight)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "warmup", "expected"),
+    [
+        ("constant", 0.0, [1, 1, 1, 1]),
+        ("linear", 0.0, [1, 0.75, 0.5, 0.25]),
+        ("cosine", 0.0, [1, 0.8535534, 0.5, 0.1464466]),
+        ("constant", 0.5, [1 / 3, 2 / 3, 1, 1]),
+    ],
+)
+def test_schedules(schedule: str, warmup: float, expected: list[float]) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    config = OptimizerConfig(lr=1.0, schedule=schedule, warmup=warmup)  # type: ignore[arg-type]
+    scheduler = make_schedule(optimizer, config, steps=4)
+    rates = []
+    for _ in range(4):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    assert rates == pytest.approx(expected)
+
+
+def test_a_text_of_a_megabyte_is_scored(data: Dataset, tmp_path: Path) -> None:
+    forms = make_forms(60)
+    fields = forms[["employer", "job", "town"]]
+    process = Tokens().fit(fields, forms["label"])
+    long = pd.DataFrame({"employer": ["mot " * 250_000], "job": ["x" * 1_000_000], "town": [None]}, dtype="str")
+    targets = forms["label"].astype("int64").to_numpy()
+    model = trained(MODELS["transformer"](), Dataset(process.transform(fields), targets), tmp_path)
+    assert model.predict_proba(process.transform(long)).shape == (1, 2)

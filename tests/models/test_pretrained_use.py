@@ -1,0 +1,157 @@
+"""Pretrained encoders that cannot be used, and one that is, as people call it: no hub, no pickle, no remote code."""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from helpers.encoders import pair
+from helpers.scripts import call, start
+from helpers.tiny import make_forms, tiny_plan
+from libelle import memory as room
+from libelle.errors import UserError
+from libelle.models.mlp import MLP
+from libelle.models.pretrained import Pretrained
+from libelle.processes.pretrained import PretrainedTokens
+from libelle.training.workflow import full, prepare, train
+
+# ---- what can be wrong, said before any data is read
+
+
+def refused(tmp_path, encoder, **keys):
+    """The sentence; there is no file of data, so reading it first would fail otherwise."""
+    plan = tiny_plan(tmp_path, **pair(encoder, **keys))
+    (tmp_path / "forms.csv").unlink()
+    with pytest.raises(UserError) as error:
+        full(plan)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def copied(bert, tmp_path, *, without):
+    folder = tmp_path / "encoder"
+    shutil.copytree(bert, folder)
+    for pattern in without:
+        for path in folder.glob(pattern):
+            path.unlink()
+    return folder
+
+
+def test_folder_without_tokenizer(bert, tmp_path):
+    folder = copied(bert, tmp_path, without=["tokenizer*", "special*", "vocab*"])
+    sentence = refused(tmp_path, str(folder))
+    assert f"model.encoder={folder}" in sentence
+    assert "tokenizer" in sentence
+
+
+def test_pickled_weights_are_not_read(bert, tmp_path):
+    folder = copied(bert, tmp_path, without=["*.safetensors"])
+    torch.save({}, folder / "pytorch_model.bin")
+    sentence = refused(tmp_path, str(folder))
+    assert "pickle" in sentence
+    assert "save_pretrained" in sentence
+
+
+def test_folder_without_weights_or_configuration(bert, tmp_path):
+    folder = copied(bert, tmp_path, without=["*.safetensors"])
+    assert "holds no weights" in refused(tmp_path, str(folder))
+    shutil.copy(Path(bert, "model.safetensors"), folder)
+    (folder / "config.json").write_text("{")
+    assert "configuration" in refused(tmp_path, str(folder))
+
+
+def test_remote_code_is_not_run(bert, tmp_path):
+    folder = copied(bert, tmp_path, without=[])
+    (folder / "evil.py").write_text("raise SystemExit('ran')")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "unheard_of", "auto_map": {"AutoConfig": "evil.C", "AutoModel": "evil.M"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    assert "configuration" in refused(tmp_path, str(folder))
+
+
+@pytest.mark.parametrize(("kind", "limit"), [("bert", 64), ("camembert", 64)])
+def test_more_tokens_than_the_encoder_reads(kind, limit, request, tmp_path):
+    encoder = request.getfixturevalue(kind)
+    plan = tiny_plan(tmp_path, **pair(encoder))
+    plan.process = PretrainedTokens(encoder=encoder, max_length=limit + 1)
+    with pytest.raises(UserError, match=rf"process\.max_length={limit + 1} .* {limit} tokens"):
+        full(plan)
+
+
+def test_more_tokens_than_the_encoder_has_embeddings(bert, tmp_path):
+    folder = copied(bert, tmp_path, without=[])
+    prepare(tiny_plan(tmp_path, **pair(str(folder))))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"vocab_size": 50}))
+    sentence = refused(tmp_path, str(folder))
+    assert f"model.encoder={folder} has 50 embeddings, and its tokenizer knows {config['vocab_size']}" in sentence
+    with pytest.raises(UserError, match="has 50 embeddings"):  # from the base, too, before a run begins
+        train(tiny_plan(tmp_path, **pair(str(folder))))
+    assert not list(tmp_path.rglob("runs/*/*/*.manifest.json"))
+
+
+def test_an_encoder_that_does_not_fit_into_memory(bert, tmp_path, monkeypatch):
+    monkeypatch.setattr(room, "available_memory", lambda: 100)
+    assert "set model.tuning=lora or frozen" in refused(tmp_path, bert)
+    make_forms().to_csv(tmp_path / "forms.csv", index=False)
+    assert "choose a smaller model.encoder" in refused(tmp_path, bert, tuning="lora")
+
+
+def test_another_process_is_refused(bert, tmp_path):
+    with pytest.raises(UserError, match="process=pretrained"):
+        full(tiny_plan(tmp_path, model=Pretrained(encoder=bert)))
+
+
+def test_a_missing_library_names_the_extra(bert, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "peft", None)
+    assert "libelle[pretrained]" in refused(tmp_path, bert, tuning="lora")
+
+
+def test_tokens_of_other_models_are_not_checked(tmp_path):
+    assert full(tiny_plan(tmp_path, model=MLP(word_dim=8, ngram_dim=8, hidden=[8]))).run_id
+
+
+# ---- as people call it
+
+
+def test_trained_used_and_published_by_the_commands(camembert, tmp_path):
+    make_forms(80).to_csv(tmp_path / "forms.csv", index=False)
+    shutil.copytree(camembert, tmp_path / "encoder")
+    offline = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    data = ["data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job,town", "data.target=label"]
+    command = ["model=pretrained", "model.encoder=encoder", "process.max_length=64", "trainer.max_epochs=1", *data]
+    process = start("train.py", *command, cwd=tmp_path, **offline)
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert "Loading" not in out + err
+    # Nothing but the run is needed from now on.
+    shutil.rmtree(tmp_path / "encoder")
+    (manifest,) = (tmp_path / "store" / "runs").glob("*/1/*.manifest.json")
+    run_id = json.loads(manifest.read_text())["run_id"]
+    assert not [path for path in manifest.parent.rglob("*") if path.suffix in (".bin", ".pt", ".pkl", ".ckpt")]
+    publishing = call("publish.py", f"run_id={run_id}", "name=forms", "threshold=0.5", cwd=tmp_path)
+    assert publishing.returncode == 0, publishing.stderr
+    scores = []
+    for source in (f"run_id={run_id}", "published=forms"):
+        process = start("runtime.py", source, "record.job=infirmière", "format=json", cwd=tmp_path, **offline)
+        out, err = process.communicate()
+        assert process.returncode == 0, err
+        scores.append(json.loads(out)[0]["scores"])
+    assert scores[0] == scores[1]
+
+
+def test_an_unknown_encoder_is_one_sentence(tmp_path):
+    make_forms(40).to_csv(tmp_path / "forms.csv", index=False)
+    data = ["data=csv", "data.path=forms.csv", "data.columns=job", "data.target=label"]
+    for encoder in ("no/such/folder", "camembert-base"):
+        process = start("train.py", "model=pretrained", f"model.encoder={encoder}", *data, cwd=tmp_path,
+                        HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))  # fmt: skip
+        out, err = process.communicate()
+        assert process.returncode == 2, err
+        assert not out
+        assert f"model.encoder={encoder} is no folder here" in err
+        assert len(err.strip().splitlines()) == 1
+    assert not list(tmp_path.rglob("*.manifest.json"))

@@ -1,0 +1,143 @@
+"""Bases: prepared once, read by many, replaced without disturbing anybody."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from helpers.tiny import tiny_plan
+from libelle.errors import UserError
+from libelle.samplers.rows import Oversample
+from libelle.stores.local import LocalStore
+from libelle.training.bases import read_base
+from libelle.training.plan import Plan
+from libelle.training.workflow import full, prepare, train
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Plan:
+    return tiny_plan(tmp_path)
+
+
+def versions(plan: Plan, name: str = "based") -> list[str]:
+    return list(plan.store.folders(f"based/{name}/"))
+
+
+def predictions(plan: Plan, run_id: str) -> pd.DataFrame:
+    (path,) = Path(plan.store.root).glob(f"runs/*/*/{run_id}.predictions.parquet")  # type: ignore[attr-defined]
+    return pd.read_parquet(path)
+
+
+def test_train_from_the_base_equals_a_full_run(plan: Plan, tmp_path: Path) -> None:
+    whole = full(plan)
+    prepare(tiny_plan(tmp_path))
+    from_base = train(tiny_plan(tmp_path))
+    pd.testing.assert_frame_equal(predictions(plan, whole.run_id), predictions(plan, from_base.run_id))
+    assert whole.metrics == from_base.metrics
+
+
+def test_the_base_holds_no_raw_record_and_no_pickle(plan: Plan) -> None:
+    prepare(plan)
+    files = {path.name for path in Path(plan.store.root).rglob("*") if path.is_file()}  # type: ignore[attr-defined]
+    assert {Path(name).suffix for name in files} <= {".json", ".parquet", ".npy", ".safetensors"}
+
+
+def test_features_come_back_as_they_were(plan: Plan, tmp_path: Path) -> None:
+    prepare(plan)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    prepared = read_base(plan.store, "based", scratch).prepared
+    texts = pd.DataFrame({name: ["lyon", None, ""] for name in prepared.fields}, dtype="str")
+    encoded = prepared.process.transform(texts)
+    assert encoded.blocks == prepared.features.blocks
+    for block in ("words", "bag"):
+        for data in getattr(prepared.features, block).values():
+            assert len(data) == len(prepared.rows)
+            assert isinstance(data.ids, np.memmap)
+
+
+def test_who_reads_the_old_base_is_not_disturbed(plan: Plan, tmp_path: Path) -> None:
+    old = prepare(plan)
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    reading = read_base(plan.store, "based", scratch)
+    new = prepare(tiny_plan(tmp_path))
+    assert old != new
+    assert versions(plan) == [new]
+    data = reading.prepared.dataset("train")
+    assert int(data.features.take(np.arange(len(data))).words["job"].flatten().ids.sum()) > 0  # type: ignore[index]
+
+
+def test_a_failed_prepare_leaves_the_old_base(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = prepare(plan)
+    wrong = tiny_plan(tmp_path)
+    wrong.source = replace(wrong.source, target="nothing")
+    with pytest.raises(UserError, match="nothing"):
+        prepare(wrong)
+    put = LocalStore.put
+
+    def die(self: LocalStore, key: str, data: bytes) -> None:
+        if key.endswith("manifest.json"):
+            raise KeyboardInterrupt
+        put(self, key, data)
+
+    monkeypatch.setattr(LocalStore, "put", die)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(tiny_plan(tmp_path))
+    monkeypatch.undo()
+    pointer = json.loads(plan.store.get("based/based/current.json"))
+    assert pointer["version"] == old
+    assert train(tiny_plan(tmp_path)).value > 0
+
+
+def test_bases_live_side_by_side(plan: Plan, tmp_path: Path) -> None:
+    prepare(plan)
+    other = tiny_plan(tmp_path)
+    other.base_name = "other"
+    prepare(other)
+    assert len(versions(plan)) == len(versions(plan, "other")) == 1
+
+
+def test_without_a_base_the_sentence_says_how_to_make_one(plan: Plan) -> None:
+    plan.base_name = "mine"
+    with pytest.raises(UserError, match=r"mode=prepare base.name=mine"):
+        train(plan)
+
+
+def test_an_altered_base_is_refused(plan: Plan, tmp_path: Path) -> None:
+    prepare(plan)
+    (path,) = Path(plan.store.root).glob("based/based/*/rows.parquet")  # type: ignore[attr-defined]
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(UserError, match=r"rows\.parquet"):
+        train(tiny_plan(tmp_path))
+
+
+def test_what_was_typed_and_differs_is_refused(plan: Plan, tmp_path: Path) -> None:
+    plan.config = {"data": {"name": "tiny"}, "process": {"min_count": 2}}
+    plan.options = {"data": "csv", "process": "tokens"}
+    prepare(plan)
+    for typed, words in (
+        ({"process.min_count": 3}, "process.min_count=3 differs"),
+        ({"data": "bi"}, "data=bi differs"),
+        ({"cleaner.accents": None}, None),
+        ({"process.min_count": 2, "data": "csv"}, None),
+    ):
+        again = tiny_plan(tmp_path)
+        again.typed = typed
+        if words is None:
+            assert train(again).value > 0
+        else:
+            with pytest.raises(UserError, match=words):
+                train(again)
+
+
+def test_samplers_touch_training_rows_alone(plan: Plan, tmp_path: Path) -> None:
+    without = full(plan)
+    sampled = tiny_plan(tmp_path)
+    sampled.sampler = Oversample()
+    with_sampler = full(sampled)
+    for split in ("train", "validation", "test"):
+        assert with_sampler.metrics[split]["rows"] == without.metrics[split]["rows"]

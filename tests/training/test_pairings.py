@@ -1,0 +1,173 @@
+"""What goes with what: the documented table, refusals, and every allowed pairing from training to publication."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from helpers.encoders import make_bert
+from helpers.pairs import allowed, composed, options, table
+from helpers.scripts import ROOT, call
+from helpers.tiny import make_forms
+from libelle.components import build
+from libelle.errors import UserError
+from libelle.processes.base import Process
+from libelle.processes.union import choose_parts
+from libelle.publication import publish
+from libelle.runs.ids import RunId
+from libelle.runs.run import Run
+from libelle.stores.local import LocalStore
+from libelle.training.pairings import check_mode, check_pairing, usual_models
+from libelle.training.schema import check
+from libelle.training.workflow import full
+
+pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
+
+
+def test_the_documented_table_is_the_data() -> None:
+    text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
+    assert table() in text, f"docs/models.md should hold this table:\n{table()}"
+
+
+def test_every_option_goes_with_something() -> None:
+    pairs = [pair for pair, goes in allowed().items() if goes]
+    assert {process for process, _ in pairs} == set(options("process"))
+    assert {model for _, model in pairs} == set(options("model"))
+
+
+def test_models_that_are_proposed_for_a_process_go_with_it() -> None:
+    pairs = allowed()
+    for process in set(options("process")) - {"raw"}:
+        node = choose_parts(composed(f"process={process}")["process"])
+        models = usual_models(build(node, Process, "process"))
+        assert models
+        assert all(pairs[process, model] for model in models), process
+
+
+@pytest.mark.parametrize("model", options("model"))
+def test_a_model_needs_no_second_word(model: str) -> None:
+    plan = check(composed(f"model={model}"), {"model": model})
+    check_pairing(plan.process, plan.model)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ("model=logreg process=tokens", ["model=logreg", "process=tokens", "process=tfidf"]),
+        ("process=tfidf", ["model=mlp", "process=tfidf", "process=tokens, or model=logreg"]),
+        ("model.freeze_words=true", ["model=mlp with model.freeze_words=true", "process=tokens_fasttext"]),
+        ("model=ensemble model.runs=[2026-11-23_1,2026-11-23_2]", ["model.runs:", "2026-11-23_1", "not in"]),
+        ("model=naive_bayes process=doc2vec", ["model=naive_bayes", "process=doc2vec", "process=bigrams"]),
+        ("model=naive_bayes process=union process.parts=[tfidf,doc2vec]", ["model=naive_bayes", "process=tfidf"]),
+        ("sampler=smote", ["sampler=smote", "process=tokens", "sampler=oversample"]),
+        ("sampler=adasyn process=subword", ["sampler=adasyn", "process=subword", "sampler=oversample"]),
+        ("model=ensemble process=tfidf", ["model=ensemble", "process=raw"]),
+        ("model=ensemble cleaner=[accents]", ["model=ensemble", "cleaner="]),
+        ("model=ensemble sampler=oversample", ["model=ensemble", "sampler=oversample"]),
+        ("model=ensemble mode=train", ["mode=train", "mode=full"]),
+        ("model=ensemble mode=prepare", ["mode=prepare", "mode=full"]),
+        ("process=raw mode=prepare", ["mode=prepare", "process=raw"]),
+        ("model=ensemble", ["model.runs"]),
+    ],
+)
+def test_a_wrong_pairing_is_one_sentence_and_status_2_before_any_work(
+    arguments: str, words: list[str], tmp_path: Path
+) -> None:
+    answer = call("train.py", *arguments.split(), "data=csv", "data.path=nowhere.csv", "data.target=x", cwd=tmp_path)
+    assert answer.returncode == 2, answer.stderr
+    (sentence,) = answer.stderr.strip().splitlines()
+    assert all(word in sentence for word in words), sentence
+    assert not list((tmp_path / "store").glob("runs/*"))
+
+
+def test_a_union_of_processes_without_negative_values_goes_with_naive_bayes() -> None:
+    plan = check(composed("model=naive_bayes", "process=union", "process.parts=[tfidf,bigrams]"), {})
+    check_mode("prepare", plan.process, plan.model)
+
+
+def test_a_base_is_paired_when_it_is_used(tmp_path: Path) -> None:
+    make_forms().to_csv(tmp_path / "forms.csv", index=False)
+    columns = "data.columns=employer,job,town"
+    data = ["data=csv", "data.path=forms.csv", "data.id=form", columns, "data.target=label"]
+    prepared = call("train.py", "mode=prepare", "process=tfidf", *data, cwd=tmp_path)
+    assert prepared.returncode == 0
+    assert "train.py model=logreg mode=train" in prepared.stdout
+    trained = call("train.py", "mode=train", "model=logreg", "sampler=smote", cwd=tmp_path)
+    assert trained.returncode == 0, trained.stderr
+    refused = call("train.py", "mode=train", "model=mlp", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "process=tfidf makes matrix; choose" in refused.stderr
+    scored = call("runtime.py", "text=Clinique", "format=json", cwd=tmp_path)
+    assert scored.returncode == 0, scored.stderr
+
+
+RELOAD = """
+import json, sys
+from libelle import Pipeline
+from libelle.stores.local import LocalStore
+
+root, records, sources, target = sys.argv[1:]
+records = json.load(open(records))
+store = LocalStore(root=root)
+scores = {name: Pipeline.load(name, store).predict(records).filter(like="score_").to_numpy().tolist()
+          for name in json.load(open(sources))}
+json.dump(scores, open(target, "w"))
+"""
+
+#: What an option needs beyond its defaults to be trained on tiny forms.
+SMALL: dict[str, list[str]] = {
+    "doc2vec": ["process.min_count=1", "process.epochs=2"],
+    "embedding": ["process.epochs=2"],
+    "fasttext_mean": ["process.vectors.dim=8", "process.vectors.epochs=2", "process.vectors.buckets=1000"],
+    "tokens_fasttext": ["process.vectors.dim=8", "process.vectors.epochs=2", "process.vectors.buckets=1000"],
+    "subword": ["process.vocab_size=200"],
+    "union": ["process.parts=[tfidf,fasttext_mean]", "process.fasttext_mean.vectors.dim=8"],
+    "xgboost": ["model.rounds=5"],
+}
+
+
+@pytest.mark.slow
+def test_every_allowed_pairing_scores_the_same_in_a_fresh_process_from_run_and_published_place(tmp_path: Path) -> None:
+    store = LocalStore(root=str(tmp_path / "store"))
+    forms = make_forms()
+    forms.to_csv(tmp_path / "forms.csv", index=False)
+    records = json.loads(forms.drop(columns="label").to_json(orient="records"))
+    records += [{"job": text} for text in ("", " ", "???", "Zanzibar", "é" * 2000, "médecin " * 300)]
+    expected: dict[str, np.ndarray] = {}
+    failures: dict[str, str] = {}
+    runs: list[str] = []
+    small = SMALL | {"pretrained": [f"model.encoder={make_bert(tmp_path / 'bert')}", "process.max_length=64"]}
+    pairs = [pair for pair, goes in allowed().items() if goes]
+    for process, model in sorted(pairs, key=lambda pair: pair[1] == "ensemble"):
+        pair = f"process={process} model={model}"
+        overrides = [f"process={process}", f"model={model}", *small.get(process, []), *small.get(model, [])]
+        if model == "ensemble":
+            overrides += [f"model.runs=[{runs[0]},{runs[-1]}]"]
+        config = composed(*overrides, "data=csv", "data.id=form", "data.columns=[employer,job,town]", "trainer=default")
+        config["data"] |= {"path": str(tmp_path / "forms.csv"), "target": "label"}
+        config["trainer"] |= {"max_epochs": 1, "accelerator": "cpu"}
+        config["store"] = {"_target_": "libelle.stores.local.LocalStore", "root": store.root}
+        try:
+            outcome = full(check(config, {"process": process, "model": model}))
+            runs.append(outcome.run_id)
+            published = publish(
+                store, Run.open(store, RunId.parse(outcome.run_id)), f"{process}.{model}", threshold=0.5
+            )
+            scores = outcome.pipeline.predict(records).filter(like="score_").to_numpy()
+            expected |= {outcome.run_id: scores, str(published): scores}
+        except (UserError, ValueError, TypeError, RuntimeError) as error:
+            failures[pair] = f"{type(error).__name__}: {error}"
+    (tmp_path / "records.json").write_text(json.dumps(records))
+    (tmp_path / "sources.json").write_text(json.dumps(list(expected)))
+    files = [str(tmp_path / name) for name in ("records.json", "sources.json", "scores.json")]
+    subprocess.run([sys.executable, "-c", RELOAD, store.root, *files], check=True)
+    again = json.loads((tmp_path / "scores.json").read_text())
+    for name, scores in expected.items():
+        difference = float(np.abs(np.array(again[name]) - scores).max())
+        if not difference <= 1e-6:
+            failures[name] = f"scores differ by {difference:g}"
+    assert not failures, "\n".join(f"{name}: {reason}" for name, reason in failures.items())
+    assert len(expected) == 2 * len(pairs)
