@@ -18,9 +18,10 @@ from pydantic import Field
 from libelle.components import Component
 from libelle.errors import UserError
 from libelle.pipeline import Pipeline
+from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.base import Store, in_parallel
-from libelle.stores.cache import default_cache, fetch_folder
+from libelle.stores.cache import fetch_folder
 
 _NAME = re.compile(r"[\w.-]*\w", re.ASCII)
 _REFERENCE = re.compile(r"(?P<name>[\w.-]*\w)(@(?P<version>\d+))?", re.ASCII)
@@ -33,7 +34,7 @@ class Request(Component):
     Attributes:
         run_id: the run to publish.
         name: of the published model; the name of the run's data where left out.
-        threshold: decision threshold of two classes; the one chosen for the run where left out.
+        threshold: of a binary decision; the one chosen for the run where left out.
         rollback: whether to make the version before the current one current again.
         list: whether to list what is published.
     """
@@ -60,8 +61,8 @@ class Publication:
         version: from 1.
         run_id: of the run that it is a copy of.
         published: when, ISO 8601.
-        threshold: the decision threshold; of many classes that of automatic coding, None where there is none.
-        class_thresholds: of many classes, label → its own threshold; None where there are none.
+        threshold: of the decision rule, see `libelle.evaluation.decision_rule`.
+        label_thresholds: likewise.
         data: what the run was trained on.
         model: what was trained.
         data_fingerprint: SHA-256 of the records.
@@ -74,7 +75,7 @@ class Publication:
     run_id: str
     published: str
     threshold: float | None
-    class_thresholds: dict[str, float | None] | None = None
+    label_thresholds: dict[str, float | None] | None = None
     data: str | None = None
     model: str | None = None
     data_fingerprint: str | None = None
@@ -100,7 +101,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
         store: where the run is and the copy goes.
         run: the run.
         name: of the model.
-        threshold: the decision threshold of two classes; the one chosen for the run where left out.
+        threshold: of a binary decision; the one chosen for the run where left out.
 
     Raises:
         UserError: when the run failed, has not completed, was altered or has no chosen threshold, or the copy scores
@@ -108,22 +109,25 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
     """
     if not _NAME.fullmatch(name):
         raise UserError(f"name={name} may hold letters, digits, '.', '_' and '-' alone; choose another name.")
+    if RunId.matches(name):
+        raise UserError(f"name={name} is a run id, and would be taken for one; choose another name.")
     run.require_completed().verify()
-    pipeline = Pipeline.load(str(run.id), store)
-    if threshold is None and len(pipeline.labels) == 2 and run.read_threshold() is None:
+    pipeline = Pipeline.of_run(run)
+    if threshold is None and pipeline.rule.is_binary and run.read_threshold() is None:
         raise UserError(
             f"run_id={run.id} has no chosen threshold; choose one, for instance python threshold.py run_id={run.id} "
             "precision=0.8, or say threshold=0.5 to publish without."
         )
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)
+    rule = pipeline.rule
     publication = Publication(
         name=name,
         version=_claim(store, name, run),
         run_id=str(run.id),
         published=datetime.now().astimezone().isoformat(timespec="seconds"),
-        threshold=pipeline.threshold,
-        class_thresholds=None if pipeline.class_thresholds is None else dict(pipeline.class_thresholds),
+        threshold=rule.threshold,
+        label_thresholds=None if rule.label_thresholds is None else dict(rule.label_thresholds),
         data=run.manifest.data,
         model=run.manifest.model,
         data_fingerprint=run.manifest.data_fingerprint,
@@ -134,19 +138,10 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
     in_parallel(lambda path: store.put_file(publication.prefix + path, folder / path), publication.files)
     with tempfile.TemporaryDirectory(prefix="libelle-") as cache:
         # An empty cache: what is replayed is what the store gives back, not what we sent.
-        _load(store, publication, Path(cache))
+        read_version(store, publication, Path(cache))
     store.put(f"{publication.prefix}manifest.json", json.dumps(asdict(publication), indent=1).encode())
     _point(store, publication)
     return publication
-
-
-def load_published(store: Store, reference: str) -> Pipeline:
-    """Load a published model: `name` for the current version, `name@2` for another.
-
-    Raises:
-        UserError: when there is none, or a file of it was altered.
-    """
-    return _load(store, find(store, reference), default_cache())
 
 
 def find(store: Store, reference: str) -> Publication:
@@ -191,11 +186,21 @@ def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]
     return {name: (_current(store, name), versions(store, name)) for name in store.folders("published/")}
 
 
-def _load(store: Store, publication: Publication, cache: Path) -> Pipeline:
+def read_version(store: Store, publication: Publication, cache: Path) -> Pipeline:
+    """Read the pipeline of a published version, and replay its golden records.
+
+    Args:
+        store: where it is published.
+        publication: the version.
+        cache: a folder for what is not read in place.
+
+    Raises:
+        UserError: when a file is missing or was altered, or the golden records no longer get their scores.
+    """
     files = {path: (about["size"], about["sha256"]) for path, about in publication.files.items()}
-    pipeline = Pipeline.load(fetch_folder(store, publication.prefix, files, cache))
-    name, own = str(publication), publication.class_thresholds
-    return replace(pipeline, name=name, threshold=publication.threshold, class_thresholds=own)
+    pipeline = Pipeline.read(fetch_folder(store, publication.prefix, files, cache))
+    rule = replace(pipeline.rule, threshold=publication.threshold, label_thresholds=publication.label_thresholds)
+    return replace(pipeline, name=str(publication), rule=rule)
 
 
 def _claim(store: Store, name: str, run: Run) -> int:

@@ -50,7 +50,7 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     assert {name: saved[name] for name in ("value", "validation", "test", "sentence")} == {
         name: expected[name] for name in ("value", "validation", "test", "sentence")
     }
-    assert Pipeline.load(str(run.id), store).threshold == expected["value"]
+    assert Pipeline.load(str(run.id), store).rule.threshold == expected["value"]
     assert expected["sentence"] in shown
     assert f"{expected['test']['fn']} false negatives" in shown
     assert f"{expected['test']['fp']} false positives" in shown

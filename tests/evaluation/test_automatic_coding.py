@@ -128,7 +128,7 @@ def test_a_label_is_coded_automatically_from_its_own_threshold_on(many, tmp_path
         assert pipeline.limits[:2].tolist() == [0.5, 0.625]
         assert coding.automatic(*coding.top(scores), pipeline.limits).tolist() == [True, False, True, False, False]
     from_run.save(tmp_path, make_forms(3)[from_run.fields])
-    assert Pipeline.load(tmp_path).class_thresholds == {"0": 0.5, "1": 0.625, "2": None}
+    assert Pipeline.load(tmp_path).rule.label_thresholds == {"0": 0.5, "1": 0.625, "2": None}
     # A label that the choice does not speak of is never coded, either.
     assert np.isnan(coding.limits(["0", "3"], None, {"0": 0.5})[1])
     # A choice for all labels takes the place of those of labels, and the other way round; what is published stays.
@@ -136,7 +136,7 @@ def test_a_label_is_coded_automatically_from_its_own_threshold_on(many, tmp_path
     again = Pipeline.load(str(many.id), many.store)
     assert (again.threshold, again.class_thresholds) == (0.25, None)
     assert coding.automatic(*coding.top(scores), again.limits).all()
-    assert Pipeline.load("own", many.store).class_thresholds == {"0": 0.5, "1": 0.625, "2": None}
+    assert Pipeline.load("own", many.store).rule.label_thresholds == {"0": 0.5, "1": 0.625, "2": None}
 
 
 def test_commands_decide_as_the_choice_says(many, tmp_path):

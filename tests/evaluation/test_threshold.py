@@ -180,12 +180,16 @@ def test_a_choice_is_applied_published_and_remembered(run):
     loaded = Pipeline.load(str(run.id), run.store)
     assert loaded.threshold == 0.75
     assert publish(run.store, reopened(run), "forms").threshold == 0.75
-    assert Pipeline.load("forms", run.store).threshold == 0.75
+    assert Pipeline.load("forms", run.store).rule.threshold == 0.75
     # What is published keeps its threshold; publishing again takes the new one, and the version before keeps its own.
     threshold.save(reopened(run), threshold.decide(run, Request(value=0.6)))
-    assert Pipeline.load("forms", run.store).threshold == 0.75
+    assert Pipeline.load("forms", run.store).rule.threshold == 0.75
     publish(run.store, reopened(run), "forms")
-    assert [Pipeline.load(name, run.store).threshold for name in ("forms", "forms@1", "forms@2")] == [0.6, 0.75, 0.6]
+    assert [Pipeline.load(name, run.store).rule.threshold for name in ("forms", "forms@1", "forms@2")] == [
+        0.6,
+        0.75,
+        0.6,
+    ]
     run = reopened(run)
     assert [item["value"] for item in run.read_threshold()["history"]] == [0.25, 0.75, 0.6]
     assert reopened(run).verify().manifest.status == "completed"
@@ -217,9 +221,9 @@ def test_a_choice_killed_at_any_write_leaves_a_whole_run(run, monkeypatch, write
         else:
             threshold.save(run, choice)
     reopened(run).verify()
-    assert Pipeline.load(str(run.id), run.store).threshold == (0.75 if writes == 2 else [0.5, *earlier][-1])
+    assert Pipeline.load(str(run.id), run.store).rule.threshold == (0.75 if writes == 2 else [0.5, *earlier][-1])
     threshold.save(reopened(run), choice)
-    assert Pipeline.load(str(run.id), run.store).threshold == 0.75
+    assert Pipeline.load(str(run.id), run.store).rule.threshold == 0.75
 
 
 def test_choices_at_once_are_all_remembered(run):

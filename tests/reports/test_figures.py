@@ -16,7 +16,7 @@ from libelle.evaluation.bootstrap import bootstrap
 from libelle.evaluation.calibration import Isotonic
 from libelle.evaluation.field_worth import BATCH, erase, worth
 from libelle.evaluation.intervals import share
-from libelle.evaluation.labels import (
+from libelle.evaluation.label_results import (
     automatic_coding,
     confused,
     label_sentence,

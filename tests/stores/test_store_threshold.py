@@ -56,13 +56,13 @@ def test_a_choice_is_kept_applied_and_published(run: Run) -> None:
         publish(run.store, reopened(run), "forms")
     for value in (0.25, 0.75):
         choose(reopened(run), value)
-        assert Pipeline.load(str(run.id), run.store).threshold == value
+        assert Pipeline.load(str(run.id), run.store).rule.threshold == value
     assert values(run) == [0.25, 0.75]
     publish(run.store, reopened(run), "forms")
     choose(reopened(run), 0.5)
-    assert Pipeline.load("forms", run.store).threshold == 0.75
+    assert Pipeline.load("forms", run.store).rule.threshold == 0.75
     publish(run.store, reopened(run), "forms")
-    assert [Pipeline.load(name, run.store).threshold for name in ("forms", "forms@1")] == [0.5, 0.75]
+    assert [Pipeline.load(name, run.store).rule.threshold for name in ("forms", "forms@1")] == [0.5, 0.75]
 
 
 def test_choices_at_once_are_made_one_after_the_other(run: Run) -> None:
@@ -73,7 +73,7 @@ def test_choices_at_once_are_made_one_after_the_other(run: Run) -> None:
     for worker in workers:
         worker.join()
     assert sorted(values(run)) == wishes
-    assert Pipeline.load(str(run.id), run.store).threshold == values(run)[-1]
+    assert Pipeline.load(str(run.id), run.store).rule.threshold == values(run)[-1]
     assert not [entry.key for entry in run.store.list(run.id.folder) if entry.key.endswith(".lock")]
 
 

@@ -39,7 +39,7 @@ def print_comparison(comparison: Comparison, page: Path) -> None:
         {
             "run_id": candidate.run_id,
             "model": candidate.manifest.model,
-            "threshold": candidate.threshold,
+            "threshold": candidate.rule.threshold,
             "metrics": {name: asdict(interval) for name, interval in candidate.intervals.items()},
         }
         for candidate in comparison.candidates

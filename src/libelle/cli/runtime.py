@@ -23,9 +23,8 @@ from libelle.components import Component, validate
 from libelle.data import tables
 from libelle.data.records import require_columns
 from libelle.errors import UserError
-from libelle.evaluation.explanation import explain
+from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
-from libelle.runs.ids import RunId
 from libelle.runs.run_list import newest
 
 if TYPE_CHECKING:
@@ -95,8 +94,11 @@ def runtime(config: DictConfig) -> None:
         if isinstance(values["record"], str):
             values["record"] = json.loads(values["record"])
         request = validate(Request, values, "")
-        run_id = RunId.parse(request.run_id) if request.run_id else None
-        score(request, Pipeline.load(request.published or str(run_id or newest(store)), store))
+        if request.published is not None:
+            pipeline = load_published(request.published, store)
+        else:
+            pipeline = load_run(request.run_id or newest(store), store)
+        score(request, pipeline)
 
 
 def score(request: Request, pipeline: Pipeline) -> None:
@@ -108,32 +110,28 @@ def score(request: Request, pipeline: Pipeline) -> None:
     seen = _begin_report(pipeline) if request.report else None
     with _open_writer(request, pipeline) as writer:
         if request.input is None:
-            writer.write(_predict(request, pipeline, pd.DataFrame([_single_record(request, pipeline)])))
+            table = pipeline.table([_single_record(request, pipeline)])
+            writer.write(_answer(request, pipeline, pipeline.texts(table), pipeline.ids(table)))
         else:
             _score_file(request, pipeline, writer, seen)
     if request.output is not None:
         log.info("scores are in %s", request.output)
     if seen is not None:
-        _write_report(request, seen)
+        _write_report(request, pipeline.name, seen)
 
 
 def _begin_report(pipeline: Pipeline) -> "Seen":
     from libelle.evaluation.drift import Seen
 
-    if pipeline.reference is None:
-        raise UserError(
-            f"report=true needs what {pipeline.name} keeps of its training data, and it is from before that was kept; "
-            "train again, or leave report out."
-        )
-    return Seen(pipeline, pipeline.reference)
+    return Seen(pipeline.rule, pipeline.reference)
 
 
-def _write_report(request: Request, seen: "Seen") -> None:
+def _write_report(request: Request, model: str, seen: "Seen") -> None:
     from libelle.reports.drift_report import make_page
     from libelle.reports.page import write_page
 
     source = "stdin" if request.input == "-" else Path(str(request.input)).name
-    page, verdict = make_page(seen, source)
+    page, verdict = make_page(seen, model, source)
     target = Path("report.html" if request.output is None else f"{request.output}.report.html")
     write_page(page, target, str(target))
     for sentence in verdict:
@@ -141,10 +139,17 @@ def _write_report(request: Request, seen: "Seen") -> None:
     log.info("the comparison with the training data is in %s", target)
 
 
-def _predict(request: Request, pipeline: Pipeline, records: pd.DataFrame, seen: "Seen | None" = None) -> pd.DataFrame:
-    result = pipeline.predict(records, None if seen is None else seen.watch)
+def _answer(
+    request: Request, pipeline: Pipeline, texts: pd.DataFrame, ids: pd.Series, seen: "Seen | None" = None
+) -> pd.DataFrame:
+    cleaned = pipeline.clean(texts)
+    scores = pipeline.score(cleaned)
+    if seen is not None:
+        seen.add_texts(cleaned)
+        seen.add_scores(scores)
+    result = pipeline.answers(scores, ids)
     if request.explain:
-        result["explanation"] = pd.Series(explain(pipeline, records), index=result.index, dtype=object)
+        result["explanation"] = pd.Series(pipeline.explain_texts(texts), index=result.index, dtype=object)
     return result
 
 
@@ -175,14 +180,9 @@ def _score_file(request: Request, pipeline: Pipeline, writer: "Writer", seen: "S
     with _progress() as advance:
         for chunk in _chunks(request, on_bad_row):
             require_columns(chunk, {"the model": pipeline.fields}, str(request.input), keys="")
-            result = _predict(request, pipeline, chunk, seen)
-            # What has no id is known by its row number in the file.
-            numbers = pd.Series(chunk.index, index=chunk.index)
-            named = pipeline.id is not None and pipeline.id in chunk.columns
-            result["id"] = chunk[pipeline.id].fillna(numbers.astype("str")) if named else numbers
-            writer.write(result)
-            if seen is not None:
-                seen.add(result)
+            # What has no id is known by its row number in the file; readers leave no blank texts.
+            ids = pipeline.ids(chunk, chunk.index)
+            writer.write(_answer(request, pipeline, chunk[pipeline.fields], ids, seen))
             rows += len(chunk)
             advance(len(chunk))
     if bad:

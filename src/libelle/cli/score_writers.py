@@ -13,6 +13,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.explanation import FieldEffect
 from libelle.pipeline import Pipeline
 
@@ -34,9 +35,8 @@ class Writer(ABC):
 
 def _columns(result: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
     """The fields of the JSON, as columns: `scores` becomes a `score_<label>` for each label, an explanation JSON."""
-    own = pipeline.class_thresholds
-    threshold = pipeline.threshold if own is None else np.array(_thresholds(result, pipeline), dtype=np.float64)
-    result = result.assign(threshold=threshold, model=pipeline.name)
+    thresholds = np.array(_thresholds(result, pipeline.rule), dtype=np.float64)
+    result = result.assign(threshold=thresholds, model=pipeline.name)
     # As many digits as the threshold has: a score that equals it must not look smaller.
     numbers = [name for name in result if name == "score" or str(name).startswith("score_")]
     result = result.astype(dict.fromkeys(numbers, "float64"))
@@ -45,10 +45,9 @@ def _columns(result: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
     return result
 
 
-def _thresholds(result: pd.DataFrame, pipeline: Pipeline) -> list[float | None]:
+def _thresholds(result: pd.DataFrame, rule: DecisionRule) -> list[float | None]:
     """The threshold that each record's score is held against; None where nothing is enough, or there is none."""
-    own = pipeline.class_thresholds
-    return [pipeline.threshold if own is None else own.get(label) for label in result["label"]]
+    return rule.thresholds(pd.Index(rule.labels).get_indexer(pd.Index(result["label"])))
 
 
 class JsonWriter(Writer):
@@ -62,7 +61,7 @@ class JsonWriter(Writer):
         """Write one object a record."""
         scores = result[[f"score_{label}" for label in self.pipeline.labels]].to_numpy().tolist()
         explanations = result["explanation"] if "explanation" in result else [None] * len(result)
-        thresholds = _thresholds(result, self.pipeline)
+        thresholds = _thresholds(result, self.pipeline.rule)
         automatic = result["automatic"] if "automatic" in result else [None] * len(result)
         for id_, label, score, row, threshold, coded, explanation in zip(
             result["id"], result["label"], result["score"], scores, thresholds, automatic, explanations, strict=True
@@ -131,8 +130,8 @@ class TableWriter(Writer):
         self.pipeline = pipeline
         self.rows = 0
         self.explanations: list[Table] = []
-        self.table = Table(box=box.SIMPLE_HEAD, caption=self._caption(), caption_justify="left")
-        self.coding = pipeline.limits is not None
+        self.table = Table(box=box.SIMPLE_HEAD, caption=_caption(pipeline), caption_justify="left")
+        self.coding = not pipeline.rule.is_binary and pipeline.rule.limits is not None
         for name in ("id", "label", "score", *(["automatic"] if self.coding else [])):
             self.table.add_column(name, justify="right" if name == "score" else "left")
 
@@ -156,15 +155,9 @@ class TableWriter(Writer):
         if self.rows > TABLE_ROWS:
             console.print(f"{self.rows - TABLE_ROWS:,} more records; write all with output=scores.csv or format=json")
 
-    def _caption(self) -> str:
-        if self.pipeline.class_thresholds is not None:
-            return f"model {self.pipeline.name}; coded automatically from the threshold of each label on"
-        if self.pipeline.threshold is None:
-            return f"model {self.pipeline.name}"
-        if len(self.pipeline.labels) > 2:
-            return f"model {self.pipeline.name}; coded automatically from a score of {self.pipeline.threshold:g}"
-        positive = self.pipeline.labels[1]
-        return f"model {self.pipeline.name}; label {positive} from a score of {self.pipeline.threshold:g}"
+
+def _caption(pipeline: Pipeline) -> str:
+    return "; ".join(part for part in (f"model {pipeline.name}", pipeline.rule.sentence()) if part)
 
 
 def _explanation_table(record: str, effects: list[FieldEffect]) -> Table:

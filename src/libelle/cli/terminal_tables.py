@@ -14,6 +14,7 @@ from rich.table import Table
 
 from libelle.data.split import SPLITS
 from libelle.evaluation.comparison import Comparison
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.processes.base import Process
 from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
@@ -48,8 +49,8 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
     console.print(table)
     console.print(f"{outcome.objective} = {outcome.value:.6f}")
     console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
-    # A wish that any model meets; of many classes a threshold is no condition of publication.
-    wish = "f=0.5" if len(outcome.pipeline.labels) == 2 else "value=0.5"
+    # A wish that any model meets; for more than two labels a threshold is no condition of publication.
+    wish = "f=0.5" if outcome.pipeline.rule.is_binary else "value=0.5"
     _print_next(
         console,
         python,
@@ -96,7 +97,8 @@ def print_threshold(run: Run, choice: Mapping[str, Any], python: str, overrides:
     else:
         console.print(f"run {run.id}: threshold {choice['value']:.17g}, by {rule}", highlight=False)
         table = _table("", "validation", "test")
-        names = {"precision": "accuracy", "share": "share coded"} if len(choice["labels"]) > 2 else {}
+        binary = DecisionRule.chosen(choice["labels"], choice).is_binary
+        names = {} if binary else {"precision": "accuracy", "share": "share coded"}
         for name in names or ("precision", "recall", "share"):
             table.add_row(
                 names.get(name, name.replace("share", "share set aside")),
@@ -219,9 +221,9 @@ def print_publication(publication: Publication, python: str, overrides: Sequence
     """Print what is current now, and how to use it; `overrides` are those of the command."""
     console = _console()
     threshold = "" if publication.threshold is None else f", threshold {publication.threshold:g}"
-    if publication.class_thresholds is not None:
-        own = [limit for limit in publication.class_thresholds.values() if limit is not None]
-        threshold = f", thresholds of {len(own)} of {len(publication.class_thresholds)} labels"
+    if publication.label_thresholds is not None:
+        own = [limit for limit in publication.label_thresholds.values() if limit is not None]
+        threshold = f", thresholds of {len(own)} of {len(publication.label_thresholds)} labels"
     console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
     _print_next(console, python, overrides, ["runtime.py", f"published={publication.name}", _EXAMPLE])
 
@@ -232,7 +234,7 @@ def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publicatio
     for name, (current, versions) in overview.items():
         for item in versions:
             mark = "current" if item.version == current else ""
-            threshold = item.threshold if item.class_thresholds is None else "by label"
+            threshold = item.threshold if item.label_thresholds is None else "by label"
             values = (item.run_id, item.data, item.model, threshold, item.published)
             table.add_row(name, str(item.version), mark, *map(_cell, values))
     _console().print(table)

@@ -13,7 +13,7 @@ from libelle.data.census import sample as bi
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
-from libelle.data.targets import Rule, make_targets, order_labels
+from libelle.data.targets import Rule, Target, make_targets, order_labels
 from libelle.errors import UserError
 
 
@@ -86,6 +86,11 @@ class Source(Component, ABC):
         groups = table[self.split.group] if self.split.group else None
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
         return Records(ids, table[fields], labels.rename("target"), splits.rename("split"), order, table[sliced])
+
+    @property
+    def label(self) -> Target:
+        """What the label is made of."""
+        return Target(self._target_columns(), self.target_rule, self.target_value)
 
     def _target_columns(self) -> list[str]:
         # A label's name is taken as typed, commas included.

@@ -1,12 +1,56 @@
 """Target rules: from source columns to one label a row."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 
+from libelle.data.records import require_columns
+from libelle.data.tables import as_strings, blank_to_missing
 from libelle.errors import UserError
+from libelle.features import Ints
 
 Rule = Literal["label", "all_empty", "equals"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a label is made of: the arguments of `make_targets`.
+
+    Attributes:
+        columns: the source's columns.
+        rule: from them to the label.
+        value: what `equals` compares with.
+    """
+
+    columns: list[str]
+    rule: Rule = "label"
+    value: str | None = None
+
+    def positions(self, table: pd.DataFrame, labels: Sequence[str]) -> Ints:
+        """Each record's position in a model's labels, int64 [rows].
+
+        Args:
+            table: raw records, with the target's columns.
+            labels: in the order of the score columns.
+
+        Raises:
+            UserError: when a column or a label is missing, or a label is not one of the model's.
+        """
+        source = "the records"
+        require_columns(table, {"the target": self.columns}, source, keys="")
+        given = blank_to_missing(as_strings(table[self.columns])).set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
+        targets = make_targets(given, self.columns, self.rule, self.value, source)
+        places = pd.Index(labels).get_indexer(pd.Index(targets)).astype(np.int64)
+        if (places < 0).any():
+            row = int(np.flatnonzero(places < 0)[0])
+            raise UserError(
+                f"{source}, row {row + 1}: the label {targets.iloc[row]!r} is not one of the model's; leave such records "
+                "out, or train a model that knows the label."
+            )
+        return places
 
 
 def make_targets(table: pd.DataFrame, columns: list[str], rule: Rule, value: str | None, source: str) -> pd.Series:

@@ -1,53 +1,62 @@
-"""Which records of many classes are coded automatically, without a clerk: one rule to choose, decide and report by.
+"""What automatic coding comes to: how accurate, and for how many records a clerk is not needed.
 
-A record's label is the most probable one, whatever the threshold. It is coded automatically where the score of that
-label reaches a threshold: one for all labels, or the label's own. A label without one of its own, where others have
-theirs, is never coded automatically: nobody has said from which score on it may be.
+Which records are coded automatically is said by `libelle.evaluation.decision_rule`.
 """
 
-from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from libelle.evaluation.intervals import Doubles
-from libelle.features import Ints
+from libelle.evaluation.curve import Curve
+from libelle.evaluation.decision_rule import DecisionRule, Doubles, reaches
+from libelle.evaluation.intervals import Interval, share
+from libelle.features import Floats, Ints
 
-
-def top(scores: npt.NDArray[np.floating]) -> tuple[Ints, Doubles]:
-    """Positions of the most probable labels, int64 [rows], and their scores, float64 [rows].
-
-    Args:
-        scores: [rows, classes].
-    """
-    chosen = scores.argmax(axis=1).astype(np.int64)
-    return chosen, scores[np.arange(len(scores)), chosen].astype(np.float64)
+#: Accuracies that automatic coding is shown for.
+ACCURACIES = (0.9, 0.95, 0.99)
 
 
-def limits(
-    labels: Sequence[str], threshold: float | None, class_thresholds: Mapping[str, float | None] | None
-) -> Doubles | None:
-    """The score from which each label is coded automatically, float64 [labels]; NaN where none is enough.
+def by_accuracy(validation: tuple[Ints, Floats], test: tuple[Ints, Floats], rule: DecisionRule) -> list[dict[str, Any]]:
+    """For a few accuracies: the threshold that reaches it on validation rows, and what it comes to on test rows.
 
     Args:
-        labels: in the order of the score columns.
-        threshold: for all labels.
-        class_thresholds: label → its own, which count instead; None, or left out, where it has none.
+        validation: targets, int64 [rows], and scores, float32 [rows, classes].
+        test: likewise.
+        rule: what decides.
 
     Returns:
-        None where no threshold was chosen.
+        `accuracy_wanted`, `threshold` (the lowest that reaches it; None where none does), `share` and `accuracy` on
+        test rows.
     """
-    if class_thresholds is not None:
-        return np.array([class_thresholds.get(label) for label in labels], dtype=np.float64)
-    return None if threshold is None else np.full(len(labels), threshold, dtype=np.float64)
+    curve = Curve.of(*_right(*validation, rule))
+    right, scores = _right(*test, rule)
+    table: list[dict[str, Any]] = []
+    for wanted in ACCURACIES:
+        reached = np.flatnonzero(curve.precision >= wanted)
+        if not len(reached):
+            nothing = {"threshold": None, "share": share(0, 0), "accuracy": share(0, 0)}
+            table.append({"accuracy_wanted": wanted, **nothing})
+            continue
+        threshold = float(curve.thresholds[reached[-1]])
+        coded = reaches(scores, threshold)
+        table.append(
+            {
+                "accuracy_wanted": wanted,
+                "threshold": threshold,
+                "share": share(int(coded.sum()), len(coded)),
+                "accuracy": share(int(right[coded].sum()), int(coded.sum())),
+            }
+        )
+    return table
 
 
-def automatic(chosen: Ints, scores: npt.NDArray[np.floating], limits: Doubles) -> npt.NDArray[np.bool_]:
-    """Whether records are coded automatically, bool [rows]; scores are compared unrounded.
+def surest_half(targets: Ints, scores: Floats, rule: DecisionRule) -> Interval:
+    """Share of right decisions among the half of the rows with the highest scores."""
+    right, decisive = _right(targets, scores, rule)
+    half = np.argsort(-decisive, kind="stable")[: (len(decisive) + 1) // 2]
+    return share(int(right[half].sum()), len(half))
 
-    Args:
-        chosen: positions of their labels, [rows].
-        scores: of these labels, [rows].
-        limits: by label, see `limits`.
-    """
-    return np.asarray(scores.astype(np.float64) >= limits[chosen])
+
+def _right(targets: Ints, scores: Floats, rule: DecisionRule) -> tuple[np.ndarray, Doubles]:
+    """Whether each decision is right, and its score."""
+    return rule.decide(scores) == targets, rule.decisive(scores)

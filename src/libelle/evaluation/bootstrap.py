@@ -7,6 +7,7 @@ import numpy.typing as npt
 from scipy import stats
 from sklearn import metrics as sk
 
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metrics import TOP_K
 from libelle.features import Floats, Ints
@@ -17,20 +18,28 @@ RESAMPLES, FEWEST_RESAMPLES, MOST_DRAWS = 500, 100, 10_000_000
 Metric = Callable[[Ints, npt.NDArray[np.float64]], float]
 
 
-def told(targets: Ints, scores: Floats) -> npt.NDArray[np.float64]:
-    """What metrics need of each row: the score of the positive class of two; of many, that of the true class (of those
-    that add up to 1), the decision, whether the true class is among the `TOP_K` best, and the squared error, float64
-    [rows, 4]. So a resample draws four numbers a row, however many classes there are.
+def row_statistics(targets: Ints, scores: Floats, rule: DecisionRule) -> npt.NDArray[np.float64]:
+    """What metrics need of each row, so that a resample draws a few numbers a row, however many labels there are.
+
+    Args:
+        targets: int64 [rows].
+        scores: float32 [rows, classes].
+        rule: what decides.
+
+    Returns:
+        Binary: the score of the positive label and the decision, float64 [rows, 2]. Multiclass: the score of the true
+        label (scores of a row add up to 1), the decision, whether the true label is among the `TOP_K` best, and the
+        squared error, float64 [rows, 4].
     """
-    rows, classes = scores.shape
-    if classes == 2:
-        return scores[:, 1:].astype(np.float64)
-    # By blocks: of many classes the scores as float64 are large.
-    parts = [_told(targets[part], scores[part]) for part in (slice(i, i + 10_000) for i in range(0, rows, 10_000))]
+    if rule.is_binary:
+        return np.stack([rule.decisive(scores), rule.decide(scores)], axis=1)
+    # By blocks: scores of many labels as float64 are large.
+    blocks = (slice(start, start + 10_000) for start in range(0, len(scores), 10_000))
+    parts = [_multiclass_statistics(targets[block], scores[block], rule) for block in blocks]
     return np.concatenate(parts) if parts else np.empty((0, 4))
 
 
-def _told(targets: Ints, scores: Floats) -> npt.NDArray[np.float64]:
+def _multiclass_statistics(targets: Ints, scores: Floats, rule: DecisionRule) -> npt.NDArray[np.float64]:
     exact = scores.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
     true = exact[np.arange(len(targets)), targets]
@@ -39,74 +48,82 @@ def _told(targets: Ints, scores: Floats) -> npt.NDArray[np.float64]:
     rank += ((exact == true[:, None]) & (np.arange(exact.shape[1]) > targets[:, None])).sum(axis=1)
     among = rank < min(TOP_K, exact.shape[1] - 1)
     error = (exact**2).sum(axis=1) - 2 * true + 1
-    return np.stack([true, scores.argmax(axis=1), among, error], axis=1)
+    return np.stack([true, rule.decide(scores), among, error], axis=1)
 
 
-def metrics_of(classes: int, threshold: float) -> Mapping[str, Metric]:
-    """The metrics that get intervals, by name: functions of targets [rows] and of what `told` gives of them."""
-    if classes == 2:
+def metrics_of(rule: DecisionRule) -> Mapping[str, Metric]:
+    """The metrics that get intervals, by name: functions of targets [rows] and of their `row_statistics`."""
+    if rule.is_binary:
 
         def counted(ratio: Callable[[int, int, int], float]) -> Metric:
-            def metric(targets: Ints, told: npt.NDArray[np.float64]) -> float:
-                flagged = told[:, 0] >= threshold
+            def metric(targets: Ints, rows: npt.NDArray[np.float64]) -> float:
+                flagged = rows[:, 1] == 1
                 caught = int((flagged & (targets == 1)).sum())
                 return ratio(caught, int(flagged.sum()), int(targets.sum()))
 
             return metric
 
         return {
-            "average_precision": lambda targets, told: sk.average_precision_score(targets, told[:, 0]),
-            "roc_auc": lambda targets, told: sk.roc_auc_score(targets, told[:, 0]),
-            "log_loss": lambda targets, told: _log_loss(np.where(targets == 1, told[:, 0], 1 - told[:, 0])),
-            "brier": lambda targets, told: float(((told[:, 0] - targets) ** 2).mean()),
-            "accuracy": lambda targets, told: float(((told[:, 0] >= threshold) == targets).mean()),
+            "average_precision": lambda targets, rows: sk.average_precision_score(targets, rows[:, 0]),
+            "roc_auc": lambda targets, rows: sk.roc_auc_score(targets, rows[:, 0]),
+            "log_loss": lambda targets, rows: _log_loss(np.where(targets == 1, rows[:, 0], 1 - rows[:, 0])),
+            "brier": lambda targets, rows: float(((rows[:, 0] - targets) ** 2).mean()),
+            "accuracy": lambda targets, rows: float((rows[:, 1] == targets).mean()),
             "precision": counted(lambda caught, flagged, _: caught / flagged if flagged else np.nan),
             "recall": counted(lambda caught, _, positives: caught / positives),
             "f1": counted(lambda caught, flagged, positives: 2 * caught / (flagged + positives)),
         }
+    classes = len(rule.labels)
     return {
-        "accuracy": lambda targets, told: float((told[:, 1] == targets).mean()),
-        "top_k_accuracy": lambda _, told: float(told[:, 2].mean()),
-        "f1_macro": lambda targets, told: _f1_macro(targets, told[:, 1].astype(np.int64), classes),
-        "log_loss": lambda _, told: _log_loss(told[:, 0]),
-        "brier": lambda _, told: float(told[:, 3].mean()),
+        "accuracy": lambda targets, rows: float((rows[:, 1] == targets).mean()),
+        "top_k_accuracy": lambda _, rows: float(rows[:, 2].mean()),
+        "f1_macro": lambda targets, rows: _f1_macro(targets, rows[:, 1].astype(np.int64), classes),
+        "log_loss": lambda _, rows: _log_loss(rows[:, 0]),
+        "brier": lambda _, rows: float(rows[:, 3].mean()),
     }
 
 
-def bootstrap(targets: Ints, scores: Floats, threshold: float = 0.5, seed: int = 0) -> dict[str, Interval]:
+def bootstrap(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) -> dict[str, Interval]:
     """Each metric with its percentile bootstrap interval (Efron and Tibshirani 1993), over resampled rows.
 
     Args:
         targets: int64 [rows].
         scores: float32 [rows, classes].
-        threshold: of two classes.
+        rule: what decides.
         seed: of the resampling.
     """
-    classes, rows = scores.shape[1], told(targets, scores)
+    rows = row_statistics(targets, scores, rule)
     intervals = {}
     draws = _draws(len(targets), seed)
-    for name, metric in metrics_of(classes, threshold).items():
-        values = [_defined(metric, targets[drawn], rows[drawn], classes) for drawn in draws]
-        intervals[name] = _interval(_defined(metric, targets, rows, classes), np.array(values))
+    for name, metric in metrics_of(rule).items():
+        values = [_defined(metric, targets[drawn], rows[drawn], rule) for drawn in draws]
+        intervals[name] = _interval(_defined(metric, targets, rows, rule), np.array(values))
     return intervals
 
 
 def paired_bootstrap(
-    targets: Ints, first: Floats, second: Floats, thresholds: tuple[float, float] = (0.5, 0.5), seed: int = 0
+    targets: Ints, first: Floats, second: Floats, rules: tuple[DecisionRule, DecisionRule], seed: int = 0
 ) -> dict[str, Interval]:
     """Each metric's difference, `second` less `first`, on the same rows, with the interval of a paired bootstrap.
 
     A difference is more than chance where its interval does not hold zero.
+
+    Args:
+        targets: int64 [rows].
+        first: scores, float32 [rows, classes].
+        second: likewise.
+        rules: what decides, for the first scores and for the second.
+        seed: of the resampling.
     """
-    classes, pair = first.shape[1], (told(targets, first), told(targets, second))
-    functions = [metrics_of(classes, threshold) for threshold in thresholds]
+    pair = [row_statistics(targets, scores, rule) for scores, rule in zip((first, second), rules, strict=True)]
+    functions = [metrics_of(rule) for rule in rules]
     draws = [np.arange(len(targets)), *_draws(len(targets), seed)]
     intervals = {}
     for name in functions[0]:
         values = np.array(
             [
-                _defined(functions[1][name], targets[drawn], pair[1][drawn], classes)
-                - _defined(functions[0][name], targets[drawn], pair[0][drawn], classes)
+                _defined(functions[1][name], targets[drawn], pair[1][drawn], rules[1])
+                - _defined(functions[0][name], targets[drawn], pair[0][drawn], rules[0])
                 for drawn in draws
             ]
         )
@@ -129,9 +146,9 @@ def _draws(rows: int, seed: int) -> list[Ints]:
     return [generator.integers(rows, size=rows) for _ in range(count)]
 
 
-def _defined(metric: Metric, targets: Ints, rows: npt.NDArray[np.float64], classes: int) -> float:
+def _defined(metric: Metric, targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> float:
     """The metric, NaN where it has no meaning: a resample may hold one class alone."""
-    if classes == 2 and not 0 < targets.sum() < len(targets):
+    if rule.is_binary and not 0 < targets.sum() < len(targets):
         return np.nan
     return float(metric(targets, rows))
 

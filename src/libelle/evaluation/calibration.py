@@ -9,13 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from libelle.components import Component, build, describe
 from libelle.errors import UserError
+from libelle.evaluation.decision_rule import Doubles
 from libelle.features import Floats, Ints
-
-Doubles = npt.NDArray[np.float64]
 
 #: Logarithms are taken of nothing smaller.
 _TINY = float(np.finfo(np.float32).tiny)

@@ -11,6 +11,7 @@ import pandas as pd
 from libelle.data.split import TEST
 from libelle.errors import UserError
 from libelle.evaluation.bootstrap import bootstrap, mcnemar, paired_bootstrap
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metrics import LOWER_IS_BETTER
 from libelle.evaluation.threshold import predictions
@@ -18,10 +19,8 @@ from libelle.features import Floats, Ints
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import differences
 
-#: Lines of more runs cannot be told apart in one figure.
+#: Lines of more runs cannot be distinguished in one figure.
 MOST_RUNS = 6
-#: Where no threshold was chosen: the more probable of two classes.
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Candidate:
         name: id and model.
         manifest: the run's.
         scores: float32 [test records, classes].
-        threshold: of two classes; None for many.
+        rule: what decides: by the threshold that was chosen for the run.
         right: whether the decision is the label, bool [test records].
         intervals: metric → value with its bootstrap interval.
     """
@@ -42,7 +41,7 @@ class Candidate:
     name: str
     manifest: Manifest
     scores: Floats
-    threshold: float | None
+    rule: DecisionRule
     right: npt.NDArray[np.bool_]
     intervals: Mapping[str, Interval]
 
@@ -130,7 +129,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
             )
         _require_same(first, records, run, own)
         scores = own.loc[records.index, [f"score_{label}" for label in labels]].to_numpy(dtype=np.float32)
-        candidates.append(_candidate(run, targets, scores))
+        candidates.append(_candidate(run, labels, targets, scores))
     return Comparison(
         candidates=candidates,
         differences=_differences(candidates, targets),
@@ -170,27 +169,17 @@ def _some(labels: Sequence[str], others: Sequence[str]) -> str:
     return ", ".join(odd[:3]) + (" ..." if len(odd) > 3 else "")
 
 
-def _candidate(run: Run, targets: Ints, scores: Floats) -> Candidate:
-    threshold = None
-    if scores.shape[1] == 2:
-        choice = run.read_threshold()
-        threshold = DEFAULT_THRESHOLD if choice is None or choice["value"] is None else float(choice["value"])
-        decisions = (scores[:, 1].astype(np.float64) >= threshold).astype(np.int64)
-    else:
-        decisions = scores.argmax(axis=1)
+def _candidate(run: Run, labels: Sequence[str], targets: Ints, scores: Floats) -> Candidate:
+    rule = DecisionRule.chosen(labels, run.read_threshold())
     return Candidate(
         run_id=str(run.id),
         name=f"{run.id} {run.manifest.model}",
         manifest=run.manifest,
         scores=scores,
-        threshold=threshold,
-        right=decisions == targets,
-        intervals=bootstrap(targets, scores, _or_default(threshold)),
+        rule=rule,
+        right=rule.decide(scores) == targets,
+        intervals=bootstrap(targets, scores, rule),
     )
-
-
-def _or_default(threshold: float | None) -> float:
-    return DEFAULT_THRESHOLD if threshold is None else threshold
 
 
 def _differences(candidates: Sequence[Candidate], targets: Ints) -> list[Difference]:
@@ -199,9 +188,7 @@ def _differences(candidates: Sequence[Candidate], targets: Ints) -> list[Differe
     return [
         Difference(
             candidate=other,
-            metrics=paired_bootstrap(
-                targets, first.scores, other.scores, (_or_default(first.threshold), _or_default(other.threshold))
-            ),
+            metrics=paired_bootstrap(targets, first.scores, other.scores, (first.rule, other.rule)),
             only_first=int((first.right & ~other.right).sum()),
             only_this=int((other.right & ~first.right).sum()),
             p=p,

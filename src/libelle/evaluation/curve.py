@@ -4,7 +4,7 @@ With prevalence π, of the rows or given, all figures follow from the rates amon
 share set aside = π·TPR + (1-π)·FPR, and precision = π·TPR / share.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from libelle.errors import UserError
-from libelle.evaluation.intervals import LEVEL, Doubles, wilson
+from libelle.evaluation.decision_rule import DecisionRule, Doubles, reaches
+from libelle.evaluation.intervals import LEVEL, wilson
 from libelle.evaluation.threshold_request import Request
 
 
@@ -99,10 +100,10 @@ def figures(positive: npt.ArrayLike, scores: npt.ArrayLike, threshold: float, re
     Args:
         positive: whether each row is positive, bool [rows].
         scores: [rows].
-        threshold: a row is set aside where its score is at least this.
+        threshold: a row is set aside where its score reaches it.
         request: gives `confidence`, by default 0.95, and `prevalence`.
     """
-    positive, aside = np.asarray(positive, dtype=bool), np.asarray(scores, dtype=np.float64) >= threshold
+    positive, aside = np.asarray(positive, dtype=bool), reaches(scores, threshold)
     tp, fp = int((positive & aside).sum()), int((~positive & aside).sum())
     fn, tn = int(positive.sum()) - tp, int((~positive).sum()) - fp
     level = request.confidence or LEVEL
@@ -132,21 +133,21 @@ def _estimate(part: int, whole: int, level: float) -> dict[str, float | None]:
     return {"value": part / whole, "low": low, "high": high}
 
 
-def sentence(test: Mapping[str, Any], labels: Sequence[str]) -> str:
+def sentence(test: Mapping[str, Any], rule: DecisionRule) -> str:
     """The figures of the test split in words that fit any data."""
     precision, recall, share = (test[name] for name in ("precision", "recall", "share"))
     if share["value"] is None:
         return "The test split has no rows that say what this threshold comes to."
     if precision["value"] is None:
-        return f"No record of the test split is {'coded automatically' if len(labels) > 2 else 'set aside'}."
+        return f"No record of the test split is {'set aside' if rule.is_binary else 'coded automatically'}."
     right = f"{_hundred(precision['value'])} ({_hundred(precision['low'])}–{_hundred(precision['high'])})"
-    if len(labels) > 2:
+    if not rule.is_binary:
         return (
             f"Of 100 records coded automatically, {right} are right; {_percent(share['value'])} of records are coded."
         )
-    caught = "" if recall["value"] is None else f"; {100 * recall['value']:.0f} % of label {labels[1]} are caught"
+    caught = "" if recall["value"] is None else f"; {100 * recall['value']:.0f} % of label {rule.positive} are caught"
     return (
-        f"Of 100 records set aside, {right} are truly label {labels[1]}; "
+        f"Of 100 records set aside, {right} are truly label {rule.positive}; "
         f"{_percent(share['value'])} of records are set aside{caught}."
     )
 

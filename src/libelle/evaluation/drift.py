@@ -1,4 +1,4 @@
-"""Do new records look like the training data? A page for who scores a file, with a verdict in plain words.
+"""Do new records look like the training data? The comparisons, and a verdict in plain words.
 
 A share (of records flagged, of empty fields, of words that are new or rare) has changed where both hold:
 
@@ -23,10 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from libelle.evaluation import automatic_coding as coding
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import FieldCounts, Reference, count_fields
 from libelle.evaluation.intervals import Interval, wilson
-from libelle.pipeline import Pipeline
+from libelle.features import Floats
 
 #: What matters: Cohen's h; PSI, moderate and large.
 EFFECT, MODERATE, LARGE = 0.1, 0.1, 0.25
@@ -39,41 +39,39 @@ class Seen:
     """Counts of the records that are scored, chunk by chunk; nothing of a record is kept.
 
     Attributes:
+        rule: what decides.
+        reference: the training side.
         rows: records so far.
         fields: field → counts.
-        passed: records with a score of at least the threshold, of many classes those coded automatically; 0 where there
-            is none.
+        aside: records that are set aside (binary: flagged; multiclass: coded automatically); 0 without a threshold.
         bins: records by decile of the reference's scores, int64.
         drawn: records by score, in `DRAWN_BINS` bins of equal width.
         decisions: records by decision, int64 [labels].
     """
 
-    def __init__(self, pipeline: Pipeline, reference: Reference) -> None:
-        self.pipeline, self.reference = pipeline, reference
+    def __init__(self, rule: DecisionRule, reference: Reference) -> None:
+        self.rule, self.reference = rule, reference
         self.edges = np.unique(np.quantile(reference.scores, np.arange(1, 10) / 10)) if reference.rows else np.empty(0)
-        self.rows = self.passed = 0
-        self.fields = dict.fromkeys(pipeline.fields, FieldCounts())
+        self.rows = self.aside = 0
+        self.fields = dict.fromkeys(reference.fields, FieldCounts())
         self.bins: Counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
         self.drawn: Counts = np.zeros(DRAWN_BINS, dtype=np.int64)
-        self.decisions: Counts = np.zeros(len(pipeline.labels), dtype=np.int64)
+        self.decisions: Counts = np.zeros(len(rule.labels), dtype=np.int64)
 
-    def watch(self, cleaned: pd.DataFrame) -> None:
-        """Count the cleaned texts of a chunk, one `str` column a field, as `Pipeline.predict` shows them."""
+    def add_texts(self, cleaned: pd.DataFrame) -> None:
+        """Count the cleaned texts of a chunk, one `str` column a field."""
         for name, counts in count_fields(cleaned, self.reference.known).items():
             self.fields[name] += counts
 
-    def add(self, result: pd.DataFrame) -> None:
-        """Count what `Pipeline.predict` gave for a chunk."""
-        scores = result["score"].to_numpy(dtype=np.float64)
+    def add_scores(self, scores: Floats) -> None:
+        """Count the scores of a chunk, float32 [rows, classes]."""
+        decisions, decisive = self.rule.decide(scores), self.rule.decisive(scores)
         self.rows += len(scores)
-        if "automatic" in result:
-            self.passed += int(result["automatic"].sum())
-        elif len(self.pipeline.labels) == 2:
-            self.passed += _flagged(scores, self.pipeline.threshold)
-        self.bins += histogram(scores, self.edges)
-        self.drawn += np.histogram(scores, bins=DRAWN_BINS, range=(0, 1))[0]
-        chosen = pd.Categorical(result["label"], categories=self.pipeline.labels).codes
-        self.decisions += np.bincount(chosen, minlength=len(self.decisions))
+        aside = self.rule.set_aside(decisions, decisive)
+        self.aside += 0 if aside is None else int(aside.sum())
+        self.bins += histogram(decisive, self.edges)
+        self.drawn += np.histogram(decisive, bins=DRAWN_BINS, range=(0, 1))[0]
+        self.decisions += np.bincount(decisions, minlength=len(self.decisions))
 
 
 @dataclass(frozen=True)
@@ -106,32 +104,17 @@ class Drift:
     """All comparisons of a page.
 
     Attributes:
-        passed: share of records that pass, see `Seen`; None without a threshold, or where the reference cannot tell.
+        aside: share of records that are set aside, see `Seen`; None without a threshold.
         scores: of the scores.
-        decisions: of the decisions; None for two classes.
+        decisions: of the decisions; None if binary.
         empty, new: field → share of empty records, of new words.
     """
 
-    passed: Change | None
+    aside: Change | None
     scores: Stability
     decisions: Stability | None
     empty: Mapping[str, Change]
     new: Mapping[str, Change]
-
-
-def _flagged(scores: npt.NDArray[np.floating], threshold: float | None) -> int:
-    """How many scores reach a threshold, compared as `Pipeline.decide` does."""
-    return 0 if threshold is None else int((scores.astype(np.float64) >= threshold).sum())
-
-
-def _passed_before(reference: Reference, pipeline: Pipeline) -> int | None:
-    """How many of the reference's records pass as `Seen.passed` counts; None where nothing does, or it cannot tell."""
-    if pipeline.class_thresholds is None:
-        return None if pipeline.threshold is None else _flagged(reference.scores, pipeline.threshold)
-    limits = pipeline.limits
-    if reference.chosen is None or limits is None:
-        return None
-    return int(coding.automatic(reference.chosen, reference.scores, limits).sum())
 
 
 def histogram(scores: npt.NDArray[np.floating], edges: npt.NDArray[np.floating]) -> Counts:
@@ -174,31 +157,33 @@ def stability(now: Counts, before: Counts) -> Stability:
 
 
 def compare(seen: Seen) -> Drift:
-    """Compare what was scored with the pipeline's reference."""
-    reference, pipeline = seen.reference, seen.pipeline
-    reached = _passed_before(reference, pipeline)
-    level = 1 - 0.05 / (2 * len(pipeline.fields) + (reached is not None))
+    """Compare what was scored with the reference."""
+    reference, rule = seen.reference, seen.rule
+    aside = rule.set_aside(reference.chosen, reference.scores)
+    level = 1 - 0.05 / (2 * len(seen.fields) + (aside is not None))
     empty, new = {}, {}
-    for name in pipeline.fields:
+    for name in seen.fields:
         now, before = seen.fields[name], reference.fields[name]
         empty[name] = compare_shares((now.empty, seen.rows), (before.empty, reference.rows), level)
         of_words = _per_text(now, seen.rows), _per_text(before, reference.rows)
         new[name] = compare_shares(*of_words, level, rise_only=True)
     return Drift(
-        passed=None if reached is None else compare_shares((seen.passed, seen.rows), (reached, reference.rows), level),
+        aside=None
+        if aside is None
+        else compare_shares((seen.aside, seen.rows), (int(aside.sum()), reference.rows), level),
         scores=stability(seen.bins, histogram(reference.scores, seen.edges)),
-        decisions=stability(*_pooled(seen.decisions, reference.decisions)) if len(pipeline.labels) > 2 else None,
+        decisions=None if rule.is_binary else stability(*_pooled(seen.decisions, reference.decisions)),
         empty=empty,
         new=new,
     )
 
 
-def verdict(drift: Drift, pipeline: Pipeline) -> list[str]:
+def verdict(drift: Drift, rule: DecisionRule) -> list[str]:
     """What has changed, a sentence each; none where nothing has."""
     said = []
-    if drift.passed is not None and drift.passed.changed:
-        what = f"are flagged as {pipeline.labels[1]}" if len(pipeline.labels) == 2 else "can be coded automatically"
-        said.append(f"{_percent(drift.passed.now)} of records {what}, {_percent(drift.passed.before)} in training.")
+    if drift.aside is not None and drift.aside.changed:
+        what = f"are flagged as {rule.positive}" if rule.is_binary else "can be coded automatically"
+        said.append(f"{_percent(drift.aside.now)} of records {what}, {_percent(drift.aside.before)} in training.")
     for stable, what in ((drift.scores, "Scores"), (drift.decisions, "Decisions")):
         if stable is not None and stable.changed:
             size = "large" if stable.psi >= LARGE else "moderate"

@@ -1,7 +1,7 @@
 """What the training data were like, kept with a pipeline, so that later records can be compared with them.
 
-No text is kept. Of words there are hashes, and only of words that several training records hold: a hash can be looked
-up by who guesses the word, and a word that few records hold may be somebody's name.
+No text is kept. Of words there are hashes, and only of words that several training records hold: somebody who guesses
+a word can look its hash up, and a word that few records hold may be somebody's name.
 """
 
 import json
@@ -51,10 +51,11 @@ class Reference:
         rows: number of validation and test records.
         known: field → hashes of the words that at least `KNOWN_RECORDS` training records hold, uint64, sorted.
         fields: field → counts.
-        scores: of the positive label of two, else of the decision; float32 [rows], sorted; empty before training.
+        scores: of the positive label (binary) or of the most probable one; float32 [rows], sorted; empty before
+            training.
         decisions: records by label, the most probable one, int64 [labels]; empty before training.
-        chosen: of many labels, the position of the most probable one of each record, in the order of `scores`; int64
-            [rows]. None in runs from before it was kept.
+        chosen: position of the most probable label of each record, in the order of `scores`, int64 [rows]; empty before
+            training.
     """
 
     rows: int
@@ -62,7 +63,7 @@ class Reference:
     fields: Mapping[str, FieldCounts]
     scores: Floats
     decisions: npt.NDArray[np.int64]
-    chosen: npt.NDArray[np.int64] | None = None
+    chosen: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, cleaned: pd.DataFrame, train: npt.NDArray[np.bool_]) -> Self:
@@ -75,17 +76,16 @@ class Reference:
         known = {str(name): _known(column[train]) for name, column in cleaned.items()}
         others = cleaned[~train]
         fields = count_fields(others, known)
-        return cls(len(others), known, fields, np.empty(0, np.float32), np.empty(0, np.int64))
+        none = np.empty(0, np.int64)
+        return cls(len(others), known, fields, np.empty(0, np.float32), none, none)
 
     def with_scores(self, scores: Floats) -> Self:
         """The same with scores, float32 [rows, classes], of the validation and test records in any order."""
-        chosen = scores.argmax(axis=1).astype(np.int64)
-        decisions = np.bincount(chosen, minlength=scores.shape[1]).astype(np.int64)
-        if scores.shape[1] == 2:
-            return replace(self, scores=np.sort(scores[:, 1]), decisions=decisions)
-        told = scores.max(axis=1)
-        order = np.argsort(told, kind="stable")
-        return replace(self, scores=told[order], decisions=decisions, chosen=chosen[order])
+        most_probable = scores.argmax(axis=1).astype(np.int64)
+        decisions = np.bincount(most_probable, minlength=scores.shape[1]).astype(np.int64)
+        decisive = scores[:, 1] if scores.shape[1] == 2 else scores.max(axis=1, initial=0)
+        order = np.argsort(decisive, kind="stable")
+        return replace(self, scores=decisive[order], decisions=decisions, chosen=most_probable[order])
 
     def save(self, folder: Path) -> None:
         """Write `reference.json` and `reference.safetensors` into an existing folder."""
@@ -100,23 +100,20 @@ class Reference:
         arrays: dict[str, npt.NDArray[Any]] = {
             f"known.{number}": self.known[name] for number, name in enumerate(self.fields)
         }
-        arrays |= {"scores": self.scores, "decisions": self.decisions}
-        arrays |= {} if self.chosen is None else {"chosen": self.chosen}
+        arrays |= {"scores": self.scores, "decisions": self.decisions, "chosen": self.chosen}
         save_file(arrays, folder / "reference.safetensors")
         (folder / "reference.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> Self | None:
-        """Read back what `save` wrote; None where nothing was saved, as in older runs."""
+    def load(cls, folder: Path) -> Self:
+        """Read back what `save` wrote."""
         from safetensors.numpy import load_file
 
-        if not (folder / "reference.json").exists():
-            return None
         about = json.loads((folder / "reference.json").read_text(encoding="utf-8"))
         arrays = load_file(folder / "reference.safetensors")
         known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"])}
         fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}
-        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays.get("chosen"))
+        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays["chosen"])
 
 
 def count_fields(cleaned: pd.DataFrame, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:

@@ -1,11 +1,10 @@
 """The error workbench: the records that a person should look at, by id."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from libelle.data.split import TEST, VALIDATION
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.features import Floats, Ints
 
 CONFIDENT, NEAR, LABEL, CONTRADICTION = (
@@ -13,13 +12,11 @@ CONFIDENT, NEAR, LABEL, CONTRADICTION = (
 )  # fmt: skip
 #: A decision is confident from this score on.
 CONFIDENCE = 0.9
-#: Records next to the threshold (of many classes, with the smallest lead of the best label) that are listed.
+#: Records next to the threshold (multiclass: with the smallest lead of the best label) that are listed.
 NEAREST = 100
 
 
-def find_errors(
-    rows: pd.DataFrame, targets: Ints, scores: Floats, labels: Sequence[str], threshold: float | None
-) -> pd.DataFrame:
+def find_errors(rows: pd.DataFrame, targets: Ints, scores: Floats, rule: DecisionRule) -> pd.DataFrame:
     """List validation and test records that deserve a look, and duplicates with different labels in any split.
 
     Suspected label errors are those of confident learning (Northcutt, Jiang and Chuang 2021, "Confident Learning"): the
@@ -28,29 +25,27 @@ def find_errors(
 
     Args:
         rows: one a record of all splits: `id`, `split`, `target` and `content`, equal for equal texts.
-        targets: of the scored rows, positions in `labels`, int64 [scored].
+        targets: of the scored rows, positions of labels, int64 [scored].
         scores: of the validation rows, then of the test rows, float32 [scored, classes].
-        labels: in the order of the score columns.
-        threshold: of two classes; None for many.
+        rule: what decides.
 
     Returns:
         `kind`, `id`, `split`, `target`, `decision`, `score` (of the decision, missing for a training row), `content`
         and `row`, the position in `rows`. A record can be there for several reasons.
     """
     scored = np.concatenate([np.flatnonzero(rows["split"] == split) for split in (VALIDATION, TEST)])
-    if threshold is None:
-        decisions = scores.argmax(axis=1)
+    decisions = rule.decide(scores)
+    if rule.is_binary:
+        distance = np.abs(rule.decisive(scores) - np.float64(rule.threshold))
+    else:
         ordered = np.sort(scores.astype(np.float64), axis=1)
         distance = ordered[:, -1] - ordered[:, -2]
-    else:
-        decisions = (scores[:, 1].astype(np.float64) >= threshold).astype(np.int64)
-        distance = np.abs(scores[:, 1].astype(np.float64) - threshold)
     score = scores[np.arange(len(scores)), decisions]
     wrong = decisions != targets
     nearest = np.zeros(len(scores), dtype=bool)
     nearest[np.argsort(distance, kind="stable")[:NEAREST]] = True
     kinds = {CONFIDENT: wrong & (score >= CONFIDENCE), NEAR: nearest, LABEL: suspected_labels(targets, scores)}
-    names = np.array(labels, dtype=object)
+    names = np.array(rule.labels, dtype=object)
     everything = rows[["id", "split", "target", "content"]].assign(row=np.arange(len(rows)))
     found = everything.iloc[scored].assign(decision=names[decisions], score=score, distance=distance)
     parts = []

@@ -1,12 +1,15 @@
 """What moved a score: each field, then each word, is left out, and the record scored again."""
 
+from collections.abc import Callable
 from typing import TypedDict
 
 import numpy as np
 import pandas as pd
 
-from libelle.data.tables import as_strings, blank_to_missing
-from libelle.pipeline import Pipeline
+from libelle.evaluation.decision_rule import DecisionRule
+from libelle.features import Floats
+
+Score = Callable[[pd.DataFrame], Floats]
 
 #: Words of a field that are left out one by one; the rest of a longer text counts with its field alone.
 MAX_WORDS = 50
@@ -27,27 +30,27 @@ class FieldEffect(TypedDict):
     words: list[WordEffect]
 
 
-def explain(pipeline: Pipeline, records: pd.DataFrame) -> list[list[FieldEffect]]:
-    """Say what each field and word of raw records adds to the score.
+def explain(texts: pd.DataFrame, score: Score, rule: DecisionRule) -> list[list[FieldEffect]]:
+    """Say what each field and word of raw texts adds to the score.
 
     The method is erasure (Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation
     Erasure"): it asks the model itself, whatever it is, with the same cleaners and process. The score is the
-    probability of the positive class, of many classes that of the label that is decided. Changes need not add up.
+    probability of the positive label; multiclass: that of the decided label. Changes need not add up.
 
     Args:
-        pipeline: the model.
-        records: one row each, with the pipeline's fields as columns.
+        texts: one `str` column a field, one row a record; missing where missing.
+        score: cleans, encodes and scores such texts, float32 [rows, classes].
+        rule: what decides.
 
     Returns:
         For each record its fields that are not missing, those that matter most first, as their words are. A word that
         stands twice is left out where it stands.
     """
-    texts = blank_to_missing(as_strings(records.reindex(columns=pipeline.fields))).reset_index(drop=True)
-    return [_explain_one(pipeline, texts.iloc[[row]]) for row in range(len(texts))]
+    return [_explain_one(texts.iloc[[row]], score, rule) for row in range(len(texts))]
 
 
-def _explain_one(pipeline: Pipeline, text: pd.DataFrame) -> list[FieldEffect]:
-    filled = [name for name in pipeline.fields if text[name].notna().iloc[0]]
+def _explain_one(text: pd.DataFrame, score: Score, rule: DecisionRule) -> list[FieldEffect]:
+    filled = [str(name) for name in text.columns if text[name].notna().iloc[0]]
     words = {name: text[name].iloc[0].split() for name in filled}
     variants: list[dict[str, str | None]] = [{}]
     for name in filled:
@@ -58,8 +61,8 @@ def _explain_one(pipeline: Pipeline, text: pd.DataFrame) -> list[FieldEffect]:
     table = text.loc[text.index.repeat(len(variants))].reset_index(drop=True)
     for name in filled:
         table[name] = [variant.get(name, text[name].iloc[0]) for variant in variants]
-    scores = pipeline.score(table.astype("str"))
-    column = 1 if len(pipeline.labels) == 2 else int(pipeline.decide(scores[:1])[0])
+    scores = score(table.astype("str"))
+    column = 1 if rule.is_binary else int(rule.decide(scores[:1])[0])
     changes = iter((scores[0, column].astype(np.float64) - scores[1:, column]).tolist())
     effects: list[FieldEffect] = []
     for name in filled:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from sklearn import metrics as sk
 
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.features import Floats, Ints
 
 #: `top_k_accuracy` counts a record as right when its label is among this many best scores.
@@ -20,14 +21,13 @@ LOWER_IS_BETTER = frozenset({"log_loss", "brier", "expected_calibration_error", 
 Metrics = dict[str, Any]
 
 
-def evaluate(targets: Ints, scores: Floats, labels: Sequence[str], threshold: float = 0.5) -> Metrics:
+def evaluate(targets: Ints, scores: Floats, rule: DecisionRule) -> Metrics:
     """Compare scores with targets.
 
     Args:
-        targets: positions in `labels`, int64 [rows].
+        targets: positions of labels, int64 [rows].
         scores: probabilities, float32 [rows, classes].
-        labels: in the order of the columns; of two, the positive one is last.
-        threshold: of two classes, a record is positive where its score is at least this.
+        rule: what decides.
 
     Returns:
         Metric names and values, ready for JSON; a metric that is not defined on these rows is None.
@@ -36,15 +36,13 @@ def evaluate(targets: Ints, scores: Floats, labels: Sequence[str], threshold: fl
         # Classes without rows: scikit-learn warns, and we say None or 0.
         warnings.simplefilter("ignore")
         values = (
-            _binary(targets, scores[:, 1].astype(np.float64), threshold)
-            if len(labels) == 2
-            else _many(targets, scores.astype(np.float64), labels)
+            _binary(targets, scores, rule) if rule.is_binary else _multiclass(targets, scores.astype(np.float64), rule)
         )
     return {"rows": len(targets), **{name: _json(value) for name, value in values.items()}}
 
 
-def _binary(targets: Ints, scores: npt.NDArray[np.float64], threshold: float) -> Metrics:
-    decisions = (scores >= threshold).astype(np.int64)
+def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule) -> Metrics:
+    decisions, scores = rule.decide(probabilities), rule.decisive(probabilities)
     tn, fp, fn, tp = sk.confusion_matrix(targets, decisions, labels=[0, 1]).ravel()
     return {
         **_curves(targets == 1, scores),
@@ -70,13 +68,14 @@ def _binary(targets: Ints, scores: npt.NDArray[np.float64], threshold: float) ->
         "fpr": _ratio(fp, tn + fp),
         "fnr": _ratio(fn, tp + fn),
         "tpr": _ratio(tp, tp + fn),
-        "threshold": threshold,
+        "threshold": rule.threshold,
     }
 
 
-def _many(targets: Ints, scores: npt.NDArray[np.float64], labels: Sequence[str]) -> Metrics:
+def _multiclass(targets: Ints, scores: npt.NDArray[np.float64], rule: DecisionRule) -> Metrics:
+    labels = rule.labels
     classes = np.arange(len(labels))
-    decisions = scores.argmax(axis=1)
+    decisions = rule.decide(scores)
     precision, recall, f1, support = sk.precision_recall_fscore_support(
         targets, decisions, labels=classes, zero_division=0
     )
@@ -117,8 +116,8 @@ def calibration_error(happened: npt.NDArray[np.bool_], scores: npt.NDArray[np.fl
     """How far scores are from shares, on average: the expected calibration error (Naeini et al. 2015, Guo et al. 2017).
 
     The sum over bins of equal width, (0, 1/15], (1/15, 2/15] ..., of |share that happened - mean score|, each weighted
-    with its share of the rows. Of two classes, scores are those of the positive one; of many, those of the chosen
-    class, and what happens is that it is right.
+    with its share of the rows. Binary: scores are those of the positive label. Multiclass: those of the decision, and
+    what happens is that it is right.
 
     Args:
         happened: bool [rows].

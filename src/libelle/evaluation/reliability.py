@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from libelle.evaluation.decision_rule import DecisionRule, Doubles
 from libelle.evaluation.intervals import Interval, share
 from libelle.features import Floats, Ints
 
@@ -12,24 +13,27 @@ BINS = 10
 
 @dataclass(frozen=True)
 class Bin:
-    """Records with scores alike: their mean score, and the share that is positive (of many classes: right)."""
+    """Records with similar scores: their mean score, and the share that is positive (multiclass: right)."""
 
     score: float
     rows: int
     rate: Interval
 
 
-def reliability(targets: Ints, scores: Floats) -> tuple[list[Bin], Floats]:
+def reliability(targets: Ints, scores: Floats, rule: DecisionRule) -> tuple[list[Bin], Doubles]:
     """The bins of a reliability diagram (Niculescu-Mizil and Caruana 2005), of equal width, empty ones left out.
 
+    Args:
+        targets: int64 [rows].
+        scores: float32 [rows, classes].
+        rule: what decides.
+
     Returns:
-        The bins, and the scores that they are made of: of the positive class, of many classes of the decision.
+        The bins, and the scores that they are made of, float64 [rows], see `DecisionRule.decisive`.
     """
-    if scores.shape[1] == 2:
-        confidence, hits = scores[:, 1], targets == 1
-    else:
-        confidence, hits = scores.max(axis=1), scores.argmax(axis=1) == targets
-    places = np.minimum((confidence.astype(np.float64) * BINS).astype(int), BINS - 1)
+    confidence = rule.decisive(scores)
+    hits = targets == (1 if rule.is_binary else rule.decide(scores))
+    places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     bins = []
     for place in np.unique(places):
         inside = places == place

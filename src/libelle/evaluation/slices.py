@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import Interval, share
 from libelle.features import Floats, Ints
 
@@ -15,7 +16,7 @@ OTHERS = "(all others)"
 
 @dataclass(frozen=True)
 class Slice:
-    """Some rows: how many, the share of right decisions and, for two classes, of positives, flagged and caught."""
+    """Some rows: how many, the share of right decisions and, if binary, of positives, flagged and caught."""
 
     value: str
     rows: int
@@ -25,33 +26,31 @@ class Slice:
     recall: Interval | None = None
 
 
-def slices(
-    values: pd.Series, targets: Ints, scores: Floats, threshold: float | None, *, fewest: int = 1
-) -> list[Slice]:
+def slices(values: pd.Series, targets: Ints, scores: Floats, rule: DecisionRule, *, fewest: int = 1) -> list[Slice]:
     """Results for each value of a column, most frequent first; those after the first dozen together.
 
     Args:
         values: a text a row; missing ones are a slice of their own.
         targets: int64 [rows].
         scores: float32 [rows, classes].
-        threshold: of two classes; None for many.
+        rule: what decides.
         fewest: rows that must hold a value for it to be named.
     """
     texts = values.fillna("(missing)").astype("str").reset_index(drop=True)
     counts = texts.value_counts()
     frequent = list(counts.index[counts >= fewest][:MOST_VALUES])
     texts = texts.where(texts.isin(frequent), OTHERS)
-    decisions = scores.argmax(axis=1) if threshold is None else scores[:, 1].astype(np.float64) >= threshold
+    decisions = rule.decide(scores)
     found = []
     for value in [*frequent, *([OTHERS] if (texts == OTHERS).any() else [])]:
         rows = np.flatnonzero(texts == value)
         true, decided = targets[rows], decisions[rows]
         right = int((true == decided).sum())
         accuracy = share(right, len(rows))
-        if threshold is None:
+        if not rule.is_binary:
             found.append(Slice(value, len(rows), accuracy))
             continue
-        caught = int((decided & (true == 1)).sum())
+        caught = int((true[decided == 1] == 1).sum())
         found.append(
             Slice(
                 value,

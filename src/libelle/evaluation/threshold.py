@@ -15,9 +15,9 @@ import pandas as pd
 
 from libelle.data.split import TEST, VALIDATION
 from libelle.errors import UserError
-from libelle.evaluation import automatic_coding as coding
 from libelle.evaluation.curve import Curve, figures, sentence
-from libelle.evaluation.intervals import Doubles, lower_bound, upper_bound
+from libelle.evaluation.decision_rule import DecisionRule, Doubles
+from libelle.evaluation.intervals import lower_bound, upper_bound
 from libelle.evaluation.threshold_request import Request
 from libelle.runs.run import THRESHOLD, Run
 
@@ -139,78 +139,75 @@ def _nearest(name: str, wish: float, confidence: float | None, reached: float, c
 def decide(run: Run, request: Request) -> dict[str, Any]:
     """Choose on the validation scores of a run, and report on its test scores; nothing is saved.
 
-    Of many classes, `accuracy` and `value` are a threshold on the score of the chosen label, from which on records are
-    coded automatically; the other wishes give each class a threshold of its own, from which on records with this label
-    are. A class's precision, recall and share are those of the records that are coded so
-    (`libelle.evaluation.automatic_coding`).
+    Multiclass: `accuracy` and `value` are a threshold of automatic coding for all labels; the other wishes give each
+    label a threshold of its own. A label's precision, recall and share are those of the records that are coded so
+    (`libelle.evaluation.decision_rule`).
 
     Returns:
-        Ready for JSON: `value`, `rule`, `labels`, `classes` (many classes: label → threshold, None where the wish is
-        not reached), `validation` and `test` (see `figures`; by label where each has its own), `automatic` (where each
-        has its own: split → figures of all that is coded automatically, `precision` being the share that is right),
+        Ready for JSON: `value`, `rule`, `labels`, `classes` (multiclass: label → threshold, None where the wish is not
+        reached), `validation` and `test` (see `figures`; by label where each has its own), `automatic` (where each has
+        its own: split → figures of all that is coded automatically, `precision` being the share that is right),
         `sentence`, `data`, `date` and `who`.
 
     Raises:
-        UserError: when the wish cannot be met, or does not go with the run's classes.
+        UserError: when the wish cannot be met, or does not go with the run's labels.
     """
     run.require_completed()
     labels, scored = predictions(run)
+    rule = DecisionRule(labels)
     split = {name: scored[scored["split"] == name] for name in (VALIDATION, TEST)}
     classes: dict[str, float | None] = {}
     value: float | None = None
-    if len(labels) == 2 and request.accuracy is not None:
-        raise UserError(f"accuracy={request.accuracy} is for many classes; ask for a precision or a recall.")
-    automatic = len(labels) > 2 and request.name in ("accuracy", "value")
-    if len(labels) > 2 and not automatic:
-        classes = _class_thresholds(split[VALIDATION], labels, request)
+    if rule.is_binary and request.accuracy is not None:
+        raise UserError(f"accuracy={request.accuracy} is for more than two labels; ask for a precision or a recall.")
+    if rule.is_binary or request.name in ("accuracy", "value"):
+        value = choose(Curve.of(*outcomes(split[VALIDATION], rule), request.prevalence), request)
     else:
-        value = choose(Curve.of(*outcomes(split[VALIDATION], labels), request.prevalence), request)
+        classes = _label_thresholds(split[VALIDATION], rule, request)
     found = {
-        name: {label: figures(*outcomes(part, labels, label), limit, request)
+        name: {label: figures(*outcomes(part, rule, label), limit, request)
                for label, limit in classes.items() if limit is not None}
-        if value is None else figures(*outcomes(part, labels), value, request)
+        if value is None else figures(*outcomes(part, rule), value, request)
         for name, part in split.items()
     }  # fmt: skip
-    coded = {name: _coded(part, labels, classes, request) for name, part in split.items()} if classes else {}
+    own = replace(rule, label_thresholds=classes)
+    coded = {name: _coded(part, own, request) for name, part in split.items()} if classes else {}
     return {
         "value": value,
         "rule": {**request.wishes, "confidence": request.confidence, "prevalence": request.prevalence},
         "labels": labels,
         **({"classes": classes, "automatic": coded} if classes else {}),
         **found,
-        "sentence": sentence(coded[TEST] if classes else found[TEST], labels),
+        "sentence": sentence(coded[TEST] if classes else found[TEST], rule),
         "data": {"name": run.manifest.data, "fingerprint": run.manifest.data_fingerprint, "chosen_on": VALIDATION},
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "who": _who(),
     }
 
 
-def _class_thresholds(part: pd.DataFrame, labels: Sequence[str], request: Request) -> dict[str, float | None]:
+def _label_thresholds(part: pd.DataFrame, rule: DecisionRule, request: Request) -> dict[str, float | None]:
     thresholds: dict[str, float | None] = {}
     refusal = None
-    for label in labels:
+    for label in rule.labels:
         try:
-            curve = Curve.of(*outcomes(part, labels, label), request.prevalence)
+            curve = Curve.of(*outcomes(part, rule, label), request.prevalence)
             limit = choose(curve, request)
             # A threshold above all scores is the wish to code nothing, also of records to come.
             thresholds[label] = limit if limit <= curve.thresholds[0] else None
         except UserError as error:
             refusal, thresholds[label] = error, None
     if refusal is not None and not any(value is not None for value in thresholds.values()):
-        raise UserError(f"No class reaches it; of the last: {refusal}")
+        raise UserError(f"No label reaches it; the last one: {refusal}")
     return thresholds
 
 
-def _coded(
-    part: pd.DataFrame, labels: Sequence[str], classes: Mapping[str, float | None], request: Request
-) -> dict[str, Any]:
-    """Figures of all records that thresholds of classes code automatically."""
-    limits = coding.limits(labels, None, classes)
-    assert limits is not None
-    right, scores = outcomes(part, labels)
-    chosen, _ = coding.top(_scores(part, labels))
-    # A prevalence is that of one class.
-    return figures(right, coding.automatic(chosen, scores, limits), 1, replace(request, prevalence=None))
+def _coded(part: pd.DataFrame, rule: DecisionRule, request: Request) -> dict[str, Any]:
+    """Figures of all records that are coded automatically."""
+    right, _ = outcomes(part, rule)
+    automatic = rule.automatic(scores_of(part, rule))
+    assert automatic is not None
+    # A prevalence is that of one label.
+    return figures(right, automatic, 1, replace(request, prevalence=None))
 
 
 def predictions(run: Run) -> tuple[list[str], pd.DataFrame]:
@@ -219,28 +216,29 @@ def predictions(run: Run) -> tuple[list[str], pd.DataFrame]:
     return json.loads(run.read("data.json"))["labels"], table
 
 
-def outcomes(part: pd.DataFrame, labels: Sequence[str], label: str | None = None) -> tuple[Any, Doubles]:
+def outcomes(part: pd.DataFrame, rule: DecisionRule, label: str | None = None) -> tuple[Any, Doubles]:
     """What a threshold is about: whether each row is positive, bool [rows], and its score, float64 [rows].
 
     Args:
         part: rows of `predictions`.
-        labels: in the order of the score columns.
-        label: of many, this class: its score is -inf for rows whose chosen label is another, which are never coded so.
-            By default whether the chosen one is right, and of two the last.
+        rule: what decides.
+        label: multiclass: positive is what bears this label; its score is -inf for rows that are decided otherwise,
+            which are never coded so. By default, positive is what is decided rightly.
     """
-    scores = _scores(part, labels)
+    scores = scores_of(part, rule)
     targets = part["target"].to_numpy(dtype=object)
-    if len(labels) == 2:
-        return targets == labels[1], scores[:, 1]
-    chosen, told = coding.top(scores)
-    names = np.array(labels, dtype=object)[chosen]
+    decisive = rule.decisive(scores)
+    if rule.is_binary:
+        return targets == rule.positive, decisive
+    names = np.array(rule.labels, dtype=object)[rule.decide(scores)]
     if label is None:
-        return names == targets, told
-    return targets == label, np.where(names == label, told, -np.inf)
+        return names == targets, decisive
+    return targets == label, np.where(names == label, decisive, -np.inf)
 
 
-def _scores(part: pd.DataFrame, labels: Sequence[str]) -> Doubles:
-    return part[[f"score_{name}" for name in labels]].to_numpy(dtype=np.float64)
+def scores_of(part: pd.DataFrame, rule: DecisionRule) -> Doubles:
+    """The scores of rows of `predictions`, float64 [rows, classes]."""
+    return part[[f"score_{name}" for name in rule.labels]].to_numpy(dtype=np.float64)
 
 
 def _who() -> str | None:

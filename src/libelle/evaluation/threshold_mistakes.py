@@ -1,7 +1,6 @@
 """Which records a threshold gets wrong, for people to look at."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,8 @@ from libelle.components import build
 from libelle.data.source import Source
 from libelle.data.split import TEST
 from libelle.errors import UserError
-from libelle.evaluation.threshold import outcomes, predictions
+from libelle.evaluation.decision_rule import DecisionRule
+from libelle.evaluation.threshold import outcomes, predictions, scores_of
 from libelle.runs.run import Run
 
 
@@ -22,25 +22,26 @@ def mistakes(
 
     Args:
         run: a completed run.
-        threshold: a record is set aside where its score is at least this. Of many classes, it is coded automatically
-            where the score of its decision is; label → threshold where each has its own, None for one that never is.
+        threshold: of the decision rule (`libelle.evaluation.decision_rule`); label → threshold where each has its own.
         split: `validation` or `test`.
 
     Returns:
-        Two tables: `id`, `target`, `score`, and `decision` of many classes. Of many classes the first are the records
+        Two tables: `id`, `target`, `score`, and for more than two labels `decision`: the first are then the records
         left to a clerk whose decision is right, the second those coded automatically and wrongly.
     """
     labels, table = predictions(run)
     part = table[table["split"] == split]
-    positive, scores = outcomes(part, labels)
+    if isinstance(threshold, Mapping):
+        rule = DecisionRule(labels, label_thresholds=threshold)
+    else:
+        rule = DecisionRule(labels, threshold)
+    positive, scores = outcomes(part, rule)
+    decisions = rule.decide(scores_of(part, rule))
     shown = part[["id", "target"]].assign(score=scores)
-    limits: Any = threshold
-    if len(labels) > 2:
-        decided = part[[f"score_{label}" for label in labels]].to_numpy().argmax(axis=1) if len(part) else []
-        shown.insert(2, "decision", np.array(labels, dtype=object)[decided])
-        if isinstance(threshold, Mapping):
-            limits = shown["decision"].map(threshold).to_numpy(dtype=np.float64)  # no score reaches NaN
-    aside = scores >= limits
+    if not rule.is_binary:
+        shown.insert(2, "decision", np.array(labels, dtype=object)[decisions])
+    aside = rule.set_aside(decisions, scores)
+    assert aside is not None
     return (
         shown[positive & ~aside].sort_values("score", kind="stable"),
         shown[~positive & aside].sort_values("score", ascending=False, kind="stable"),

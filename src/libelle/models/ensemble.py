@@ -60,14 +60,17 @@ class Ensemble(Model):
             raise UserError(f"model.runs: {error}") from error
         self.fingerprints_ = [run.manifest.data_fingerprint for run in runs]
         self.folders_ = [run.fetch_folder("pipeline") for run in runs]
-        self.members_ = [Pipeline.load(folder) for folder in self.folders_]
+        self.members_ = [Pipeline.read(folder) for folder in self.folders_]
 
     def accept(self, records: Records) -> None:
         """Raise `UserError` unless each member was trained on these records, with this split."""
         fields = [str(name) for name in records.fields.columns]
         fingerprint = records.fingerprint()
         for name, member, trained_on in zip(self.runs, self.members_, self.fingerprints_, strict=True):
-            for what, theirs, ours in (("fields", member.fields, fields), ("labels", member.labels, records.labels)):
+            for what, theirs, ours in (
+                ("fields", member.fields, fields),
+                ("labels", list(member.labels), records.labels),
+            ):
                 if theirs != ours:
                     raise UserError(
                         f"model.runs: {name} has the {what} {_few(theirs)}, and the data have {_few(ours)}; name runs "
@@ -86,7 +89,7 @@ class Ensemble(Model):
     def predict_proba(self, features: Features) -> Floats:
         """Weighted average of the members' scores, float32 [rows, classes]."""
         assert features.texts is not None
-        scores = np.stack([member.score(features.texts) for member in self.members_])
+        scores = np.stack([member.score(member.clean(features.texts)) for member in self.members_])
         return np.asarray(np.average(scores, axis=0, weights=self.weights), dtype=np.float32)
 
     def save(self, folder: Path) -> None:
@@ -101,7 +104,7 @@ class Ensemble(Model):
 
         members = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))["members"]
         self.folders_ = [folder / "members" / str(number) for number in range(members)]
-        self.members_ = [Pipeline.load(source) for source in self.folders_]
+        self.members_ = [Pipeline.read(source) for source in self.folders_]
         return self
 
 

@@ -15,21 +15,21 @@ def make_page(comparison: Comparison) -> str:
     """Make the page: one HTML file that needs no other."""
     targets = comparison.targets
     runs = {candidate.name: (targets, candidate.scores) for candidate in comparison.candidates}
-    binary = len(comparison.labels) == 2
-    drawn = len(np.unique(targets)) > 1
     first = comparison.candidates[0]
+    rule = first.rule
+    drawn = len(np.unique(targets)) > 1
     return render(
         "reports/comparison_report.html.j2",
         title="Runs compared: " + ", ".join(candidate.run_id for candidate in comparison.candidates),
         comparison=comparison,
         first=first,
-        binary=binary,
+        binary=rule.is_binary,
         metrics=list(first.intervals),
         seconds=[duration(candidate.manifest) for candidate in comparison.candidates],
-        ranking=figures.ranking(runs) if binary and drawn else "",
-        thresholds=figures.thresholds(runs, None) if binary and drawn else "",
-        coding=figures.coding(runs) if not binary and drawn else "",
-        calibration=figures.calibration(runs) if drawn else "",
+        ranking=figures.ranking(runs) if rule.is_binary and drawn else "",
+        thresholds=figures.thresholds(runs, None) if rule.is_binary and drawn else "",
+        coding=figures.automatic_coding(runs, rule) if drawn and not rule.is_binary else "",
+        calibration=figures.calibration(runs, rule) if drawn else "",
         text=_text,
     )
 

@@ -10,29 +10,31 @@ from libelle.reports.page import render
 LISTED_LABELS = 20
 
 
-def make_page(seen: Seen, source: str) -> tuple[str, list[str]]:
+def make_page(seen: Seen, model: str, source: str) -> tuple[str, list[str]]:
     """The page about what was scored, and its verdict.
 
     Args:
         seen: the counts of all records.
+        model: what scored them.
         source: what the page calls them.
     """
     drift = compare(seen)
-    said = verdict(drift, seen.pipeline)
+    said = verdict(drift, seen.rule)
     before = np.histogram(seen.reference.scores, bins=DRAWN_BINS, range=(0, 1))[0]
-    name = "score" if len(seen.pipeline.labels) == 2 else "score of the decision"
+    name = "score" if seen.rule.is_binary else "score of the decision"
     page = render(
         "reports/drift_report.html.j2",
-        title=f"{source}, scored by {seen.pipeline.name}",
+        title=f"{source}, scored by {model}",
         seen=seen,
         reference=seen.reference,
-        pipeline=seen.pipeline,
+        model=model,
+        rule=seen.rule,
         drift=drift,
         verdict=said,
         known_records=KNOWN_RECORDS,
         effect=EFFECT,
         labels=label_table(seen) if drift.decisions is not None else [],
-        scores=drift_figures.scores(seen.drawn, before, seen.pipeline.threshold, name) if seen.rows else "",
+        scores=drift_figures.scores(seen.drawn, before, seen.rule.threshold, name) if seen.rows else "",
         fields=drift_figures.fields(drift.empty, drift.new) if seen.rows else "",
     )
     return page, said
@@ -43,4 +45,4 @@ def label_table(seen: Seen) -> list[dict[str, str | float]]:
     now = seen.decisions / max(seen.rows, 1)
     before = seen.reference.decisions / max(seen.reference.rows, 1)
     order = np.argsort(-np.abs(now - before), kind="stable")[:LISTED_LABELS]
-    return [{"label": seen.pipeline.labels[place], "now": now[place], "before": before[place]} for place in order]
+    return [{"label": seen.rule.labels[place], "now": now[place], "before": before[place]} for place in order]

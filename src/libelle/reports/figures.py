@@ -13,6 +13,7 @@ from matplotlib.ticker import StrMethodFormatter
 from sklearn import metrics as sk
 
 from libelle.evaluation.curve import Curve
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.reliability import reliability
 from libelle.features import Floats, Ints
 from libelle.reports.look import BLUE, GREEN, LINE, ORANGE, SOFT, VERMILION, round_ticks, shortened, style, svg
@@ -21,8 +22,8 @@ _WIDTH, _HEIGHT = 10.4, 3.2
 _COLOURS = (BLUE, VERMILION, GREEN, ORANGE, "#56b4e9", "#cc79a7")
 _LINES = ("-", "--", "-.", ":")
 
+#: Targets, int64 [rows], and scores, float32 [rows, classes].
 Scored = tuple[Ints, Floats]
-"""Targets, int64 [rows], and scores, float32 [rows, classes]."""
 
 
 def history(epochs: pd.DataFrame) -> Markup:
@@ -45,7 +46,7 @@ def history(epochs: pd.DataFrame) -> Markup:
 
 
 def ranking(runs: Mapping[str, Scored]) -> Markup:
-    """Precision–recall and ROC curves of two classes."""
+    """Binary: precision–recall and ROC curves."""
     with style():
         figure, (left, right) = _two()
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
@@ -87,12 +88,12 @@ def thresholds(runs: Mapping[str, Scored], chosen: float | None) -> Markup:
         return svg(figure, "Precision, recall and workload against the threshold")
 
 
-def coding(runs: Mapping[str, Scored]) -> Markup:
-    """Of many classes: accuracy on the records that are coded automatically, against their share and the threshold."""
+def automatic_coding(runs: Mapping[str, Scored], rule: DecisionRule) -> Markup:
+    """Multiclass: accuracy on the records that are coded automatically, against their share and the threshold."""
     with style():
         figure, (left, right) = _two()
         for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
-            curve = Curve.of(scores.argmax(axis=1) == targets, scores.max(axis=1))
+            curve = Curve.of(rule.decide(scores) == targets, rule.decisive(scores))
             left.plot(curve.share, curve.precision, line, color=colour, label=name)
             right.plot(curve.thresholds, curve.precision, line, color=colour)
             right.plot(curve.thresholds, curve.share, line, color=colour, alpha=0.5)
@@ -104,26 +105,26 @@ def coding(runs: Mapping[str, Scored]) -> Markup:
         return svg(figure, "Accuracy against the share coded automatically, and both against the threshold")
 
 
-def calibration(runs: Mapping[str, Scored], before: Mapping[str, Scored] | None = None) -> Markup:
+def calibration(runs: Mapping[str, Scored], rule: DecisionRule, before: Mapping[str, Scored] | None = None) -> Markup:
     """Reliability diagram, and where the scores lie.
 
     Args:
         runs: what is drawn.
+        rule: what decides.
         before: the same before calibration, to be drawn beside it.
     """
-    binary = next(iter(runs.values()))[1].shape[1] == 2
     with style():
         if before is None:
             figure, (left, right) = _two()
-            _reliability(left, runs, binary)
-            _distribution(right, runs, binary)
+            _reliability(left, runs, rule)
+            _distribution(right, runs, rule)
             _legend_below(figure, left)
             return svg(figure, "Reliability diagram and distribution of scores")
         figure = Figure(figsize=(_WIDTH, 1.6 * _HEIGHT), layout="constrained")
         panels = figure.subplots(2, 2, sharex="col", sharey="row", height_ratios=(2.4, 1))
         for column, (title, part) in enumerate((("before calibration", before), ("after calibration", runs))):
-            _reliability(panels[0, column], part, binary)
-            _distribution(panels[1, column], part, binary)
+            _reliability(panels[0, column], part, rule)
+            _distribution(panels[1, column], part, rule)
             panels[0, column].set(title=title, xlabel="")
         for axes in panels[:, 1]:
             axes.set(ylabel="")
@@ -131,22 +132,26 @@ def calibration(runs: Mapping[str, Scored], before: Mapping[str, Scored] | None 
         return svg(figure, "Reliability diagrams and distributions of scores, before and after calibration")
 
 
-def _reliability(axes: Axes, runs: Mapping[str, Scored], binary: bool) -> None:
+def _reliability(axes: Axes, runs: Mapping[str, Scored], rule: DecisionRule) -> None:
     axes.plot([0, 1], [0, 1], ":", color=SOFT, linewidth=0.8, label="perfect")
     for (name, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
-        bins, _ = reliability(targets, scores)
+        bins, _ = reliability(targets, scores, rule)
         rates = np.array([item.rate.value for item in bins])
         bars = [rates - [item.rate.low for item in bins], [item.rate.high for item in bins] - rates]
         means = [item.score for item in bins]
         axes.errorbar(means, rates, yerr=np.maximum(bars, 0), color=colour, linestyle=line, marker=".", label=name)
-    _shares(axes, "mean score", "share that is positive" if binary else "share that is right")
+    _shares(axes, "mean score", "share that is positive" if rule.is_binary else "share that is right")
 
 
-def _distribution(axes: Axes, runs: Mapping[str, Scored], binary: bool) -> None:
-    for (_, (targets, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
-        _, confidence = reliability(targets, scores)
-        axes.hist(confidence, bins=40, range=(0, 1), histtype="step", color=colour, linestyle=line)
-    axes.set(xlabel="score" if binary else "score of the decision", ylabel="records", yscale="log", xlim=(-0.01, 1.01))
+def _distribution(axes: Axes, runs: Mapping[str, Scored], rule: DecisionRule) -> None:
+    for (_, (_, scores)), (colour, line) in zip(runs.items(), _looks(), strict=False):
+        axes.hist(rule.decisive(scores), bins=40, range=(0, 1), histtype="step", color=colour, linestyle=line)
+    axes.set(
+        xlabel="score" if rule.is_binary else "score of the decision",
+        ylabel="records",
+        yscale="log",
+        xlim=(-0.01, 1.01),
+    )
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 

@@ -10,21 +10,22 @@ from markupsafe import Markup
 from sklearn.metrics import confusion_matrix
 
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
+from libelle.evaluation import automatic_coding
 from libelle.evaluation.bootstrap import bootstrap
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.field_worth import FEWEST_RECORDS
 from libelle.evaluation.intervals import Interval, share
-from libelle.evaluation.labels import (
-    automatic_coding,
+from libelle.evaluation.label_results import (
     band_order,
     confused,
     label_sentence,
     label_table,
-    surest_half,
     training_bands,
 )
 from libelle.evaluation.metrics import TOP_K, Metrics
 from libelle.evaluation.slices import Slice, slices
 from libelle.features import Floats, Ints
+from libelle.reports import figures
 from libelle.reports.page import render
 
 #: Classes up to which a confusion matrix is drawn; of more, the pairs most often confused are listed.
@@ -56,12 +57,11 @@ class Evidence:
         data: the data's name.
         model: the model's name.
         fields: names of the fields.
-        labels: in the order of the score columns.
+        rule: what decides.
         rows: one row a record of all splits, see `libelle.training.prepared_data.Prepared`.
         targets: of all records, positions of labels, int64 [records].
         scores: split → float32 [rows of the split, classes].
         metrics: split → metric → value.
-        threshold: of two classes; None for many.
         about: of the data: rows, labels, shares missing and distinct values by field, fingerprint.
         worth: what fields and words are worth, see `libelle.evaluation.field_worth`.
         worth_records: test records that this was measured on.
@@ -76,12 +76,11 @@ class Evidence:
     data: str
     model: str
     fields: Sequence[str]
-    labels: Sequence[str]
+    rule: DecisionRule
     rows: pd.DataFrame
     targets: Ints
     scores: Mapping[str, Floats]
     metrics: Mapping[str, Metrics]
-    threshold: float | None
     about: Mapping[str, Any]
     worth: pd.DataFrame
     worth_records: int
@@ -94,7 +93,7 @@ class Evidence:
     @property
     def trained(self) -> Ints:
         """Training records of each label, int64 [labels]."""
-        return np.bincount(self.targets[(self.rows["split"] == TRAIN).to_numpy()], minlength=len(self.labels))
+        return np.bincount(self.targets[(self.rows["split"] == TRAIN).to_numpy()], minlength=len(self.rule.labels))
 
     def of(self, split: str) -> tuple[Ints, Floats]:
         """Targets and scores of a split."""
@@ -103,54 +102,54 @@ class Evidence:
 
 def make_report(evidence: Evidence) -> str:
     """Make the page."""
-    # Matplotlib takes half a second to import.
-    from libelle.reports import figures
-
     targets, scores = evidence.of(TEST)
-    threshold = evidence.threshold
+    rule = evidence.rule
     runs = {split: evidence.of(split) for split in (VALIDATION, TEST) if _has_both(evidence, split)}
-    binary = threshold is not None
-    both = binary and bool(runs)
-    decisions = scores.argmax(1) if threshold is None else (scores[:, 1].astype(np.float64) >= threshold).astype(int)
-    counts = confusion_matrix(targets, decisions, labels=np.arange(len(evidence.labels)))
+    curves = rule.is_binary and bool(runs)
+    counts = confusion_matrix(targets, rule.decide(scores), labels=np.arange(len(rule.labels)))
     whole = evidence.worth[evidence.worth["word"].isna()]
-    few = len(evidence.labels) <= DRAWN_CLASSES
+    few = len(rule.labels) <= DRAWN_CLASSES
     before = evidence.uncalibrated
     raw = None if before is None else {split: (of[0], before.scores[split]) for split, of in runs.items()}
-    pairs, wrong = ([], 0) if binary else confused(counts, evidence.labels)
+    pairs, wrong = ([], 0) if rule.is_binary else confused(counts, rule.labels)
     return render(
         "reports/run_report.html.j2",
         title=f"Run {evidence.run_id}: {evidence.model} on {evidence.data}",
         evidence=evidence,
         splits=SPLITS,
-        headline=headline(targets, scores, evidence.labels, threshold),
-        intervals=bootstrap(targets, scores, threshold or 0.5) if len(targets) else {},
+        headline=headline(targets, scores, rule),
+        intervals=bootstrap(targets, scores, rule) if len(targets) else {},
         leakage=leakage(evidence.rows),
         slices=_slices(evidence, targets, scores),
         history=figures.history(evidence.history) if evidence.history is not None else Markup(),
-        ranking=figures.ranking(runs) if both else Markup(),
-        thresholds=figures.thresholds({TEST: runs[TEST]}, threshold) if both and TEST in runs else Markup(),
-        coding=figures.coding(runs) if runs and not binary else Markup(),
-        automatic=automatic_coding(runs[VALIDATION], runs[TEST]) if len(runs) == 2 and not binary else [],
-        calibration=figures.calibration(runs, raw) if runs else Markup(),
+        ranking=figures.ranking(runs) if curves else Markup(),
+        thresholds=figures.thresholds({TEST: runs[TEST]}, rule.threshold) if curves and TEST in runs else Markup(),
+        coding=figures.automatic_coding(runs, rule) if runs and not rule.is_binary else Markup(),
+        automatic=[]
+        if rule.is_binary or len(runs) < 2
+        else automatic_coding.by_accuracy(runs[VALIDATION], runs[TEST], rule),
+        calibration=figures.calibration(runs, rule, raw) if runs else Markup(),
         calibrated=calibrated(evidence),
-        confusion=figures.confusion(counts, evidence.labels) if few and len(targets) else Markup(),
+        confusion=figures.confusion(counts, rule.labels) if few and len(targets) else Markup(),
         pairs=pairs,
         wrong=wrong,
-        labels_found="" if binary else label_sentence(counts, evidence.trained),
-        label_table=label_table(evidence.labels, evidence.about["label_rows"], counts),
+        labels_found="" if rule.is_binary else label_sentence(counts, evidence.trained),
+        label_table=label_table(rule.labels, evidence.about["label_rows"], counts),
         worth=figures.field_worth(whole) if len(whole) else Markup(),
         words=_words(evidence),
     )
 
 
-def headline(targets: Ints, scores: Floats, labels: Sequence[str], threshold: float | None) -> list[str]:
+def headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[str]:
     """What the run does on test records, in sentences with 95 % intervals."""
     rows = len(targets)
     if not rows:
         return ["There are no test records, so nothing can be said of records that the model has not seen."]
-    if threshold is None:
-        right = share(int((scores.argmax(1) == targets).sum()), rows)
+    decisions = rule.decide(scores)
+    labels = rule.labels
+    if not rule.is_binary:
+        right = share(int((decisions == targets).sum()), rows)
+        surest = automatic_coding.surest_half(targets, scores, rule)
         frequent = np.bincount(targets, minlength=len(labels))
         k = min(TOP_K, len(labels) - 1)
         first = np.argpartition(-scores, k - 1, axis=1)[:, :k]
@@ -163,13 +162,13 @@ def headline(targets: Ints, scores: Floats, labels: Sequence[str], threshold: fl
                 if k > 1
                 else []
             ),
-            f"Of the half with the highest scores, {_of_100(surest_half(targets, scores))} of 100 are right.",
+            f"Of the half with the highest scores, {_of_100(surest)} of 100 are right.",
         ]
-    flagged = scores[:, 1].astype(np.float64) >= threshold
+    flagged = decisions == 1
     positives = targets == 1
-    label = labels[1]
+    label = rule.positive
     if not flagged.any():
-        return [f"With threshold {threshold:g} no test record is flagged as label {label}."]
+        return [f"With threshold {rule.threshold:g} no test record is flagged as label {label}."]
     precision = share(int((flagged & positives).sum()), int(flagged.sum()))
     recall = share(int((flagged & positives).sum()), int(positives.sum()))
     return [
@@ -177,7 +176,7 @@ def headline(targets: Ints, scores: Floats, labels: Sequence[str], threshold: fl
         f"{positives.mean() * 100:.0f} are.",
         f"{flagged.mean() * 100:.1f} % of records are flagged; of 100 that are label {label}, {_of_100(recall)} are "
         "caught.",
-        f"A record is flagged from a score of {threshold:g} on.",
+        f"A record is flagged where its score is at least {rule.threshold:g}.",
     ]
 
 
@@ -228,14 +227,12 @@ def _has_both(evidence: Evidence, split: str) -> bool:
 
 def _slices(evidence: Evidence, targets: Ints, scores: Floats) -> dict[str, list[Slice]]:
     test = evidence.rows[evidence.rows["split"] == TEST]
-    found = {"missing fields": slices(test["missing"], targets, scores, evidence.threshold)}
+    found = {"missing fields": slices(test["missing"], targets, scores, evidence.rule)}
     for name in (str(name) for name in test if str(name).startswith("slice_")):
         # A value of the source may be the text of one record.
-        found[name.removeprefix("slice_")] = slices(
-            test[name], targets, scores, evidence.threshold, fewest=FEWEST_RECORDS
-        )
-    if evidence.threshold is None:
-        parts = slices(training_bands(targets, evidence.trained), targets, scores, None)
+        found[name.removeprefix("slice_")] = slices(test[name], targets, scores, evidence.rule, fewest=FEWEST_RECORDS)
+    if not evidence.rule.is_binary:
+        parts = slices(training_bands(targets, evidence.trained), targets, scores, evidence.rule)
         found["training records of the true label"] = sorted(parts, key=lambda part: band_order(part.value))
     return found
 

@@ -3,7 +3,7 @@
 import json
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,11 +15,12 @@ from libelle.components import build, describe
 from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN
+from libelle.data.targets import Target
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.field_worth import Erased, erase
 from libelle.features import Dataset, Features, Ints, load_features, save_features
-from libelle.pipeline import golden_records
 from libelle.processes.base import Process
+from libelle.training.golden_records import golden_records
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +33,9 @@ class Prepared:
         name: what the data is called.
         text: the field that a bare text fills.
         id: the column of ids, where the source has one.
+        target: what the label is made of.
         fields: names of the text fields.
-        labels: in the order of the score columns; of two, the positive one is last.
+        labels: in the order of the score columns; binary: the positive one is last.
         rows: one row a record: `id`, `target`, `split`, `content` (int64, equal for records of equal cleaned texts),
             `missing` (names of its missing fields) and a `slice_<column>` for each of the source's slices.
         features: of all records, in the same order.
@@ -43,12 +45,13 @@ class Prepared:
         about: fingerprint, counts and shares, for people.
         erased: test records with a field or a word left out, to tell later what these are worth.
         texts: raw texts of all records, where they were to be kept.
-        reference: what later records are compared with; None in bases from before there was one.
+        reference: what later records are compared with.
     """
 
     name: str
     text: str
     id: str | None
+    target: Target
     fields: list[str]
     labels: list[str]
     rows: pd.DataFrame
@@ -58,8 +61,8 @@ class Prepared:
     golden: pd.DataFrame
     about: Mapping[str, Any]
     erased: Erased
+    reference: Reference
     texts: pd.DataFrame | None = None
-    reference: Reference | None = None
 
     @classmethod
     def from_source(
@@ -88,6 +91,7 @@ class Prepared:
             name=source.name,
             text=source.text or fields[0],
             id=source.id,
+            target=source.label,
             fields=fields,
             labels=records.labels,
             rows=_rows(records, cleaned),
@@ -119,14 +123,14 @@ class Prepared:
         save_features(self.features, folder / "features")
         save_features(self.erased.features, folder / "erased")
         self.erased.variants.to_parquet(folder / "erased.parquet", index=False, compression="zstd")
-        if self.reference is not None:
-            self.reference.save(folder)
+        self.reference.save(folder)
         if self.texts is not None:
             self.texts.to_parquet(folder / "texts.parquet", index=False, compression="zstd")
         self.rows.to_parquet(folder / "rows.parquet", index=False, compression="zstd")
         self.golden.to_parquet(folder / "golden.parquet", index=False, compression="zstd")
         prepared = {
             **{name: getattr(self, name) for name in ("name", "text", "id", "fields", "labels", "about")},
+            "target": asdict(self.target),
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),
         }
@@ -140,7 +144,7 @@ class Prepared:
         process = build(prepared.pop("process"), Process, "process").load(folder / "process")
         texts = folder / "texts.parquet"
         return cls(
-            **prepared,
+            **{**prepared, "target": Target(**prepared["target"])},
             rows=pd.read_parquet(folder / "rows.parquet"),
             features=load_features(folder / "features"),
             cleaners=cleaners,

@@ -46,8 +46,7 @@ def keep(
         uncalibrated: what scores were before calibration, where there is one.
     """
     folder = scratch / "pipeline"
-    folder.mkdir()
-    pipeline.save(folder, prepared.golden)
+    pipeline.save(folder)
     run.put_folder("pipeline", folder)
     run.put("config.yaml", config.encode())
     run.put_json("environment.json", environment)
@@ -66,12 +65,11 @@ def keep(
         data=prepared.name,
         model=str(run.manifest.model),
         fields=prepared.fields,
-        labels=prepared.labels,
+        rule=pipeline.rule,
         rows=prepared.rows,
         targets=prepared.targets,
         scores=scores,
         metrics=metrics,
-        threshold=pipeline.threshold,
         about=prepared.about,
         worth=worth(erased, pipeline.score_features, prepared.targets, prepared.fields),
         worth_records=erased.records,
@@ -84,7 +82,7 @@ def keep(
     run.put("report.html", make_report(evidence).encode())
     targets = np.concatenate([evidence.of(split)[0] for split in (VALIDATION, TEST)])
     listed = np.concatenate([scores[split] for split in (VALIDATION, TEST)])
-    errors = find_errors(prepared.rows, targets, listed, prepared.labels, pipeline.threshold)
+    errors = find_errors(prepared.rows, targets, listed, pipeline.rule)
     places = errors.pop("row").to_numpy()
     if prepared.texts is not None:
         errors = pd.concat([errors, prepared.texts.iloc[places].reset_index(drop=True).add_prefix("text_")], axis=1)

@@ -17,6 +17,7 @@ from libelle.cleaners.base import Cleaner
 from libelle.data.records import Records
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.features import Dataset, Floats
 from libelle.logs import log_to_file
@@ -33,9 +34,6 @@ from libelle.training.prepared_data import Prepared
 from libelle.training.run_files import keep
 
 log = logging.getLogger(__name__)
-
-#: Until a threshold is chosen: the more probable of two classes.
-DEFAULT_THRESHOLD = 0.5
 
 
 @dataclass(frozen=True)
@@ -157,7 +155,8 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     split, _, metric = objective.partition(".")
     value = float(metrics[split][metric])
     run.manifest.objective, run.manifest.value = objective, value
-    pipeline = _pipeline(plan, prepared, np.concatenate([scores[split] for split in (VALIDATION, TEST)]))
+    unseen = np.concatenate([scores[split] for split in (VALIDATION, TEST)])
+    pipeline = _pipeline(plan, prepared, unseen, metrics)
     config = yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True)
     about = {"command": plan.command, "seed": plan.seed, **environment()}
     keep(
@@ -170,8 +169,7 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
 
 def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
     return {
-        split: evaluate(data.targets, scores[split], prepared.labels, DEFAULT_THRESHOLD)
-        for split, data in datasets.items()
+        split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels)) for split, data in datasets.items()
     }
 
 
@@ -248,31 +246,33 @@ def _objective(name: str | None, prepared: Prepared) -> str:
     Raises:
         UserError: when there is no such metric, or it is not defined on the rows of its split.
     """
-    binary = len(prepared.labels) == 2
-    name = name or f"{VALIDATION}.{'average_precision' if binary else 'accuracy'}"
+    rule = DecisionRule(prepared.labels)
+    name = name or f"{VALIDATION}.{'average_precision' if rule.is_binary else 'accuracy'}"
     split, _, metric = name.partition(".")
     if split not in SPLITS:
         raise UserError(f"optimize={name}: {split} is not a split; choose {', '.join(SPLITS)}.")
-    # Scores that say nothing, on the targets of the split or, where classes are many, on one row of each.
-    targets = prepared.dataset(split).targets if binary else np.arange(len(prepared.labels))
+    # Scores that say nothing, on the targets of the split or, if multiclass, on one row of each label.
+    targets = prepared.dataset(split).targets if rule.is_binary else np.arange(len(prepared.labels))
     scores = np.full((len(targets), len(prepared.labels)), 1 / len(prepared.labels), dtype=np.float32)
-    example = evaluate(targets, scores, prepared.labels)
+    example = evaluate(targets, scores, rule)
     known = [key for key, value in example.items() if isinstance(value, int | float)]
     if metric not in known:
         raise UserError(f"optimize={name} is not a metric of these data; choose among {', '.join(known)}.")
     return name
 
 
-def _pipeline(plan: Plan, prepared: Prepared, unseen: Floats) -> Pipeline:
+def _pipeline(plan: Plan, prepared: Prepared, unseen: Floats, metrics: Mapping[str, Metrics]) -> Pipeline:
     return Pipeline(
         fields=prepared.fields,
         text=prepared.text,
         id=prepared.id,
-        labels=prepared.labels,
+        rule=DecisionRule(prepared.labels),
         cleaners=prepared.cleaners,
         process=prepared.process,
         model=plan.model,
-        threshold=DEFAULT_THRESHOLD if len(prepared.labels) == 2 else None,
         calibration=plan.calibration,
-        reference=prepared.reference.with_scores(unseen) if prepared.reference is not None else None,
+        reference=prepared.reference.with_scores(unseen),
+        golden=prepared.golden,
+        target=prepared.target,
+        metrics=metrics,
     )

@@ -1,4 +1,4 @@
-"""Results of many classes: which labels are found, which are confused, and what can be coded automatically."""
+"""Multiclass results by label: which labels are found, and which are confused."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,12 +7,10 @@ import numpy as np
 import pandas as pd
 
 from libelle.data.split import SPLITS, TRAIN
-from libelle.evaluation.curve import Curve
-from libelle.evaluation.intervals import Interval, share
-from libelle.features import Floats, Ints
+from libelle.features import Ints
 
-#: Pairs and labels that are listed; accuracies that automatic coding is shown for.
-LISTED_PAIRS, LISTED_LABELS, WISHES = 20, 30, (0.9, 0.95, 0.99)
+#: Pairs and labels that are listed.
+LISTED_PAIRS, LISTED_LABELS = 20, 30
 _BANDS = {"none": 0, "1 to 9": 1, "10 to 99": 10, "100 to 999": 100, "1,000 or more": 1000}
 
 
@@ -94,46 +92,3 @@ def training_bands(targets: Ints, trained: Ints) -> pd.Series:
 def band_order(value: str) -> int:
     """Where a band stands among the bands."""
     return list(_BANDS).index(value)
-
-
-def automatic_coding(validation: tuple[Ints, Floats], test: tuple[Ints, Floats]) -> list[dict[str, Any]]:
-    """For a few accuracies: the threshold that reaches it on validation rows, and what it comes to on test rows.
-
-    Args:
-        validation: targets, int64 [rows], and scores, float32 [rows, classes].
-        test: likewise.
-
-    Returns:
-        `wish`, `threshold` (the lowest that reaches it; None where none does), `share` and `accuracy` on test rows.
-    """
-    curve = Curve.of(*_surest(*validation))
-    right, scores = _surest(*test)
-    table: list[dict[str, Any]] = []
-    for wish in WISHES:
-        reached = np.flatnonzero(curve.precision >= wish)
-        if not len(reached):
-            table.append({"wish": wish, "threshold": None, "share": share(0, 0), "accuracy": share(0, 0)})
-            continue
-        threshold = float(curve.thresholds[reached[-1]])
-        coded = scores >= threshold
-        table.append(
-            {
-                "wish": wish,
-                "threshold": threshold,
-                "share": share(int(coded.sum()), len(coded)),
-                "accuracy": share(int(right[coded].sum()), int(coded.sum())),
-            }
-        )
-    return table
-
-
-def surest_half(targets: Ints, scores: Floats) -> Interval:
-    """Share of right decisions among the half of the rows with the highest scores."""
-    right, told = _surest(targets, scores)
-    half = np.argsort(-told, kind="stable")[: (len(told) + 1) // 2]
-    return share(int(right[half].sum()), len(half))
-
-
-def _surest(targets: Ints, scores: Floats) -> tuple[np.ndarray, np.ndarray]:
-    """Whether each decision is right, and its score."""
-    return scores.argmax(axis=1) == targets, scores.max(axis=1, initial=0).astype(np.float64)

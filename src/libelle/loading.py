@@ -1,0 +1,76 @@
+"""Three doors to a fitted pipeline: a run, a published model, a folder. Each replays the golden records.
+
+An id or a name comes from the store alone, and a folder has to be said as one: otherwise whoever can put a folder into
+the working directory could put another model in the place of a published one.
+"""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from libelle.errors import UserError
+from libelle.pipeline import Pipeline
+from libelle.publication import find, read_version
+from libelle.runs.ids import RunId
+from libelle.runs.run import Run
+from libelle.stores.base import Store
+from libelle.stores.cache import default_cache
+from libelle.stores.local import LocalStore
+
+
+def load_run(run_id: str | RunId, store: Store | None = None) -> Pipeline:
+    """Load the pipeline of a run, with the threshold that was chosen for it.
+
+    Args:
+        run_id: the run.
+        store: where it is; the local store `store/` by default.
+
+    Raises:
+        UserError: when there is no such run, it has not completed, a file was altered, or the golden records no longer
+            get their scores.
+    """
+    run_id = run_id if isinstance(run_id, RunId) else RunId.parse(run_id)
+    return Pipeline.of_run(Run.open(store or LocalStore(), run_id))
+
+
+def load_published(reference: str, store: Store | None = None) -> Pipeline:
+    """Load a published model.
+
+    Args:
+        reference: `name` for the current version, `name@2` for another.
+        store: where it is; the local store `store/` by default.
+
+    Raises:
+        UserError: when there is none, a file of it was altered, or the golden records no longer get their scores.
+    """
+    store = store or LocalStore()
+    return read_version(store, find(store, reference), default_cache())
+
+
+def load_folder(folder: str | Path) -> Pipeline:
+    """Load a pipeline from a folder that `Pipeline.save` wrote.
+
+    Raises:
+        UserError: when it holds none or a damaged one, or the golden records no longer get their scores.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"The folder {folder} does not exist; check the path.")
+    return replace(Pipeline.read(folder), name=folder.resolve().name)
+
+
+def load(source: str | Path, store: Store | None = None) -> Pipeline:
+    """Load by what the source is: a folder (a `Path`, or a text with a path separator), a run id or a published name.
+
+    Args:
+        source: the folder, id or name.
+        store: for ids and names; the local store `store/` by default.
+
+    Raises:
+        UserError: see the three doors.
+    """
+    if isinstance(source, Path) or any(mark in source for mark in (os.sep, os.altsep) if mark):
+        return load_folder(source)
+    if RunId.matches(source):
+        return load_run(source, store)
+    return load_published(source, store)
