@@ -1,6 +1,5 @@
 """The fitted pipeline: the scores of training, for records as they come, from run or folder; and what is kept of it."""
 
-import dataclasses
 import json
 import shutil
 import zipfile
@@ -17,10 +16,10 @@ from safetensors.numpy import load_file, save_file
 from helpers.tiny import make_forms
 from libelle import Pipeline
 from libelle.errors import UserError
-from libelle.pipeline import golden_records
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
+from libelle.training.golden_records import golden_records
 
 FIELDS = ["employer", "job", "town"]
 
@@ -81,9 +80,10 @@ def test_mappings_and_tables_give_the_same_scores(pipeline, forms):
     table = pipeline.predict(forms)
     missing = forms.astype(object).where(forms.notna(), None)
     pd.testing.assert_frame_equal(pipeline.predict(missing.to_dict("records")), table)
-    # A mapping may lack fields and hold others; a table's index is kept.
+    # A mapping may lack fields, a table may hold other columns, and its index is kept.
     lacking = [{name: value for name, value in record.items() if value} for record in missing.to_dict("records")]
-    pd.testing.assert_frame_equal(pipeline.predict([record | {"x": 1} for record in lacking]), table)
+    pd.testing.assert_frame_equal(pipeline.predict(lacking), table)
+    pd.testing.assert_frame_equal(pipeline.predict(forms.assign(x=1)), table)
     indexed = pipeline.predict(forms.set_index(forms["form"] + "!"))
     assert indexed.index.tolist() == [f"F{row:04}!" for row in range(len(forms))]
     assert indexed["score"].tolist() == table["score"].tolist()
@@ -123,9 +123,31 @@ def test_blank_texts_are_missing_and_other_texts_are_not(pipeline):
 
 
 def test_records_without_any_field_are_refused(pipeline, forms):
-    for records in ([{"profession": "maçon"}], [{}], forms.drop(columns="town")):
+    for records in ([{}], forms.drop(columns="town")):
         with pytest.raises(UserError, match=r"no column '(employer|town)'.*employer, job, town"):
             pipeline.predict(records)
+
+
+@pytest.mark.parametrize(
+    ("records", "words"),
+    [
+        ([{"job": "x"}, {"jbo": "x"}], r"Record 2 has the field 'jbo'.*employer, job, town"),
+        ("maçon", r"one str.*list"),
+        ({"job": "maçon"}, r"one dict.*list"),
+        ([3], r"Record 1 is neither a text nor a mapping"),
+        (pd.DataFrame([["a", "b", "c", "d"]], columns=["job", "job", "employer", "town"]), r"'job' more than once"),
+    ],
+)
+def test_records_that_are_none_are_refused_in_a_sentence(pipeline, records, words):
+    with pytest.raises(UserError, match=words):
+        pipeline.predict(records)
+
+
+def test_bare_texts_fill_the_text_field(pipeline):
+    by_text = pipeline.predict(["maçon", None])
+    assert by_text["score"].tolist() == pipeline.predict([{pipeline.text: "maçon"}, {}])["score"].tolist()
+    series = pipeline.predict(pd.Series(["maçon", None]))
+    assert series["score"].tolist() == by_text["score"].tolist()
 
 
 def test_a_text_that_is_not_unicode_is_refused(pipeline):
@@ -159,8 +181,8 @@ def test_eight_threads_at_once_get_equal_scores(pipeline, forms):
 def test_a_score_equal_to_the_threshold_is_positive(pipeline, forms):
     score = pipeline.predict(forms)["score"]
     chosen = float(score.sort_values().iloc[len(score) // 2])
-    at = dataclasses.replace(pipeline, threshold=chosen).predict(forms)
-    above = dataclasses.replace(pipeline, threshold=float(np.nextafter(chosen, 1))).predict(forms)
+    at = pipeline.with_threshold(chosen).predict(forms)
+    above = pipeline.with_threshold(float(np.nextafter(chosen, 1))).predict(forms)
     assert (at["label"][score == chosen] == "1").all()
     assert (above["label"][score == chosen] == "0").all()
     assert ((at["label"] == "1") == (score >= chosen)).all()
@@ -283,7 +305,10 @@ def test_nothing_stored_is_a_pickle(run):
         path = run.store.local_path(entry.key)
         assert path.suffix in allowed, entry.key
         assert not zipfile.is_zipfile(path), entry.key  # as torch.save and numpy.savez write
-        assert path.read_bytes()[:1] != b"\x80", entry.key  # as pickle.dump writes
+        if path.suffix == ".safetensors":
+            assert load_file(path), entry.key
+        else:
+            assert path.read_bytes()[:1] != b"\x80", entry.key  # as pickle.dump writes
 
 
 def test_every_file_is_in_the_manifest_and_carries_the_id(run):

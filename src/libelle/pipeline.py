@@ -129,13 +129,13 @@ class Pipeline:
         # Importing scikit-learn takes a second, and scoring does without.
         from libelle.evaluation.metrics import evaluate
 
-        table = self.table(records, self.target.columns)
+        table = self.table(records)
         targets = self.target.positions(table, self.labels)
         return evaluate(targets, self.score(self.clean(self.texts(table))), self.rule)
 
-    def table(self, records: RawRecords, others: Sequence[str] = ()) -> pd.DataFrame:
-        """Raw records as one table, checked; `others` are columns beside the fields and the id that mean something."""
-        return to_table(records, self.fields, self.text, [*others, *([self.id] if self.id else [])])
+    def table(self, records: RawRecords) -> pd.DataFrame:
+        """Raw records as one table, checked, see `libelle.data.raw_records.to_table`."""
+        return to_table(records, self.fields, self.text, [*self.target.columns, *([self.id] if self.id else [])])
 
     def ids(self, table: pd.DataFrame, numbers: pd.Index | None = None) -> pd.Series:
         """Each row's id, `str`, where the table has the column of ids; else its number, int64.

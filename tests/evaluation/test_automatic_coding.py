@@ -11,8 +11,8 @@ from helpers.scripts import call
 from helpers.tiny import choose, make_forms, reopened, tiny_plan
 from libelle.cli.terminal_tables import print_threshold
 from libelle.errors import UserError
-from libelle.evaluation import automatic_coding as coding
 from libelle.evaluation import threshold
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.threshold_request import Cost, Request
 from libelle.pipeline import Pipeline
 from libelle.publication import publish
@@ -44,8 +44,8 @@ def test_many_classes_automatic_coding(many):
     assert choice["validation"]["precision"]["value"] >= 0.6
     assert "coded automatically" in choice["sentence"]
     pipeline = Pipeline.load(str(many.id), many.store)
-    assert pipeline.threshold == choice["value"]
-    assert pipeline.decide(np.array([[0.2, 0.3, 0.5]], dtype=np.float32)).tolist() == [2]
+    assert pipeline.rule.threshold == choice["value"]
+    assert pipeline.rule.decide(np.array([[0.2, 0.3, 0.5]], dtype=np.float32)).tolist() == [2]
     result = pipeline.predict(make_forms(40))
     assert result["automatic"].tolist() == (result["score"].astype(float) >= choice["value"]).tolist()
 
@@ -102,7 +102,7 @@ def test_with_confidence_automatic_coding_is_as_right_in_the_population(wish, la
         table = pd.DataFrame({"target": labels[np.where(right, told, (told + 1) % 3)]})
         for place, name in enumerate(labels):
             table[f"score_{name}"] = np.where(told == place, score, (1 - score) / 2)
-        outcomes = threshold.outcomes(table, labels.tolist(), label)
+        outcomes = threshold.outcomes(table, DecisionRule(labels.tolist()), label)
         for confidence in broken:
             try:
                 limit = choose(*outcomes, **{wish: asked}, confidence=confidence)
@@ -116,7 +116,7 @@ def test_with_confidence_automatic_coding_is_as_right_in_the_population(wish, la
     assert broken[None] / draws > 0.2
 
 
-def test_a_label_is_coded_automatically_from_its_own_threshold_on(many, tmp_path):
+def test_a_label_with_a_threshold_of_its_own_is_coded_by_it(many, tmp_path):
     threshold.save(many, {"value": None, "classes": {"0": 0.5, "1": 0.625, "2": None}})
     publish(many.store, reopened(many), "own")
     from_run, published = (Pipeline.load(name, many.store) for name in (str(many.id), "own"))
@@ -124,18 +124,18 @@ def test_a_label_is_coded_automatically_from_its_own_threshold_on(many, tmp_path
         [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.125, 0.625, 0.25], [0, 0, 1], [0.4375, 0.3125, 0.25]], np.float32
     )
     for pipeline in (from_run, published):
-        assert pipeline.decide(scores).tolist() == [0, 1, 1, 2, 0]
-        assert pipeline.limits[:2].tolist() == [0.5, 0.625]
-        assert coding.automatic(*coding.top(scores), pipeline.limits).tolist() == [True, False, True, False, False]
-    from_run.save(tmp_path, make_forms(3)[from_run.fields])
+        assert pipeline.rule.decide(scores).tolist() == [0, 1, 1, 2, 0]
+        assert pipeline.rule.limits[:2].tolist() == [0.5, 0.625]
+        assert pipeline.rule.automatic(scores).tolist() == [True, False, True, False, False]
+    from_run.save(tmp_path)
     assert Pipeline.load(tmp_path).rule.label_thresholds == {"0": 0.5, "1": 0.625, "2": None}
     # A label that the choice does not speak of is never coded, either.
-    assert np.isnan(coding.limits(["0", "3"], None, {"0": 0.5})[1])
+    assert np.isnan(DecisionRule(["0", "3", "4"], label_thresholds={"0": 0.5}).limits[1])
     # A choice for all labels takes the place of those of labels, and the other way round; what is published stays.
     threshold.save(reopened(many), threshold.decide(many, Request(value=0.25)))
     again = Pipeline.load(str(many.id), many.store)
-    assert (again.threshold, again.class_thresholds) == (0.25, None)
-    assert coding.automatic(*coding.top(scores), again.limits).all()
+    assert (again.rule.threshold, again.rule.label_thresholds) == (0.25, None)
+    assert again.rule.automatic(scores).all()
     assert Pipeline.load("own", many.store).rule.label_thresholds == {"0": 0.5, "1": 0.625, "2": None}
 
 

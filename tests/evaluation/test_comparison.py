@@ -137,7 +137,7 @@ def test_each_run_is_taken_at_its_own_threshold(place: Path) -> None:
     first, second, _ = runs_in(place)
     save(second, decide(second, Request(value=0.3)))
     comparison = compare([first, Run.open(second.store, second.id)])
-    assert [run.threshold for run in comparison.candidates] == [0.5, 0.3]
+    assert [run.rule.threshold for run in comparison.candidates] == [0.5, 0.3]
     scores = comparison.candidates[1].scores[:, 1].astype(np.float64)
     recall = comparison.candidates[1].intervals["recall"].value
     assert recall == pytest.approx(sk.recall_score(comparison.targets, scores >= 0.3))

@@ -17,6 +17,7 @@ from libelle import Pipeline
 from libelle.cli.runtime import Request, score
 from libelle.components import validate
 from libelle.errors import UserError
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift import Seen, compare, compare_shares, histogram, stability
 from libelle.evaluation.drift_reference import FieldCounts, Reference, count_fields
 from libelle.publication import publish
@@ -46,12 +47,16 @@ def shifted(rows: int) -> pd.DataFrame:
 
 
 def seen_of(pipeline: Pipeline, forms: pd.DataFrame, chunk: int = 50) -> Seen:
-    assert pipeline.reference is not None
-    seen = Seen(pipeline, pipeline.reference)
+    seen = Seen(pipeline.rule, pipeline.reference)
     for start in range(0, len(forms), chunk):
-        part = forms.iloc[start : start + chunk]
-        seen.add(pipeline.predict(part, seen.watch))
+        cleaned = pipeline.clean(pipeline.texts(forms.iloc[start : start + chunk]))
+        seen.add_texts(cleaned)
+        seen.add_scores(pipeline.score(cleaned))
     return seen
+
+
+def page_of(pipeline: Pipeline, forms: pd.DataFrame, source: str) -> tuple[str, list[str]]:
+    return make_page(seen_of(pipeline, forms), pipeline.name, source)
 
 
 def test_the_reference_counts_what_is_not_for_training():
@@ -135,7 +140,7 @@ def test_the_reference_is_what_the_run_scored(trained, pipeline):
     assert pipeline.reference.fields["town"].empty == unseen["town"].isna().sum()
     # At another threshold the same records pass as would have at training.
     seen = seen_of(pipeline.with_threshold(0.6), unseen.reset_index())
-    found = compare(seen).passed
+    found = compare(seen).aside
     assert found.now == found.before == (predictions["score_1"].astype(float) >= 0.6).mean()
 
 
@@ -177,18 +182,14 @@ def test_a_failure_leaves_the_report_that_was_there(tmp_path, pipeline, monkeypa
 
 
 def test_a_file_without_rows_has_a_page(pipeline):
-    page, verdict = make_page(seen_of(pipeline, make_forms(0)), "empty.csv")
+    page, verdict = page_of(pipeline, make_forms(0), "empty.csv")
     assert "No record was scored" in page
     assert verdict == []
 
 
-def test_what_cannot_be_compared_is_refused(tmp_path, pipeline):
+def test_a_single_text_is_not_compared():
     with pytest.raises(UserError, match=r"report=true .* input=<file>"):
         validate(Request, {"text": "a", "report": True}, "")
-    make_forms(3).to_csv(tmp_path / "forms.csv", index=False)
-    request = validate(Request, {"input": str(tmp_path / "forms.csv"), "report": True}, "")
-    with pytest.raises(UserError, match=r"report=true needs .* train again"):
-        score(request, dataclasses.replace(pipeline, reference=None))
 
 
 def test_no_word_of_the_records_is_kept(trained):
@@ -219,19 +220,17 @@ def test_no_text_of_the_scored_file_reaches_the_page_or_the_log(trained, tmp_pat
     assert not re.search("zyx", shown)
 
 
-def test_texts_are_cleaned_once_for_scores_and_report(pipeline, monkeypatch):
+def test_texts_are_cleaned_once_for_scores_and_report(pipeline, monkeypatch, tmp_path):
     cleaned = []
-    watched = dataclasses.replace(pipeline)
     monkeypatch.setattr(Pipeline, "clean", lambda self, texts: cleaned.append(len(texts)) or clean(self, texts))
-    forms = make_forms(120)
-    seen = seen_of(watched, forms)
-    assert cleaned == [50, 50, 20]
-    empty = (forms["town"].isna()).sum()
-    assert seen.fields["town"].empty == empty
+    monkeypatch.chdir(tmp_path)
+    make_forms(120).to_csv("forms.csv", index=False)
+    score(validate(Request, {"input": "forms.csv", "output": "scores.csv", "report": True}, ""), pipeline)
+    assert cleaned == [120]
 
 
 def test_labels_whose_shares_differ_most_come_first(pipeline):
-    seen = Seen(dataclasses.replace(pipeline, labels=["a", "b", "c"]), pipeline.reference)
+    seen = Seen(DecisionRule(["a", "b", "c"]), pipeline.reference)
     seen.reference = dataclasses.replace(pipeline.reference, decisions=np.array([50, 30, 20]), rows=100)
     seen.rows, seen.decisions = 10, np.array([1, 3, 6])
     table = [(row["label"], row["before"], row["now"]) for row in label_table(seen)]
@@ -253,7 +252,7 @@ def test_a_reference_survives_saving_and_is_published(trained, pipeline, tmp_pat
         assert loaded.fields == pipeline.reference.fields
         assert loaded.scores.tolist() == pipeline.reference.scores.tolist()
         assert loaded.decisions.tolist() == pipeline.reference.decisions.tolist()
-        assert loaded.chosen is None
+        assert loaded.chosen.tolist() == pipeline.reference.chosen.tolist()
         assert {name: words.tolist() for name, words in loaded.known.items()} == {
             name: words.tolist() for name, words in pipeline.reference.known.items()
         }
@@ -269,21 +268,20 @@ def test_many_classes_are_compared_by_their_decisions(tmp_path):
     pipeline = Pipeline.load(run_id, plan.store)
     assert pipeline.reference.decisions.sum() == pipeline.reference.rows
     drift = compare(seen_of(pipeline, forms))
-    assert drift.passed is None
+    assert drift.aside is None
     assert not drift.decisions.changed
     # The same records pass as would have at training, each at the threshold of its label.
     run = Run.open(plan.store, RunId.parse(run_id))
     predictions = pd.read_parquet(plan.store.local_path(run.key("predictions.parquet")))
     unseen = forms.set_index("form").loc[predictions["id"]].reset_index()
-    decided = dataclasses.replace(pipeline, class_thresholds={"0": 0.4, "1": None, "2": 0.6})
+    own = dataclasses.replace(pipeline.rule, label_thresholds={"0": 0.4, "1": None, "2": 0.6})
+    decided = dataclasses.replace(pipeline, rule=own)
     scores = predictions[["score_0", "score_1", "score_2"]].to_numpy(dtype=float)
     limits = np.array([0.4, np.inf, 0.6])[scores.argmax(axis=1)]
-    found = compare(seen_of(decided, unseen)).passed
+    found = compare(seen_of(decided, unseen)).aside
     assert found.now == found.before == (scores.max(axis=1) >= limits).mean()
     assert 0 < found.now < 1
-    assert "coded automatically" in make_page(seen_of(decided, forms), "new.csv")[0]
-    older = dataclasses.replace(decided, reference=dataclasses.replace(pipeline.reference, chosen=None))
-    assert compare(seen_of(older, unseen)).passed is None
-    page, verdict = make_page(seen_of(pipeline, shifted(300)), "new.csv")
+    assert "coded automatically" in page_of(decided, forms, "new.csv")[0]
+    page, verdict = page_of(pipeline, shifted(300), "new.csv")
     assert any(sentence.startswith("Decisions are distributed otherwise") for sentence in verdict)
     assert "The labels whose shares differ most." in page

@@ -2,11 +2,10 @@
 
 import json
 
-import pandas as pd
 import pytest
 
 from helpers.scripts import call
-from libelle.evaluation.explanation import MAX_WORDS, explain
+from libelle.evaluation.explanation import MAX_WORDS
 from libelle.pipeline import Pipeline
 
 
@@ -22,7 +21,7 @@ def positive(pipeline, **record):
 
 def test_a_change_is_the_score_with_less_the_score_without(pipeline):
     record = {"employer": "Clinique du Parc", "job": "aide soignante"}
-    (effects,) = explain(pipeline, pd.DataFrame([record]))
+    (effects,) = pipeline.explain([record])
     whole = positive(pipeline, **record)
     assert {effect["field"] for effect in effects} == {"employer", "job"}
     for effect in effects:
@@ -37,14 +36,13 @@ def test_a_change_is_the_score_with_less_the_score_without(pipeline):
 
 
 def test_what_matters_most_comes_first(pipeline):
-    (effects,) = explain(pipeline, pd.DataFrame([{"employer": "NA", "job": "infirmière", "town": "Lyon"}]))
+    (effects,) = pipeline.explain([{"employer": "NA", "job": "infirmière", "town": "Lyon"}])
     sizes = [abs(effect["change"]) for effect in effects]
     assert sizes == sorted(sizes, reverse=True)
 
 
 def test_empty_records_and_long_texts(pipeline):
-    texts = pd.DataFrame([{"employer": None, "job": "  "}, {"employer": "mot " * 2000, "job": "maçon"}])
-    nothing, long = explain(pipeline, texts)
+    nothing, long = pipeline.explain([{"employer": None, "job": "  "}, {"employer": "mot " * 2000, "job": "maçon"}])
     assert nothing == []
     words = {effect["field"]: effect["words"] for effect in long}
     assert len(words["employer"]) == MAX_WORDS

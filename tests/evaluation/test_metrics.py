@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import calibration_error, evaluate
 
 BINARY = ["codable", "non"]
@@ -57,7 +58,7 @@ def test_binary_metrics_are_scikit_learns(binary, threshold):
         "npv": sk.precision_score(targets, decisions, pos_label=0),
         "fdr": 1 - sk.precision_score(targets, decisions),
     }
-    found = evaluate(targets, scores, BINARY, threshold)
+    found = evaluate(targets, scores, DecisionRule(BINARY, threshold))
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-12)
     assert found["rows"] == 400
     assert found["threshold"] == threshold
@@ -65,7 +66,7 @@ def test_binary_metrics_are_scikit_learns(binary, threshold):
 
 def test_binary_counts_and_rates_by_hand():
     targets = np.array([1, 1, 1, 0, 0, 0, 0])
-    found = evaluate(targets, two_columns([0.9, 0.5, 0.2, 0.7, 0.1, 0.1, 0.1]), BINARY)
+    found = evaluate(targets, two_columns([0.9, 0.5, 0.2, 0.7, 0.1, 0.1, 0.1]), DecisionRule(BINARY))
     assert {name: found[name] for name in ("tn", "fp", "fn", "tp")} == {"tn": 3, "fp": 1, "fn": 1, "tp": 2}
     rates = {name: found[name] for name in ("tnr", "fpr", "fnr", "tpr", "npv", "fdr", "precision", "recall")}
     assert rates == pytest.approx(
@@ -83,13 +84,13 @@ def test_binary_counts_and_rates_by_hand():
 
 
 def test_a_score_equal_to_the_threshold_is_positive():
-    found = evaluate(np.array([1, 0]), two_columns([0.75, 0.25]), BINARY, threshold=0.75)
+    found = evaluate(np.array([1, 0]), two_columns([0.75, 0.25]), DecisionRule(BINARY, 0.75))
     assert (found["tp"], found["tn"]) == (1, 1)
 
 
 def test_average_precision_needs_the_scores_and_not_the_decisions():
     targets = np.array([0, 0, 1, 1])
-    found = evaluate(targets, two_columns([0.1, 0.2, 0.3, 0.4]), BINARY)
+    found = evaluate(targets, two_columns([0.1, 0.2, 0.3, 0.4]), DecisionRule(BINARY))
     assert found["average_precision"] == found["roc_auc"] == 1
     assert found["recall"] == 0
     assert found["precision"] is None
@@ -97,7 +98,7 @@ def test_average_precision_needs_the_scores_and_not_the_decisions():
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_binary_with_one_class_leaves_out_what_is_not_defined(label):
-    found = evaluate(np.full(5, label), two_columns([0.9, 0.8, 0.1, 0.2, 0.6]), BINARY)
+    found = evaluate(np.full(5, label), two_columns([0.9, 0.8, 0.1, 0.2, 0.6]), DecisionRule(BINARY))
     assert found["average_precision"] is None
     assert found["roc_auc"] is None
     assert found["accuracy"] == pytest.approx([0.4, 0.6][label])
@@ -124,14 +125,14 @@ def test_many_classes_are_scikit_learns(many):
         "average_precision_macro": np.mean([sk.average_precision_score(targets == c, wide[:, c]) for c in present]),
         "roc_auc_macro": np.mean([sk.roc_auc_score(targets == c, wide[:, c]) for c in present]),
     }
-    found = evaluate(targets, scores, MANY)
+    found = evaluate(targets, scores, DecisionRule(MANY))
     assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-12)
     assert found["top_k"] == 3
 
 
 def test_each_class_has_its_own_metrics(many):
     targets, scores = many
-    found = evaluate(targets, scores, MANY)["classes"]
+    found = evaluate(targets, scores, DecisionRule(MANY))["classes"]
     assert list(found) == MANY
     assert [found[label]["rows"] for label in MANY] == np.bincount(targets, minlength=4).tolist()
     assert found["b"]["recall"] == pytest.approx(np.mean(scores[targets == 1].argmax(axis=1) == 1))
@@ -141,14 +142,14 @@ def test_each_class_has_its_own_metrics(many):
 
 def test_top_k_counts_five_labels_where_there_are_more():
     scores = np.tile(np.linspace(0.3, 0.01, 12, dtype=np.float32), (12, 1))
-    found = evaluate(np.arange(12), scores, [f"{label:02}" for label in range(12)])
+    found = evaluate(np.arange(12), scores, DecisionRule([f"{label:02}" for label in range(12)]))
     assert found["top_k"] == 5
     assert found["top_k_accuracy"] == pytest.approx(5 / 12)
 
 
 def test_many_classes_of_which_one_has_rows():
     scores = np.full((3, 4), 0.25, dtype=np.float32)
-    found = evaluate(np.array([2, 2, 2]), scores, MANY)
+    found = evaluate(np.array([2, 2, 2]), scores, DecisionRule(MANY))
     assert found["average_precision_macro"] is None
     assert found["roc_auc_macro"] is None
     assert found["accuracy"] == 0
@@ -156,7 +157,7 @@ def test_many_classes_of_which_one_has_rows():
 
 def test_metrics_are_plain_json(binary, many):
     for targets, scores, labels in ((*binary, BINARY), (*many, MANY)):
-        found = evaluate(targets, scores, labels)
+        found = evaluate(targets, scores, DecisionRule(labels))
         assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 

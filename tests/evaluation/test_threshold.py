@@ -178,7 +178,7 @@ def test_a_choice_is_applied_published_and_remembered(run):
     for value in (0.25, 0.75):
         threshold.save(run, threshold.decide(run, Request(value=value)))
     loaded = Pipeline.load(str(run.id), run.store)
-    assert loaded.threshold == 0.75
+    assert loaded.rule.threshold == 0.75
     assert publish(run.store, reopened(run), "forms").threshold == 0.75
     assert Pipeline.load("forms", run.store).rule.threshold == 0.75
     # What is published keeps its threshold; publishing again takes the new one, and the version before keeps its own.

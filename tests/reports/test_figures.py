@@ -12,16 +12,16 @@ from sklearn.calibration import calibration_curve
 
 from helpers.tiny import make_forms, tiny_plan
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
+from libelle.evaluation.automatic_coding import by_accuracy, surest_half
 from libelle.evaluation.bootstrap import bootstrap
 from libelle.evaluation.calibration import Isotonic
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.field_worth import BATCH, erase, worth
 from libelle.evaluation.intervals import share
 from libelle.evaluation.label_results import (
-    automatic_coding,
     confused,
     label_sentence,
     label_table,
-    surest_half,
     training_bands,
 )
 from libelle.features import Features
@@ -32,6 +32,8 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.training.prepared_data import Prepared
 from libelle.training.workflow import full
+
+THREE = DecisionRule(["a", "b", "c"])
 
 
 def sample(classes, rows=400, seed=0):
@@ -95,11 +97,11 @@ def test_automatic_coding_is_accuracy_on_the_share_that_is_coded(drawn):
 def test_the_table_of_automatic_coding_takes_thresholds_from_validation_rows():
     validation, test = sample(5, seed=1), sample(5, seed=2)
     right = validation[1].argmax(axis=1) == validation[0]
-    for row in automatic_coding(validation, test):
+    for row in by_accuracy(validation, test, THREE):
         reached = [
             value
             for value in np.unique(validation[1].max(axis=1))
-            if right[validation[1].max(axis=1) >= value].mean() >= row["wish"]
+            if right[validation[1].max(axis=1) >= value].mean() >= row["accuracy_wanted"]
         ]
         assert row["threshold"] == min(reached)
         coded = test[1].max(axis=1) >= row["threshold"]
@@ -107,7 +109,7 @@ def test_the_table_of_automatic_coding_takes_thresholds_from_validation_rows():
         assert row["share"] == share(int(coded.sum()), len(coded))
         assert row["accuracy"] == share(int(found.sum()), len(found))
     wrong = (validation[0] + 1) % 5, np.eye(5, dtype=np.float32)[validation[0]]
-    assert automatic_coding(wrong, test)[0]["threshold"] is None
+    assert by_accuracy(wrong, test, THREE)[0]["threshold"] is None
 
 
 @pytest.mark.parametrize("classes", [2, 4])
@@ -188,7 +190,7 @@ def test_the_page_tells_log_loss_brier_and_calibration_error_before_and_after(tm
 def test_the_bootstrap_is_scipys():
     targets, scores = sample(2, 300)
     right = (scores[:, 1] >= 0.5) == targets
-    found = bootstrap(targets, scores)["accuracy"]
+    found = bootstrap(targets, scores, DecisionRule(["0", "1"]))["accuracy"]
     expected = stats.bootstrap((right,), np.mean, n_resamples=5000, method="percentile", rng=1).confidence_interval
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.01)
 
@@ -244,14 +246,14 @@ def test_the_headline_of_many_classes_by_hand():
     scores = np.tile(np.array([[0.5, 0.3, 0.2]], dtype=np.float32), (10, 1))
     scores[:2] = [0.9, 0.06, 0.04]
     scores[2:5] = [0.1, 0.8, 0.1]
-    sentences = headline(targets, scores, ["a", "b", "c"], None)
+    sentences = headline(targets, scores, DecisionRule(["a", "b", "c"]))
     # Three of six a are right, and none of four b; the surest five are the first five, two of them right.
     assert sentences[0] == (
         "Of 100 records, 30 (11–60) get the right one of 3 labels; giving all of them label a would be right for 60."
     )
     assert sentences[1] == "For 100 (72–100) of 100, the right label is among the 2 with the best scores."
     assert sentences[2] == "Of the half with the highest scores, 40 (12–77) of 100 are right."
-    assert surest_half(targets, scores) == share(2, 5)
+    assert surest_half(targets, scores, THREE) == share(2, 5)
 
 
 def test_curves_by_epoch_are_the_loggers(drawn):

@@ -14,7 +14,8 @@ from statsmodels.stats.proportion import proportion_confint
 
 from helpers.scripts import call
 from helpers.tiny import tiny_plan
-from libelle.evaluation.bootstrap import bootstrap, mcnemar, metrics_of, paired_bootstrap, told
+from libelle.evaluation.bootstrap import bootstrap, mcnemar, metrics_of, paired_bootstrap, row_statistics
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.errors_csv import CONFIDENT, CONTRADICTION, LABEL, NEAR, find_errors
 from libelle.evaluation.intervals import share
 from libelle.evaluation.metrics import evaluate
@@ -25,6 +26,8 @@ from libelle.reports.run_report import headline, leakage
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.training.workflow import full, prepare, train
+
+BINARY = DecisionRule(["0", "1"])
 
 
 def binary(rows=300, seed=0):
@@ -53,13 +56,14 @@ def test_a_share_has_wilsons_interval(rows, part):
 @pytest.mark.parametrize("data", [binary(), many()])
 def test_metrics_with_intervals_are_those_of_the_run(data):
     targets, scores = data
-    values = evaluate(targets, scores, [str(label) for label in range(scores.shape[1])])
-    for name, metric in metrics_of(scores.shape[1], 0.5).items():
-        assert metric(targets, told(targets, scores)) == pytest.approx(values[name], abs=1e-6), name
+    rule = DecisionRule([str(label) for label in range(scores.shape[1])])
+    values = evaluate(targets, scores, rule)
+    for name, metric in metrics_of(rule).items():
+        assert metric(targets, row_statistics(targets, scores, rule)) == pytest.approx(values[name], abs=1e-6), name
 
 
 def test_intervals_hold_the_value_and_narrow_with_rows():
-    small, large = (bootstrap(*binary(rows)) for rows in (200, 3200))
+    small, large = (bootstrap(*binary(rows), BINARY) for rows in (200, 3200))
     for name, interval in large.items():
         assert interval.low <= interval.value <= interval.high
         # Four times narrower for sixteen times the rows, give or take.
@@ -76,18 +80,18 @@ def test_a_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
         targets = np.ones(200, dtype=np.int64)
         targets[:20], scores[:20] = 0, 1 - scores[:20]
         both = np.stack([1 - scores, scores], axis=1).astype(np.float32)
-        interval = bootstrap(targets, both, seed=seed)["accuracy"]
+        interval = bootstrap(targets, both, BINARY, seed=seed)["accuracy"]
         covered += interval.low <= 0.8 <= interval.high
     assert covered >= 27
 
 
-def test_a_difference_beyond_chance_is_told_from_one_within():
+def test_a_difference_beyond_chance_is_distinguished_from_one_within():
     targets, scores = binary(1000)
     worse = scores.copy()
     worse[::3] = worse[::3, ::-1]
-    better = paired_bootstrap(targets, worse, scores)["average_precision"]
+    better = paired_bootstrap(targets, worse, scores, (BINARY, BINARY))["average_precision"]
     assert better.low > 0
-    same = paired_bootstrap(targets, scores, scores)["average_precision"]
+    same = paired_bootstrap(targets, scores, scores, (BINARY, BINARY))["average_precision"]
     assert (same.value, same.low, same.high) == (0, 0, 0)
 
 
@@ -100,7 +104,7 @@ def test_mcnemar_is_the_exact_test(pairs):
 
 def test_reliability_is_scikit_learns_calibration_curve():
     targets, scores = binary(2000)
-    bins, _ = reliability(targets, scores)
+    bins, _ = reliability(targets, scores, BINARY)
     # Edges belong to the bin above, with scikit-learn to the one below.
     inside = np.minimum(scores[:, 1].astype(np.float64) + 1e-9, 1)
     rates, means = calibration_curve(targets, inside, n_bins=10)
@@ -111,7 +115,7 @@ def test_reliability_is_scikit_learns_calibration_curve():
 def test_slices_add_up():
     targets, scores = binary()
     values = pd.Series([f"{row % 20:02}" if row % 7 else None for row in range(len(targets))])
-    parts = slices(values, targets, scores, 0.5)
+    parts = slices(values, targets, scores, BINARY)
     assert sum(part.rows for part in parts) == len(targets)
     assert len(parts) == MOST_VALUES + 1
     assert parts[0].value == "(missing)"
@@ -126,7 +130,7 @@ def test_slices_add_up():
     low, high = proportion_confint((flagged & (targets[chosen] == 1)).sum(), flagged.sum(), method="wilson")
     assert (parts[0].precision.low, parts[0].precision.high) == pytest.approx((low, high))
     targets, scores = many()
-    parts = slices(values, targets, scores, None)
+    parts = slices(values, targets, scores, DecisionRule(["0", "1", "2"]))
     assert sum(part.rows for part in parts) == 300
     assert parts[0].accuracy.value == pytest.approx(sk.accuracy_score(targets[chosen], scores[chosen].argmax(axis=1)))
 
@@ -142,7 +146,7 @@ def workbench():
     )
     positive = np.array([0.95, 0.9, 0.1, 0.8, 0.05], dtype=np.float32)
     scores = np.stack([1 - positive, positive], axis=1)
-    return find_errors(rows, np.array([0, 1, 0, 1, 0]), scores, ["0", "1"], 0.5)
+    return find_errors(rows, np.array([0, 1, 0, 1, 0]), scores, BINARY)
 
 
 def test_the_error_workbench_says_who_and_why():
@@ -171,7 +175,7 @@ def test_leakage_counts_records_that_stand_in_training_too():
 def test_the_headline_says_it_in_plain_words():
     targets = np.array([1] * 8 + [0] * 2 + [1] * 2 + [0] * 8)
     positive = np.array([0.9] * 10 + [0.1] * 10, dtype=np.float32)
-    sentences = headline(targets, np.stack([1 - positive, positive], axis=1), ["no", "yes"], 0.5)
+    sentences = headline(targets, np.stack([1 - positive, positive], axis=1), DecisionRule(["no", "yes"]))
     assert sentences[0] == (
         "Of 100 records flagged as label yes, 80 (49–94) truly are; of 100 records drawn at random, 50 are."
     )
@@ -228,7 +232,7 @@ def test_what_a_field_is_worth_is_what_blanking_it_costs(tmp_path):
     true = records.target_codes.to_numpy()
     rows = np.arange(len(true))
     blanked = records.fields.assign(job=pd.Series(None, index=records.fields.index, dtype="str"))
-    change = pipeline.score(records.fields)[rows, true] - pipeline.score(blanked)[rows, true]
+    change = pipeline.predict_proba(records.fields)[rows, true] - pipeline.predict_proba(blanked)[rows, true]
     from libelle.evaluation.field_worth import worth
     from libelle.training.prepared_data import Prepared
 
@@ -241,7 +245,7 @@ def test_what_a_field_is_worth_is_what_blanking_it_costs(tmp_path):
 
 def test_values_of_few_records_are_not_shown():
     values = pd.Series(["Lyon"] * 6 + [f"Mme Martin {row}" for row in range(6)])
-    parts = slices(values, np.zeros(12, np.int64), np.full((12, 2), 0.5, np.float32), 0.5, fewest=2)
+    parts = slices(values, np.zeros(12, np.int64), np.full((12, 2), 0.5, np.float32), BINARY, fewest=2)
     assert [(part.value, part.rows) for part in parts] == [("Lyon", 6), ("(all others)", 6)]
 
 

@@ -19,7 +19,7 @@ def to_table(records: RawRecords, fields: Sequence[str], text: str, others: Sequ
             lack fields, and has no keys but those of `fields` and `others`; or one text a record.
         fields: names of the text fields.
         text: the field that a bare text fills.
-        others: columns that are no fields and still mean something, such as the id.
+        others: keys that are no fields and still mean something: the id, the target.
 
     Returns:
         One row a record, with a column for each field.

@@ -47,8 +47,8 @@ class Target:
         if (places < 0).any():
             row = int(np.flatnonzero(places < 0)[0])
             raise UserError(
-                f"{source}, row {row + 1}: the label {targets.iloc[row]!r} is not one of the model's; leave such records "
-                "out, or train a model that knows the label."
+                f"{source}, row {row + 1}: the label {targets.iloc[row]!r} is not one of the model's; leave such "
+                "records out, or train a model that knows the label."
             )
         return places
 
