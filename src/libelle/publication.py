@@ -17,6 +17,7 @@ from pydantic import Field
 
 from libelle.components import Component
 from libelle.errors import UserError
+from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
 from libelle.runs.run import Run
 from libelle.stores.base import Store, in_parallel
@@ -112,8 +113,8 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
     pipeline = Pipeline.load(str(run.id), store)
     if threshold is None and len(pipeline.labels) == 2 and run.read_threshold() is None:
         raise UserError(
-            f"run_id={run.id} has no chosen threshold; choose one, for instance python threshold.py run_id={run.id} "
-            "precision=0.8, or say threshold=0.5 to publish without."
+            f"run_id={run.id} has no chosen threshold; choose one, for instance "
+            f"{how_to_call('threshold')} run_id={run.id} precision=0.8, or say threshold=0.5 to publish without."
         )
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)
