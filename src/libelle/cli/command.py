@@ -99,11 +99,11 @@ def typed_overrides() -> list[str]:
 def as_shell_needs(line: str) -> str:
     """A command line whose program, `python` or `libelle`, is found by the shell that called us.
 
-    The name is left as it is where the shell finds the same environment by it; else it becomes a path.
+    The name stays where the shell finds this environment's program by it; else it becomes a path.
     """
     name, _, rest = line.partition(" ")
     program = sys.executable if name == "python" else str(Path(sys.executable).with_name(name))
-    if shutil.which(name) == program:
+    if shutil.which(name) == program or not Path(program).exists():
         return line
     here = os.path.relpath(program)
     return f"{shlex.quote(program if here.startswith('..') else here)} {rest}"
