@@ -23,10 +23,11 @@ test: setup ## run the tests that need no server, in less than 10 minutes
 test-all: setup ## run all tests, those with servers and kills too
 	$(BIN)/python -m pytest
 
-lint: setup ## check format, style and types
+lint: setup ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: setup ## format the code
 	$(BIN)/ruff format .

@@ -17,6 +17,7 @@ from pydantic import Field
 
 from libelle.components import Component
 from libelle.errors import UserError
+from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
@@ -115,8 +116,8 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
     pipeline = Pipeline.of_run(run)
     if threshold is None and pipeline.rule.is_binary and run.read_threshold() is None:
         raise UserError(
-            f"run_id={run.id} has no chosen threshold; choose one, for instance python threshold.py run_id={run.id} "
-            "precision=0.8, or say threshold=0.5 to publish without."
+            f"run_id={run.id} has no chosen threshold; choose one, for instance "
+            f"{how_to_call('threshold')} run_id={run.id} precision=0.8, or say threshold=0.5 to publish without."
         )
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)

@@ -1,10 +1,12 @@
 """What all commands share: from a command line to one function call, and from its errors to an exit status."""
 
 import os
+import shlex
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
@@ -13,28 +15,33 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
+from libelle.cli import help_pages
 from libelle.cli.raw_arguments import as_typed, protect, restore
 from libelle.components import build
 from libelle.errors import UserError
+from libelle.installation import SCRIPT, call_as
 from libelle.logs import log_to_terminal
 from libelle.stores.base import Store
 
 USER_ERROR, INTERRUPTED = 2, 130
 
 
-def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] = protect) -> None:
-    """Run a script's Hydra main; its exit status says how it went.
+def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] = protect, way: str = SCRIPT) -> None:
+    """Run a command's Hydra main; its exit status says how it went.
 
     0 done, 1 a defect of ours or a config that Hydra refuses, 2 a `UserError` or a `SweepError`, 130 interrupted.
 
     Args:
         main: decorated with `hydra.main`.
         protect: encodes the raw ones among the arguments.
+        way: how the user called, `SCRIPT` or `INSTALLED`; commands are proposed this way.
     """
     # Hydra would print a traceback and leave with 1 whatever happened.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     log_to_terminal()
     OmegaConf.register_new_resolver("direction", _direction, replace=True)
+    help_pages.register_resolvers()
+    before = call_as(way)
     try:
         sys.argv[1:] = protect(sys.argv[1:])
         main()
@@ -49,6 +56,8 @@ def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] =
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain once more while closing it.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        call_as(before)
 
 
 def _direction(metric: str | None) -> str:
@@ -87,12 +96,17 @@ def typed_overrides() -> list[str]:
     return [as_typed(override) for override in HydraConfig.get().overrides.task]
 
 
-def python_command() -> str:
-    """How to call this Python from the shell that called us: `python`, if that is the same one."""
-    if shutil.which("python") == sys.executable:
-        return "python"
-    here = os.path.relpath(sys.executable)
-    return sys.executable if here.startswith("..") else here
+def as_shell_needs(line: str) -> str:
+    """A command line whose program, `python` or `libelle`, is found by the shell that called us.
+
+    The name stays where the shell finds this environment's program by it; else it becomes a path.
+    """
+    name, _, rest = line.partition(" ")
+    program = sys.executable if name == "python" else str(Path(sys.executable).with_name(name))
+    if shutil.which(name) == program or not Path(program).exists():
+        return line
+    here = os.path.relpath(program)
+    return f"{shlex.quote(program if here.startswith('..') else here)} {rest}"
 
 
 def leave(message: str, status: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""`runs.py`: list runs, show one, say what differs between two, or compare several."""
+"""The command `runs`: list runs, show one, say what differs between two, or compare several."""
 
 import json
 from pathlib import Path
@@ -9,6 +9,7 @@ from omegaconf import DictConfig
 from libelle.cli import json_output, terminal_tables
 from libelle.cli.command import plain_errors, values_and_store
 from libelle.errors import UserError
+from libelle.installation import how_to_call
 from libelle.runs import run_list
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
@@ -17,7 +18,7 @@ _RUNS_TAKEN = {"list": "no run ids", "show": "one run id", "diff": "two run ids"
 
 
 def runs(config: DictConfig) -> None:
-    """Run `runs.py` on a composed config."""
+    """Run the command on a composed config."""
     with plain_errors():
         values, store = values_and_store(config)
         verb, *names = json.loads(values["words"]) or ["list"]
@@ -34,9 +35,11 @@ def runs(config: DictConfig) -> None:
             case "compare", _:
                 _compare(found, where, output)
             case (("list" | "show" | "diff"), _):
-                raise UserError(f"runs.py {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
+                raise UserError(f"{how_to_call('runs')} {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
             case _:
-                raise UserError(f"runs.py {verb} is not known; the verbs are list, show, diff and compare.")
+                raise UserError(
+                    f"{how_to_call('runs')} {verb} is not known; the verbs are list, show, diff and compare."
+                )
 
 
 def _compare(runs: list[Run], where: dict[str, str], output: Any) -> None:
@@ -63,7 +66,7 @@ def _page_path(where: dict[str, str]) -> Path:
     """Where the page of a comparison goes."""
     output = where.pop("output", "comparison.html")
     for key in where:
-        raise UserError(f"runs.py compare knows no {key}=; it takes run ids, output= and format=.")
+        raise UserError(f"{how_to_call('runs')} compare knows no {key}=; it takes run ids, output= and format=.")
     if not Path(output).name:
         raise UserError(f"output={output} is not the name of a file; write for instance output=comparison.html.")
     return Path(output)

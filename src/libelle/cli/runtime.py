@@ -88,7 +88,7 @@ class Request(Component):
 
 
 def runtime(config: DictConfig) -> None:
-    """Run `runtime.py` on a composed config."""
+    """Run the command on a composed config."""
     with plain_errors():
         values, store = values_and_store(config)
         if isinstance(values["record"], str):

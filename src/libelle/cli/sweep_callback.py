@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
 from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
 from libelle.cli import terminal_tables
-from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain, python_command
+from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain
 from libelle.cli.composition import make_plan
 from libelle.components import build
 from libelle.errors import UserError
@@ -61,9 +61,7 @@ class SweepCallback(Callback):
                 metrics = {item.objective for item in manifests if item.objective is not None}
                 metric = metrics.pop() if len(metrics) == 1 else None
                 page = write_report(folder, title=f"Sweep {folder.name}", runs=named, objective=metric)
-                terminal_tables.print_search(
-                    yaml.safe_load(results.read_text("utf-8")), manifests, page, python_command()
-                )
+                terminal_tables.print_search(yaml.safe_load(results.read_text("utf-8")), manifests, page)
 
 
 @contextmanager

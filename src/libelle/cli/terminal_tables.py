@@ -1,4 +1,4 @@
-"""What the scripts print on stdout."""
+"""What the commands print on stdout."""
 
 import json
 import shlex
@@ -12,9 +12,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from libelle.cli.command import as_shell_needs
 from libelle.data.split import SPLITS
 from libelle.evaluation.comparison import Comparison
 from libelle.evaluation.decision_rule import DecisionRule
+from libelle.installation import how_to_call
 from libelle.processes.base import Process
 from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
@@ -29,12 +31,11 @@ _HEADLINES = {
 }
 
 
-def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> None:
+def print_outcome(outcome: Outcome, overrides: Sequence[str]) -> None:
     """Print a run's id, its headline metrics and the three commands that one would type next.
 
     Args:
         outcome: the run.
-        python: how to call Python from this shell.
         overrides: those of the command, of which the commands keep what concerns the store.
     """
     console = _console()
@@ -53,31 +54,33 @@ def print_outcome(outcome: Outcome, python: str, overrides: Sequence[str]) -> No
     wish = "f=0.5" if outcome.pipeline.rule.is_binary else "value=0.5"
     _print_next(
         console,
-        python,
         overrides,
-        ["runtime.py", f"run_id={outcome.run_id}", _EXAMPLE],
-        ["threshold.py", f"run_id={outcome.run_id}", wish],
-        ["publish.py", f"run_id={outcome.run_id}"],
+        ["runtime", f"run_id={outcome.run_id}", _EXAMPLE],
+        ["threshold", f"run_id={outcome.run_id}", wish],
+        ["publish", f"run_id={outcome.run_id}"],
     )
 
 
 def _print_next(
-    console: Console, python: str, overrides: Sequence[str], *commands: list[str], keep: tuple[str, ...] = ("store",)
+    console: Console, overrides: Sequence[str], *commands: list[str], keep: tuple[str, ...] = ("store",)
 ) -> None:
-    """Print commands that one would type next, with what the overrides of this one say of the store."""
+    """Print commands that one would type next, with what the overrides of this one say of the store.
+
+    Each of `commands` is a command's name and its arguments.
+    """
     kept = [override for override in overrides if override.startswith(keep)]
     console.print("Next:")
     for words in commands:
-        console.print(f"  {python} {shlex.join([*words, *kept])}", highlight=False, markup=False)
+        line = f"{how_to_call(words[0])} {shlex.join([*words[1:], *kept])}"
+        console.print(f"  {as_shell_needs(line)}", highlight=False, markup=False)
 
 
-def print_threshold(run: Run, choice: Mapping[str, Any], python: str, overrides: Sequence[str]) -> None:
+def print_threshold(run: Run, choice: Mapping[str, Any], overrides: Sequence[str]) -> None:
     """Print the threshold that was chosen, what it comes to, and the commands that one would type next.
 
     Args:
         run: the run.
         choice: as `libelle.evaluation.threshold.decide` makes it.
-        python: how to call Python from this shell.
         overrides: those of the command, of which the commands keep what concerns the store.
     """
     console = _console()
@@ -108,9 +111,7 @@ def print_threshold(run: Run, choice: Mapping[str, Any], python: str, overrides:
             table.add_row(name, *(f"{choice[split][name]:,}" for split in ("validation", "test")))
         console.print(table)
         console.print(f"{choice['sentence']}\n", highlight=False)
-    _print_next(
-        console, python, overrides, ["publish.py", f"run_id={run.id}"], ["runtime.py", f"run_id={run.id}", _EXAMPLE]
-    )
+    _print_next(console, overrides, ["publish", f"run_id={run.id}"], ["runtime", f"run_id={run.id}", _EXAMPLE])
 
 
 def _interval(estimate: Mapping[str, float | None]) -> str:
@@ -119,7 +120,7 @@ def _interval(estimate: Mapping[str, float | None]) -> str:
     return f"{estimate['value']:.4f} ({estimate['low']:.4f}–{estimate['high']:.4f})"
 
 
-def print_base(name: str, version: str, process: Process, python: str, overrides: Sequence[str]) -> None:
+def print_base(name: str, version: str, process: Process, overrides: Sequence[str]) -> None:
     """Print what `mode=prepare` made, and commands that use it, with models that go with its process."""
     console = _console()
     models = usual_models(process)
@@ -129,10 +130,9 @@ def print_base(name: str, version: str, process: Process, python: str, overrides
     console.print(f"base {name} is now {version}\n", highlight=False)
     _print_next(
         console,
-        python,
         overrides,
-        ["train.py", *model, "mode=train"],
-        ["train.py", "--multirun", *several, "sampler=none,oversample", "mode=train"],
+        ["train", *model, "mode=train"],
+        ["train", "--multirun", *several, "sampler=none,oversample", "mode=train"],
         keep=("store", "base"),
     )
 
@@ -152,14 +152,13 @@ def print_runs(manifests: Sequence[Manifest]) -> None:
     _console().print(table)
 
 
-def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page: Path, python: str) -> None:
+def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page: Path) -> None:
     """Print the best run of a search, and the command that trains it again.
 
     Args:
         results: the sweeper's `optimization_results.yaml`.
         manifests: of the sweep's runs.
         page: the sweep's report.
-        python: how to call Python from this shell.
     """
     console = _console()
     done = [item for item in manifests if item.trial == results["best_trial"] and item.value is not None]
@@ -171,7 +170,7 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
         f"best of {sum(results['trials'].values())} trials: #{best.trial}, run {best.run_id}, "
         f"{best.objective} = {best.value:.6f}\n\nAgain, alone:"
     )
-    console.print(f"  {best.command.replace('python', python, 1)}", highlight=False, soft_wrap=True)
+    console.print(f"  {as_shell_needs(best.command)}", highlight=False, soft_wrap=True)
     console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
 
 
@@ -217,7 +216,7 @@ def print_comparison(comparison: Comparison, page: Path) -> None:
     console.print(f"Report: {page}", highlight=False, soft_wrap=True)
 
 
-def print_publication(publication: Publication, python: str, overrides: Sequence[str]) -> None:
+def print_publication(publication: Publication, overrides: Sequence[str]) -> None:
     """Print what is current now, and how to use it; `overrides` are those of the command."""
     console = _console()
     threshold = "" if publication.threshold is None else f", threshold {publication.threshold:g}"
@@ -225,7 +224,7 @@ def print_publication(publication: Publication, python: str, overrides: Sequence
         own = [limit for limit in publication.label_thresholds.values() if limit is not None]
         threshold = f", thresholds of {len(own)} of {len(publication.label_thresholds)} labels"
     console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
-    _print_next(console, python, overrides, ["runtime.py", f"published={publication.name}", _EXAMPLE])
+    _print_next(console, overrides, ["runtime", f"published={publication.name}", _EXAMPLE])
 
 
 def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:

@@ -1,11 +1,11 @@
-"""`threshold.py`: choose a run's decision threshold, and keep it with the run."""
+"""The command `threshold`: choose a run's decision threshold, and keep it with the run."""
 
 import json
 
 from omegaconf import DictConfig
 
 from libelle.cli import terminal_tables
-from libelle.cli.command import plain_errors, python_command, typed_overrides, values_and_store
+from libelle.cli.command import plain_errors, typed_overrides, values_and_store
 from libelle.components import validate
 from libelle.evaluation.threshold import decide, save
 from libelle.evaluation.threshold_request import Request
@@ -15,7 +15,7 @@ from libelle.runs.run_list import newest
 
 
 def threshold(config: DictConfig) -> None:
-    """Run `threshold.py` on a composed config."""
+    """Run the command on a composed config."""
     with plain_errors():
         values, store = values_and_store(config)
         request = validate(Request, values, "")
@@ -25,4 +25,4 @@ def threshold(config: DictConfig) -> None:
         if request.format == "json":
             print(json.dumps({"run_id": str(run.id), **choice}, ensure_ascii=False))
         else:
-            terminal_tables.print_threshold(run, choice, python_command(), typed_overrides())
+            terminal_tables.print_threshold(run, choice, typed_overrides())

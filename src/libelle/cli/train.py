@@ -1,4 +1,4 @@
-"""`train.py`: one run, or one job of a sweep."""
+"""The command `train`: one run, or one job of a sweep."""
 
 import shlex
 from functools import partial
@@ -10,16 +10,17 @@ from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial
 from libelle.cli import terminal_tables
-from libelle.cli.command import USER_ERROR, leave, python_command, typed_overrides
+from libelle.cli.command import USER_ERROR, leave, typed_overrides
 from libelle.cli.composition import make_plan
 from libelle.cli.lightning_nodes import make_lightning
 from libelle.cli.repeatable_command import repeatable
 from libelle.errors import UserError
+from libelle.installation import how_to_call
 from libelle.training import workflow
 
 
 def train(config: DictConfig) -> float | None:
-    """Run `train.py` on a composed config, and return the objective, as sweepers want it."""
+    """Run the command on a composed config, and return the objective, as sweepers want it."""
     sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
     try:
         return _train(config, sweeping)
@@ -35,15 +36,15 @@ def _train(config: DictConfig, sweeping: bool) -> float | None:
     overrides = typed_overrides()
     plan = make_plan(config, settings)
     plan.lightning = partial(make_lightning, config)
-    plan.command = shlex.join(["python", f"{settings.job.name}.py", *repeatable(overrides, plan, settings)])
+    plan.command = " ".join([how_to_call("train"), *map(shlex.quote, repeatable(overrides, plan, settings))])
     if sweeping:
         trial = Trial.current()
         plan.sweep = Path(settings.sweep.dir).name
         plan.trial = int(settings.job.num) if trial is None else trial.number()
     if config.mode == "prepare":
-        terminal_tables.print_base(plan.base_name, workflow.prepare(plan), plan.process, python_command(), overrides)
+        terminal_tables.print_base(plan.base_name, workflow.prepare(plan), plan.process, overrides)
         return None
     outcome = workflow.train(plan) if config.mode == "train" else workflow.full(plan)
     if not sweeping:  # a sweep ends with one table of its runs
-        terminal_tables.print_outcome(outcome, python_command(), overrides)
+        terminal_tables.print_outcome(outcome, overrides)
     return outcome.value

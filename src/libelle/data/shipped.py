@@ -1,12 +1,11 @@
-"""The data that the project ships in its own `data/` folder."""
+"""The data that come with libelle."""
 
 from pathlib import Path
 
 from libelle.errors import UserError
+from libelle.installation import DATA
 
-FOLDER = Path(__file__).parents[3] / "data"
-
-#: A path that begins so names a file of that folder.
+#: A path that begins so names a file among them.
 SCHEME = "shipped:"
 
 
@@ -18,7 +17,7 @@ def resolve(path: str) -> Path:
     """
     if not path.startswith(SCHEME):
         return Path(path)
-    found = FOLDER / path.removeprefix(SCHEME)
+    found = DATA / path.removeprefix(SCHEME)
     if not found.is_file():
-        raise UserError(f"{found} is missing; run from a checkout of libelle, which ships it.")
+        raise UserError(f"{found} is missing: {path} names no file that comes with libelle; correct it, or reinstall.")
     return found

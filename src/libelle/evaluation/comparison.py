@@ -16,6 +16,7 @@ from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metrics import LOWER_IS_BETTER
 from libelle.evaluation.threshold import predictions
 from libelle.features import Floats, Ints
+from libelle.installation import how_to_call
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import differences
 
@@ -111,7 +112,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
         UserError: when they are too few or too many, one has not completed, or test records or labels differ.
     """
     if not 2 <= len(runs) <= MOST_RUNS:
-        raise UserError(f"runs.py compare takes two to {MOST_RUNS} run ids, and {len(runs)} were given.")
+        raise UserError(f"{how_to_call('runs')} compare takes two to {MOST_RUNS} run ids, and {len(runs)} were given.")
     ids = [str(run.id) for run in runs]
     for run_id in ids:
         if ids.count(run_id) > 1:

@@ -13,8 +13,9 @@ from libelle.components import Positive, Rate
 from libelle.errors import UserError
 from libelle.features import Dataset, Ints, Matrix
 from libelle.memory import require_memory
-from libelle.models.classical import ClassicalModel, Doubles, stack
+from libelle.models.classical import ClassicalModel, Doubles
 from libelle.processes.base import Process
+from libelle.processes.matrix_stack import stack
 
 Share = Annotated[float, Field(gt=0, le=1)]
 

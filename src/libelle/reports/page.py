@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from libelle.errors import UserError
+from libelle.installation import how_to_call
 
 
 def render(template: str, **values: Any) -> str:
@@ -15,6 +16,7 @@ def render(template: str, **values: Any) -> str:
     Args:
         template: path in the package, `reports/sweep_report.html.j2` say; it extends `reports/base.html.j2`.
         **values: what the template names. A name that it uses and that is not given is an error.
+            All may use `how_to_call`, since they propose commands.
     """
     environment = Environment(
         loader=PackageLoader("libelle", ""),
@@ -23,7 +25,7 @@ def render(template: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(values)
+    return environment.get_template(template).render(how_to_call=how_to_call, **values)
 
 
 def write_page(page: str, path: Path, name: str) -> None:

@@ -5,8 +5,9 @@ import os
 import platform
 import subprocess
 from importlib import metadata
-from pathlib import Path
 from typing import Any
+
+from libelle.installation import CHECKOUT
 
 #: Libraries whose versions can change a score; those of extras are left out where they are not installed.
 LIBRARIES = ("libelle", "numpy", "pandas", "pytorch-lightning", "safetensors", "scikit-learn", "scipy", "torch")
@@ -45,9 +46,11 @@ def library_versions() -> dict[str, str]:
 
 def git_commit() -> str | None:
     """Commit of the checkout that this code lies in, with `+` where it has changes; None outside a checkout."""
+    if CHECKOUT is None:  # the package may lie inside somebody else's checkout
+        return None
     describe = ["describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:
-        command = ["git", "-C", str(Path(__file__).parent), *describe]
+        command = ["git", "-C", str(CHECKOUT), *describe]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from libelle.errors import UserError
+from libelle.installation import how_to_call
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, Manifest, Run
 from libelle.stores.base import Store, in_parallel
@@ -45,7 +46,7 @@ def newest(store: Store) -> RunId:
         manifest = _manifest(store, run_id)
         if manifest is not None and manifest.status == COMPLETED:
             return run_id
-    raise UserError(f"There is no completed run in {store}; train one with python train.py.")
+    raise UserError(f"There is no completed run in {store}; train one with {how_to_call('train')}.")
 
 
 def _manifest(store: Store, run_id: RunId) -> Manifest | None:

@@ -15,7 +15,7 @@ from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Ints, Matrix
 from libelle.memory import require_memory
-from libelle.models.classical import stack
+from libelle.processes.matrix_stack import stack
 from libelle.samplers.rows import Sampler, Share
 
 _REMEDY = "lower sampler.ratio, or use sampler=oversample"

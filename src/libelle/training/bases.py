@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from libelle.errors import UserError
+from libelle.installation import how_to_call
 from libelle.stores.base import Store, in_parallel, put_folder
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.training.prepared_data import Prepared
@@ -94,7 +95,7 @@ def read_base(store: Store, name: str, scratch: Path) -> Base:
         if version is None:
             raise UserError(
                 f"There is no base {name!r} in {store}; make it first, with the same data, cleaner and process: "
-                f"python train.py mode=prepare{'' if name == 'based' else f' base.name={name}'}."
+                f"{how_to_call('train')} mode=prepare{'' if name == 'based' else f' base.name={name}'}."
             )
         try:
             return _read_version(store, name, version, scratch / f"base-{attempt}")

@@ -18,6 +18,7 @@ from pydantic import Field
 
 from libelle.components import Component, Positive
 from libelle.errors import UserError
+from libelle.installation import how_to_call
 from libelle.memory import require_disk, require_memory
 from libelle.stores.base import Store
 from libelle.stores.cache import default_cache, fetch
@@ -88,7 +89,9 @@ class WordVectors(Component):
             _gensim()
         elif self.source == "store":
             if store is None:
-                raise UserError("process.vectors.source=store needs a store; use train.py, or source=path.")
+                raise UserError(
+                    f"process.vectors.source=store needs a store; use {how_to_call('train')}, or source=path."
+                )
             self.file_ = self._from_store(store)
         else:
             local = self._local()

@@ -10,14 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from libelle.data import shipped
 from libelle.data.census.noise import Texts, fold
 from libelle.data.census.vocabulary import UNKNOWN_EMPLOYERS
 from libelle.errors import UserError
+from libelle.installation import DATA
 
 Integers = npt.NDArray[np.int64]
-
-# Without a list's folder given: the `data` folder of the checkout that this package is installed from.
 
 
 @dataclass(frozen=True)
@@ -51,12 +49,12 @@ class Lists:
 
 
 def load_lists(folder: Path | None = None) -> Lists:
-    """Read the lists of `folder` (the repository's ``data`` by default).
+    """Read the lists of `folder` (those that come with libelle by default).
 
     Raises:
         UserError: a list is missing from the folder.
     """
-    folder = folder or shipped.FOLDER
+    folder = folder or DATA
     pairs = _read(folder, "hirings.parquet")
     jobs, rome_codes = pd.factorize(pairs.rome_code, sort=True)
     activities, naf_codes = pd.factorize(pairs.naf_code, sort=True)
