@@ -84,20 +84,25 @@ def load_class(path: object, base: type[T], key: str) -> type[T]:
     return found
 
 
-def check_arguments(cls: type, values: Mapping[str, Any], key: str) -> None:
+def check_arguments(cls: type, values: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Check arguments for another library's class against its annotations, where these say enough.
+
+    Returns:
+        The arguments, converted as pydantic does: "3" is the integer 3 where one is wanted.
 
     Raises:
         UserError: names the first key that does not fit.
     """
     hints = get_type_hints(cls.__init__)  # type: ignore[misc]
-    for name in values.keys() & hints.keys():
+    checked = dict(values)
+    for name in [name for name in values if name in hints]:
         try:
-            TypeAdapter(hints[name]).validate_python(values[name])
+            checked[name] = TypeAdapter(hints[name]).validate_python(values[name])
         except PydanticSchemaGenerationError:
             continue  # a class of that library
         except ValidationError as error:
             raise UserError(_sentence(error, cls, values[name], f"{key}.{name}")) from None
+    return checked
 
 
 def _sentence(error: ValidationError, cls: type, values: Any, key: str) -> str:

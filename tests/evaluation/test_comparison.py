@@ -31,6 +31,7 @@ from libelle.reports.comparison_report import make_page
 from libelle.runs.ids import RunId
 from libelle.runs.run import FAILED, Run
 from libelle.stores.local import LocalStore
+from libelle.training.plan import Provenance
 from libelle.training.workflow import full
 
 
@@ -41,7 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_forms(400).to_csv(folder / "forms.csv", index=False)
     for epochs, seed in ((1, 1), (4, 1), (3, 2)):
         trainer = {"max_epochs": epochs, "accelerator": "cpu"}
-        full(tiny_plan(folder, trainer=trainer, seed=seed, config={"seed": seed, "trainer": trainer}))
+        provenance = Provenance(config={"seed": seed, "trainer": trainer})
+        full(tiny_plan(folder, trainer=trainer, seed=seed, provenance=provenance))
     return folder
 
 
