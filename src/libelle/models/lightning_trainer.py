@@ -67,8 +67,8 @@ def _check_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
     values = check_arguments(pl.Trainer, keys, "trainer")
     if values.get("overfit_batches"):
         raise UserError(
-            f"trainer.overfit_batches={values['overfit_batches']} would replace the order of the training rows; leave it "
-            "out, and train on few batches with trainer.limit_train_batches."
+            f"trainer.overfit_batches={values['overfit_batches']} would replace the order of the training rows; leave "
+            "it out, and train on few batches with trainer.limit_train_batches."
         )
     endless = {"max_epochs", "max_steps"}
     for name in _AT_LEAST_ONE:
@@ -112,8 +112,8 @@ def refuse_unvalidated(trainer: pl.Trainer, batches: int) -> None:
     if planned < first or (every is not None and within > epoch):
         raise UserError(
             f"trainer: an epoch has {epoch} batches, and {planned} of them are trained without a validation, which "
-            "chooses the best epoch; raise trainer.max_epochs or trainer.max_steps, or lower trainer.val_check_interval "
-            "or trainer.check_val_every_n_epoch."
+            "chooses the best epoch; raise trainer.max_epochs or trainer.max_steps, or lower "
+            "trainer.check_val_every_n_epoch or trainer.val_check_interval."
         )
 
 

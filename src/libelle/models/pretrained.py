@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from libelle.components import Component, Part, Positive
-from libelle.errors import UserError
+from libelle.errors import UserError, needs_extra
 from libelle.features import Dataset
 from libelle.memory import require_memory
 from libelle.models.base import Training
@@ -21,7 +21,7 @@ from libelle.models.layers import masked_mean
 from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
 from libelle.processes.base import Process
-from libelle.processes.hub import locate_encoder, needs_extra, reading_encoder
+from libelle.processes.hub import locate_encoder, reading_encoder
 from libelle.processes.pretrained import PretrainedTokens
 
 
@@ -100,7 +100,7 @@ class LoRAConfig(Component):
 
     def add_to(self, encoder: Any) -> Any:
         """Freeze an encoder and add fresh adapters to it."""
-        with needs_extra():
+        with needs_extra("model=pretrained", "pretrained"):
             from peft import LoraConfig, get_peft_model
         config = LoraConfig(r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules="all-linear")
         return get_peft_model(encoder, config)
@@ -146,7 +146,7 @@ class Pretrained(NeuralModel):
                 "alone, and the process follows."
             )
         if self.tuning == "lora":
-            with needs_extra():
+            with needs_extra("model=pretrained", "pretrained"):
                 import peft  # noqa: F401
         skeleton = _skeleton(self.encoder)
         longest = _longest_input(skeleton)

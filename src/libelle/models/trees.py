@@ -10,7 +10,7 @@ import numpy.typing as npt
 from pydantic import Field
 
 from libelle.components import Positive, Rate
-from libelle.errors import UserError
+from libelle.errors import needs_extra
 from libelle.features import Dataset, Ints, Matrix
 from libelle.memory import require_memory
 from libelle.models.classical import ClassicalModel, Doubles, stack
@@ -24,8 +24,6 @@ TRUSTED = ["sklearn.tree._tree.Tree"]
 BIN_BYTES = 16
 #: A number and a float for each value, and its bin; a score and two gradients for each row and label.
 VALUE_BYTES, GRADIENT_BYTES = 12, 12
-
-_EXTRA = "needs {}, which is not installed; install it with pip install 'libelle[classical]'."
 
 
 @dataclass
@@ -87,10 +85,8 @@ class DecisionTree(ClassicalModel):
 
 
 def _require_skops() -> Any:
-    try:
+    with needs_extra("model=tree", "classical"):
         import skops.io
-    except ImportError:
-        raise UserError(f"model=tree {_EXTRA.format('skops')}") from None
     return skops.io
 
 
@@ -192,8 +188,6 @@ class XGBoost(ClassicalModel):
 
 
 def _require_xgboost() -> Any:
-    try:
+    with needs_extra("model=xgboost", "classical"):
         import xgboost
-    except ImportError:
-        raise UserError(f"model=xgboost {_EXTRA.format('xgboost')}") from None
     return xgboost

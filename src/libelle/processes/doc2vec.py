@@ -16,7 +16,7 @@ from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
 from libelle.components import Positive, Rate
-from libelle.errors import UserError
+from libelle.errors import needs_extra
 from libelle.features import Floats
 from libelle.memory import require_memory
 from libelle.processes.columns import frequent_words, load_words, save_words
@@ -117,12 +117,8 @@ class Doc2Vec(MatrixProcess):
         return self
 
     def _fresh(self) -> Any:
-        try:
+        with needs_extra("process=doc2vec", "classical"):
             from gensim.models.doc2vec import Doc2Vec as Gensim
-        except ImportError as error:
-            raise UserError(
-                "process=doc2vec needs gensim; install it with pip install 'libelle[classical]'."
-            ) from error
         return Gensim(
             vector_size=self.vector_size,
             dm=int(self.dm),

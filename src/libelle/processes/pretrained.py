@@ -13,10 +13,10 @@ import pandas as pd
 from pydantic import Field
 
 from libelle.components import Positive
-from libelle.errors import UserError
+from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.processes.base import Process
-from libelle.processes.hub import locate_encoder, needs_extra, reading_encoder
+from libelle.processes.hub import locate_encoder, reading_encoder
 from libelle.stores.base import Store
 
 #: Texts tokenized at once: what the tokenizer makes of a text is a hundred times larger than its ids.
@@ -147,7 +147,7 @@ def deal(room: int, needs: list[int]) -> list[int]:
 
 
 def _tokenizer(serialized: str) -> Any:
-    with needs_extra():
+    with needs_extra("model=pretrained", "pretrained"):
         from tokenizers import Tokenizer
     return Tokenizer.from_str(serialized)
 

@@ -13,7 +13,7 @@ import pandas as pd
 from pydantic import Field
 
 from libelle.components import Positive
-from libelle.errors import UserError
+from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.columns import Column
@@ -151,12 +151,8 @@ def _shorten(text: str, words: int = -1) -> str:
 
 
 def _library() -> Any:
-    try:
+    with needs_extra("process=subword", "pretrained"):
         import tokenizers
-    except ImportError as error:
-        raise UserError(
-            "process=subword needs the library tokenizers; install it with pip install 'libelle[pretrained]'."
-        ) from error
     return tokenizers
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse
 
 from libelle.components import Positive
-from libelle.errors import UserError
+from libelle.errors import UserError, needs_extra
 from libelle.features import Dataset, Features, Ints, Matrix
 from libelle.memory import require_memory
 from libelle.models.classical import stack
@@ -40,7 +40,8 @@ class Synthetic(Sampler):
 
     def check(self) -> None:
         """Raise `UserError` unless imbalanced-learn is installed."""
-        _require_imbalanced_learn()
+        with needs_extra("sampler", "classical"):
+            import imblearn  # noqa: F401
 
     @abstractmethod
     def resampler(self, wanted: Mapping[int, int], neighbors: int, rows: int, seed: int) -> Any:
@@ -177,12 +178,3 @@ def _unstack(matrix: Matrix, targets: Ints, like: Features) -> Dataset:
         blocks[name] = part
         start += block.shape[1]
     return Dataset(Features(len(targets), matrix=blocks), targets)
-
-
-def _require_imbalanced_learn() -> None:
-    try:
-        import imblearn  # noqa: F401
-    except ImportError:
-        raise UserError(
-            "sampler: imbalanced-learn is not installed; install it with pip install 'libelle[classical]'."
-        ) from None

@@ -17,7 +17,7 @@ import pandas as pd
 from pydantic import Field
 
 from libelle.components import Component, Positive
-from libelle.errors import UserError
+from libelle.errors import UserError, needs_extra
 from libelle.memory import require_disk, require_memory
 from libelle.stores.base import Store
 from libelle.stores.cache import default_cache, fetch
@@ -33,6 +33,8 @@ FRENCH_DIM = 300
 #: `cc.fr.300.bin` and the archive that it comes in; what reading its dictionary and fitting a projection take.
 _DOWNLOAD_BYTES = 12_000_000_000
 _READING_BYTES = 1_000_000_000
+#: What can be done without the libraries that train and download.
+_WITHOUT = ", or use a .bin with process.vectors.source=path"
 
 
 @dataclass
@@ -248,27 +250,16 @@ def _download() -> Path:
 
 
 def _library() -> Any:
-    try:
+    with needs_extra("process.vectors", "fasttext", _WITHOUT):
         import fasttext
         import fasttext.util
-    except ImportError:
-        raise _missing("fasttext") from None
     return fasttext
 
 
 def _gensim() -> Any:
-    try:
+    with needs_extra("process.vectors", "fasttext", _WITHOUT):
         from gensim.models import fasttext
-    except ImportError:
-        raise _missing("gensim") from None
     return fasttext
-
-
-def _missing(library: str) -> UserError:
-    return UserError(
-        f"process.vectors needs {library}, which is not installed; pip install 'libelle[fasttext]', or use a .bin with "
-        "process.vectors.source=path."
-    )
 
 
 class _Sentences:
