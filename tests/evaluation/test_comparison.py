@@ -266,7 +266,7 @@ def refused(place: Path, *words: str) -> str:
     assert answer.stdout == ""
     assert len(answer.stderr.strip().splitlines()) == 1
     assert (place / "comparison.html").read_text() == "before"
-    assert not list(place.glob("*.part"))
+    assert not list(place.glob(".tmp-*"))
     return answer.stderr
 
 

@@ -162,7 +162,7 @@ def test_a_shifted_file_is_named_and_the_training_file_is_not(trained, tmp_path,
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Nothing differs from the training data" in page
     assert "<b>changed</b>" not in page
-    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".tmp-")]
 
 
 def test_a_failure_leaves_the_report_that_was_there(tmp_path, pipeline, monkeypatch):

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -24,6 +24,7 @@ from libelle.data import tables
 from libelle.data.records import require_columns
 from libelle.errors import UserError
 from libelle.evaluation.explanation import explain
+from libelle.files import whole_file
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
 from libelle.runs.run_list import newest
@@ -221,20 +222,15 @@ def _open_writer(request: Request, pipeline: Pipeline) -> Iterator[Writer]:
         writer.close()
         return
     target = Path(request.output)
-    # Complete or not at all: what was there before is replaced at the end, by a whole file.
-    temporary = target.with_name(f".{target.name}.part")
     try:
-        if target.suffix.lower() in (".parquet", ".pq"):
-            writer = ParquetWriter(temporary, pipeline)
-        else:
-            writer = CsvWriter(temporary, pipeline)
-        yield writer
-        writer.close()
-        temporary.replace(target)
+        with whole_file(target) as temporary:
+            if target.suffix.lower() in (".parquet", ".pq"):
+                writer = ParquetWriter(temporary, pipeline)
+            else:
+                writer = CsvWriter(temporary, pipeline)
+            yield writer
+            writer.close()
     except OSError as error:
         raise UserError(
             f"output={request.output} cannot be written ({error.strerror or error}); choose another file."
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

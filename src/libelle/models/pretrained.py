@@ -1,6 +1,5 @@
 """Model `pretrained`: a Hugging Face encoder, fine-tuned; scoring needs neither the hub nor peft."""
 
-import json
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 from libelle.components import Component, Part, Positive
 from libelle.errors import UserError, needs_extra
 from libelle.features import Dataset
+from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Training
 from libelle.models.batches import Batch, by_record
@@ -191,14 +191,14 @@ class Pretrained(NeuralModel):
     def save(self, folder: Path) -> None:
         """Write the folder `encoder`, in transformers' format, with `network.json` and `head.safetensors`."""
         about = {"shape": asdict(self.shape_), "classes": self.classes_}
-        (folder / "network.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        write_json(folder / "network.json", about)
         network: Any = self.network_
         save_file({**network.head.state_dict(), "pool": network.pool}, folder / "head.safetensors")
         network.encoder.save_pretrained(folder / "encoder")
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "network.json")
         self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
         encoder = _load_encoder(str(folder / "encoder"))
         # The adapters are part of the encoder's weights by now.

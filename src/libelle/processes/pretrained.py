@@ -1,6 +1,5 @@
 """Process `pretrained`: texts as a Hugging Face encoder's own tokenizer cuts them, each field behind a marker."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +14,7 @@ from pydantic import Field
 from libelle.components import Positive
 from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
+from libelle.files import read_json, write_json
 from libelle.processes.base import Process
 from libelle.processes.hub import locate_encoder, reading_encoder
 from libelle.stores.base import Store
@@ -100,11 +100,11 @@ class PretrainedTokens(Process):
         """Write `tokenizer.json`, in the format of the library tokenizers, and `fields.json`."""
         (folder / "tokenizer.json").write_text(self.serialized_, encoding="utf-8")
         about = {"lengths": self.lengths_, "special": self.special_}
-        (folder / "fields.json").write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+        write_json(folder / "fields.json", about)
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "fields.json")
         self.lengths_ = about["lengths"]
         serialized = (folder / "tokenizer.json").read_text(encoding="utf-8")
         return self._set(serialized, about["special"], list(self.lengths_))

@@ -1,6 +1,5 @@
 """Process `subword`: parts of words by a Hugging Face tokenizer, and bags of hashed n-grams."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic import Field
 from libelle.components import Positive
 from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
+from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.columns import Column
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
@@ -98,7 +98,7 @@ class Subword(WordsAndBags):
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, the tokenizers library's own format, `lengths.json`, and the n-grams."""
         self.tokenizer_.save(str(folder / "tokenizer.json"))
-        (folder / "lengths.json").write_text(json.dumps(self.lengths_, ensure_ascii=False, indent=1), encoding="utf-8")
+        write_json(folder / "lengths.json", self.lengths_)
         if self.ngrams:
             self.bags_.save(folder)
 
@@ -108,7 +108,7 @@ class Subword(WordsAndBags):
         Raises:
             UserError: when `tokenizers` is not installed.
         """
-        self.lengths_ = json.loads((folder / "lengths.json").read_text(encoding="utf-8"))
+        self.lengths_ = read_json(folder / "lengths.json")
         self._use(_library().Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8")))
         if self.ngrams:
             self.bags_.load(folder, list(self.lengths_))

@@ -1,6 +1,5 @@
 """Process `tokens`: one vocabulary over all fields, and bags of hashed n-grams."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from libelle.components import Positive
 from libelle.features import Features, Floats, Ragged, Vectors
+from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.columns import Column, frequent_words
 from libelle.processes.ngrams import WordTable
@@ -101,7 +101,7 @@ class Tokens(WordsAndBags):
     def save(self, folder: Path) -> None:
         """Write `vocabulary.json`, `ngrams.safetensors` and, where there are word vectors, these."""
         vocabulary = {"words": self.words_, "lengths": self.lengths_}
-        (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False, indent=0), encoding="utf-8")
+        write_json(folder / "vocabulary.json", vocabulary)
         if self.ngrams:
             self.bags_.save(folder)
         if self.embeddings == "fasttext":
@@ -109,7 +109,7 @@ class Tokens(WordsAndBags):
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        vocabulary = read_json(folder / "vocabulary.json")
         self.lengths_ = vocabulary["lengths"]
         if self.ngrams:
             self.bags_.load(folder, list(self.lengths_))

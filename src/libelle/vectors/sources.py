@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from uuid import uuid4
 
 import pandas as pd
 from pydantic import Field
 
 from libelle.components import Component, Positive
 from libelle.errors import UserError, needs_extra
+from libelle.files import TEMPORARY, whole_file
 from libelle.memory import require_disk, require_memory
 from libelle.stores.base import Store
 from libelle.stores.cache import default_cache, fetch
@@ -213,13 +213,9 @@ class WordVectors(Component):
         require_disk(needed, path.parent, f"Reducing {original}", "make room")
         sample = min(SAMPLE_ROWS, len(model.input))
         require_memory(20 * sample * model.dim, f"Reducing {original}", "close other programs")
-        temporary = path.with_name(f".tmp-{uuid4().hex}")
         log.info("reducing %s from %d to %d dimensions: %s", original, model.dim, self.dim, path)
-        try:
+        with whole_file(path) as temporary:
             model.reduce(self.dim, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         return path
 
 
@@ -235,7 +231,7 @@ def _download() -> Path:
     log.info("downloading %s: it takes %d GB of disk meanwhile", target.name, _DOWNLOAD_BYTES // 10**9)
     try:
         with (
-            tempfile.TemporaryDirectory(dir=FOLDER, prefix=".tmp-") as scratch,
+            tempfile.TemporaryDirectory(dir=FOLDER, prefix=TEMPORARY) as scratch,
             # The library downloads into the working directory, and reports on stdout, which is for results.
             contextlib.chdir(scratch),
             contextlib.redirect_stdout(sys.stderr),
