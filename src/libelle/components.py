@@ -17,10 +17,26 @@ from libelle.errors import UserError
 
 T = TypeVar("T")
 
-# Bounds that many keys share.
+#: A count of things that must be there.
 Positive = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0)]
-Part = Annotated[float, Field(ge=0, lt=1)]
+#: A count that may be none.
+Natural = Annotated[int, Field(ge=0)]
+#: A count of things that must be several.
+Several = Annotated[int, Field(ge=2)]
+#: What a random generator starts from.
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+#: A number above zero, as learning rates are.
+AboveZero = Annotated[float, Field(gt=0)]
+#: A number that may be zero, as penalties are.
+NonNegative = Annotated[float, Field(ge=0)]
+#: A share, none and all included: [0, 1].
+Share = Annotated[float, Field(ge=0, le=1)]
+#: A share that is not none: (0, 1].
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+#: A share that is not all, as of what is dropped: [0, 1).
+PartialShare = Annotated[float, Field(ge=0, lt=1)]
+#: A share that is neither none nor all: (0, 1).
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Component:

@@ -16,8 +16,12 @@ import scipy.sparse
 
 from libelle.files import read_json, write_json
 
+#: Whole numbers of any size: positions, counts, targets.
 Ints = npt.NDArray[np.integer]
+#: What features, weights and probabilities are kept as.
 Floats = npt.NDArray[np.float32]
+#: What is computed where float32 would not be exact enough.
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

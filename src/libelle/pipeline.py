@@ -18,8 +18,7 @@ from libelle.errors import UserError
 from libelle.evaluation import automatic_coding as coding
 from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.drift_reference import Reference
-from libelle.evaluation.intervals import Doubles
-from libelle.features import Features, Floats
+from libelle.features import Doubles, Features, Floats
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.stores.base import Store

@@ -13,7 +13,7 @@ from helpers.tiny import make_forms, tiny_plan
 from libelle.components import describe
 from libelle.evaluation import threshold
 from libelle.evaluation.threshold_mistakes import mistakes
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
@@ -51,7 +51,7 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     store = plan.store
     run = Run.open(store, RunId.parse(full(plan).run_id))
     shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), WISH={"recall": 0.8})
-    expected = threshold.decide(run, Request(recall=0.8))
+    expected = threshold.decide(run, ThresholdRequest(recall=0.8))
     saved = Run.open(store, run.id).verify().read_threshold()
     assert {name: saved[name] for name in ("value", "validation", "test", "sentence")} == {
         name: expected[name] for name in ("value", "validation", "test", "sentence")
@@ -75,7 +75,7 @@ def test_notebook_chooses_for_many_labels(tmp_path: Path, monkeypatch: pytest.Mo
     plan = with_source(tiny_plan(tmp_path, trainer={"max_epochs": 4, "accelerator": "cpu"}))
     run = Run.open(plan.store, RunId.parse(full(plan).run_id))
     shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), **({} if wish is None else {"WISH": wish}))
-    expected = threshold.decide(run, Request(**(wish or {"accuracy": 0.9})))
+    expected = threshold.decide(run, ThresholdRequest(**(wish or {"accuracy": 0.9})))
     saved = Run.open(plan.store, run.id).verify().read_threshold()
     assert saved["value"] == expected["value"]
     assert saved["test"] == expected["test"]

@@ -14,7 +14,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from helpers.scripts import call
 from helpers.tiny import EMPLOYERS, JOBS, TOWNS, make_forms, tiny_plan
 from libelle import Pipeline
-from libelle.cli.runtime import Request, score
+from libelle.cli.runtime import ScoringRequest, score
 from libelle.components import validate
 from libelle.errors import UserError
 from libelle.evaluation.drift import Seen, compare, compare_shares, histogram, stability
@@ -169,7 +169,7 @@ def test_a_failure_leaves_the_report_that_was_there(tmp_path, pipeline, monkeypa
     monkeypatch.chdir(tmp_path)
     (tmp_path / "report.html").write_text("before")
     (tmp_path / "bad.csv").write_text("employer,job,town\na,b,c\na\n")
-    request = validate(Request, {"input": "bad.csv", "on_error": "stop", "report": True}, "")
+    request = validate(ScoringRequest, {"input": "bad.csv", "on_error": "stop", "report": True}, "")
     with pytest.raises(UserError, match="row 2"):
         score(request, pipeline)
     assert (tmp_path / "report.html").read_text() == "before"
@@ -184,9 +184,9 @@ def test_a_file_without_rows_has_a_page(pipeline):
 
 def test_what_cannot_be_compared_is_refused(tmp_path, pipeline):
     with pytest.raises(UserError, match=r"report=true .* input=<file>"):
-        validate(Request, {"text": "a", "report": True}, "")
+        validate(ScoringRequest, {"text": "a", "report": True}, "")
     make_forms(3).to_csv(tmp_path / "forms.csv", index=False)
-    request = validate(Request, {"input": str(tmp_path / "forms.csv"), "report": True}, "")
+    request = validate(ScoringRequest, {"input": str(tmp_path / "forms.csv"), "report": True}, "")
     with pytest.raises(UserError, match=r"report=true needs .* train again"):
         score(request, dataclasses.replace(pipeline, reference=None))
 

@@ -39,7 +39,7 @@ REPORTED_ROWS = 20
 
 
 @dataclass(kw_only=True)
-class Request(Component):
+class ScoringRequest(Component):
     """The nodes of `conf/runtime.yaml`, `store` apart.
 
     Attributes:
@@ -95,12 +95,12 @@ def runtime(config: DictConfig) -> None:
         values, store = values_and_store(config)
         if isinstance(values["record"], str):
             values["record"] = json.loads(values["record"])
-        request = validate(Request, values, "")
+        request = validate(ScoringRequest, values, "")
         run_id = RunId.parse(request.run_id) if request.run_id else None
         score(request, Pipeline.load(request.published or str(run_id or newest(store)), store))
 
 
-def score(request: Request, pipeline: Pipeline) -> None:
+def score(request: ScoringRequest, pipeline: Pipeline) -> None:
     """Score what is asked for and write the result.
 
     Raises:
@@ -129,7 +129,7 @@ def _begin_report(pipeline: Pipeline) -> "Seen":
     return Seen(pipeline, pipeline.reference)
 
 
-def _write_report(request: Request, seen: "Seen") -> None:
+def _write_report(request: ScoringRequest, seen: "Seen") -> None:
     from libelle.reports.drift_report import make_page
     from libelle.reports.page import write_page
 
@@ -142,14 +142,16 @@ def _write_report(request: Request, seen: "Seen") -> None:
     log.info("the comparison with the training data is in %s", target)
 
 
-def _predict(request: Request, pipeline: Pipeline, records: pd.DataFrame, seen: "Seen | None" = None) -> pd.DataFrame:
+def _predict(
+    request: ScoringRequest, pipeline: Pipeline, records: pd.DataFrame, seen: "Seen | None" = None
+) -> pd.DataFrame:
     result = pipeline.predict(records, None if seen is None else seen.watch)
     if request.explain:
         result["explanation"] = pd.Series(explain(pipeline, records), index=result.index, dtype=object)
     return result
 
 
-def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
+def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any]:
     record: dict[str, Any] = dict(request.record or {})
     for name in record:
         if name not in pipeline.fields and name != pipeline.id:
@@ -161,7 +163,7 @@ def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
     return dict.fromkeys(pipeline.fields) | record
 
 
-def _score_file(request: Request, pipeline: Pipeline, writer: "Writer", seen: "Seen | None") -> None:
+def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", seen: "Seen | None") -> None:
     bad: list[int] = []
 
     def on_bad_row(row: int, reason: str) -> None:
@@ -190,7 +192,7 @@ def _score_file(request: Request, pipeline: Pipeline, writer: "Writer", seen: "S
         log.warning("%d rows of %s were passed over, %d were scored", len(bad), request.input, rows)
 
 
-def _chunks(request: Request, on_bad_row: tables.OnBadRow) -> tables.Chunks:
+def _chunks(request: ScoringRequest, on_bad_row: tables.OnBadRow) -> tables.Chunks:
     assert request.input is not None
     options: dict[str, Any] = {
         "delimiter": request.delimiter,
@@ -215,7 +217,7 @@ def _progress() -> Iterator[Any]:
 
 
 @contextmanager
-def _open_writer(request: Request, pipeline: Pipeline) -> Iterator[Writer]:
+def _open_writer(request: ScoringRequest, pipeline: Pipeline) -> Iterator[Writer]:
     if request.output is None:
         writer: Writer = JsonWriter(sys.stdout, pipeline) if request.format == "json" else TableWriter(pipeline)
         yield writer

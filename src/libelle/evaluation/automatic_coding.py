@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from libelle.evaluation.intervals import Doubles
-from libelle.features import Ints
+from libelle.features import Doubles, Ints
 
 
 def top(scores: npt.NDArray[np.floating]) -> tuple[Ints, Doubles]:

@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from libelle.components import Component, build, describe
 from libelle.errors import UserError
-from libelle.features import Floats, Ints
-
-Doubles = npt.NDArray[np.float64]
+from libelle.features import Doubles, Floats, Ints
 
 #: Logarithms are taken of nothing smaller.
 _TINY = float(np.finfo(np.float32).tiny)

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Doubles = npt.NDArray[np.float64]
+from libelle.features import Doubles
 
 #: Of the intervals that are reported.
 LEVEL = 0.95

@@ -17,12 +17,13 @@ from libelle.data.split import TEST, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation import automatic_coding as coding
 from libelle.evaluation.curve import Curve, figures, sentence
-from libelle.evaluation.intervals import Doubles, lower_bound, upper_bound
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.intervals import lower_bound, upper_bound
+from libelle.evaluation.threshold_request import ThresholdRequest
+from libelle.features import Doubles
 from libelle.runs.run import THRESHOLD, Run
 
 
-def choose(curve: Curve, request: Request) -> float:
+def choose(curve: Curve, request: ThresholdRequest) -> float:
     """The threshold that a wish asks for, among all distinct scores.
 
     With `confidence` = 1-δ, the wish holds for the whole population with probability 1-δ, though the threshold is
@@ -136,7 +137,7 @@ def _nearest(name: str, wish: float, confidence: float | None, reached: float, c
     )
 
 
-def decide(run: Run, request: Request) -> dict[str, Any]:
+def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     """Choose on the validation scores of a run, and report on its test scores; nothing is saved.
 
     Of many classes, `accuracy` and `value` are a threshold on the score of the chosen label, from which on records are
@@ -185,7 +186,7 @@ def decide(run: Run, request: Request) -> dict[str, Any]:
     }
 
 
-def _class_thresholds(part: pd.DataFrame, labels: Sequence[str], request: Request) -> dict[str, float | None]:
+def _class_thresholds(part: pd.DataFrame, labels: Sequence[str], request: ThresholdRequest) -> dict[str, float | None]:
     thresholds: dict[str, float | None] = {}
     refusal = None
     for label in labels:
@@ -202,7 +203,7 @@ def _class_thresholds(part: pd.DataFrame, labels: Sequence[str], request: Reques
 
 
 def _coded(
-    part: pd.DataFrame, labels: Sequence[str], classes: Mapping[str, float | None], request: Request
+    part: pd.DataFrame, labels: Sequence[str], classes: Mapping[str, float | None], request: ThresholdRequest
 ) -> dict[str, Any]:
     """Figures of all records that thresholds of classes code automatically."""
     limits = coding.limits(labels, None, classes)

@@ -13,12 +13,10 @@ from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 
 from libelle.errors import UserError
-from libelle.features import Dataset, Features, Floats, Ints, Matrix
+from libelle.features import Dataset, Doubles, Features, Floats, Ints, Matrix
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Model, Training
-
-Doubles = npt.NDArray[np.float64]
 
 #: Rows scored at once.
 PREDICT_ROWS = 4096

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from libelle.components import Rate
+from libelle.components import AboveZero
 from libelle.data.records import Records
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
@@ -31,7 +31,7 @@ class Ensemble(Model):
     ensemble = True
 
     runs: list[str] = field(default_factory=list)
-    weights: list[Rate] | None = None
+    weights: list[AboveZero] | None = None
 
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.runs):

@@ -3,14 +3,13 @@
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from libelle.components import Component, Part, Positive
+from libelle.components import Component, PartialShare, Positive, PositiveShare
 from libelle.errors import UserError, needs_extra
 from libelle.features import Dataset
 from libelle.files import read_json, write_json
@@ -96,7 +95,7 @@ class LoRAConfig(Component):
 
     rank: Positive = 8
     alpha: Positive = 16
-    dropout: Part = 0.05
+    dropout: PartialShare = 0.05
 
     def add_to(self, encoder: Any) -> Any:
         """Freeze an encoder and add fresh adapters to it."""
@@ -126,8 +125,8 @@ class Pretrained(NeuralModel):
     encoder: str = "camembert-base"
     tuning: Literal["full", "frozen", "lora"] = "full"
     pooling: Literal["mean", "cls"] = "mean"
-    dropout: Part = 0.1
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+    dropout: PartialShare = 0.1
+    layer_decay: PositiveShare = 0.9
     lora: LoRAConfig = field(default_factory=LoRAConfig)
     batch_size: Positive = 32
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=5e-5, warmup=0.1))

@@ -3,20 +3,17 @@
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-from libelle.components import Positive, Rate
+from libelle.components import AboveZero, NonNegative, Positive, PositiveShare, Several
 from libelle.errors import needs_extra
-from libelle.features import Dataset, Ints, Matrix
+from libelle.features import Dataset, Doubles, Ints, Matrix
 from libelle.memory import require_memory
-from libelle.models.classical import ClassicalModel, Doubles, stack
+from libelle.models.classical import ClassicalModel, stack
 from libelle.processes.base import Process
-
-Share = Annotated[float, Field(gt=0, le=1)]
 
 #: All that a saved decision tree may hold beside what skops trusts anyway.
 TRUSTED = ["sklearn.tree._tree.Tree"]
@@ -38,7 +35,7 @@ class DecisionTree(ClassicalModel):
 
     max_depth: Positive | None = None
     min_samples_leaf: Positive = 2
-    ccp_alpha: Annotated[float, Field(ge=0)] = 0.0
+    ccp_alpha: NonNegative = 0.0
 
     def check(self, process: Process) -> None:
         """Raise `UserError` unless skops, which saves the tree, is installed."""
@@ -108,13 +105,13 @@ class XGBoost(ClassicalModel):
 
     rounds: Positive = 500
     early_stopping: Positive = 20
-    learning_rate: Rate = 0.2
+    learning_rate: AboveZero = 0.2
     max_depth: Positive = 6
-    min_child_weight: Annotated[float, Field(ge=0)] = 1.0
-    subsample: Share = 1.0
-    colsample: Share = 1.0
-    reg_lambda: Annotated[float, Field(ge=0)] = 1.0
-    max_bin: Annotated[int, Field(ge=2)] = 64
+    min_child_weight: NonNegative = 1.0
+    subsample: PositiveShare = 1.0
+    colsample: PositiveShare = 1.0
+    reg_lambda: NonNegative = 1.0
+    max_bin: Several = 64
 
     def check(self, process: Process) -> None:
         """Raise `UserError` unless XGBoost is installed."""

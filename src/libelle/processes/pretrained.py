@@ -4,14 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Positive
+from libelle.components import Positive, PositiveShare
 from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
@@ -44,7 +43,7 @@ class PretrainedTokens(Process):
     encoder: str = "camembert-base"
     markers: Literal["name", "separator"] = "name"
     max_length: Positive = 128
-    length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
+    length_quantile: PositiveShare = 0.995
 
     @cached_property
     def _fetched(self) -> tuple[str, dict[str, Any]]:

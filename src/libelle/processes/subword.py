@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Positive
+from libelle.components import Positive, PositiveShare, Several
 from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
@@ -45,9 +44,9 @@ class Subword(WordsAndBags):
 
     remedy = "lower process.max_ngrams or process.vocab_size, or raise process.min_ngram_count"
 
-    vocab_size: Annotated[int, Field(ge=2)] = 8000
+    vocab_size: Several = 8000
     pretrained: str | None = None
-    length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
+    length_quantile: PositiveShare = 0.995
     max_length: Positive = 256
 
     def prepare(self, store: Store) -> None:

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Positive
+from libelle.components import Positive, PositiveShare
 from libelle.features import Features, Floats, Ragged, Vectors
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
@@ -46,7 +45,7 @@ class Tokens(WordsAndBags):
 
     min_count: Positive = 2
     max_words: Positive = 100_000
-    length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
+    length_quantile: PositiveShare = 0.995
     max_length: Positive = 256
     embeddings: Literal["none", "fasttext"] = "none"
     embeddings_unseen: bool = True

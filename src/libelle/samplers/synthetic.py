@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse
 
-from libelle.components import Positive
+from libelle.components import Positive, PositiveShare
 from libelle.errors import UserError, needs_extra
 from libelle.features import Dataset, Features, Ints, Matrix
 from libelle.memory import require_memory
 from libelle.models.classical import stack
-from libelle.samplers.rows import Sampler, Share
+from libelle.samplers.rows import Sampler
 
 _REMEDY = "lower sampler.ratio, or use sampler=oversample"
 
@@ -35,7 +35,7 @@ class Synthetic(Sampler):
 
     needs: ClassVar[frozenset[str]] = frozenset({"matrix"})
 
-    ratio: Share = 1.0
+    ratio: PositiveShare = 1.0
     neighbors: Positive = 5
 
     def check(self) -> None:

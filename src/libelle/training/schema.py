@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from libelle.cleaners.base import Cleaner
-from libelle.components import Component, build, validate
+from libelle.components import Component, Seed, build, validate
 from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
@@ -20,12 +20,15 @@ from libelle.stores.base import Store
 from libelle.training.pairings import check_mode, check_pairing
 from libelle.training.plan import Plan, Provenance, no_lightning
 
+#: A name that may be a folder's.
+Name = Annotated[str, Field(pattern=r"^[\w.-]*\w$")]
+
 
 @dataclass(kw_only=True)
 class BaseConfig(Component):
     """Which base; several may live side by side."""
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]*\w$")] = "based"
+    name: Name = "based"
 
 
 @dataclass(kw_only=True)
@@ -38,7 +41,7 @@ class TuneConfig(Component):
         processes: options of the process group whose bases are prepared first; None for the one that is chosen.
     """
 
-    name: Annotated[str, Field(pattern=r"^[\w.-]*\w$")]
+    name: Name
     model: str | None = None
     processes: list[str] | None = None
 
@@ -77,7 +80,7 @@ class TrainConfig(Component):
     trainer: dict[str, Any]
     callbacks: dict[str, dict[str, Any] | None]
     logger: dict[str, dict[str, Any] | None]
-    seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 1
+    seed: Seed = 1
     calibration: dict[str, Any] | None = None
     optimize: str | None = None
     keep_texts: bool = False

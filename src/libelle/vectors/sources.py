@@ -10,12 +10,11 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Component, Positive
+from libelle.components import Component, Positive, Seed
 from libelle.errors import UserError, needs_extra
 from libelle.files import TEMPORARY, whole_file
 from libelle.memory import require_disk, require_memory
@@ -59,7 +58,7 @@ class WordVectors(Component):
     epochs: Positive = 10
     buckets: Positive = 100_000
     threads: Positive = 1
-    seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 1
+    seed: Seed = 1
 
     def __post_init__(self) -> None:
         if self.path is not None and self.source in ("train", "download"):
