@@ -17,10 +17,26 @@ from libelle.errors import UserError
 
 T = TypeVar("T")
 
-# Bounds that many keys share.
+#: A count of things that must be there.
 Positive = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(gt=0)]
-Part = Annotated[float, Field(ge=0, lt=1)]
+#: A count that may be none.
+Natural = Annotated[int, Field(ge=0)]
+#: A count of things that must be several.
+Several = Annotated[int, Field(ge=2)]
+#: What a random generator starts from.
+Seed = Annotated[int, Field(ge=0, lt=1 << 32)]
+#: A number above zero, as learning rates are.
+AboveZero = Annotated[float, Field(gt=0)]
+#: A number that may be zero, as penalties are.
+NonNegative = Annotated[float, Field(ge=0)]
+#: A share, none and all included: [0, 1].
+Share = Annotated[float, Field(ge=0, le=1)]
+#: A share that is not none: (0, 1].
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+#: A share that is not all, as of what is dropped: [0, 1).
+PartialShare = Annotated[float, Field(ge=0, lt=1)]
+#: A share that is neither none nor all: (0, 1).
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Component:
@@ -84,20 +100,25 @@ def load_class(path: object, base: type[T], key: str) -> type[T]:
     return found
 
 
-def check_arguments(cls: type, values: Mapping[str, Any], key: str) -> None:
+def check_arguments(cls: type, values: Mapping[str, Any], key: str) -> dict[str, Any]:
     """Check arguments for another library's class against its annotations, where these say enough.
+
+    Returns:
+        The arguments, converted as pydantic does: "3" is the integer 3 where one is wanted.
 
     Raises:
         UserError: names the first key that does not fit.
     """
     hints = get_type_hints(cls.__init__)  # type: ignore[misc]
-    for name in values.keys() & hints.keys():
+    checked = dict(values)
+    for name in [name for name in values if name in hints]:
         try:
-            TypeAdapter(hints[name]).validate_python(values[name])
+            checked[name] = TypeAdapter(hints[name]).validate_python(values[name])
         except PydanticSchemaGenerationError:
             continue  # a class of that library
         except ValidationError as error:
             raise UserError(_sentence(error, cls, values[name], f"{key}.{name}")) from None
+    return checked
 
 
 def _sentence(error: ValidationError, cls: type, values: Any, key: str) -> str:

@@ -4,7 +4,6 @@ Named blocks, each a mapping from field to data. `words` and `bag` hold `Ragged`
 float32 matrices. A row of any block is one record.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,8 +14,14 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
+from libelle.files import read_json, write_json
+
+#: Whole numbers of any size: positions, counts, targets.
 Ints = npt.NDArray[np.integer]
+#: What features, weights and probabilities are kept as.
 Floats = npt.NDArray[np.float32]
+#: What is computed where float32 would not be exact enough.
+Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -148,12 +153,12 @@ def save_features(features: Features, folder: Path) -> None:
     if features.vectors is not None:
         np.save(folder / "vectors.vocabulary.npy", features.vectors.vocabulary)
         np.save(folder / "vectors.unseen.npy", features.vectors.unseen)
-    (folder / "features.json").write_text(json.dumps(listing, ensure_ascii=False, indent=1), encoding="utf-8")
+    write_json(folder / "features.json", listing)
 
 
 def load_features(folder: Path) -> Features:
     """Read back what `save_features` wrote, memory-mapped."""
-    listing = json.loads((folder / "features.json").read_text(encoding="utf-8"))
+    listing = read_json(folder / "features.json")
     blocks: dict[str, Any] = {}
     for block, entries in listing["blocks"].items():
         blocks[block] = {}

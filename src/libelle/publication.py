@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import Field
-
-from libelle.components import Component
+from libelle.components import Component, Share
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
@@ -29,7 +27,7 @@ _REFERENCE = re.compile(r"(?P<name>[\w.-]*\w)(@(?P<version>\d+))?", re.ASCII)
 
 
 @dataclass(kw_only=True)
-class Request(Component):
+class PublishRequest(Component):
     """The nodes of `conf/publish.yaml`, `store` apart.
 
     Attributes:
@@ -42,7 +40,7 @@ class Request(Component):
 
     run_id: str | None = None
     name: str | None = None
-    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    threshold: Share | None = None
     rollback: bool = False
     list: bool = False
 

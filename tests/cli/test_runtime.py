@@ -10,7 +10,7 @@ import pytest
 
 from helpers.tiny import make_forms
 from libelle import Pipeline
-from libelle.cli.runtime import Request, score
+from libelle.cli.runtime import ScoringRequest, score
 from libelle.components import validate
 from libelle.errors import UserError
 from libelle.stores.local import LocalStore
@@ -22,8 +22,8 @@ def pipeline(trained: tuple[LocalStore, str]) -> Pipeline:
     return Pipeline.load(run_id, store)
 
 
-def ask(**values) -> Request:
-    return validate(Request, values, "")
+def ask(**values) -> ScoringRequest:
+    return validate(ScoringRequest, values, "")
 
 
 def answers(capsys: pytest.CaptureFixture[str], pipeline: Pipeline, **values) -> list[dict]:

@@ -1,5 +1,6 @@
 """The notebook runs whole, as a person would run it, and is stored without outputs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -12,10 +13,11 @@ from helpers.tiny import make_forms, tiny_plan
 from libelle.components import describe
 from libelle.evaluation import threshold
 from libelle.evaluation.threshold_mistakes import mistakes
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
+from libelle.training.plan import Provenance
 from libelle.training.workflow import full
 
 NOTEBOOK = ROOT / "notebooks" / "choose_threshold.ipynb"
@@ -32,6 +34,11 @@ def execute(folder, **parameters):
     return "\n".join(output.get("text") or output["data"].get("text/plain", "") for output in shown)
 
 
+def with_source(plan):
+    """The plan, and a config that says where its records come from: the notebook reads their texts there."""
+    return replace(plan, provenance=Provenance(config={"data": describe(plan.source)}))
+
+
 def test_notebook_holds_no_outputs():
     for cell in nbformat.read(NOTEBOOK, as_version=4).cells:
         assert not cell.get("outputs")
@@ -40,12 +47,11 @@ def test_notebook_holds_no_outputs():
 
 def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
-    plan = tiny_plan(tmp_path)
-    plan.config = {"data": describe(plan.source)}
+    plan = with_source(tiny_plan(tmp_path))
     store = plan.store
     run = Run.open(store, RunId.parse(full(plan).run_id))
     shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), WISH={"recall": 0.8})
-    expected = threshold.decide(run, Request(recall=0.8))
+    expected = threshold.decide(run, ThresholdRequest(recall=0.8))
     saved = Run.open(store, run.id).verify().read_threshold()
     assert {name: saved[name] for name in ("value", "validation", "test", "sentence")} == {
         name: expected[name] for name in ("value", "validation", "test", "sentence")
@@ -66,11 +72,10 @@ def test_notebook_chooses_for_many_labels(tmp_path: Path, monkeypatch: pytest.Mo
     forms["label"] = forms["job"].map({"infirmière": "soins", "médecin": "médecine", "maçon": "gros œuvre"})
     forms["label"] = forms["label"].fillna("autre")
     forms.to_csv(tmp_path / "forms.csv", index=False)
-    plan = tiny_plan(tmp_path, trainer={"max_epochs": 4, "accelerator": "cpu"})
-    plan.config = {"data": describe(plan.source)}
+    plan = with_source(tiny_plan(tmp_path, trainer={"max_epochs": 4, "accelerator": "cpu"}))
     run = Run.open(plan.store, RunId.parse(full(plan).run_id))
     shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), **({} if wish is None else {"WISH": wish}))
-    expected = threshold.decide(run, Request(**(wish or {"accuracy": 0.9})))
+    expected = threshold.decide(run, ThresholdRequest(**(wish or {"accuracy": 0.9})))
     saved = Run.open(plan.store, run.id).verify().read_threshold()
     assert saved["value"] == expected["value"]
     assert saved["test"] == expected["test"]

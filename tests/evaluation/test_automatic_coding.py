@@ -13,7 +13,7 @@ from libelle.cli.terminal_tables import print_threshold
 from libelle.errors import UserError
 from libelle.evaluation import threshold
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.threshold_request import Cost, Request
+from libelle.evaluation.threshold_request import Cost, ThresholdRequest
 from libelle.pipeline import Pipeline
 from libelle.publication import publish
 from libelle.runs.ids import RunId
@@ -39,7 +39,7 @@ def test_many_classes_automatic_coding(many):
     right = np.array(labels)[scores.argmax(axis=1)] == part["target"]
     top = scores.max(axis=1)
     shares = {limit: (top >= limit).mean() for limit in top if right[top >= limit].mean() >= 0.6}
-    choice = threshold.save(many, threshold.decide(many, Request(accuracy=0.6)))
+    choice = threshold.save(many, threshold.decide(many, ThresholdRequest(accuracy=0.6)))
     assert choice["validation"]["share"]["value"] == max(shares.values())
     assert choice["validation"]["precision"]["value"] >= 0.6
     assert "coded automatically" in choice["sentence"]
@@ -57,7 +57,7 @@ def chosen_labels(table, labels):
 
 @pytest.mark.parametrize(("name", "wish"), [("precision", 0.6), ("recall", 0.3), ("workload", 0.1)])
 def test_many_classes_each_get_the_best_threshold_that_decides_as_wished(many, name, wish):
-    choice = threshold.decide(many, Request(**{name: wish}))
+    choice = threshold.decide(many, ThresholdRequest(**{name: wish}))
     assert choice["value"] is None
     assert set(choice["classes"]) == {"0", "1", "2"}
     labels, table = threshold.predictions(many)
@@ -132,7 +132,7 @@ def test_a_label_with_a_threshold_of_its_own_is_coded_by_it(many, tmp_path):
     # A label that the choice does not speak of is never coded, either.
     assert np.isnan(DecisionRule(["0", "3", "4"], label_thresholds={"0": 0.5}).limits[1])
     # A choice for all labels takes the place of those of labels, and the other way round; what is published stays.
-    threshold.save(reopened(many), threshold.decide(many, Request(value=0.25)))
+    threshold.save(reopened(many), threshold.decide(many, ThresholdRequest(value=0.25)))
     again = Pipeline.load(str(many.id), many.store)
     assert (again.rule.threshold, again.rule.label_thresholds) == (0.25, None)
     assert again.rule.automatic(scores).all()
@@ -182,7 +182,7 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
 
 
 def test_labels_without_a_threshold_are_told_of(many, capsys):
-    choice = threshold.decide(many, Request(workload=0.9))
+    choice = threshold.decide(many, ThresholdRequest(workload=0.9))
     choice["classes"]["2"] = None
     choice["test"].pop("2", None)
     print_threshold(many, choice, "python", [])
@@ -194,11 +194,11 @@ def test_labels_without_a_threshold_are_told_of(many, capsys):
 
 def test_a_wish_that_no_class_reaches_is_refused(many):
     with pytest.raises(UserError, match="No class reaches it"):
-        threshold.decide(many, Request(precision=1, confidence=0.999999))
+        threshold.decide(many, ThresholdRequest(precision=1, confidence=0.999999))
 
 
 def test_a_label_that_costs_leave_to_clerks_has_no_threshold(many):
-    choice = threshold.decide(many, Request(cost=Cost(fp=1e6, fn=1)))
+    choice = threshold.decide(many, ThresholdRequest(cost=Cost(fp=1e6, fn=1)))
     labels, table = threshold.predictions(many)
     decided, scores = chosen_labels(table[table["split"] == "validation"], labels)
     for label, limit in choice["classes"].items():

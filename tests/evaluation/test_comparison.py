@@ -25,12 +25,13 @@ from libelle.errors import UserError
 from libelle.evaluation.comparison import MOST_RUNS, compare, holm, verdict
 from libelle.evaluation.intervals import Interval
 from libelle.evaluation.threshold import decide, predictions, save
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.reports import figures
 from libelle.reports.comparison_report import make_page
 from libelle.runs.ids import RunId
 from libelle.runs.run import FAILED, Run
 from libelle.stores.local import LocalStore
+from libelle.training.plan import Provenance
 from libelle.training.workflow import full
 
 
@@ -41,7 +42,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_forms(400).to_csv(folder / "forms.csv", index=False)
     for epochs, seed in ((1, 1), (4, 1), (3, 2)):
         trainer = {"max_epochs": epochs, "accelerator": "cpu"}
-        full(tiny_plan(folder, trainer=trainer, seed=seed, config={"seed": seed, "trainer": trainer}))
+        provenance = Provenance(config={"seed": seed, "trainer": trainer})
+        full(tiny_plan(folder, trainer=trainer, seed=seed, provenance=provenance))
     return folder
 
 
@@ -135,7 +137,7 @@ def test_the_order_of_records_does_not_matter(place: Path) -> None:
 
 def test_each_run_is_taken_at_its_own_threshold(place: Path) -> None:
     first, second, _ = runs_in(place)
-    save(second, decide(second, Request(value=0.3)))
+    save(second, decide(second, ThresholdRequest(value=0.3)))
     comparison = compare([first, Run.open(second.store, second.id)])
     assert [run.rule.threshold for run in comparison.candidates] == [0.5, 0.3]
     scores = comparison.candidates[1].scores[:, 1].astype(np.float64)
@@ -177,7 +179,7 @@ def test_the_command_writes_a_page_that_needs_no_other_file(folder: Path, tmp_pa
 def test_programs_get_the_comparison_as_json(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("libelle.evaluation.bootstrap.RESAMPLES", 20)
     first, second, third = runs_in(place)
-    save(second, decide(second, Request(value=0.3)))
+    save(second, decide(second, ThresholdRequest(value=0.3)))
     ids = [str(run.id) for run in (first, second, third)]
     answer = call("runs.py", "compare", *ids, "format=json", cwd=place)
     assert answer.returncode == 0, answer.stderr
@@ -264,7 +266,7 @@ def refused(place: Path, *words: str) -> str:
     assert answer.stdout == ""
     assert len(answer.stderr.strip().splitlines()) == 1
     assert (place / "comparison.html").read_text() == "before"
-    assert not list(place.glob("*.part"))
+    assert not list(place.glob(".tmp-*"))
     return answer.stderr
 
 

@@ -14,7 +14,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 from helpers.scripts import call
 from helpers.tiny import EMPLOYERS, JOBS, TOWNS, make_forms, tiny_plan
 from libelle import Pipeline
-from libelle.cli.runtime import Request, score
+from libelle.cli.runtime import ScoringRequest, score
 from libelle.components import validate
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
@@ -167,14 +167,14 @@ def test_a_shifted_file_is_named_and_the_training_file_is_not(trained, tmp_path,
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert "Nothing differs from the training data" in page
     assert "<b>changed</b>" not in page
-    assert not [path for path in tmp_path.iterdir() if path.name.endswith(".part")]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".tmp-")]
 
 
 def test_a_failure_leaves_the_report_that_was_there(tmp_path, pipeline, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "report.html").write_text("before")
     (tmp_path / "bad.csv").write_text("employer,job,town\na,b,c\na\n")
-    request = validate(Request, {"input": "bad.csv", "on_error": "stop", "report": True}, "")
+    request = validate(ScoringRequest, {"input": "bad.csv", "on_error": "stop", "report": True}, "")
     with pytest.raises(UserError, match="row 2"):
         score(request, pipeline)
     assert (tmp_path / "report.html").read_text() == "before"
@@ -189,7 +189,7 @@ def test_a_file_without_rows_has_a_page(pipeline):
 
 def test_a_single_text_is_not_compared():
     with pytest.raises(UserError, match=r"report=true .* input=<file>"):
-        validate(Request, {"text": "a", "report": True}, "")
+        validate(ScoringRequest, {"text": "a", "report": True}, "")
 
 
 def test_no_word_of_the_records_is_kept(trained):
@@ -225,7 +225,7 @@ def test_texts_are_cleaned_once_for_scores_and_report(pipeline, monkeypatch, tmp
     monkeypatch.setattr(Pipeline, "clean", lambda self, texts: cleaned.append(len(texts)) or clean(self, texts))
     monkeypatch.chdir(tmp_path)
     make_forms(120).to_csv("forms.csv", index=False)
-    score(validate(Request, {"input": "forms.csv", "output": "scores.csv", "report": True}, ""), pipeline)
+    score(validate(ScoringRequest, {"input": "forms.csv", "output": "scores.csv", "report": True}, ""), pipeline)
     assert cleaned == [120]
 
 

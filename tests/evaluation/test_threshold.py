@@ -16,7 +16,7 @@ from libelle.errors import UserError
 from libelle.evaluation import threshold
 from libelle.evaluation.curve import Curve, figures, sentence
 from libelle.evaluation.intervals import lower_bound, upper_bound, wilson
-from libelle.evaluation.threshold_request import Cost, Request
+from libelle.evaluation.threshold_request import Cost, ThresholdRequest
 from libelle.pipeline import Pipeline
 from libelle.publication import publish
 from libelle.runs.ids import RunId
@@ -96,7 +96,7 @@ def test_prevalence_reweights_as_if_rows_were_repeated():
     ours, theirs = Curve.of(POSITIVE, SCORES, 0.15), Curve.of(positive, scores)
     for name in ("precision", "recall", "share", "share_right"):
         np.testing.assert_allclose(getattr(ours, name), getattr(theirs, name))
-    found = figures(POSITIVE, SCORES, 0.6, Request(value=0.6, prevalence=0.15))
+    found = figures(POSITIVE, SCORES, 0.6, ThresholdRequest(value=0.6, prevalence=0.15))
     assert found["precision"]["value"] == pytest.approx(precision_score(positive, scores >= 0.6))
     assert found["share"]["value"] == pytest.approx((scores >= 0.6).mean())
     assert found["precision"]["low"] < found["precision"]["value"] < found["precision"]["high"]
@@ -139,7 +139,7 @@ def test_with_confidence_the_wish_holds_in_the_population(wish):
 def test_the_sentence():
     counts = [80, 20, 420, 2813]
     positive, scores = np.repeat([True, False, True, False], counts), np.repeat([1, 1, 0, 0], counts)
-    found = figures(positive, scores, 1, Request(value=1))
+    found = figures(positive, scores, 1, ThresholdRequest(value=1))
     assert sentence(found, ["0", "1"]) == (
         "Of 100 records set aside, 80 (71–87) are truly label 1; 3.0 % of records are set aside; "
         "16 % of label 1 are caught."
@@ -158,7 +158,7 @@ def run(trained, tmp_path):
 
 
 def test_chosen_on_validation_and_reported_on_test(run):
-    choice = threshold.decide(run, Request(recall=0.9))
+    choice = threshold.decide(run, ThresholdRequest(recall=0.9))
     table = pd.read_parquet(run.store.local_path(run.key("predictions.parquet")))
     for split in ("validation", "test"):
         part = table[table["split"] == split]
@@ -176,13 +176,13 @@ def test_a_choice_is_applied_published_and_remembered(run):
         publish(run.store, run, "forms")
     assert not run.store.folders("published/")
     for value in (0.25, 0.75):
-        threshold.save(run, threshold.decide(run, Request(value=value)))
+        threshold.save(run, threshold.decide(run, ThresholdRequest(value=value)))
     loaded = Pipeline.load(str(run.id), run.store)
     assert loaded.rule.threshold == 0.75
     assert publish(run.store, reopened(run), "forms").threshold == 0.75
     assert Pipeline.load("forms", run.store).rule.threshold == 0.75
     # What is published keeps its threshold; publishing again takes the new one, and the version before keeps its own.
-    threshold.save(reopened(run), threshold.decide(run, Request(value=0.6)))
+    threshold.save(reopened(run), threshold.decide(run, ThresholdRequest(value=0.6)))
     assert Pipeline.load("forms", run.store).rule.threshold == 0.75
     publish(run.store, reopened(run), "forms")
     assert [Pipeline.load(name, run.store).rule.threshold for name in ("forms", "forms@1", "forms@2")] == [
@@ -203,8 +203,8 @@ class Killed(BaseException):
 @pytest.mark.parametrize("earlier", [[], [0.25]])
 def test_a_choice_killed_at_any_write_leaves_a_whole_run(run, monkeypatch, writes, earlier):
     for value in earlier:
-        threshold.save(run, threshold.decide(run, Request(value=value)))
-    choice = threshold.decide(run, Request(value=0.75))
+        threshold.save(run, threshold.decide(run, ThresholdRequest(value=value)))
+    choice = threshold.decide(run, ThresholdRequest(value=0.75))
     put, left = LocalStore.put, [writes]
 
     def mortal(self, key, data):
@@ -227,7 +227,7 @@ def test_a_choice_killed_at_any_write_leaves_a_whole_run(run, monkeypatch, write
 
 
 def test_choices_at_once_are_all_remembered(run):
-    choices = [threshold.decide(run, Request(value=value / 10)) for value in range(6)]
+    choices = [threshold.decide(run, ThresholdRequest(value=value / 10)) for value in range(6)]
     workers = [threading.Thread(target=threshold.save, args=(reopened(run), choice)) for choice in choices]
     stale = reopened(run)
     for worker in workers:
@@ -243,5 +243,5 @@ def test_choices_at_once_are_all_remembered(run):
 def test_a_lock_left_by_the_dead_is_taken_over(run, monkeypatch):
     monkeypatch.setattr("libelle.runs.run._CHANGE_DIED", 0.1)
     run.store.put(run.key("threshold.json.lock"), b"somebody")
-    threshold.save(run, threshold.decide(run, Request(value=0.3)))
+    threshold.save(run, threshold.decide(run, ThresholdRequest(value=0.3)))
     assert run.read_threshold()["value"] == 0.3

@@ -11,7 +11,7 @@ from libelle.cleaners.text import Accents, Lowercase, SpecialCharacters
 from libelle.data.source import FileSource
 from libelle.evaluation import threshold
 from libelle.evaluation.curve import Curve
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.models.mlp import MLP
 from libelle.processes.tokens import Tokens
 from libelle.runs.run import Run
@@ -62,7 +62,7 @@ def tiny_plan(folder: Path, **changes: Any) -> Plan:
 
 
 def choose(positive, scores, **wish):
-    request = Request(**wish)
+    request = ThresholdRequest(**wish)
     return threshold.choose(Curve.of(positive, scores, request.prevalence), request)
 
 

@@ -75,10 +75,9 @@ def test_remote_code_is_not_run(bert, tmp_path):
 @pytest.mark.parametrize(("kind", "limit"), [("bert", 64), ("camembert", 64)])
 def test_more_tokens_than_the_encoder_reads(kind, limit, request, tmp_path):
     encoder = request.getfixturevalue(kind)
-    plan = tiny_plan(tmp_path, **pair(encoder))
-    plan.process = PretrainedTokens(encoder=encoder, max_length=limit + 1)
+    parts = pair(encoder) | {"process": PretrainedTokens(encoder=encoder, max_length=limit + 1)}
     with pytest.raises(UserError, match=rf"process\.max_length={limit + 1} .* {limit} tokens"):
-        full(plan)
+        full(tiny_plan(tmp_path, **parts))
 
 
 def test_more_tokens_than_the_encoder_has_embeddings(bert, tmp_path):

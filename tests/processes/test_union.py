@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from test_config import composed
 
+from helpers.pairs import composed
 from helpers.scripts import call
 from helpers.tiny import tiny_plan
 from libelle import memory as room
@@ -19,7 +19,8 @@ from libelle.processes.tfidf import Tfidf
 from libelle.processes.tokens import Tokens
 from libelle.processes.union import Union, choose_parts
 from libelle.stores.local import LocalStore
-from libelle.training.schema import check
+from libelle.training.plan import Provenance
+from libelle.training.schema import build_plan
 from libelle.training.workflow import prepare, train
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
@@ -35,7 +36,7 @@ def test_parts_are_those_named_in_this_order_each_with_its_own_keys():
     assert isinstance(process, Union)
     assert process.processes_ == {"bigrams": Bigrams(weight="presence"), "tfidf": Tfidf(min_df=2)}
     assert list(process.processes_) == ["bigrams", "tfidf"]
-    checked = check(composed("process=union", "process.parts=[tfidf]", "model=logreg"), {}).process
+    checked = build_plan(Provenance(composed("process=union", "process.parts=[tfidf]", "model=logreg"))).process
     assert describe(checked)["parts"] == {"tfidf": describe(Tfidf())}
 
 

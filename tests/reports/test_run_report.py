@@ -1,6 +1,7 @@
 """A run's report: each figure in it against scikit-learn, statsmodels, or a count by hand."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -201,8 +202,7 @@ def test_texts_stay_out_of_the_run_unless_they_are_asked_for(tmp_path):
     plan.source.slices = ["town"]
     errors = [stored(full(plan).run_id, plan.store).read("errors.csv").decode()]
     assert "soignante" not in errors[0]
-    plan.keep_texts = True
-    errors.append(stored(full(plan).run_id, plan.store).read("errors.csv").decode())
+    errors.append(stored(full(replace(plan, keep_texts=True)).run_id, plan.store).read("errors.csv").decode())
     assert "soignante" in errors[1]
     assert errors[1].startswith("kind,id,split,target,decision,score,content,text_employer,text_job,text_town")
 

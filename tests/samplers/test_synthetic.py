@@ -75,7 +75,7 @@ def test_a_missing_library_is_said_before_any_data_is_read(tmp_path: Path, monke
     monkeypatch.setitem(sys.modules, "imblearn", None)
     plan = tiny_plan(tmp_path, process=Tfidf(), model=LogisticRegression(), sampler=Smote())
     (tmp_path / "forms.csv").unlink()
-    with pytest.raises(UserError, match=r"imbalanced-learn.*libelle\[classical\]"):
+    with pytest.raises(UserError, match=r"sampler needs imblearn.*libelle\[classical\]"):
         full(plan)
 
 

@@ -8,6 +8,7 @@ from helpers.servers import MotoServer, S3Server, ceph, moto, own_server
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.local import LocalStore
 from libelle.stores.minio import MinioStore
+from libelle.stores.s3 import PATIENT
 
 _PLACES = ["local", "moto", pytest.param("ceph", marks=pytest.mark.slow)]
 if own_server():
@@ -45,6 +46,22 @@ def moto_server(session_moto: MotoServer, credentials: Callable[[dict[str, str]]
     yield session_moto
     session_moto.faults.clear()
     session_moto.down = False
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Requests are repeated at once."""
+    at_once = PATIENT._replace(retries=PATIENT.retries.new(backoff_factor=0))
+    monkeypatch.setattr("libelle.stores.minio.PATIENT", at_once)
+    monkeypatch.setattr("libelle.stores.minio._PAUSE", 0)
+
+
+@pytest.fixture
+def moto_store(moto_server: MotoServer) -> MinioStore:
+    """An empty bucket of a server that can be told to fail."""
+    store = moto_server.store()
+    store.check()
+    return store
 
 
 @pytest.fixture

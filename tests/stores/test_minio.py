@@ -1,36 +1,21 @@
-"""What only a store over the network has: credentials, lost answers, refusals, outages."""
+"""What only a store over the network has: addresses, credentials, rights."""
 
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
 from helpers.scripts import CONF
-from helpers.servers import MotoServer, S3Server, cut_answer, free_ports, lose_answer, refuse
+from helpers.servers import MotoServer, S3Server, free_ports
 from libelle.errors import UserError
-from libelle.stores.base import put_folder
 from libelle.stores.minio import MinioStore
-from libelle.stores.s3 import PATIENT
+
+pytestmark = pytest.mark.usefixtures("no_pauses")
 
 Credentials = Callable[[dict[str, str]], None]
 
 _SECRET = "xyzzy-secret"
-
-
-@pytest.fixture(autouse=True)
-def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    at_once = PATIENT._replace(retries=PATIENT.retries.new(backoff_factor=0))
-    monkeypatch.setattr("libelle.stores.minio.PATIENT", at_once)
-    monkeypatch.setattr("libelle.stores.minio._PAUSE", 0)
-
-
-@pytest.fixture
-def store(moto_server: MotoServer) -> MinioStore:
-    store = moto_server.store()
-    store.check()
-    return store
 
 
 def test_the_config_is_the_fields() -> None:
@@ -45,18 +30,20 @@ def test_nothing_is_asked_before_the_first_use(credentials: Credentials) -> None
     assert pickle.loads(pickle.dumps(store)) == store
 
 
-def test_no_secret_shows(store: MinioStore, moto_server: MotoServer) -> None:
-    store.put("key", b"")
-    for text in (repr(store), str(store), repr(pickle.dumps(store))):
+def test_no_secret_shows(moto_store: MinioStore, moto_server: MotoServer) -> None:
+    moto_store.put("key", b"")
+    for text in (repr(moto_store), str(moto_store), repr(pickle.dumps(moto_store))):
         assert moto_server.secret not in text
 
 
-def test_prefixes_keep_teams_apart(store: MinioStore) -> None:
-    teams = [MinioStore(store.endpoint, store.bucket, prefix, store.secure) for prefix in ("a", "/a/b/", "ab")]
+def test_prefixes_keep_teams_apart(moto_store: MinioStore) -> None:
+    teams = [
+        MinioStore(moto_store.endpoint, moto_store.bucket, prefix, moto_store.secure) for prefix in ("a", "/a/b/", "ab")
+    ]
     for team in teams:
         team.put("runs/1/x", team.prefix.encode())
     assert [team.get("runs/1/x").decode() for team in teams] == ["a", "/a/b/", "ab"]
-    assert {entry.key for entry in store.list("")} == {"a/runs/1/x", "a/b/runs/1/x", "ab/runs/1/x"}
+    assert {entry.key for entry in moto_store.list("")} == {"a/runs/1/x", "a/b/runs/1/x", "ab/runs/1/x"}
     assert [[entry.key for entry in team.list("runs/")] for team in teams] == [["runs/1/x"]] * 3
     assert [list(team.folders("")) for team in teams] == [["b", "runs"], ["runs"], ["runs"]]
 
@@ -142,164 +129,6 @@ def test_a_dead_endpoint(moto_server: MotoServer) -> None:
     endpoint = f"127.0.0.1:{free_ports(1)[0]}"
     with pytest.raises(UserError, match=rf"^store\.endpoint={endpoint} does not answer \(Connection refused\)"):
         moto_server.store(endpoint=endpoint).check()
-
-
-@pytest.mark.parametrize(
-    ("status", "code", "message"),
-    [
-        ("403 Forbidden", "SignatureDoesNotMatch", "credentials in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
-        ("403 Forbidden", "AccessDenied", r"not enough rights on store\.bucket="),
-        ("403 Forbidden", "RequestTimeTooSkewed", "clocks"),
-        ("400 Bad Request", "AuthorizationHeaderMalformed", r"set store\.region"),
-        ("404 Not Found", "NoSuchBucket", r"store\.bucket=\S+ does not exist"),
-        ("507 Full", "XMinioStorageFull", r"refuses store\.bucket=\S+ \(XMinioStorageFull: as asked\)"),
-    ],
-)
-def test_a_refusal_in_the_middle_of_a_run(
-    store: MinioStore, moto_server: MotoServer, status: str, code: str, message: str
-) -> None:
-    moto_server.faults.append(("PUT", "key", refuse(status, code)))
-    with pytest.raises(UserError, match=message):
-        store.put("key", b"")
-
-
-def test_what_answers_is_no_s3_server(moto_server: MotoServer) -> None:
-    def page(app, environ, respond):
-        respond("200 OK", [("Content-Type", "text/html")])
-        return [b"<html><p>Welcome<br></html>"]
-
-    store = moto_server.store()
-    moto_server.faults += [("GET", store.bucket, page)]
-    with pytest.raises(UserError, match=r"^store\.endpoint=\S+ does not answer as an S3 server"):
-        store.check()
-
-
-def test_a_bucket_that_may_not_be_made(moto_server: MotoServer) -> None:
-    store = moto_server.store()
-    moto_server.faults.append(("PUT", store.bucket, refuse("403 Forbidden", "AccessDenied")))
-    with pytest.raises(UserError, match=r"store\.bucket=\S+ does not exist at .* may not make it"):
-        store.check()
-
-
-def test_a_bucket_that_somebody_else_just_made(moto_server: MotoServer) -> None:
-    def too_late(app, environ, respond):
-        list(app(environ, lambda *_: None))
-        return refuse("409 Conflict", "BucketAlreadyOwnedByYou")(app, environ, respond)
-
-    store = moto_server.store()
-    moto_server.faults.append(("PUT", store.bucket, too_late))
-    store.check()
-    assert moto_server.faults == []
-
-
-def test_a_server_that_ignores_the_condition_is_refused(
-    moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    store = moto_server.store()
-
-    def ignorant(self, app, environ, respond):
-        environ.pop("HTTP_IF_NONE_MATCH", None)
-        return app(environ, respond)
-
-    monkeypatch.setattr(MotoServer, "__call__", ignorant)
-    with pytest.raises(UserError, match="ignores If-None-Match"):
-        store.check()
-    assert list(store.list("")) == []
-
-
-def test_a_claim_whose_answer_was_lost_is_won(store: MinioStore, moto_server: MotoServer) -> None:
-    moto_server.faults += [("PUT", "runs/1", lose_answer)]
-    assert store.create_if_absent("runs/1", b"claim")
-    assert moto_server.faults == []
-    # The same bytes from somebody else are another claim.
-    moto_server.faults += [("PUT", "runs/1", lose_answer)]
-    assert not store.create_if_absent("runs/1", b"claim")
-
-
-def test_a_claim_whose_winner_deletes_it_at_once_is_lost(store: MinioStore, moto_server: MotoServer) -> None:
-    moto_server.faults += [("PUT", "runs/1", refuse("412 Precondition Failed", "PreconditionFailed"))]
-    assert not store.create_if_absent("runs/1", b"claim")
-
-
-def test_a_claim_that_is_put_off_is_made_again(store: MinioStore, moto_server: MotoServer) -> None:
-    moto_server.faults += [("PUT", "runs/1", refuse("409 Conflict", "ConditionalRequestConflict"))] * 2
-    assert store.create_if_absent("runs/1", b"claim")
-
-
-def test_a_claim_that_is_put_off_for_ever(store: MinioStore, moto_server: MotoServer) -> None:
-    moto_server.faults += [("PUT", "runs/1", refuse("409 Conflict", "ConditionalRequestConflict"))] * 10
-    with pytest.raises(UserError, match="ConditionalRequestConflict"):
-        store.create_if_absent("runs/1", b"claim")
-
-
-@pytest.mark.parametrize("fault", [lose_answer, refuse("503 Slow Down", "SlowDown")], ids=["lost", "busy"])
-def test_every_request_is_repeated(
-    store: MinioStore, moto_server: MotoServer, tmp_path: Path, fault: Callable[..., list[bytes]]
-) -> None:
-    (tmp_path / "file").write_bytes(b"content")
-    for method in ("PUT", "GET", "DELETE"):
-        moto_server.faults += [(method, "key", fault)] * 2
-    moto_server.faults += [("GET", store.bucket, fault)]
-    store.put_file("key", tmp_path / "file")
-    assert store.get("key") == b"content"
-    assert [entry.key for entry in store.list("")] == ["key"]
-    store.delete("key")
-    assert moto_server.faults == []
-    assert list(store.list("")) == []
-
-
-def test_a_server_that_stays_busy(store: MinioStore, moto_server: MotoServer) -> None:
-    moto_server.faults += [("PUT", "key", refuse("503 Slow Down", "SlowDown"))] * 100
-    with pytest.raises(UserError, match=r"refuses store\.bucket=\S+ \(SlowDown: as asked\)"):
-        store.put("key", b"")
-
-
-def test_a_download_that_was_cut_short_is_repeated(store: MinioStore, moto_server: MotoServer, tmp_path: Path) -> None:
-    store.put("key", b"0123456789")
-    moto_server.faults += [("GET", "key", cut_answer)] * 2
-    assert store.get("key") == b"0123456789"
-    moto_server.faults += [("GET", "key", cut_answer)] * 2
-    store.get_file("key", tmp_path / "copy")
-    assert (tmp_path / "copy").read_bytes() == b"0123456789"
-    moto_server.faults += [("GET", "key", cut_answer)] * 10
-    with pytest.raises(UserError, match=r"^store\.endpoint=\S+ does not answer"):
-        store.get("key")
-
-
-def test_a_big_upload_survives_a_lost_part_and_a_lost_end(
-    store: MinioStore, moto_server: MotoServer, tmp_path: Path
-) -> None:
-    data = bytes(range(256)) * (6 << 12)
-    (tmp_path / "big").write_bytes(data)
-    moto_server.faults += [
-        ("PUT", "big", lose_answer),
-        ("POST", "big", refuse("503 Slow Down", "SlowDown")),
-        ("POST", "big", refuse("404 Not Found", "NoSuchUpload")),
-    ]
-    store.put_file("big", tmp_path / "big")
-    assert moto_server.faults == []
-    assert store.get("big") == data
-
-
-def test_a_server_that_dies_in_the_middle_of_a_run(store: MinioStore, moto_server: MotoServer, tmp_path: Path) -> None:
-    for number in range(20):
-        (tmp_path / str(number)).write_bytes(b"")
-    store.put("key", b"")
-    moto_server.down = True
-    for use in (
-        lambda: store.put("key", b""),
-        lambda: store.create_if_absent("key", b""),
-        lambda: store.get("key"),
-        lambda: store.delete("key"),
-        lambda: list(store.list("")),
-        lambda: store.folders(""),
-        lambda: put_folder(store, "runs/1/", tmp_path),
-        store.check,
-    ):
-        with pytest.raises(UserError, match=r"^store\.endpoint=\S+ does not answer \("):
-            use()
-    moto_server.down = False
-    assert store.get("key") == b""
 
 
 @pytest.mark.slow

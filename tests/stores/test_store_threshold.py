@@ -9,7 +9,7 @@ import pytest
 from helpers.servers import MotoServer, lose_answer, refuse
 from libelle.errors import UserError
 from libelle.evaluation.threshold import decide, save
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.pipeline import Pipeline
 from libelle.publication import publish
 from libelle.runs.ids import RunId
@@ -48,7 +48,7 @@ def values(run: Run) -> list[float]:
 
 
 def choose(run: Run, value: float) -> None:
-    save(run, decide(run, Request(value=value)))
+    save(run, decide(run, ThresholdRequest(value=value)))
 
 
 def test_a_choice_is_kept_applied_and_published(run: Run) -> None:

@@ -13,7 +13,7 @@ from libelle.errors import UserError
 from libelle.samplers.rows import Oversample
 from libelle.stores.local import LocalStore
 from libelle.training.bases import read_base
-from libelle.training.plan import Plan
+from libelle.training.plan import Plan, Provenance
 from libelle.training.workflow import full, prepare, train
 
 
@@ -73,8 +73,7 @@ def test_who_reads_the_old_base_is_not_disturbed(plan: Plan, tmp_path: Path) -> 
 
 def test_a_failed_prepare_leaves_the_old_base(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = prepare(plan)
-    wrong = tiny_plan(tmp_path)
-    wrong.source = replace(wrong.source, target="nothing")
+    wrong = tiny_plan(tmp_path, source=replace(plan.source, target="nothing"))
     with pytest.raises(UserError, match="nothing"):
         prepare(wrong)
     put = LocalStore.put
@@ -95,16 +94,14 @@ def test_a_failed_prepare_leaves_the_old_base(plan: Plan, tmp_path: Path, monkey
 
 def test_bases_live_side_by_side(plan: Plan, tmp_path: Path) -> None:
     prepare(plan)
-    other = tiny_plan(tmp_path)
-    other.base_name = "other"
+    other = tiny_plan(tmp_path, base_name="other")
     prepare(other)
     assert len(versions(plan)) == len(versions(plan, "other")) == 1
 
 
 def test_without_a_base_the_sentence_says_how_to_make_one(plan: Plan) -> None:
-    plan.base_name = "mine"
     with pytest.raises(UserError, match=r"mode=prepare base.name=mine"):
-        train(plan)
+        train(replace(plan, base_name="mine"))
 
 
 def test_an_altered_base_is_refused(plan: Plan, tmp_path: Path) -> None:
@@ -116,17 +113,15 @@ def test_an_altered_base_is_refused(plan: Plan, tmp_path: Path) -> None:
 
 
 def test_what_was_typed_and_differs_is_refused(plan: Plan, tmp_path: Path) -> None:
-    plan.config = {"data": {"name": "tiny"}, "process": {"min_count": 2}}
-    plan.options = {"data": "csv", "process": "tokens"}
-    prepare(plan)
+    config = {"data": {"name": "tiny"}, "process": {"min_count": 2}}
+    prepare(replace(plan, provenance=Provenance(config, options={"data": "csv", "process": "tokens"})))
     for typed, words in (
         ({"process.min_count": 3}, "process.min_count=3 differs"),
         ({"data": "bi"}, "data=bi differs"),
         ({"cleaner.accents": None}, None),
         ({"process.min_count": 2, "data": "csv"}, None),
     ):
-        again = tiny_plan(tmp_path)
-        again.typed = typed
+        again = tiny_plan(tmp_path, provenance=Provenance(typed=typed))
         if words is None:
             assert train(again).value > 0
         else:
@@ -136,8 +131,6 @@ def test_what_was_typed_and_differs_is_refused(plan: Plan, tmp_path: Path) -> No
 
 def test_samplers_touch_training_rows_alone(plan: Plan, tmp_path: Path) -> None:
     without = full(plan)
-    sampled = tiny_plan(tmp_path)
-    sampled.sampler = Oversample()
-    with_sampler = full(sampled)
+    with_sampler = full(tiny_plan(tmp_path, sampler=Oversample()))
     for split in ("train", "validation", "test"):
         assert with_sampler.metrics[split]["rows"] == without.metrics[split]["rows"]

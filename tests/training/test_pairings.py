@@ -21,7 +21,8 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
 from libelle.training.pairings import check_mode, check_pairing, usual_models
-from libelle.training.schema import check
+from libelle.training.plan import Provenance
+from libelle.training.schema import build_plan
 from libelle.training.workflow import full
 
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
@@ -49,7 +50,7 @@ def test_models_that_are_proposed_for_a_process_go_with_it() -> None:
 
 @pytest.mark.parametrize("model", options("model"))
 def test_a_model_needs_no_second_word(model: str) -> None:
-    plan = check(composed(f"model={model}"), {"model": model})
+    plan = build_plan(Provenance(composed(f"model={model}"), {"model": model}))
     check_pairing(plan.process, plan.model)
 
 
@@ -84,7 +85,7 @@ def test_a_wrong_pairing_is_one_sentence_and_status_2_before_any_work(
 
 
 def test_a_union_of_processes_without_negative_values_goes_with_naive_bayes() -> None:
-    plan = check(composed("model=naive_bayes", "process=union", "process.parts=[tfidf,bigrams]"), {})
+    plan = build_plan(Provenance(composed("model=naive_bayes", "process=union", "process.parts=[tfidf,bigrams]")))
     check_mode("prepare", plan.process, plan.model)
 
 
@@ -151,7 +152,7 @@ def test_every_allowed_pairing_scores_the_same_in_a_fresh_process_from_run_and_p
         config["trainer"] |= {"max_epochs": 1, "accelerator": "cpu"}
         config["store"] = {"_target_": "libelle.stores.local.LocalStore", "root": store.root}
         try:
-            outcome = full(check(config, {"process": process, "model": model}))
+            outcome = full(build_plan(Provenance(config, {"process": process, "model": model})))
             runs.append(outcome.run_id)
             published = publish(
                 store, Run.open(store, RunId.parse(outcome.run_id)), f"{process}.{model}", threshold=0.5

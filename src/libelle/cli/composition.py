@@ -1,6 +1,7 @@
 """From what Hydra composed to the plan of a run."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -8,30 +9,38 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from libelle.cli.command import plain
+from libelle.cli.lightning_nodes import make_lightning
 from libelle.processes.union import refuse_unchosen
-from libelle.training.plan import BASE_NODES, Plan, look_up
-from libelle.training.schema import check
+from libelle.training.plan import BASE_NODES, Plan, Provenance, look_up
+from libelle.training.schema import build_plan
 
 
-def make_plan(config: DictConfig, settings: Any) -> Plan:
+def make_plan(
+    config: DictConfig, settings: Any, *, command: str = "", sweep: str | None = None, trial: int | None = None
+) -> Plan:
     """Check a composed config, and build what a run needs.
 
     Args:
         config: the composed config; interpolations of Hydra's own are resolved.
         settings: the node `hydra` that belongs to it.
+        command: the command line that trains the run again.
+        sweep: name of the sweep that the run is part of.
+        trial: its number there.
 
     Raises:
         UserError: names the first key that is unknown, missing or wrong.
     """
-    plan = check(plain(config), settings.runtime.choices)
-    plan.typed = _typed(settings.overrides.task, plan)
+    values, options = plain(config), dict(settings.runtime.choices)
+    typed = _typed(settings.overrides.task, values, options)
+    provenance = Provenance(values, options, typed, command, sweep, trial)
+    plan = build_plan(provenance, partial(make_lightning, config))
     # A sweep over parts has the keys of all in each of its jobs; in mode=train the base says what the parts are.
     if settings.mode != RunMode.MULTIRUN and config.mode != "train":
-        refuse_unchosen(plan.process, plan.typed)
+        refuse_unchosen(plan.process, typed)
     return plan
 
 
-def _typed(overrides: Sequence[str], plan: Plan) -> dict[str, Any]:
+def _typed(overrides: Sequence[str], config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
     """What a command line says of the nodes that a base settles: group → option, or key → value."""
     typed: dict[str, Any] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
@@ -39,7 +48,7 @@ def _typed(overrides: Sequence[str], plan: Plan) -> dict[str, Any]:
         if override.is_sweep_override():
             continue  # each job has a value of its own
         if key in BASE_NODES:
-            typed[key] = plan.options[key]
+            typed[key] = options[key]
         elif key.split(".")[0] in BASE_NODES:
-            typed[key] = look_up(plan.config, key)
+            typed[key] = look_up(config, key)
     return typed

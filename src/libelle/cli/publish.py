@@ -14,7 +14,7 @@ def publish(config: DictConfig) -> None:
     """Run the command on a composed config."""
     with plain_errors():
         values, store = values_and_store(config)
-        request = validate(publication.Request, values, "")
+        request = validate(publication.PublishRequest, values, "")
         store.check()
         if request.list:
             terminal_tables.print_published(publication.overview(store))

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -23,6 +23,7 @@ from libelle.components import Component, validate
 from libelle.data import tables
 from libelle.data.records import require_columns
 from libelle.errors import UserError
+from libelle.files import whole_file
 from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.runs.run_list import newest
@@ -37,7 +38,7 @@ REPORTED_ROWS = 20
 
 
 @dataclass(kw_only=True)
-class Request(Component):
+class ScoringRequest(Component):
     """The nodes of `conf/runtime.yaml`, `store` apart.
 
     Attributes:
@@ -93,7 +94,7 @@ def runtime(config: DictConfig) -> None:
         values, store = values_and_store(config)
         if isinstance(values["record"], str):
             values["record"] = json.loads(values["record"])
-        request = validate(Request, values, "")
+        request = validate(ScoringRequest, values, "")
         if request.published is not None:
             pipeline = load_published(request.published, store)
         else:
@@ -101,7 +102,7 @@ def runtime(config: DictConfig) -> None:
         score(request, pipeline)
 
 
-def score(request: Request, pipeline: Pipeline) -> None:
+def score(request: ScoringRequest, pipeline: Pipeline) -> None:
     """Score what is asked for and write the result.
 
     Raises:
@@ -126,7 +127,7 @@ def _begin_report(pipeline: Pipeline) -> "Seen":
     return Seen(pipeline.rule, pipeline.reference)
 
 
-def _write_report(request: Request, model: str, seen: "Seen") -> None:
+def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
     from libelle.reports.drift_report import make_page
     from libelle.reports.page import write_page
 
@@ -140,7 +141,7 @@ def _write_report(request: Request, model: str, seen: "Seen") -> None:
 
 
 def _answer(
-    request: Request, pipeline: Pipeline, texts: pd.DataFrame, ids: pd.Series, seen: "Seen | None" = None
+    request: ScoringRequest, pipeline: Pipeline, texts: pd.DataFrame, ids: pd.Series, seen: "Seen | None" = None
 ) -> pd.DataFrame:
     cleaned = pipeline.clean(texts)
     scores = pipeline.score(cleaned)
@@ -153,7 +154,7 @@ def _answer(
     return result
 
 
-def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
+def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any]:
     record: dict[str, Any] = dict(request.record or {})
     for name in record:
         if name not in pipeline.fields and name != pipeline.id:
@@ -165,7 +166,7 @@ def _single_record(request: Request, pipeline: Pipeline) -> dict[str, Any]:
     return dict.fromkeys(pipeline.fields) | record
 
 
-def _score_file(request: Request, pipeline: Pipeline, writer: "Writer", seen: "Seen | None") -> None:
+def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", seen: "Seen | None") -> None:
     bad: list[int] = []
 
     def on_bad_row(row: int, reason: str) -> None:
@@ -189,7 +190,7 @@ def _score_file(request: Request, pipeline: Pipeline, writer: "Writer", seen: "S
         log.warning("%d rows of %s were passed over, %d were scored", len(bad), request.input, rows)
 
 
-def _chunks(request: Request, on_bad_row: tables.OnBadRow) -> tables.Chunks:
+def _chunks(request: ScoringRequest, on_bad_row: tables.OnBadRow) -> tables.Chunks:
     assert request.input is not None
     options: dict[str, Any] = {
         "delimiter": request.delimiter,
@@ -214,27 +215,22 @@ def _progress() -> Iterator[Any]:
 
 
 @contextmanager
-def _open_writer(request: Request, pipeline: Pipeline) -> Iterator[Writer]:
+def _open_writer(request: ScoringRequest, pipeline: Pipeline) -> Iterator[Writer]:
     if request.output is None:
         writer: Writer = JsonWriter(sys.stdout, pipeline) if request.format == "json" else TableWriter(pipeline)
         yield writer
         writer.close()
         return
     target = Path(request.output)
-    # Complete or not at all: what was there before is replaced at the end, by a whole file.
-    temporary = target.with_name(f".{target.name}.part")
     try:
-        if target.suffix.lower() in (".parquet", ".pq"):
-            writer = ParquetWriter(temporary, pipeline)
-        else:
-            writer = CsvWriter(temporary, pipeline)
-        yield writer
-        writer.close()
-        temporary.replace(target)
+        with whole_file(target) as temporary:
+            if target.suffix.lower() in (".parquet", ".pq"):
+                writer = ParquetWriter(temporary, pipeline)
+            else:
+                writer = CsvWriter(temporary, pipeline)
+            yield writer
+            writer.close()
     except OSError as error:
         raise UserError(
             f"output={request.output} cannot be written ({error.strerror or error}); choose another file."
         ) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

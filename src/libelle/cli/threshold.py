@@ -8,7 +8,7 @@ from libelle.cli import terminal_tables
 from libelle.cli.command import plain_errors, typed_overrides, values_and_store
 from libelle.components import validate
 from libelle.evaluation.threshold import decide, save
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.runs.run_list import newest
@@ -18,7 +18,7 @@ def threshold(config: DictConfig) -> None:
     """Run the command on a composed config."""
     with plain_errors():
         values, store = values_and_store(config)
-        request = validate(Request, values, "")
+        request = validate(ThresholdRequest, values, "")
         store.check()
         run = Run.open(store, RunId.parse(request.run_id) if request.run_id else newest(store))
         choice = save(run, decide(run, request))

@@ -1,8 +1,8 @@
 """The command `train`: one run, or one job of a sweep."""
 
 import shlex
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -12,7 +12,6 @@ from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial
 from libelle.cli import terminal_tables
 from libelle.cli.command import USER_ERROR, leave, typed_overrides
 from libelle.cli.composition import make_plan
-from libelle.cli.lightning_nodes import make_lightning
 from libelle.cli.repeatable_command import repeatable
 from libelle.errors import UserError
 from libelle.installation import how_to_call
@@ -34,13 +33,9 @@ def train(config: DictConfig) -> float | None:
 def _train(config: DictConfig, sweeping: bool) -> float | None:
     settings = HydraConfig.get()
     overrides = typed_overrides()
-    plan = make_plan(config, settings)
-    plan.lightning = partial(make_lightning, config)
-    plan.command = " ".join([how_to_call("train"), *map(shlex.quote, repeatable(overrides, plan, settings))])
-    if sweeping:
-        trial = Trial.current()
-        plan.sweep = Path(settings.sweep.dir).name
-        plan.trial = int(settings.job.num) if trial is None else trial.number()
+    command = " ".join([how_to_call("train"), *map(shlex.quote, repeatable(overrides, config, settings))])
+    sweep, trial = _place_in_sweep(settings) if sweeping else (None, None)
+    plan = make_plan(config, settings, command=command, sweep=sweep, trial=trial)
     if config.mode == "prepare":
         terminal_tables.print_base(plan.base_name, workflow.prepare(plan), plan.process, overrides)
         return None
@@ -48,3 +43,9 @@ def _train(config: DictConfig, sweeping: bool) -> float | None:
     if not sweeping:  # a sweep ends with one table of its runs
         terminal_tables.print_outcome(outcome, overrides)
     return outcome.value
+
+
+def _place_in_sweep(settings: Any) -> tuple[str, int]:
+    """Name of the sweep that a job is part of, and the job's number there."""
+    trial = Trial.current()
+    return Path(settings.sweep.dir).name, int(settings.job.num) if trial is None else trial.number()

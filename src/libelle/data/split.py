@@ -3,13 +3,11 @@
 import hashlib
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Component
+from libelle.components import Component, OpenShare
 from libelle.errors import UserError
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
@@ -23,9 +21,6 @@ _SYNONYMS = {
     "dev": VALIDATION,
     "test": TEST,
 }
-
-
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass
@@ -42,8 +37,8 @@ class SplitConfig(Component):
 
     column: str | None = None
     group: str | None = None
-    validation: Share = 0.15
-    test: Share = 0.15
+    validation: OpenShare = 0.15
+    test: OpenShare = 0.15
     seed: int = 1
 
     def __post_init__(self) -> None:

@@ -4,13 +4,15 @@ import os
 from dataclasses import dataclass
 
 import pandas as pd
-import sqlalchemy
 from pandas.errors import DatabaseError
-from sqlalchemy.exc import SQLAlchemyError
 
 from libelle.data import tables
 from libelle.data.source import Source
-from libelle.errors import UserError
+from libelle.errors import UserError, needs_extra
+
+with needs_extra("data=sql", "sql"):
+    import sqlalchemy
+    from sqlalchemy.exc import SQLAlchemyError
 
 #: Where the password is read from, for any database. PostgreSQL's own PGPASSWORD and password file work as well.
 PASSWORD_VARIABLE = "LIBELLE_SQL_PASSWORD"

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from libelle.evaluation.curve import Curve
-from libelle.evaluation.decision_rule import DecisionRule, Doubles, reaches
+from libelle.evaluation.decision_rule import DecisionRule, reaches
 from libelle.evaluation.intervals import Interval, share
-from libelle.features import Floats, Ints
+from libelle.features import Doubles, Floats, Ints
 
 #: Accuracies that automatic coding is shown for.
 ACCURACIES = (0.9, 0.95, 0.99)

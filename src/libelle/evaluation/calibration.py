@@ -12,8 +12,7 @@ import numpy as np
 
 from libelle.components import Component, build, describe
 from libelle.errors import UserError
-from libelle.evaluation.decision_rule import Doubles
-from libelle.features import Floats, Ints
+from libelle.features import Doubles, Floats, Ints
 
 #: Logarithms are taken of nothing smaller.
 _TINY = float(np.finfo(np.float32).tiny)

@@ -12,9 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from libelle.errors import UserError
-from libelle.evaluation.decision_rule import DecisionRule, Doubles, reaches
+from libelle.evaluation.decision_rule import DecisionRule, reaches
 from libelle.evaluation.intervals import LEVEL, wilson
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.threshold_request import ThresholdRequest
+from libelle.features import Doubles
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,9 @@ class Curve:
         return self.share_right / self.share if self.weighted else self.tp / (self.tp + self.fp)
 
 
-def figures(positive: npt.ArrayLike, scores: npt.ArrayLike, threshold: float, request: Request) -> dict[str, Any]:
+def figures(
+    positive: npt.ArrayLike, scores: npt.ArrayLike, threshold: float, request: ThresholdRequest
+) -> dict[str, Any]:
     """What a threshold comes to on some rows: counts, rates, and their intervals.
 
     Intervals are Wilson's (Wilson 1927). With another prevalence those of the share and of the precision join the

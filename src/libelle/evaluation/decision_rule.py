@@ -14,9 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from libelle.errors import UserError
-from libelle.features import Ints
-
-Doubles = npt.NDArray[np.float64]
+from libelle.features import Doubles, Ints
 
 #: The threshold of a binary rule until one is chosen: the more probable label.
 DEFAULT_THRESHOLD = 0.5

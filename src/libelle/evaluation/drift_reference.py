@@ -4,7 +4,6 @@ No text is kept. Of words there are hashes, and only of words that several train
 a word can look its hash up, and a word that few records hold may be somebody's name.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.features import Floats
+from libelle.files import read_json, write_json
 
 #: A word is known from this many training records on; of others nothing is kept.
 KNOWN_RECORDS = 5
@@ -102,14 +102,14 @@ class Reference:
         }
         arrays |= {"scores": self.scores, "decisions": self.decisions, "chosen": self.chosen}
         save_file(arrays, folder / "reference.safetensors")
-        (folder / "reference.json").write_text(json.dumps(about, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(folder / "reference.json", about)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read back what `save` wrote."""
         from safetensors.numpy import load_file
 
-        about = json.loads((folder / "reference.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "reference.json")
         arrays = load_file(folder / "reference.safetensors")
         known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"])}
         fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from libelle.evaluation.decision_rule import Doubles
+from libelle.features import Doubles
 
 #: Of the intervals that are reported.
 LEVEL = 0.95

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from libelle.evaluation.decision_rule import DecisionRule, Doubles
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import Interval, share
-from libelle.features import Floats, Ints
+from libelle.features import Doubles, Floats, Ints
 
 BINS = 10
 

@@ -16,13 +16,14 @@ import pandas as pd
 from libelle.data.split import TEST, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.curve import Curve, figures, sentence
-from libelle.evaluation.decision_rule import DecisionRule, Doubles
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import lower_bound, upper_bound
-from libelle.evaluation.threshold_request import Request
+from libelle.evaluation.threshold_request import ThresholdRequest
+from libelle.features import Doubles
 from libelle.runs.run import THRESHOLD, Run
 
 
-def choose(curve: Curve, request: Request) -> float:
+def choose(curve: Curve, request: ThresholdRequest) -> float:
     """The threshold that a wish asks for, among all distinct scores.
 
     With `confidence` = 1-δ, the wish holds for the whole population with probability 1-δ, though the threshold is
@@ -136,7 +137,7 @@ def _nearest(name: str, wish: float, confidence: float | None, reached: float, c
     )
 
 
-def decide(run: Run, request: Request) -> dict[str, Any]:
+def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     """Choose on the validation scores of a run, and report on its test scores; nothing is saved.
 
     Multiclass: `accuracy` and `value` are a threshold of automatic coding for all labels; the other wishes give each
@@ -185,7 +186,7 @@ def decide(run: Run, request: Request) -> dict[str, Any]:
     }
 
 
-def _label_thresholds(part: pd.DataFrame, rule: DecisionRule, request: Request) -> dict[str, float | None]:
+def _label_thresholds(part: pd.DataFrame, rule: DecisionRule, request: ThresholdRequest) -> dict[str, float | None]:
     thresholds: dict[str, float | None] = {}
     refusal = None
     for label in rule.labels:
@@ -201,7 +202,7 @@ def _label_thresholds(part: pd.DataFrame, rule: DecisionRule, request: Request) 
     return thresholds
 
 
-def _coded(part: pd.DataFrame, rule: DecisionRule, request: Request) -> dict[str, Any]:
+def _coded(part: pd.DataFrame, rule: DecisionRule, request: ThresholdRequest) -> dict[str, Any]:
     """Figures of all records that are coded automatically."""
     right, _ = outcomes(part, rule)
     automatic = rule.automatic(scores_of(part, rule))

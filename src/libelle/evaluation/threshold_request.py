@@ -1,27 +1,22 @@
 """What a decision threshold is chosen by."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import Field
-
-from libelle.components import Component
+from libelle.components import AboveZero, Component, NonNegative, OpenShare, PositiveShare, Share
 from libelle.errors import UserError
-
-Part = Annotated[float, Field(gt=0, le=1)]
-Inside = Annotated[float, Field(gt=0, lt=1)]
 
 
 @dataclass(kw_only=True)
 class Cost(Component):
     """What one mistake costs, in any unit: `fp` a record wrongly set aside, `fn` one that was missed."""
 
-    fp: Annotated[float, Field(ge=0)] | None = None
-    fn: Annotated[float, Field(ge=0)] | None = None
+    fp: NonNegative | None = None
+    fn: NonNegative | None = None
 
 
 @dataclass(kw_only=True)
-class Request(Component):
+class ThresholdRequest(Component):
     """The nodes of `conf/threshold.yaml`, `store` apart; exactly one wish.
 
     Attributes:
@@ -39,15 +34,15 @@ class Request(Component):
     """
 
     run_id: str | None = None
-    precision: Part | None = None
-    recall: Part | None = None
-    workload: Part | None = None
+    precision: PositiveShare | None = None
+    recall: PositiveShare | None = None
+    workload: PositiveShare | None = None
     cost: Cost = field(default_factory=Cost)
-    f: Annotated[float, Field(gt=0)] | None = None
-    value: Annotated[float, Field(ge=0, le=1)] | None = None
-    accuracy: Part | None = None
-    confidence: Inside | None = None
-    prevalence: Inside | None = None
+    f: AboveZero | None = None
+    value: Share | None = None
+    accuracy: PositiveShare | None = None
+    confidence: OpenShare | None = None
+    prevalence: OpenShare | None = None
     format: Literal["text", "json"] = "text"
 
     def __post_init__(self) -> None:

@@ -1,6 +1,5 @@
 """What the classical models share: one matrix, labels without training rows, class weights, saving and loading."""
 
-import json
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,12 +11,11 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy.special import softmax
 
-from libelle.features import Dataset, Features, Floats, Ints, Matrix
+from libelle.features import Dataset, Doubles, Features, Floats, Ints, Matrix
+from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Model, Training
 from libelle.processes.matrix_stack import stack
-
-Doubles = npt.NDArray[np.float64]
 
 #: Rows scored at once.
 PREDICT_ROWS = 4096
@@ -91,13 +89,13 @@ class ClassicalModel(Model):
     def save(self, folder: Path) -> None:
         """Write `classes.json`, and what was learnt."""
         about = {"classes": self.classes_, "seen": self.seen_.tolist()}
-        (folder / "classes.json").write_text(json.dumps(about), encoding="utf-8")
+        write_json(folder / "classes.json", about)
         if len(self.seen_) > 1:
             self.write(folder)
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "classes.json")
         self.classes_, self.seen_ = about["classes"], np.array(about["seen"], dtype=np.int64)
         if len(self.seen_) > 1:
             self.read(folder)

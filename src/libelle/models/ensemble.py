@@ -1,6 +1,5 @@
 """Model `ensemble`: the average of several runs, each with its own cleaners, process and model."""
 
-import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,10 +7,11 @@ from typing import ClassVar, Self
 
 import numpy as np
 
-from libelle.components import Rate
+from libelle.components import AboveZero
 from libelle.data.records import Records
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
+from libelle.files import read_json, write_json
 from libelle.models.base import Model, Training
 from libelle.stores.base import Store
 
@@ -31,7 +31,7 @@ class Ensemble(Model):
     ensemble = True
 
     runs: list[str] = field(default_factory=list)
-    weights: list[Rate] | None = None
+    weights: list[AboveZero] | None = None
 
     def __post_init__(self) -> None:
         if self.weights is not None and len(self.weights) != len(self.runs):
@@ -96,13 +96,13 @@ class Ensemble(Model):
         """Write `ensemble.json`, and each member's pipeline as `members/<number>`."""
         for number, source in enumerate(self.folders_):
             shutil.copytree(source, folder / "members" / str(number))
-        (folder / "ensemble.json").write_text(json.dumps({"members": len(self.folders_)}), encoding="utf-8")
+        write_json(folder / "ensemble.json", {"members": len(self.folders_)})
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote; each member replays its golden records."""
         from libelle.pipeline import Pipeline
 
-        members = json.loads((folder / "ensemble.json").read_text(encoding="utf-8"))["members"]
+        members = read_json(folder / "ensemble.json")["members"]
         self.folders_ = [folder / "members" / str(number) for number in range(members)]
         self.members_ = [Pipeline.read(source) for source in self.folders_]
         return self

@@ -1,5 +1,6 @@
 """Training a network with Lightning."""
 
+import math
 import warnings
 from collections.abc import Sequence
 from typing import Any
@@ -20,6 +21,7 @@ from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
 from libelle.models.layers import LinearPath
+from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
 from libelle.models.network import LossConfig, Network, OptimizerConfig
 from libelle.models.optimizers import LazyAdamW, make_schedule
 
@@ -177,13 +179,16 @@ def train_network(
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-        trainer = _make_trainer(training)
+        trainer = make_trainer(training)
+        refuse_unvalidated(trainer, math.ceil(len(train) / batch_size))
         try:
             trainer.fit(
                 classifier,
                 _loader(train, order, batch_size),
                 _loader(validation, range(len(validation)), min(1024, 8 * batch_size)),
             )
+        except MisconfigurationException as error:
+            raise refused(error) from error
         except SystemExit:
             if trainer.interrupted:
                 raise KeyboardInterrupt from None
@@ -193,27 +198,12 @@ def train_network(
     if best:
         state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
         classifier.load_state_dict(state)
-    network.to("cpu")
+    network.to("cpu", torch.float32)  # whatever trainer.precision was
     if not all(parameter.isfinite().all() for parameter in network.parameters()):
         raise UserError(
             f"Training diverged: the weights are not finite; lower model.optimizer.lr={optimizer.lr} or set "
             "trainer.gradient_clip_val=1."
         )
-
-
-def _make_trainer(training: Training) -> pl.Trainer:
-    try:
-        return pl.Trainer(
-            **training.trainer,
-            callbacks=list(training.callbacks),
-            logger=list(training.loggers),
-            default_root_dir=training.folder,
-            enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in training.callbacks),
-            enable_checkpointing=any(isinstance(c, pl.callbacks.ModelCheckpoint) for c in training.callbacks),
-            enable_model_summary=False,
-        )
-    except (TypeError, ValueError, MisconfigurationException) as error:
-        raise UserError(f"trainer: Lightning refuses these settings ({error}); see the keys under trainer.") from error
 
 
 def _loader(dataset: Dataset, order: Any, batch_size: int) -> DataLoader[Any]:

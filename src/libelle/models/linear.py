@@ -10,11 +10,11 @@ from pydantic import Field
 from scipy.optimize import minimize
 from scipy.special import log_softmax
 
-from libelle.components import Positive, Rate
+from libelle.components import AboveZero, Positive, Several
 from libelle.errors import UserError
-from libelle.features import Dataset, Ints, Matrix
+from libelle.features import Dataset, Doubles, Ints, Matrix
 from libelle.memory import require_memory
-from libelle.models.classical import Doubles, LinearModel, folds
+from libelle.models.classical import LinearModel, folds
 
 log = logging.getLogger(__name__)
 
@@ -22,8 +22,6 @@ log = logging.getLogger(__name__)
 LBFGS_COPIES = 26
 #: For each value of the matrix, scikit-learn hands liblinear a double, and liblinear makes a number and a double of it.
 LIBLINEAR_BYTES = 24
-
-Folds = Annotated[int, Field(ge=2)]
 
 
 @dataclass
@@ -35,7 +33,7 @@ class LogisticRegression(LinearModel):
         max_iter: iterations of L-BFGS at most.
     """
 
-    C: Rate = 10.0
+    C: AboveZero = 10.0
     max_iter: Positive = 500
 
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
@@ -58,8 +56,8 @@ class LogisticRegressionCV(LinearModel):
         max_iter: iterations of L-BFGS at most.
     """
 
-    Cs: Annotated[list[Rate], Field(min_length=1)] = field(default_factory=lambda: [1.0, 3.0, 10.0, 30.0])
-    folds: Folds = 3
+    Cs: Annotated[list[AboveZero], Field(min_length=1)] = field(default_factory=lambda: [1.0, 3.0, 10.0, 30.0])
+    folds: Several = 3
     max_iter: Positive = 500
 
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
@@ -97,8 +95,8 @@ class LinearSVM(LinearModel):
         max_iter: iterations of liblinear at most.
     """
 
-    C: Rate = 0.5
-    folds: Folds = 3
+    C: AboveZero = 0.5
+    folds: Several = 3
     max_iter: Positive = 5000
 
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:
@@ -155,7 +153,7 @@ class NaiveBayes(LinearModel):
 
     non_negative: ClassVar[bool] = True
 
-    alpha: Rate = 0.1
+    alpha: AboveZero = 0.1
     fit_prior: bool = True
 
     def learn(self, matrix: Matrix, targets: Ints, weights: Doubles, validation: Dataset, seed: int) -> None:

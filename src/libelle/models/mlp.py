@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from libelle.components import Positive
+from libelle.components import Natural, Positive
 from libelle.models.encoders import BagEncoder, LSTMEncoder, WordEncoder
 from libelle.models.network import Shape
 from libelle.models.paths import PathsModel
@@ -27,7 +27,7 @@ class MLP(PathsModel):
     word_encoder: Literal["bag", "lstm"] = "bag"
     fusion: Literal["concat", "fused"] = "concat"
     word_dim: Positive = 64
-    first_words: Annotated[int, Field(ge=0)] = 2
+    first_words: Natural = 2
     lstm: Annotated[list[Positive], Field(min_length=1)] = field(default_factory=lambda: [128, 64])
 
     def encoder(self, shape: Shape) -> WordEncoder:

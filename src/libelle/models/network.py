@@ -3,13 +3,12 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 
-from libelle.components import Component, Part, Rate
+from libelle.components import AboveZero, Component, NonNegative, PartialShare
 from libelle.features import Features
 from libelle.models.batches import Batch
 
@@ -114,11 +113,11 @@ class OptimizerConfig(Component):
     """
 
     name: Literal["adamw", "sgd"] = "adamw"
-    lr: Rate = 2e-3
-    linear_lr: Rate = 5.0
-    weight_decay: Annotated[float, Field(ge=0)] = 0.01
+    lr: AboveZero = 2e-3
+    linear_lr: AboveZero = 5.0
+    weight_decay: NonNegative = 0.01
     schedule: Literal["constant", "linear", "cosine"] = "linear"
-    warmup: Part = 0.0
+    warmup: PartialShare = 0.0
 
 
 @dataclass
@@ -132,5 +131,5 @@ class LossConfig(Component):
     """
 
     class_weights: Literal["none", "balanced"] = "none"
-    focal_gamma: Annotated[float, Field(ge=0)] = 0.0
-    label_smoothing: Part = 0.1
+    focal_gamma: NonNegative = 0.0
+    label_smoothing: PartialShare = 0.1

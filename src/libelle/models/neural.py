@@ -1,6 +1,5 @@
 """What all models with a network share: fitting, prediction, saving and loading. Only fitting needs Lightning."""
 
-import json
 from abc import abstractmethod
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 
 from libelle.components import Positive
 from libelle.features import Dataset, Features, Floats
+from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Model, Training
 from libelle.models.batches import make_batch
@@ -120,13 +120,13 @@ class NeuralModel(Model):
     def save(self, folder: Path) -> None:
         """Write `network.json` and `weights.safetensors`."""
         about = {"shape": asdict(self.shape_), "classes": self.classes_}
-        (folder / "network.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        write_json(folder / "network.json", about)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network_.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "network.json")
         self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
         with torch.device("meta"):  # no time spent on random weights
             self.network_ = self.network(self.shape_, self.classes_)

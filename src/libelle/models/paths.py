@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from libelle.components import Part, Positive
+from libelle.components import PartialShare, Positive
 from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
 from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_ngrams, drop_words
@@ -73,9 +73,9 @@ class PathsModel(NeuralModel):
     hidden: list[Positive] = field(default_factory=lambda: [256])
     ngram_dim: Positive = 64
     ngram_hidden: list[Positive] = field(default_factory=lambda: [256])
-    dropout: Part = 0.3
-    word_dropout: Part = 0.1
-    ngram_dropout: Part = 0.5
+    dropout: PartialShare = 0.3
+    word_dropout: PartialShare = 0.1
+    ngram_dropout: PartialShare = 0.5
     wide: bool = True
     freeze_words: bool = False
 

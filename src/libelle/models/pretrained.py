@@ -1,19 +1,18 @@
 """Model `pretrained`: a Hugging Face encoder, fine-tuned; scoring needs neither the hub nor peft."""
 
-import json
 import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from libelle.components import Component, Part, Positive
-from libelle.errors import UserError
+from libelle.components import Component, PartialShare, Positive, PositiveShare
+from libelle.errors import UserError, needs_extra
 from libelle.features import Dataset
+from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Training
 from libelle.models.batches import Batch, by_record
@@ -21,7 +20,7 @@ from libelle.models.layers import masked_mean
 from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
 from libelle.processes.base import Process
-from libelle.processes.hub import locate_encoder, needs_extra, reading_encoder
+from libelle.processes.hub import locate_encoder, reading_encoder
 from libelle.processes.pretrained import PretrainedTokens
 
 
@@ -96,11 +95,11 @@ class LoRAConfig(Component):
 
     rank: Positive = 8
     alpha: Positive = 16
-    dropout: Part = 0.05
+    dropout: PartialShare = 0.05
 
     def add_to(self, encoder: Any) -> Any:
         """Freeze an encoder and add fresh adapters to it."""
-        with needs_extra():
+        with needs_extra("model=pretrained", "pretrained"):
             from peft import LoraConfig, get_peft_model
         config = LoraConfig(r=self.rank, lora_alpha=self.alpha, lora_dropout=self.dropout, target_modules="all-linear")
         return get_peft_model(encoder, config)
@@ -126,8 +125,8 @@ class Pretrained(NeuralModel):
     encoder: str = "camembert-base"
     tuning: Literal["full", "frozen", "lora"] = "full"
     pooling: Literal["mean", "cls"] = "mean"
-    dropout: Part = 0.1
-    layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
+    dropout: PartialShare = 0.1
+    layer_decay: PositiveShare = 0.9
     lora: LoRAConfig = field(default_factory=LoRAConfig)
     batch_size: Positive = 32
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=5e-5, warmup=0.1))
@@ -146,7 +145,7 @@ class Pretrained(NeuralModel):
                 "alone, and the process follows."
             )
         if self.tuning == "lora":
-            with needs_extra():
+            with needs_extra("model=pretrained", "pretrained"):
                 import peft  # noqa: F401
         skeleton = _skeleton(self.encoder)
         longest = _longest_input(skeleton)
@@ -191,14 +190,14 @@ class Pretrained(NeuralModel):
     def save(self, folder: Path) -> None:
         """Write the folder `encoder`, in transformers' format, with `network.json` and `head.safetensors`."""
         about = {"shape": asdict(self.shape_), "classes": self.classes_}
-        (folder / "network.json").write_text(json.dumps(about, indent=1), encoding="utf-8")
+        write_json(folder / "network.json", about)
         network: Any = self.network_
         save_file({**network.head.state_dict(), "pool": network.pool}, folder / "head.safetensors")
         network.encoder.save_pretrained(folder / "encoder")
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "network.json")
         self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
         encoder = _load_encoder(str(folder / "encoder"))
         # The adapters are part of the encoder's weights by now.

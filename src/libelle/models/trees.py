@@ -3,21 +3,18 @@
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-from libelle.components import Positive, Rate
-from libelle.errors import UserError
-from libelle.features import Dataset, Ints, Matrix
+from libelle.components import AboveZero, NonNegative, Positive, PositiveShare, Several
+from libelle.errors import needs_extra
+from libelle.features import Dataset, Doubles, Ints, Matrix
 from libelle.memory import require_memory
-from libelle.models.classical import ClassicalModel, Doubles
+from libelle.models.classical import ClassicalModel
 from libelle.processes.base import Process
 from libelle.processes.matrix_stack import stack
-
-Share = Annotated[float, Field(gt=0, le=1)]
 
 #: All that a saved decision tree may hold beside what skops trusts anyway.
 TRUSTED = ["sklearn.tree._tree.Tree"]
@@ -25,8 +22,6 @@ TRUSTED = ["sklearn.tree._tree.Tree"]
 BIN_BYTES = 16
 #: A number and a float for each value, and its bin; a score and two gradients for each row and label.
 VALUE_BYTES, GRADIENT_BYTES = 12, 12
-
-_EXTRA = "needs {}, which is not installed; install it with pip install 'libelle[classical]'."
 
 
 @dataclass
@@ -41,7 +36,7 @@ class DecisionTree(ClassicalModel):
 
     max_depth: Positive | None = None
     min_samples_leaf: Positive = 2
-    ccp_alpha: Annotated[float, Field(ge=0)] = 0.0
+    ccp_alpha: NonNegative = 0.0
 
     def check(self, process: Process) -> None:
         """Raise `UserError` unless skops, which saves the tree, is installed."""
@@ -88,10 +83,8 @@ class DecisionTree(ClassicalModel):
 
 
 def _require_skops() -> Any:
-    try:
+    with needs_extra("model=tree", "classical"):
         import skops.io
-    except ImportError:
-        raise UserError(f"model=tree {_EXTRA.format('skops')}") from None
     return skops.io
 
 
@@ -113,13 +106,13 @@ class XGBoost(ClassicalModel):
 
     rounds: Positive = 500
     early_stopping: Positive = 20
-    learning_rate: Rate = 0.2
+    learning_rate: AboveZero = 0.2
     max_depth: Positive = 6
-    min_child_weight: Annotated[float, Field(ge=0)] = 1.0
-    subsample: Share = 1.0
-    colsample: Share = 1.0
-    reg_lambda: Annotated[float, Field(ge=0)] = 1.0
-    max_bin: Annotated[int, Field(ge=2)] = 64
+    min_child_weight: NonNegative = 1.0
+    subsample: PositiveShare = 1.0
+    colsample: PositiveShare = 1.0
+    reg_lambda: NonNegative = 1.0
+    max_bin: Several = 64
 
     def check(self, process: Process) -> None:
         """Raise `UserError` unless XGBoost is installed."""
@@ -193,8 +186,6 @@ class XGBoost(ClassicalModel):
 
 
 def _require_xgboost() -> Any:
-    try:
+    with needs_extra("model=xgboost", "classical"):
         import xgboost
-    except ImportError:
-        raise UserError(f"model=xgboost {_EXTRA.format('xgboost')}") from None
     return xgboost

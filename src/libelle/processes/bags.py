@@ -2,16 +2,15 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar, Self
+from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
-from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
-from libelle.components import Positive
+from libelle.components import Natural, Positive
 from libelle.errors import UserError
 from libelle.features import Ints, Ragged
 from libelle.processes.base import Process
@@ -139,7 +138,7 @@ class WordsAndBags(Process):
     fused: bool = True
     word_ngrams: Positive = 2
     char_ngrams_min: Positive = 2
-    char_ngrams_max: Annotated[int, Field(ge=0)] = 5
+    char_ngrams_max: Natural = 5
     min_ngram_count: Positive = 1
     max_ngrams: Positive = 500_000
 

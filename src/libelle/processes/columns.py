@@ -1,6 +1,5 @@
 """Fields by their distinct texts, since columns of forms repeat a lot, and the words that stand in them."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.features import Ints
+from libelle.files import read_json, write_json
 from libelle.processes.ngrams import WordTable
 
 #: Name of all fields joined.
@@ -66,10 +66,10 @@ def frequent_words(columns: Iterable[Column], min_count: int) -> list[str]:
 def save_words(folder: Path, fields: Sequence[str], words: Sequence[str]) -> None:
     """Write `words.json`: the names of the fields, and the words that a process knows, in order."""
     about = {"fields": fields, "words": words}
-    (folder / "words.json").write_text(json.dumps(about, ensure_ascii=False, indent=0), encoding="utf-8")
+    write_json(folder / "words.json", about)
 
 
 def load_words(folder: Path) -> tuple[list[str], list[str]]:
     """Read back what `save_words` wrote: fields and words."""
-    about = json.loads((folder / "words.json").read_text(encoding="utf-8"))
+    about = read_json(folder / "words.json")
     return about["fields"], about["words"]

@@ -8,15 +8,14 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
-from libelle.components import Positive, Rate
-from libelle.errors import UserError
+from libelle.components import AboveZero, Positive, Seed
+from libelle.errors import needs_extra
 from libelle.features import Floats
 from libelle.memory import require_memory
 from libelle.processes.columns import frequent_words, load_words, save_words
@@ -50,8 +49,8 @@ class Doc2Vec(MatrixProcess):
     min_count: Positive = 2
     negative: Positive = 5
     epochs: Positive = 20
-    alpha: Rate = 0.05
-    seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 1
+    alpha: AboveZero = 0.05
+    seed: Seed = 1
 
     @property
     def width(self) -> int:
@@ -117,12 +116,8 @@ class Doc2Vec(MatrixProcess):
         return self
 
     def _fresh(self) -> Any:
-        try:
+        with needs_extra("process=doc2vec", "classical"):
             from gensim.models.doc2vec import Doc2Vec as Gensim
-        except ImportError as error:
-            raise UserError(
-                "process=doc2vec needs gensim; install it with pip install 'libelle[classical]'."
-            ) from error
         return Gensim(
             vector_size=self.vector_size,
             dm=int(self.dm),

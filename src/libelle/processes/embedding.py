@@ -2,15 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Self
 
 import numpy as np
 import pandas as pd
 import scipy.sparse
-from pydantic import Field
 from safetensors.numpy import load_file, save_file
 
-from libelle.components import Part, Positive, Rate
+from libelle.components import AboveZero, PartialShare, Positive, Seed
 from libelle.features import Floats, Ints
 from libelle.memory import require_memory
 from libelle.processes.columns import Column, frequent_words, load_words, save_words
@@ -43,10 +42,10 @@ class Embedding(MatrixProcess):
     min_count: Positive = 2
     max_words: Positive = 100_000
     epochs: Positive = 10
-    lr: Rate = 0.01
-    dropout: Part = 0.2
+    lr: AboveZero = 0.01
+    dropout: PartialShare = 0.2
     batch_size: Positive = 64
-    seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 1
+    seed: Seed = 1
 
     @property
     def width(self) -> int:

@@ -1,6 +1,5 @@
 """Process `fasttext_mean`: the average of each field's word vectors."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -9,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from libelle.features import Floats
+from libelle.files import read_json, write_json
 from libelle.processes.matrices import MatrixProcess
 from libelle.processes.ngrams import WordTable
 from libelle.stores.base import Store
@@ -64,11 +64,11 @@ class FastTextMean(MatrixProcess):
 
     def save(self, folder: Path) -> None:
         """Write `fields.json` and the word vectors."""
-        (folder / "fields.json").write_text(json.dumps(self.fields_, ensure_ascii=False), encoding="utf-8")
+        write_json(folder / "fields.json", self.fields_)
         self.table_.save(folder)
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        self.fields_ = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
+        self.fields_ = read_json(folder / "fields.json")
         self.table_ = VectorTable.load(folder)
         return self

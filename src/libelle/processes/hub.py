@@ -4,23 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from libelle.errors import UserError
+from libelle.errors import UserError, needs_extra
 
 #: All that is taken from the hub: weights as safetensors, never as pickle.
 _FILES = ["*.json", "*.safetensors", "*.model", "*.txt"]
 #: Seconds after which the hub counts as out of reach.
 _PATIENCE = 10
-
-
-@contextmanager
-def needs_extra() -> Iterator[None]:
-    """Turn a library that is not installed into a `UserError`."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise UserError(
-            f"model=pretrained needs {error.name}, which is not installed; run: pip install 'libelle[pretrained]'."
-        ) from None
 
 
 @contextmanager
@@ -31,7 +20,7 @@ def reading_encoder(encoder: str, part: str) -> Iterator[None]:
         encoder: as the config names it.
         part: what is read, for the message.
     """
-    with needs_extra():
+    with needs_extra("model=pretrained", "pretrained"):
         from transformers.utils import logging
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
@@ -72,7 +61,7 @@ def locate_encoder(encoder: str) -> str:
 
 
 def _from_hub(encoder: str) -> Path:
-    with needs_extra():
+    with needs_extra("model=pretrained", "pretrained"):
         import huggingface_hub
     try:
         cached = Path(huggingface_hub.snapshot_download(encoder, local_files_only=True))

@@ -4,7 +4,6 @@ A field is encoded by its distinct texts; rows are copied from these at the end.
 missing text and an empty one apart from each other, and from texts of unknown words alone, which are all zeros.
 """
 
-import json
 from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar, Self
@@ -16,6 +15,7 @@ import scipy.sparse
 from safetensors.numpy import load_file, save_file
 
 from libelle.features import Features, Ints, Matrix
+from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.processes.base import Process
 from libelle.processes.columns import Column
@@ -116,7 +116,7 @@ class NgramProcess(MatrixProcess):
         # Names of fields may hold any character: arrays are numbered.
         kinds = {name: len(ngrams) for name, ngrams in self.ngrams_.items()}
         about = {"fields": self.fields_, "kinds": kinds}
-        (folder / "fields.json").write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+        write_json(folder / "fields.json", about)
         arrays: dict[str, npt.NDArray[np.generic]] = {}
         for number, vocabularies in enumerate(self.ngrams_.values()):
             for kind, ngrams in enumerate(vocabularies):
@@ -125,7 +125,7 @@ class NgramProcess(MatrixProcess):
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "fields.json")
         arrays = load_file(folder / "ngrams.safetensors")
         self.fields_ = about["fields"]
         self.ngrams_ = {

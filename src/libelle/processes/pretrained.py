@@ -1,22 +1,21 @@
 """Process `pretrained`: texts as a Hugging Face encoder's own tokenizer cuts them, each field behind a marker."""
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Positive
-from libelle.errors import UserError
+from libelle.components import Positive, PositiveShare
+from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
+from libelle.files import read_json, write_json
 from libelle.processes.base import Process
-from libelle.processes.hub import locate_encoder, needs_extra, reading_encoder
+from libelle.processes.hub import locate_encoder, reading_encoder
 from libelle.stores.base import Store
 
 #: Texts tokenized at once: what the tokenizer makes of a text is a hundred times larger than its ids.
@@ -44,7 +43,7 @@ class PretrainedTokens(Process):
     encoder: str = "camembert-base"
     markers: Literal["name", "separator"] = "name"
     max_length: Positive = 128
-    length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
+    length_quantile: PositiveShare = 0.995
 
     @cached_property
     def _fetched(self) -> tuple[str, dict[str, Any]]:
@@ -100,11 +99,11 @@ class PretrainedTokens(Process):
         """Write `tokenizer.json`, in the format of the library tokenizers, and `fields.json`."""
         (folder / "tokenizer.json").write_text(self.serialized_, encoding="utf-8")
         about = {"lengths": self.lengths_, "special": self.special_}
-        (folder / "fields.json").write_text(json.dumps(about, ensure_ascii=False, indent=1), encoding="utf-8")
+        write_json(folder / "fields.json", about)
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        about = json.loads((folder / "fields.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "fields.json")
         self.lengths_ = about["lengths"]
         serialized = (folder / "tokenizer.json").read_text(encoding="utf-8")
         return self._set(serialized, about["special"], list(self.lengths_))
@@ -147,7 +146,7 @@ def deal(room: int, needs: list[int]) -> list[int]:
 
 
 def _tokenizer(serialized: str) -> Any:
-    with needs_extra():
+    with needs_extra("model=pretrained", "pretrained"):
         from tokenizers import Tokenizer
     return Tokenizer.from_str(serialized)
 

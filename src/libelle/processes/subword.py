@@ -1,20 +1,19 @@
 """Process `subword`: parts of words by a Hugging Face tokenizer, and bags of hashed n-grams."""
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Positive
-from libelle.errors import UserError
+from libelle.components import Positive, PositiveShare, Several
+from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
+from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.columns import Column
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
@@ -45,9 +44,9 @@ class Subword(WordsAndBags):
 
     remedy = "lower process.max_ngrams or process.vocab_size, or raise process.min_ngram_count"
 
-    vocab_size: Annotated[int, Field(ge=2)] = 8000
+    vocab_size: Several = 8000
     pretrained: str | None = None
-    length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
+    length_quantile: PositiveShare = 0.995
     max_length: Positive = 256
 
     def prepare(self, store: Store) -> None:
@@ -98,7 +97,7 @@ class Subword(WordsAndBags):
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, the tokenizers library's own format, `lengths.json`, and the n-grams."""
         self.tokenizer_.save(str(folder / "tokenizer.json"))
-        (folder / "lengths.json").write_text(json.dumps(self.lengths_, ensure_ascii=False, indent=1), encoding="utf-8")
+        write_json(folder / "lengths.json", self.lengths_)
         if self.ngrams:
             self.bags_.save(folder)
 
@@ -108,7 +107,7 @@ class Subword(WordsAndBags):
         Raises:
             UserError: when `tokenizers` is not installed.
         """
-        self.lengths_ = json.loads((folder / "lengths.json").read_text(encoding="utf-8"))
+        self.lengths_ = read_json(folder / "lengths.json")
         self._use(_library().Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8")))
         if self.ngrams:
             self.bags_.load(folder, list(self.lengths_))
@@ -151,12 +150,8 @@ def _shorten(text: str, words: int = -1) -> str:
 
 
 def _library() -> Any:
-    try:
+    with needs_extra("process=subword", "pretrained"):
         import tokenizers
-    except ImportError as error:
-        raise UserError(
-            "process=subword needs the library tokenizers; install it with pip install 'libelle[pretrained]'."
-        ) from error
     return tokenizers
 
 

@@ -1,13 +1,11 @@
 """Process `tfidf`: word and character n-grams, weighted by TF-IDF."""
 
 from dataclasses import dataclass
-from typing import Annotated
 
 import pandas as pd
 import scipy.sparse
-from pydantic import Field
 
-from libelle.components import Positive
+from libelle.components import Natural, Positive
 from libelle.errors import UserError
 from libelle.features import Ints
 from libelle.processes.columns import FUSED, Column, fuse
@@ -35,7 +33,7 @@ class Tfidf(NgramProcess):
 
     word_ngrams: Positive = 2
     char_ngrams_min: Positive = 2
-    char_ngrams_max: Annotated[int, Field(ge=0)] = 5
+    char_ngrams_max: Natural = 5
     sublinear: bool = True
     per_field: bool = True
     fused: bool = False

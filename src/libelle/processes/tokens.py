@@ -1,17 +1,16 @@
 """Process `tokens`: one vocabulary over all fields, and bags of hashed n-grams."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Positive
+from libelle.components import Positive, PositiveShare
 from libelle.features import Features, Floats, Ragged, Vectors
+from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.columns import Column, frequent_words
 from libelle.processes.ngrams import WordTable
@@ -46,7 +45,7 @@ class Tokens(WordsAndBags):
 
     min_count: Positive = 2
     max_words: Positive = 100_000
-    length_quantile: Annotated[float, Field(gt=0, le=1)] = 0.995
+    length_quantile: PositiveShare = 0.995
     max_length: Positive = 256
     embeddings: Literal["none", "fasttext"] = "none"
     embeddings_unseen: bool = True
@@ -101,7 +100,7 @@ class Tokens(WordsAndBags):
     def save(self, folder: Path) -> None:
         """Write `vocabulary.json`, `ngrams.safetensors` and, where there are word vectors, these."""
         vocabulary = {"words": self.words_, "lengths": self.lengths_}
-        (folder / "vocabulary.json").write_text(json.dumps(vocabulary, ensure_ascii=False, indent=0), encoding="utf-8")
+        write_json(folder / "vocabulary.json", vocabulary)
         if self.ngrams:
             self.bags_.save(folder)
         if self.embeddings == "fasttext":
@@ -109,7 +108,7 @@ class Tokens(WordsAndBags):
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        vocabulary = json.loads((folder / "vocabulary.json").read_text(encoding="utf-8"))
+        vocabulary = read_json(folder / "vocabulary.json")
         self.lengths_ = vocabulary["lengths"]
         if self.ngrams:
             self.bags_.load(folder, list(self.lengths_))

@@ -1,12 +1,12 @@
 """From a template and values to one HTML page that needs no other file."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from libelle.errors import UserError
+from libelle.files import whole_file
 from libelle.installation import how_to_call
 
 
@@ -34,13 +34,9 @@ def write_page(page: str, path: Path, name: str) -> None:
     Raises:
         UserError: when it cannot be written there.
     """
-    temporary = path.with_name(f".{path.name}.part")
     try:
-        temporary.write_text(page, encoding="utf-8")
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{name} cannot be written ({reason}); choose another output=.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink()

@@ -1,10 +1,10 @@
 """The report of a sweep: one HTML file in its folder."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from libelle.files import whole_file
 from libelle.reports.page import render
 from libelle.tuning.sweep import FAILURES, Sweep, Trial
 
@@ -53,9 +53,8 @@ def write_report(
         statuses={"running": "unfinished", "nan": "no finite value", "timeout": "timed out"},
     )
     path = folder / "report.html"
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_text(page, encoding="utf-8")
-    partial.replace(path)
+    with whole_file(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return path
 
 

@@ -2,16 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
-from libelle.components import Component
+from libelle.components import Component, PositiveShare
 from libelle.features import Dataset
-
-Share = Annotated[float, Field(gt=0, le=1)]
 
 
 class Sampler(Component, ABC):
@@ -36,7 +33,7 @@ class Oversample(Sampler):
         ratio: each class gets at least this share of the rows of the largest one.
     """
 
-    ratio: Share = 1.0
+    ratio: PositiveShare = 1.0
 
     def sample(self, train: Dataset, seed: int) -> Dataset:
         """Keep every row, and draw with replacement what the smaller classes lack."""
@@ -58,7 +55,7 @@ class Undersample(Sampler):
         ratio: the smallest class has at least this share of the rows of any other.
     """
 
-    ratio: Share = 1.0
+    ratio: PositiveShare = 1.0
 
     def sample(self, train: Dataset, seed: int) -> Dataset:
         """Draw without replacement as many rows of each class as the smallest one allows."""

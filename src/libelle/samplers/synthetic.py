@@ -11,12 +11,12 @@ from typing import Any, ClassVar
 import numpy as np
 import scipy.sparse
 
-from libelle.components import Positive
-from libelle.errors import UserError
+from libelle.components import Positive, PositiveShare
+from libelle.errors import UserError, needs_extra
 from libelle.features import Dataset, Features, Ints, Matrix
 from libelle.memory import require_memory
 from libelle.processes.matrix_stack import stack
-from libelle.samplers.rows import Sampler, Share
+from libelle.samplers.rows import Sampler
 
 _REMEDY = "lower sampler.ratio, or use sampler=oversample"
 
@@ -35,12 +35,13 @@ class Synthetic(Sampler):
 
     needs: ClassVar[frozenset[str]] = frozenset({"matrix"})
 
-    ratio: Share = 1.0
+    ratio: PositiveShare = 1.0
     neighbors: Positive = 5
 
     def check(self) -> None:
         """Raise `UserError` unless imbalanced-learn is installed."""
-        _require_imbalanced_learn()
+        with needs_extra("sampler", "classical"):
+            import imblearn  # noqa: F401
 
     @abstractmethod
     def resampler(self, wanted: Mapping[int, int], neighbors: int, rows: int, seed: int) -> Any:
@@ -177,12 +178,3 @@ def _unstack(matrix: Matrix, targets: Ints, like: Features) -> Dataset:
         blocks[name] = part
         start += block.shape[1]
     return Dataset(Features(len(targets), matrix=blocks), targets)
-
-
-def _require_imbalanced_learn() -> None:
-    try:
-        import imblearn  # noqa: F401
-    except ImportError:
-        raise UserError(
-            "sampler: imbalanced-learn is not installed; install it with pip install 'libelle[classical]'."
-        ) from None

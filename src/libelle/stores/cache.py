@@ -9,11 +9,11 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from uuid import uuid4
 
 from libelle.errors import UserError
+from libelle.files import whole_file
 from libelle.stores.base import Store, check_key, in_parallel
 
 
@@ -89,20 +89,15 @@ def _link(path: Path, link: Path) -> None:
 @contextmanager
 def _new_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path that takes the place of `path` once it is complete."""
-    temporary = path.with_name(f".tmp-{uuid4().hex}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
+        with whole_file(path) as temporary:
+            yield temporary
     except OSError as error:
         raise UserError(
             f"The cache file {path} cannot be written ({error.strerror}); make room, or set XDG_CACHE_HOME "
             "to another folder."
         ) from error
-    finally:
-        # Still there after success too, if another process has just put a link to the same file in place.
-        with suppress(OSError):
-            temporary.unlink()
 
 
 def _has_content(path: Path, sha256: str) -> bool:

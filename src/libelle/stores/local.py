@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libelle.errors import UserError
+from libelle.files import TEMPORARY, flush_to_disk, temporary_beside
 from libelle.stores.base import Entry, Store, check_key
 
-_TEMPORARY = ".tmp-"
 _ATTEMPTS = 100
 
 
@@ -40,21 +40,21 @@ class LocalStore(Store):
         """Write `data`, replacing what was there."""
         with self._complete_file(key) as temporary:
             temporary.write_bytes(data)
-            _flush_to_disk(temporary)
+            flush_to_disk(temporary)
             temporary.replace(self._path(key))
 
     def put_file(self, key: str, path: Path) -> None:
         """Write the content of a local file, replacing what was there."""
         with self._complete_file(key) as temporary:
             shutil.copyfile(path, temporary)
-            _flush_to_disk(temporary)
+            flush_to_disk(temporary)
             temporary.replace(self._path(key))
 
     def create_if_absent(self, key: str, data: bytes) -> bool:
         """Write `data` unless the key exists: a hard link is made by exactly one of many processes."""
         with self._complete_file(key) as temporary:
             temporary.write_bytes(data)
-            _flush_to_disk(temporary)
+            flush_to_disk(temporary)
             try:
                 os.link(temporary, self._path(key))
             except FileExistsError:
@@ -80,7 +80,7 @@ class LocalStore(Store):
             for name in names:
                 path = Path(folder, name)
                 key = path.relative_to(root).as_posix()
-                if key.startswith(prefix) and not name.startswith(_TEMPORARY):
+                if key.startswith(prefix) and not name.startswith(TEMPORARY):
                     try:
                         yield Entry(key, path.stat().st_size)
                     except FileNotFoundError:  # deleted by somebody else since the folder was read
@@ -141,20 +141,15 @@ class LocalStore(Store):
     @contextmanager
     def _complete_file(self, key: str) -> Iterator[Path]:
         """Yield a temporary path beside the key's own; whatever still lies there at the end is removed."""
-        folder = self._path(key).parent
-        temporary = folder / f"{_TEMPORARY}{os.urandom(8).hex()}"
+        path = self._path(key)
         try:
-            _make_file(temporary)
-            yield temporary
+            with temporary_beside(path) as temporary:
+                _make_file(temporary)
+                yield temporary
         except OSError as error:
-            raise UserError(
-                f"{self._path(key)} cannot be written ({error.strerror}); make room or check rights."
-            ) from error
-        finally:
-            with suppress(OSError):
-                temporary.unlink()
+            raise UserError(f"{path} cannot be written ({error.strerror}); make room or check rights.") from error
         with suppress(FileNotFoundError):  # somebody else has deleted it all since
-            _flush_to_disk(folder)
+            flush_to_disk(path.parent)
 
 
 def _make_file(path: Path) -> None:
@@ -167,11 +162,3 @@ def _make_file(path: Path) -> None:
         except (FileNotFoundError, FileExistsError):
             if attempt == _ATTEMPTS - 1:
                 raise
-
-
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

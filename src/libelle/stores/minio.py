@@ -14,17 +14,16 @@ from uuid import uuid4
 from minio import Minio
 from minio.datatypes import Object
 from minio.error import S3Error
-from minio.helpers import DictType, check_bucket_name
+from minio.helpers import check_bucket_name
 
 from libelle.errors import UserError
 from libelle.stores.base import Entry, Store, check_key
+from libelle.stores.conditional_write import write_if_absent
 from libelle.stores.s3 import FAILURES, HASTY, PATIENT, connect, explain, is_transient
 
 # For what one request cannot repeat by itself: a download cut short, an upload in parts, a claim put off.
 _ATTEMPTS = 4
 _PAUSE = 0.2
-
-_CLAIM = "X-Amz-Meta-Claim"
 
 T = TypeVar("T")
 
@@ -79,29 +78,9 @@ class MinioStore(Store):
         self._ask(lambda client: client.fput_object(self.bucket, name, str(path)))
 
     def create_if_absent(self, key: str, data: bytes) -> bool:
-        """Write `data` in one conditional request, of which the server lets one pass.
-
-        A request whose answer was lost is repeated, and refused because of itself: a token kept with the
-        object tells.
-        """
+        """Write `data` in one conditional request, of which the server lets one pass."""
         name, token = self._name(key), uuid4().hex
-
-        def claim(client: Minio) -> bool:
-            headers: DictType = {
-                "Content-Type": "application/octet-stream",
-                "If-None-Match": "*",
-                _CLAIM: token,
-            }
-            try:
-                # The public put_object would send the condition as metadata, and overwrite.
-                client._put_object(self.bucket, name, data, headers)
-            except S3Error as error:
-                if error.code != "PreconditionFailed":
-                    raise
-                return self._holds_claim(client, name, token)
-            return True
-
-        return self._ask(claim)
+        return self._ask(lambda client: write_if_absent(client, self.bucket, name, data, token))
 
     def get(self, key: str) -> bytes:
         """Return the whole object."""
@@ -199,12 +178,3 @@ class MinioStore(Store):
                 ) from error
             if error.code != "BucketAlreadyOwnedByYou":  # as when somebody else has just made it
                 raise
-
-    def _holds_claim(self, client: Minio, name: str, token: str) -> bool:
-        try:
-            metadata = client.stat_object(self.bucket, name).metadata or {}
-        except S3Error as error:
-            if error.code != "NoSuchKey":
-                raise
-            return False  # the winner has deleted it since
-        return metadata.get(_CLAIM) == token

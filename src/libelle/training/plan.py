@@ -1,4 +1,4 @@
-"""What a run needs, as plain objects: made from the config by `config.py`, carried out by `workflow.py`."""
+"""What a run needs, as plain objects: made from the config by `schema.build_plan`, carried out by `workflow.py`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +22,28 @@ def no_lightning(_: Path) -> tuple[Sequence[Any], Sequence[Any]]:
     return (), ()
 
 
-@dataclass
+@dataclass(frozen=True)
+class Provenance:
+    """What a plan was made from: kept with the run, or the base, so that it can be told and repeated.
+
+    Attributes:
+        config: the resolved config of `train.py`, as plain dicts.
+        options: config group → chosen option, as `{"model": "mlp"}`.
+        typed: what was typed of the nodes that a base settles: group → option, or key → value.
+        command: the command line.
+        sweep: name of the sweep that the run is part of.
+        trial: its number there.
+    """
+
+    config: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    typed: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    sweep: str | None = None
+    trial: int | None = None
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run needs, as plain objects.
 
@@ -40,12 +61,7 @@ class Plan:
         keep_texts: whether files of the base and of the run may hold texts of records.
         trainer: keyword arguments of Lightning's Trainer.
         lightning: makes Lightning's callbacks and loggers, given a scratch folder.
-        config: the resolved config, kept with the run.
-        options: config group → chosen option.
-        typed: what was typed of the nodes that a base settles: group → option, or key → value.
-        command: the command line.
-        sweep: name of the sweep that the run is part of.
-        trial: its number there.
+        provenance: what the plan was made from.
     """
 
     source: Source
@@ -61,12 +77,7 @@ class Plan:
     keep_texts: bool = False
     trainer: Mapping[str, Any] = field(default_factory=dict)
     lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
-    config: Mapping[str, Any] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
-    typed: Mapping[str, Any] = field(default_factory=dict)
-    command: str = ""
-    sweep: str | None = None
-    trial: int | None = None
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 def look_up(config: Mapping[str, Any], key: str) -> Any:

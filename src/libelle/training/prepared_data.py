@@ -1,6 +1,5 @@
 """Prepared data: cleaned, encoded and split, ready for any model. What `mode=prepare` keeps and `mode=train` reads."""
 
-import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from libelle.data.targets import Target
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.field_worth import Erased, erase
 from libelle.features import Dataset, Features, Ints, load_features, save_features
+from libelle.files import read_json, write_json
 from libelle.processes.base import Process
 from libelle.training.golden_records import golden_records
 
@@ -134,12 +134,12 @@ class Prepared:
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),
         }
-        (folder / "prepared.json").write_text(json.dumps(prepared, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(folder / "prepared.json", prepared)
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read back what `save` wrote; large arrays are memory-mapped."""
-        prepared = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
+        prepared = read_json(folder / "prepared.json")
         cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in prepared.pop("cleaners").items()}
         process = build(prepared.pop("process"), Process, "process").load(folder / "process")
         texts = folder / "texts.parquet"

@@ -1,15 +1,13 @@
 """Lightning callbacks that end a trial of a hyperopt sweep early. Outside a sweep they do nothing."""
 
 from abc import ABC, abstractmethod
-from typing import Annotated, Literal
+from typing import Literal
 
 import pytorch_lightning as pl
-from pydantic import Field
 
 from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial, TrialPruned, outside_top_of_rung, worse_than_median
+from libelle.components import Natural, Positive, Several
 from libelle.errors import UserError
-
-Positive = Annotated[int, Field(ge=1)]
 
 
 class Pruning(pl.Callback, ABC):
@@ -66,7 +64,7 @@ class MedianPruning(Pruning):
         monitor: str | None = None,
         mode: Literal["max", "min"] = "max",
         startup_trials: Positive = 5,
-        warmup_epochs: Annotated[int, Field(ge=0)] = 2,
+        warmup_epochs: Natural = 2,
     ) -> None:
         super().__init__(monitor, mode)
         self.startup_trials = startup_trials
@@ -98,7 +96,7 @@ class HalvingPruning(Pruning):
         monitor: str | None = None,
         mode: Literal["max", "min"] = "max",
         min_epochs: Positive = 2,
-        reduction_factor: Annotated[int, Field(ge=2)] = 3,
+        reduction_factor: Several = 3,
     ) -> None:
         super().__init__(monitor, mode)
         self.min_epochs = min_epochs

@@ -6,7 +6,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ from libelle.runs.environment import environment, git_commit, library_versions
 from libelle.runs.run import COMPLETED, FAILED, Run
 from libelle.training.bases import Base, has_base, read_base, write_base
 from libelle.training.pairings import check_pairing
-from libelle.training.plan import BASE_NODES, Plan, look_up, no_lightning
+from libelle.training.plan import BASE_NODES, Plan, look_up
 from libelle.training.prepared_data import Prepared
 from libelle.training.run_files import keep
 
@@ -60,7 +60,7 @@ class Outcome:
 def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
-        _check_parts(plan, plan.process, plan.cleaners, plan.options.get("process"))
+        _check_parts(plan, plan.process, plan.cleaners, plan.provenance.options.get("process"))
         training = _training(plan, scratch)
         plan.process.prepare(plan.store)
         plan.model.prepare(plan.store)
@@ -79,8 +79,8 @@ def prepare(plan: Plan) -> str:
         records = plan.source.read()
         prepared = _prepare(plan, records)
         prepared.report()
-        config = {name: plan.config.get(name) for name in BASE_NODES}
-        options = {name: plan.options.get(name) for name in BASE_NODES}
+        config = {name: plan.provenance.config.get(name) for name in BASE_NODES}
+        options = {name: plan.provenance.options.get(name) for name in BASE_NODES}
         version = write_base(plan.store, plan.base_name, prepared, config, options, scratch)
         log.info("base %s in %s is now %s", plan.base_name, plan.store, version)
         return version
@@ -93,7 +93,8 @@ def train(plan: Plan) -> Outcome:
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
         _check_parts(plan, base.prepared.process, base.prepared.cleaners, base.options.get("process"))
-        plan.config = {**plan.config, **base.config}
+        config = {**plan.provenance.config, **base.config}
+        plan = replace(plan, provenance=replace(plan.provenance, config=config))
         fingerprint = base.prepared.about["fingerprint"]
         with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:
             run.manifest.base = f"{base.name}/{base.version}"
@@ -111,7 +112,7 @@ def check_base(plan: Plan, *, any_model: bool = False) -> bool:
         UserError: when there is one, and it differs from what was typed or does not go with the model.
     """
     with _workplace(plan) as scratch:
-        process, cleaners, option = plan.process, plan.cleaners, plan.options.get("process")
+        process, cleaners, option = plan.process, plan.cleaners, plan.provenance.options.get("process")
         found = has_base(plan.store, plan.base_name)
         if found:
             base = read_base(plan.store, plan.base_name, scratch)
@@ -124,7 +125,9 @@ def check_base(plan: Plan, *, any_model: bool = False) -> bool:
 
 def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], option: str | None) -> None:
     """Raise `UserError` unless the plan's model and sampler go with a process, of this option, and cleaners."""
-    options = {group: name for group, name in {**plan.options, "process": option}.items() if name is not None}
+    options = {
+        group: name for group, name in {**plan.provenance.options, "process": option}.items() if name is not None
+    }
     check_pairing(process, plan.model, plan.sampler, cleaners, options)
     plan.model.check(process)
     if plan.sampler is not None:
@@ -157,8 +160,8 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     run.manifest.objective, run.manifest.value = objective, value
     unseen = np.concatenate([scores[split] for split in (VALIDATION, TEST)])
     pipeline = _pipeline(plan, prepared, unseen, metrics)
-    config = yaml.safe_dump(dict(plan.config), sort_keys=False, allow_unicode=True)
-    about = {"command": plan.command, "seed": plan.seed, **environment()}
+    config = yaml.safe_dump(dict(plan.provenance.config), sort_keys=False, allow_unicode=True)
+    about = {"command": plan.provenance.command, "seed": plan.seed, **environment()}
     keep(
         run, prepared, pipeline, scores, metrics, config=config, environment=about, seconds=seconds, scratch=scratch,
         uncalibrated=before,
@@ -194,8 +197,13 @@ def _workplace(plan: Plan) -> Iterator[Path]:
 
 def _training(plan: Plan, scratch: Path) -> Training:
     """Build what Lightning needs before any work starts: a wrong setting must not cost an hour."""
-    callbacks, loggers = plan.lightning(scratch) if plan.model.lightning else no_lightning(scratch)
-    return Training(scratch, plan.seed, plan.trainer, callbacks, loggers)
+    if not plan.model.lightning:
+        return Training(scratch, plan.seed)
+    from libelle.models.lightning_trainer import make_trainer  # importing Lightning takes seconds
+
+    training = Training(scratch, plan.seed, plan.trainer, *plan.lightning(scratch))
+    make_trainer(training)
+    return training
 
 
 @contextmanager
@@ -203,15 +211,15 @@ def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path) -> Iterat
     """Claim a run id; at the end the manifest says how it went, whatever happens."""
     run = Run.begin(
         plan.store,
-        command=plan.command,
+        command=plan.provenance.command,
         git_commit=git_commit(),
         seed=plan.seed,
         data=data,
-        model=plan.options.get("model", type(plan.model).__name__),
+        model=plan.provenance.options.get("model", type(plan.model).__name__),
         data_fingerprint=fingerprint,
         libraries=library_versions(),
-        sweep=plan.sweep,
-        trial=plan.trial,
+        sweep=plan.provenance.sweep,
+        trial=plan.provenance.trial,
     )
     log.info("run %s begins in %s", run.id, plan.store)
     started = time.monotonic()
@@ -231,7 +239,7 @@ def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path) -> Iterat
 
 def _refuse_differences(plan: Plan, base: Base) -> None:
     """Raise `UserError` where something was typed that the base settles otherwise."""
-    for key, typed in plan.typed.items():
+    for key, typed in plan.provenance.typed.items():
         settled = base.options.get(key) if key in BASE_NODES else look_up(base.config, key)
         if typed != settled:
             raise UserError(

@@ -10,14 +10,13 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
-from uuid import uuid4
+from typing import Any, Literal
 
 import pandas as pd
-from pydantic import Field
 
-from libelle.components import Component, Positive
-from libelle.errors import UserError
+from libelle.components import Component, Positive, Seed
+from libelle.errors import UserError, needs_extra
+from libelle.files import TEMPORARY, whole_file
 from libelle.installation import how_to_call
 from libelle.memory import require_disk, require_memory
 from libelle.stores.base import Store
@@ -34,6 +33,8 @@ FRENCH_DIM = 300
 #: `cc.fr.300.bin` and the archive that it comes in; what reading its dictionary and fitting a projection take.
 _DOWNLOAD_BYTES = 12_000_000_000
 _READING_BYTES = 1_000_000_000
+#: What can be done without the libraries that train and download.
+_WITHOUT = ", or use a .bin with process.vectors.source=path"
 
 
 @dataclass
@@ -58,7 +59,7 @@ class WordVectors(Component):
     epochs: Positive = 10
     buckets: Positive = 100_000
     threads: Positive = 1
-    seed: Annotated[int, Field(ge=0, lt=1 << 32)] = 1
+    seed: Seed = 1
 
     def __post_init__(self) -> None:
         if self.path is not None and self.source in ("train", "download"):
@@ -214,13 +215,9 @@ class WordVectors(Component):
         require_disk(needed, path.parent, f"Reducing {original}", "make room")
         sample = min(SAMPLE_ROWS, len(model.input))
         require_memory(20 * sample * model.dim, f"Reducing {original}", "close other programs")
-        temporary = path.with_name(f".tmp-{uuid4().hex}")
         log.info("reducing %s from %d to %d dimensions: %s", original, model.dim, self.dim, path)
-        try:
+        with whole_file(path) as temporary:
             model.reduce(self.dim, temporary)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
         return path
 
 
@@ -236,7 +233,7 @@ def _download() -> Path:
     log.info("downloading %s: it takes %d GB of disk meanwhile", target.name, _DOWNLOAD_BYTES // 10**9)
     try:
         with (
-            tempfile.TemporaryDirectory(dir=FOLDER, prefix=".tmp-") as scratch,
+            tempfile.TemporaryDirectory(dir=FOLDER, prefix=TEMPORARY) as scratch,
             # The library downloads into the working directory, and reports on stdout, which is for results.
             contextlib.chdir(scratch),
             contextlib.redirect_stdout(sys.stderr),
@@ -251,27 +248,16 @@ def _download() -> Path:
 
 
 def _library() -> Any:
-    try:
+    with needs_extra("process.vectors", "fasttext", _WITHOUT):
         import fasttext
         import fasttext.util
-    except ImportError:
-        raise _missing("fasttext") from None
     return fasttext
 
 
 def _gensim() -> Any:
-    try:
+    with needs_extra("process.vectors", "fasttext", _WITHOUT):
         from gensim.models import fasttext
-    except ImportError:
-        raise _missing("gensim") from None
     return fasttext
-
-
-def _missing(library: str) -> UserError:
-    return UserError(
-        f"process.vectors needs {library}, which is not installed; pip install 'libelle[fasttext]', or use a .bin with "
-        "process.vectors.source=path."
-    )
 
 
 class _Sentences:

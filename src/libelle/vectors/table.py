@@ -1,7 +1,6 @@
 """The part of a fastText model that a run needs: vectors of the words it saw, and of their n-grams."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from libelle.features import Floats, Ints
+from libelle.files import read_json, write_json
 from libelle.vectors.fasttext_format import BinFile
 
 #: Words whose n-grams are gathered at once: memory does not grow with the vocabulary.
@@ -114,12 +114,12 @@ class VectorTable:
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
         save_file(arrays, folder / "vectors.safetensors")
         about = {name: getattr(self, name) for name in ("buckets", "shortest", "longest")}
-        (folder / "vectors.json").write_text(json.dumps(about), encoding="utf-8")
+        write_json(folder / "vectors.json", about)
 
     @classmethod
     def load(cls, folder: Path) -> "VectorTable":
         """Read back what `save` wrote."""
-        about = json.loads((folder / "vectors.json").read_text(encoding="utf-8"))
+        about = read_json(folder / "vectors.json")
         arrays: dict[str, Any] = load_file(folder / "vectors.safetensors")
         return cls(**arrays, **about)
 

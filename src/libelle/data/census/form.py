@@ -7,7 +7,8 @@ import pandas as pd
 
 from libelle.data.census import vocabulary
 from libelle.data.census.lists import Groups, Integers, Lists
-from libelle.data.census.noise import Floats, Mask, Texts, abbreviate, blank, cut, fold, misspell, on_rows
+from libelle.data.census.noise import Mask, Texts, abbreviate, blank, cut, fold, misspell, on_rows
+from libelle.features import Doubles
 
 PROFESSION_FIELDS = ("profs_x", "profi_x", "profa_x")
 WRITTEN_FIELDS = ("rs_x", "clt_x", *PROFESSION_FIELDS, "actet_x")
@@ -35,7 +36,7 @@ class Forms:
         self._write_in_wrong_field()
         self._write_badly()
 
-    def chance(self, share: float | Floats) -> Mask:
+    def chance(self, share: float | Doubles) -> Mask:
         """Return (size,) rows, each chosen with probability `share`."""
         return self.rng.random(self.size) < share
 
@@ -47,7 +48,7 @@ class Forms:
         u = self.rng.random(self.size)
         return np.asarray(sizes * (u * u), dtype=np.int64)
 
-    def _weighted(self, weights: Floats) -> Integers:
+    def _weighted(self, weights: Doubles) -> Integers:
         """Return (size,) positions in `weights`, each as often as its weight."""
         cumulated = np.cumsum(weights)
         positions = np.searchsorted(cumulated, self.rng.random(self.size) * cumulated[-1], side="right")
@@ -130,7 +131,7 @@ class Forms:
 
     def _make_vague(self, employer: Texts) -> None:
         """Replace some employers by a wording that names nobody, and keep how strongly each hides, 0 elsewhere."""
-        self.vague_strength: Floats = np.zeros(self.size)
+        self.vague_strength: Doubles = np.zeros(self.size)
         met = {
             "home": self.home_job,
             "interim": self._in_divisions(vocabulary.INTERIM_ACTIVITIES),

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.data.census.vocabulary import NEIGHBOUR_KEYS
+from libelle.features import Doubles
 
 Texts = npt.NDArray[np.object_]
 Mask = npt.NDArray[np.bool_]
-Floats = npt.NDArray[np.float64]
 
 # Shorter texts are left alone: a typing error in a two-letter word makes another word.
 SHORTEST_NOISY = 5
@@ -49,7 +49,7 @@ def abbreviate(texts: Texts, rows: Mask, abbreviations: Mapping[str, str]) -> Te
     return on_rows(texts, rows, lambda text: " ".join(abbreviations.get(w, w) for w in text.split(" ")))
 
 
-def misspell(texts: Texts, share: float | Floats, rng: np.random.Generator) -> tuple[Texts, Mask]:
+def misspell(texts: Texts, share: float | Doubles, rng: np.random.Generator) -> tuple[Texts, Mask]:
     """Return `texts` with a typing error in a `share` of the rows, and the rows that have one.
 
     An error is a letter lost, doubled, swapped with the next, or typed on the key beside it.

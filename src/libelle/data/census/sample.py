@@ -27,8 +27,9 @@ import pandas as pd
 from libelle.data.census import vocabulary
 from libelle.data.census.form import Forms
 from libelle.data.census.lists import Integers, load_lists
-from libelle.data.census.noise import Floats, Mask, Texts, blank
+from libelle.data.census.noise import Mask, Texts, blank
 from libelle.errors import UserError
+from libelle.features import Doubles
 
 COLUMNS = (
     *("cabbi", "rs_x", "clt_x", "profs_x", "profi_x", "profa_x", "numvoi_x", "typevoi_x", "actet_x"),
@@ -78,7 +79,7 @@ def generate_with_probability(size: int, seed: int, lists: Path | None = None) -
     return _frame(forms, non_codable), pd.Series(probability, name="probability")
 
 
-def _probability(forms: Forms) -> Floats:
+def _probability(forms: Forms) -> Doubles:
     """Return the (size,) true probabilities of being non-codable."""
     logit = vocabulary.BIAS + np.where(_vague(forms), forms.vague_strength, 0.0)
     holds = _causes(forms)
