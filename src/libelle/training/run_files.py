@@ -2,54 +2,41 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from libelle.data.split import TEST, VALIDATION
 from libelle.evaluation.errors_csv import find_errors
 from libelle.evaluation.field_worth import worth
-from libelle.evaluation.metrics import Metrics
 from libelle.features import Floats
-from libelle.pipeline import Pipeline
-from libelle.reports.run_report import Evidence, Uncalibrated, make_report
+from libelle.reports.run_report import Evidence, make_report
+from libelle.runs.environment import environment
 from libelle.runs.run import Run
+from libelle.training.fitting import Fitted
+from libelle.training.plan import Plan
 from libelle.training.prepared_data import Prepared
 
 
-def keep(
-    run: Run,
-    prepared: Prepared,
-    pipeline: Pipeline,
-    scores: Mapping[str, Floats],
-    metrics: Mapping[str, Metrics],
-    *,
-    config: str,
-    environment: Mapping[str, Any],
-    seconds: Mapping[str, float],
-    scratch: Path,
-    uncalibrated: Uncalibrated | None = None,
-) -> None:
+def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path) -> None:
     """Write the run's files: pipeline, config, metrics, scores, report, and records that a person should look at.
 
     Args:
         run: whose id has been claimed.
         prepared: the data.
-        pipeline: fitted.
-        scores: split → float32 [rows of the split, classes].
-        metrics: split → metric → value.
-        config: the resolved config, as YAML.
-        environment: versions, platform, seed, command.
-        seconds: step → how long it took.
+        fitted: the pipeline, and what it scores.
+        plan: what it was made by.
         scratch: a folder for temporary files; the logger's are in it.
-        uncalibrated: what scores were before calibration, where there is one.
     """
+    pipeline, scores, metrics = fitted.pipeline, fitted.scores, fitted.metrics
+    config = yaml.safe_dump(dict(plan.provenance.config), sort_keys=False, allow_unicode=True)
+    about = {"command": plan.provenance.command, "seed": plan.seed, **environment()}
     folder = scratch / "pipeline"
     pipeline.save(folder)
     run.put_folder("pipeline", folder)
     run.put("config.yaml", config.encode())
-    run.put_json("environment.json", environment)
+    run.put_json("environment.json", about)
     run.put_json("data.json", {"name": prepared.name, "labels": prepared.labels, **prepared.about})
     run.put_json("metrics.json", metrics)
     prepared.rows[["id", "split"]].to_parquet(scratch / "split.parquet", index=False, compression="zstd")
@@ -74,10 +61,10 @@ def keep(
         worth=worth(erased, pipeline.score_features, prepared.targets, prepared.fields),
         worth_records=erased.records,
         history=pd.read_csv(history) if history.exists() else None,
-        seconds=seconds,
+        seconds=fitted.seconds,
         config=config,
-        environment=environment,
-        uncalibrated=uncalibrated,
+        environment=about,
+        uncalibrated=fitted.uncalibrated,
     )
     run.put("report.html", make_report(evidence).encode())
     targets = np.concatenate([evidence.of(split)[0] for split in (VALIDATION, TEST)])

@@ -8,26 +8,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import yaml
 
 from libelle.cleaners.base import Cleaner
 from libelle.data.records import Records
-from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
-from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.metrics import Metrics, evaluate
-from libelle.features import Dataset, Floats
+from libelle.evaluation.metrics import Metrics
 from libelle.logs import log_to_file
 from libelle.models.base import Training
 from libelle.pipeline import Pipeline
 from libelle.processes.base import Process
-from libelle.reports.run_report import CALIBRATED, Uncalibrated
-from libelle.runs.environment import environment, git_commit, library_versions
+from libelle.runs.environment import git_commit, library_versions
 from libelle.runs.run import COMPLETED, FAILED, Run
 from libelle.training.bases import Base, has_base, read_base, write_base
+from libelle.training.fitting import fit
 from libelle.training.pairings import check_pairing
 from libelle.training.plan import BASE_NODES, Plan, look_up
 from libelle.training.prepared_data import Prepared
@@ -60,16 +53,18 @@ class Outcome:
 def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
-        _check_parts(plan, plan.process, plan.cleaners, plan.provenance.options.get("process"))
-        training = _training(plan, scratch)
-        plan.process.prepare(plan.store)
-        plan.model.prepare(plan.store)
-        records = plan.source.read()
-        plan.model.accept(records)
+        training, records = _read(plan, scratch)
         with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
             prepared = _prepare(plan, records)
             del records  # the raw texts are not needed any more
             return _train(plan, training, prepared, run, scratch)
+
+
+def fit_alone(plan: Plan) -> Pipeline:
+    """Everything, start to end, with nothing kept: from the source to a fitted pipeline."""
+    with tempfile.TemporaryDirectory(prefix="libelle-") as name:
+        training, records = _read(plan, Path(name))
+        return fit(plan, training, _prepare(plan, records)).pipeline
 
 
 def prepare(plan: Plan) -> str:
@@ -134,57 +129,36 @@ def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], 
         plan.sampler.check()
 
 
+def _read(plan: Plan, scratch: Path) -> tuple[Training, Records]:
+    """Check all that can be checked before, and read the records."""
+    _check_parts(plan, plan.process, plan.cleaners, plan.provenance.options.get("process"))
+    training = _training(plan, scratch)
+    plan.process.prepare(plan.store)
+    plan.model.prepare(plan.store)
+    records = plan.source.read()
+    plan.model.accept(records)
+    return training, records
+
+
 def _prepare(plan: Plan, records: Records) -> Prepared:
     return Prepared.from_source(plan.source, records, plan.cleaners, plan.process, keep_texts=plan.keep_texts)
 
 
 def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch: Path) -> Outcome:
-    prepared.report()
-    objective = _objective(plan.objective, prepared)
-    datasets = {split: prepared.dataset(split) for split in SPLITS}
-    seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
-    started = time.monotonic()
-    plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
-    fitted = time.monotonic()
-    scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
-    seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
-    metrics, before = _evaluate(prepared, datasets, scores), None
-    if plan.calibration is not None:
-        plan.calibration.fit(scores[VALIDATION], datasets[VALIDATION].targets)
-        before = Uncalibrated(scores, metrics)
-        scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
-        metrics = _evaluate(prepared, datasets, scores)
-        run.put_json("calibration.json", {**plan.calibration.to_json(), **_compare(before.metrics, metrics)})
-    split, _, metric = objective.partition(".")
-    value = float(metrics[split][metric])
-    run.manifest.objective, run.manifest.value = objective, value
-    unseen = np.concatenate([scores[split] for split in (VALIDATION, TEST)])
-    pipeline = _pipeline(plan, prepared, unseen, metrics)
-    config = yaml.safe_dump(dict(plan.provenance.config), sort_keys=False, allow_unicode=True)
-    about = {"command": plan.provenance.command, "seed": plan.seed, **environment()}
-    keep(
-        run, prepared, pipeline, scores, metrics, config=config, environment=about, seconds=seconds, scratch=scratch,
-        uncalibrated=before,
-    )  # fmt: skip
+    fitted = fit(plan, training, prepared)
+    if fitted.calibration is not None:
+        run.put_json("calibration.json", fitted.calibration)
+    run.manifest.objective, run.manifest.value = fitted.objective, fitted.value
+    keep(run, prepared, fitted, plan, scratch)
     page = run.key("report.html")
-    return Outcome(str(run.id), metrics, objective, value, pipeline, str(run.store.local_path(page) or page))
-
-
-def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
-    return {
-        split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels)) for split, data in datasets.items()
-    }
-
-
-def _compare(before: Mapping[str, Metrics], after: Mapping[str, Metrics]) -> dict[str, Any]:
-    """Split → `before` and `after` → the metrics that calibration is about."""
-    return {
-        split: {
-            when: {name: metrics[split][name] for name in CALIBRATED}
-            for when, metrics in (("before", before), ("after", after))
-        }
-        for split in SPLITS
-    }
+    return Outcome(
+        run_id=str(run.id),
+        metrics=fitted.metrics,
+        objective=fitted.objective,
+        value=fitted.value,
+        pipeline=replace(fitted.pipeline, name=str(run.id)),
+        report=str(run.store.local_path(page) or page),
+    )
 
 
 @contextmanager
@@ -246,41 +220,3 @@ def _refuse_differences(plan: Plan, base: Base) -> None:
                 f"{key}={typed} differs from the base {base.name!r}, which was prepared with {key}={settled}; leave it "
                 f"out, prepare again with mode=prepare, or use another base.name."
             )
-
-
-def _objective(name: str | None, prepared: Prepared) -> str:
-    """The metric that the run is judged by; a wrong name must not cost a training.
-
-    Raises:
-        UserError: when there is no such metric, or it is not defined on the rows of its split.
-    """
-    rule = DecisionRule(prepared.labels)
-    name = name or f"{VALIDATION}.{'average_precision' if rule.is_binary else 'accuracy'}"
-    split, _, metric = name.partition(".")
-    if split not in SPLITS:
-        raise UserError(f"optimize={name}: {split} is not a split; choose {', '.join(SPLITS)}.")
-    # Scores that say nothing, on the targets of the split or, if multiclass, on one row of each label.
-    targets = prepared.dataset(split).targets if rule.is_binary else np.arange(len(prepared.labels))
-    scores = np.full((len(targets), len(prepared.labels)), 1 / len(prepared.labels), dtype=np.float32)
-    example = evaluate(targets, scores, rule)
-    known = [key for key, value in example.items() if isinstance(value, int | float)]
-    if metric not in known:
-        raise UserError(f"optimize={name} is not a metric of these data; choose among {', '.join(known)}.")
-    return name
-
-
-def _pipeline(plan: Plan, prepared: Prepared, unseen: Floats, metrics: Mapping[str, Metrics]) -> Pipeline:
-    return Pipeline(
-        fields=prepared.fields,
-        text=prepared.text,
-        id=prepared.id,
-        rule=DecisionRule(prepared.labels),
-        cleaners=prepared.cleaners,
-        process=prepared.process,
-        model=plan.model,
-        calibration=plan.calibration,
-        reference=prepared.reference.with_scores(unseen),
-        golden=prepared.golden,
-        target=prepared.target,
-        metrics=metrics,
-    )

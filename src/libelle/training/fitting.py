@@ -1,0 +1,147 @@
+"""From prepared data to a fitted pipeline and what it scores: sampler, model, calibration, metrics."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
+from libelle.errors import UserError
+from libelle.evaluation.decision_rule import DecisionRule
+from libelle.evaluation.metrics import Metrics, evaluate
+from libelle.features import Dataset, Floats
+from libelle.models.base import Training
+from libelle.pipeline import Pipeline
+from libelle.reports.run_report import CALIBRATED, Uncalibrated
+from libelle.training.plan import Plan
+from libelle.training.prepared_data import Prepared
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted pipeline, and how it does on the data that it was fitted to.
+
+    Attributes:
+        pipeline: the pipeline.
+        scores: split → float32 [rows of the split, classes].
+        metrics: split → metric → value.
+        objective: name of the metric that it is judged by.
+        seconds: step → how long it took.
+        uncalibrated: what scores were before calibration; None where there is none.
+    """
+
+    pipeline: Pipeline
+    scores: Mapping[str, Floats]
+    metrics: Mapping[str, Metrics]
+    objective: str
+    seconds: Mapping[str, float]
+    uncalibrated: Uncalibrated | None = None
+
+    @property
+    def value(self) -> float:
+        """Value of the objective."""
+        split, _, metric = self.objective.partition(".")
+        return float(self.metrics[split][metric])
+
+    @property
+    def calibration(self) -> dict[str, Any] | None:
+        """What was calibrated, and split → `before` and `after` → the metrics that it is about; None without."""
+        if self.pipeline.calibration is None or self.uncalibrated is None:
+            return None
+        sides = (("before", self.uncalibrated.metrics), ("after", self.metrics))
+        return {
+            **self.pipeline.calibration.to_json(),
+            **{
+                split: {when: {name: metrics[split][name] for name in CALIBRATED} for when, metrics in sides}
+                for split in SPLITS
+            },
+        }
+
+
+def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
+    """Fit the plan's model, and its calibration, to prepared data.
+
+    Args:
+        plan: its sampler, model and calibration are used.
+        training: what the model needs while it trains.
+        prepared: the data.
+
+    Raises:
+        UserError: when `optimize` names no metric of these data, or training fails for a reason that a setting removes.
+    """
+    prepared.report()
+    objective = objective_of(plan.objective, prepared)
+    datasets = {split: prepared.dataset(split) for split in SPLITS}
+    seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
+    started = time.monotonic()
+    plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
+    fitted = time.monotonic()
+    scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
+    seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
+    metrics, before = _evaluate(prepared, datasets, scores), None
+    if plan.calibration is not None:
+        plan.calibration.fit(scores[VALIDATION], datasets[VALIDATION].targets)
+        before = Uncalibrated(scores, metrics)
+        scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
+        metrics = _evaluate(prepared, datasets, scores)
+    pipeline = Pipeline(
+        fields=prepared.fields,
+        text=prepared.text,
+        id=prepared.id,
+        rule=DecisionRule(prepared.labels),
+        cleaners=prepared.cleaners,
+        process=prepared.process,
+        model=plan.model,
+        calibration=plan.calibration,
+        reference=prepared.reference.with_scores(np.concatenate([scores[split] for split in (VALIDATION, TEST)])),
+        golden=prepared.golden,
+        target=prepared.target,
+        metrics=metrics,
+    )
+    return Fitted(pipeline, scores, metrics, objective, seconds, before)
+
+
+def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
+    return {
+        split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels)) for split, data in datasets.items()
+    }
+
+
+def objective_of(name: str | None, prepared: Prepared) -> str:
+    """The metric that the run is judged by; a wrong name must not cost a training.
+
+    Raises:
+        UserError: when there is no such metric, or it is not defined on the rows of its split.
+    """
+    rule = DecisionRule(prepared.labels)
+    name = name or f"{VALIDATION}.{'average_precision' if rule.is_binary else 'accuracy'}"
+    split, _, metric = name.partition(".")
+    if split not in SPLITS:
+        raise UserError(f"optimize={name}: {split} is not a split; choose {', '.join(SPLITS)}.")
+    # Scores that say nothing, on the targets of the split or, if multiclass, on one row of each label.
+    targets = prepared.dataset(split).targets if rule.is_binary else np.arange(len(prepared.labels))
+    scores = np.full((len(targets), len(prepared.labels)), 1 / len(prepared.labels), dtype=np.float32)
+    example = evaluate(targets, scores, rule)
+    known = [key for key, value in example.items() if isinstance(value, int | float)]
+    if metric not in known:
+        raise UserError(f"optimize={name} is not a metric of these data; choose among {', '.join(known)}.")
+    return name
+
+
+def _pipeline(plan: Plan, prepared: Prepared, unseen: Floats, metrics: Mapping[str, Metrics]) -> Pipeline:
+    return Pipeline(
+        fields=prepared.fields,
+        text=prepared.text,
+        id=prepared.id,
+        rule=DecisionRule(prepared.labels),
+        cleaners=prepared.cleaners,
+        process=prepared.process,
+        model=plan.model,
+        calibration=plan.calibration,
+        reference=prepared.reference.with_scores(unseen),
+        golden=prepared.golden,
+        target=prepared.target,
+        metrics=metrics,
+    )
