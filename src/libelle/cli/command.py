@@ -39,8 +39,7 @@ def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] =
     # Hydra would print a traceback and leave with 1 whatever happened.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
     log_to_terminal()
-    OmegaConf.register_new_resolver("direction", _direction, replace=True)
-    help_pages.register_resolvers()
+    register_resolvers()
     before = call_as(way)
     try:
         sys.argv[1:] = protect(sys.argv[1:])
@@ -58,6 +57,12 @@ def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] =
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         call_as(before)
+
+
+def register_resolvers() -> None:
+    """Teach OmegaConf what the files of `conf/` interpolate."""
+    OmegaConf.register_new_resolver("direction", _direction, replace=True)
+    help_pages.register_resolvers()
 
 
 def _direction(metric: str | None) -> str:

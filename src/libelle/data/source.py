@@ -161,6 +161,31 @@ class FileSource(Source):
 
 
 @dataclass(kw_only=True)
+class FrameSource(Source):
+    """A DataFrame in memory, for Python; no config can name it.
+
+    Attributes:
+        frame: the records.
+    """
+
+    name: str = "dataframe"
+    frame: pd.DataFrame = field(repr=False)
+
+    def __str__(self) -> str:
+        return "the DataFrame"
+
+    def chunks(self) -> tables.Chunks:
+        """Yield the frame's rows."""
+        repeated = self.frame.columns[self.frame.columns.duplicated()]
+        if len(repeated):
+            raise UserError(
+                f"{self} has the column {str(repeated[0])!r} more than once; give each column a name of its own."
+            )
+        table = tables.blank_to_missing(tables.as_strings(self.frame))
+        yield table.set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
+
+
+@dataclass(kw_only=True)
 class BISample(Source):
     """The synthetic sample of census forms, see `libelle.data.census.sample`.
 

@@ -1,0 +1,137 @@
+"""`libelle.fit`, the door for Python: a DataFrame in, a fitted pipeline out, by the very config of the command line."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from functools import partial
+from logging import ERROR, getLogger
+from pathlib import Path
+
+import pandas as pd
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.singleton import Singleton
+from hydra.errors import HydraException
+from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
+
+from libelle.cli.command import plain, register_resolvers
+from libelle.cli.lightning_nodes import make_lightning
+from libelle.cli.raw_arguments import protect
+from libelle.data.source import FrameSource, Source
+from libelle.errors import UserError
+from libelle.installation import CONF
+from libelle.models.base import Model
+from libelle.pipeline import Pipeline
+from libelle.processes.union import refuse_unchosen
+from libelle.stores.base import Store
+from libelle.stores.local import LocalStore
+from libelle.training import workflow
+from libelle.training.plan import Plan, Provenance
+from libelle.training.schema import build_plan
+
+#: What `fit` is told by its arguments, or has no use for.
+_SAID_OTHERWISE = ("store", "mode", "tune", "base", "hydra")
+
+
+def fit(
+    frame: pd.DataFrame,
+    *,
+    target: str | Sequence[str],
+    columns: Sequence[str] | None = None,
+    model: str = "mlp",
+    overrides: Sequence[str] = (),
+    store: Store | str | Path | None = None,
+) -> Pipeline:
+    """Train a classifier on a DataFrame.
+
+    Args:
+        frame: one row a record.
+        target: the label's column; several with `data.target_rule=all_empty` among the overrides.
+        columns: the text fields; all columns without another role where left out.
+        model: an option of the group `model`.
+        overrides: anything else that `train.py` takes, as `"process=tfidf"`, `"data.id=form"`, `"seed=2"`.
+        store: keeps the result as a run, with its report: a store, or the folder of a local one; by default nothing is
+            kept.
+
+    Returns:
+        The fitted pipeline; `metrics` has those of each split, and `name` is the run id, where it was kept.
+
+    Raises:
+        UserError: names the column, key or option that is wrong.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(f"fit takes a DataFrame, and this is one {type(frame).__name__}; put the records into one.")
+    place = LocalStore(root=str(store)) if isinstance(store, str | Path) else store
+    plan = _make_plan(frame, target, columns, [f"model={model}", *overrides], place)
+    with _quiet(plan.model):
+        return workflow.fit_alone(plan) if store is None else workflow.full(plan).pipeline
+
+
+def _make_plan(
+    frame: pd.DataFrame,
+    target: str | Sequence[str],
+    columns: Sequence[str] | None,
+    overrides: Sequence[str],
+    store: Store | None,
+) -> Plan:
+    keys = [override.partition("=")[0].lstrip("+~") for override in overrides]
+    for key, override in zip(keys, overrides, strict=True):
+        if key == "data" or key.partition(".")[0] in _SAID_OTHERWISE:
+            raise UserError(
+                f"{override} is not for fit, which trains on its DataFrame and keeps it in store=; leave it out."
+            )
+    with _composed(overrides) as config:
+        values, options = plain(config), dict(HydraConfig.get().runtime.choices)
+        names = target if isinstance(target, str) else list(target)
+        values["data"] |= {"name": "dataframe", "target": names}
+        values["data"] |= {} if columns is None else {"columns": list(columns)}
+        if config.callbacks.get("progress_bar") is not None:
+            config.callbacks.progress_bar = None
+        plan = build_plan(Provenance(values, options, command="libelle.fit"), partial(make_lightning, config))
+        refuse_unchosen(plan.process, keys)
+    about = {field.name: getattr(plan.source, field.name) for field in fields(Source)}
+    # The run does not say where its data are: they are nowhere that another program could read.
+    kept = replace(plan.provenance, config={**values, "data": None})
+    return replace(plan, source=FrameSource(**about, frame=frame), store=store or plan.store, provenance=kept)
+
+
+@contextmanager
+def _composed(overrides: Sequence[str]) -> Iterator[DictConfig]:
+    """The config of `train.py`; Hydra's own state is as before at the end, also within another Hydra application."""
+    before = Singleton.get_state()
+    register_resolvers()
+    try:
+        GlobalHydra.instance().clear()
+        with initialize_config_dir(str(CONF), version_base="1.3"):
+            config = compose("train", overrides=protect(["data=csv", *overrides]), return_hydra_config=True)
+            HydraConfig.instance().set_config(config)
+            yield config
+    except (HydraException, OmegaConfBaseException) as error:
+        sentence, _, _ = " ".join(str(error).split()).partition(" Config search path:")
+        raise UserError(sentence) from error
+    finally:
+        Singleton.set_state(before)
+
+
+@contextmanager
+def _quiet(model: Model) -> Iterator[None]:
+    """Nothing but warnings of libelle's own: in a notebook, what Lightning says of devices helps nobody."""
+    if not model.lightning:
+        yield
+        return
+    import pytorch_lightning  # noqa: F401 - it makes the handlers
+
+    handlers = [handler for name in ("pytorch_lightning", "lightning_fabric") for handler in getLogger(name).handlers]
+    levels = [handler.level for handler in handlers]
+    for handler in handlers:
+        handler.setLevel(ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module=r"pytorch_lightning|lightning_fabric|torch")
+            yield
+    finally:
+        for handler, level in zip(handlers, levels, strict=True):
+            handler.setLevel(level)
