@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 
 from helpers.scripts import ROOT, call
 from helpers.tiny import make_forms
-from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import read_space
 from libelle.cli.composition import make_plan
 from libelle.runs.run_list import manifests
 from libelle.stores.local import LocalStore

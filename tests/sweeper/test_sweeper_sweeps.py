@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
 from helpers.sweeping import Sweep, distance
-from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError, encode
+from hydra_plugins.hydra_hyperopt_sweeper._override_values import encode
 from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial, TrialPruned
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError
 
 ADAPTIVE = ["tpe", "anneal", "rand", "mix"]
 SPACE = ["x=interval(0,1)", "n=range(1,4)"]

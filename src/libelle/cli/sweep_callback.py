@@ -15,8 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
-from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError, SweepRecord, read_space
 from libelle.cli import terminal_tables
 from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain, python_command
 from libelle.cli.composition import make_plan
@@ -53,10 +52,9 @@ class SweepCallback(Callback):
             results = folder / "optimization_results.yaml"
             if results.exists():
                 from libelle.reports.sweep_report import write_report
-                from libelle.tuning.sweep import Sweep
 
                 completed = {item.trial: item.run_id for item in manifests if item.status == COMPLETED}
-                jobs = {trial.finished_by: trial.number for trial in Sweep.read(folder).trials}
+                jobs = {trial.finished_by: trial.number for trial in SweepRecord.read(folder).trials}
                 named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
                 metrics = {item.objective for item in manifests if item.objective is not None}
                 metric = metrics.pop() if len(metrics) == 1 else None
