@@ -36,6 +36,8 @@ class SweepCallback(Callback):
         """Refuse a search that cannot work, and prepare the data that it starts from, where they are not."""
         if config.get("tune") is None:
             return
+        # Hydra does so before each job, but the name of the sweep's folder needs it now: ${hydra:runtime.choices.tune}.
+        HydraConfig.instance().set_config(config)
         with _only_exits():
             _refuse_other_model(config)
             if config.mode == "train":
@@ -79,12 +81,15 @@ def _only_exits() -> Iterator[None]:
 
 
 def _refuse_other_model(config: DictConfig) -> None:
-    model = config.tune.model
+    """A search that is named after a model is for this model alone."""
+    model = config.hydra.runtime.choices.tune
+    if model not in GlobalHydra.instance().config_loader().get_group_options("model"):
+        return
     for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
-        if model is not None and override.key_or_group == "model" and override.value() != model:
+        if override.key_or_group == "model" and override.value() != model:
             raise UserError(
-                f"{override.input_line} contradicts tune={config.hydra.runtime.choices.tune}, whose space is for "
-                f"model={model}; leave one of them out."
+                f"{override.input_line} contradicts tune={model}, whose space is for model={model}; "
+                "leave one of them out."
             )
 
 
