@@ -34,8 +34,8 @@ BUDGETS = (50, 100)
 OVERHEAD_TRIALS = 200
 OVERHEAD_SPACE = {f"x{i}": Float(0, 1) for i in range(6)}
 
+#: The best value after one, two, three... trials.
 Curve = list[float]
-"""The best value after one, two, three... trials."""
 
 
 def override(name: str, dimension: Float | list[str]) -> str:

@@ -29,7 +29,7 @@ def parsed(text: str) -> Any:
 
 
 def draws(line: str, algorithm_name: str = "rand", count: int = 40) -> list[Any]:
-    """Values of one dimension; what the algorithm is told is that the lower, the better."""
+    """Values of one dimension; the loss of each is the value itself."""
     found = space(line)
     search = Suggester(found, algorithm({"name": algorithm_name}), seed=0)
     (dimension,) = found.dimensions

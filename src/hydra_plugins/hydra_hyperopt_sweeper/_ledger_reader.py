@@ -89,7 +89,7 @@ class Header:
         space: what is searched.
         fixed: the overrides that every trial has, as typed.
         direction: `minimize` or `maximize`.
-        objective: the name of what the jobs return; None where nobody gave one.
+        objective: the name of what the jobs return; None where it has no name.
         seed: of the search; None in a start that takes whatever seed the sweep has.
     """
 
@@ -122,7 +122,7 @@ class Header:
 
 @dataclass
 class SweepRecord:
-    """A sweep as far as it has come.
+    """A sweep, finished or not.
 
     Attributes:
         folder: the sweep folder, `hydra.sweep.dir`.

@@ -146,7 +146,7 @@ def outside_top_of_rung(
     mine = _losses(curve, direction)[step]
     others = [_losses(other, direction)[step] for other in finished if step in other]
     kept = (len(others) + 1) // reduction_factor
-    # Until a rung has `reduction_factor` trials nobody can be in its top part: the best so far goes on.
+    # Until a rung has `reduction_factor` trials, none can be in its top part: the best so far goes on.
     better = sum(other < mine for other in others)
     return mine == math.inf or better >= max(kept, 1)
 

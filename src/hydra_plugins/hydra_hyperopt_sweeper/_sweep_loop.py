@@ -89,12 +89,12 @@ def _probe(space: Space, hydra_context: HydraContext, config: DictConfig) -> Non
         except HydraException as error:
             reason = " ".join(f"{error} {error.__cause__ or ''} ".split())
             lines = [*space.fixed, *(d.line for d in space.dimensions if d.label in raws)]
-            guilty = [line for line in lines if _is_named(line, reason)] or overrides
-            raise SweepError(f"Bad search space, {' '.join(guilty)}: {reason}") from error
+            named = [line for line in lines if _is_named(line, reason)] or overrides
+            raise SweepError(f"Bad search space, {' '.join(named)}: {reason}") from error
 
 
 def _is_named(override: str, reason: str) -> bool:
-    """Whether Hydra's message speaks of the key of this override, or of an option of its group."""
+    """Whether Hydra's message names the key of this override, or an option of its group."""
     name = override.partition("=")[0].lstrip("+~").partition("@")[0]
     return any(text in f"{reason} " for text in (f"override {override} ", f"'{name}'", f"'{name}/", f"key: {name} "))
 

@@ -94,9 +94,10 @@ def _refuse_other_model(config: DictConfig) -> None:
 
 
 def _processes(config: DictConfig) -> list[str]:
-    """Those whose bases the trials start from: of `tune.processes`, what the space, as it was narrowed, still draws.
+    """The processes whose bases the trials start from: those of `tune.processes` that the narrowed space still draws.
 
-    Raises `SweepError` for a bad space: it is said before the data are prepared.
+    Raises:
+        SweepError: for a bad space, before the data are prepared.
     """
     params: Any = OmegaConf.to_container(config.hydra.sweeper.params, resolve=True)
     space = read_space(params, list(config.hydra.overrides.task), GlobalHydra.instance().config_loader())
@@ -127,7 +128,7 @@ def _is_sweep(override: str) -> bool:
 
 @contextmanager
 def _hydra_config(config: DictConfig) -> Iterator[None]:
-    """Let `${hydra:...}` speak of another config for a while."""
+    """Resolve `${hydra:...}` in another config for a while."""
     holder = HydraConfig.instance()
     before = holder.cfg
     holder.set_config(config)
