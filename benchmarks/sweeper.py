@@ -34,8 +34,8 @@ BUDGETS = (50, 100)
 OVERHEAD_TRIALS = 200
 OVERHEAD_SPACE = {f"x{i}": Float(0, 1) for i in range(6)}
 
+#: The best value after one, two, three... trials.
 Curve = list[float]
-"""The best value after one, two, three... trials."""
 
 
 def override(name: str, dimension: Float | list[str]) -> str:
@@ -52,15 +52,15 @@ def running_best(values: list[float]) -> Curve:
     return [min(values[: count + 1]) for count in range(len(values))]
 
 
-def hyperopt_curve(problem: Problem, algorithm: str, trials: int, seed: int) -> Curve:
+def hyperopt_curve(problem: Problem, name: str, trials: int, seed: int) -> Curve:
     """What the plugin's search finds."""
-    from hydra_plugins.hydra_hyperopt_sweeper import _search
-    from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
+    from hydra_plugins.hydra_hyperopt_sweeper._suggestion import Suggester, algorithm
     from hydra_plugins.hydra_hyperopt_sweeper.config import AnnealConf, MixConf, RandConf, TpeConf
+    from hydra_plugins.hydra_hyperopt_sweeper.sweep import read_space
 
     space = read_space({}, [override(*item) for item in problem.space.items()], None)  # type: ignore[arg-type]
-    conf = vars({"mix": MixConf, "tpe": TpeConf, "anneal": AnnealConf, "rand": RandConf}[algorithm]())
-    search = _search.Search(space, _search.algorithm(conf), seed)
+    conf = vars({"mix": MixConf, "tpe": TpeConf, "anneal": AnnealConf, "rand": RandConf}[name]())
+    search = Suggester(space, algorithm(conf), seed)
     losses = []
     for number in range(trials):
         raws = search.suggest(number, 0)
@@ -130,17 +130,18 @@ def hyperopt_overhead() -> float:
     """Milliseconds per trial of the whole sweeper, ledger and results included."""
     from omegaconf import OmegaConf
 
-    from hydra_plugins.hydra_hyperopt_sweeper import _impl, _ledger
-    from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
+    from hydra_plugins.hydra_hyperopt_sweeper._ledger import Ledger
+    from hydra_plugins.hydra_hyperopt_sweeper._sweep_loop import _Sweep
     from hydra_plugins.hydra_hyperopt_sweeper.config import HyperoptSweeperConf, MixConf
+    from hydra_plugins.hydra_hyperopt_sweeper.sweep import Header, read_space
 
     algorithm: Any = OmegaConf.structured(MixConf)
     options = HyperoptSweeperConf(algorithm=algorithm, max_trials=OVERHEAD_TRIALS, seed=0)
     space = read_space({}, [override(*item) for item in OVERHEAD_SPACE.items()], None)  # type: ignore[arg-type]
     with tempfile.TemporaryDirectory() as folder:
-        identity = _ledger.Identity(space.texts, space.fixed, "minimize", None, 0)
-        with _ledger.Ledger(Path(folder), identity, new_seed=0) as ledger:
-            sweep = _impl._Sweep(options, space, ledger, Idle())  # type: ignore[arg-type]
+        header = Header(space.records, space.fixed, "minimize", None, 0)
+        with Ledger(Path(folder), header, new_seed=0) as ledger:
+            sweep = _Sweep(options, space, ledger, Idle())  # type: ignore[arg-type]
             began = time.perf_counter()
             sweep.run()
             return (time.perf_counter() - began) / OVERHEAD_TRIALS * 1e3

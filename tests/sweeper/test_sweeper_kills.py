@@ -125,10 +125,10 @@ def test_a_worker_that_dies_costs_only_its_own_trial(tmp_path: Path) -> None:
 
 
 def test_two_sweepers_do_not_share_a_folder(tmp_path: Path) -> None:
-    from hydra_plugins.hydra_hyperopt_sweeper._ledger import Identity, Ledger
+    from hydra_plugins.hydra_hyperopt_sweeper._ledger import Header, Ledger
 
     folder = tmp_path / "sweep"
-    with Ledger(folder, Identity({}, [], "minimize", None, 1), new_seed=1):
+    with Ledger(folder, Header([], [], "minimize", None, 1), new_seed=1):
         refused = start(folder, "n=1,2")
     assert refused.returncode == 1
     assert "Another sweep is running" in refused.stderr

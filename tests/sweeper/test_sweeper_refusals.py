@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from helpers.sweeping import Sweep
-from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError
 
 SPACE = ["x=interval(0,1)", "n=range(1,4)"]
 
@@ -68,6 +68,6 @@ def test_a_conditional_key_that_no_config_has_stops_before_the_first_job(sweep: 
 
 def test_without_hyperopt_a_sentence_names_what_to_install(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "hyperopt", None)
-    monkeypatch.delitem(sys.modules, "hydra_plugins.hydra_hyperopt_sweeper._search", raising=False)
+    monkeypatch.delitem(sys.modules, "hydra_plugins.hydra_hyperopt_sweeper._suggestion", raising=False)
     with pytest.raises(SweepError, match=r"pip install 'libelle\[sweeper\]'"):
         sweep(*SPACE)

@@ -32,14 +32,18 @@ def test_a_sweep_of_the_sweeper_is_read_as_it_was(sweep: Sweep) -> None:
         task=report_and_leave,
     )
     read = ReadSweep.read(swept.folder)
-    assert (read.objective, read.direction, read.fixed) == ("distance", "minimize", ["text='a, b'"])
+    assert (read.header.objective, read.header.direction, read.header.fixed) == (
+        "distance",
+        "minimize",
+        ["text='a, b'"],
+    )
     assert read.best is not None
-    assert read.best.words == swept.results["best_overrides"]
+    assert read.best.overrides == swept.results["best_overrides"]
     assert read.best.value == swept.results["best_value"]
-    assert [trial.words for trial in read.trials] == swept.overrides
+    assert [trial.overrides for trial in read.trials] == swept.overrides
     assert read.counts == {"completed": 6, "pruned": 1, "failed": 1}
     assert [trial.error for trial in read.trials if trial.error] == ["ValueError: l'été, « <b> »"]
-    assert read.curve(read.trials[3]) == {0: float(read.trials[3].overrides["x"])}
+    assert read.curve(read.trials[3]) == {0: float(read.trials[3].settings["x"])}
     assert all(trial.started and trial.seconds is not None for trial in read.trials)
     keys = [(p.key, bool(p.categories), p.log, [*p.spaces]) for p in read.parameters]
     assert keys == [("x", False, False, [""]), ("n", True, False, [""]), ("+o", False, True, ["n=1"])]

@@ -9,10 +9,10 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
-from hydra_plugins.hydra_hyperopt_sweeper._search import Search, algorithm
+from hydra_plugins.hydra_hyperopt_sweeper._override_values import encode, plain
 from hydra_plugins.hydra_hyperopt_sweeper._space import Space
-from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError, encode, plain
+from hydra_plugins.hydra_hyperopt_sweeper._suggestion import Suggester, algorithm
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError, read_space
 
 
 def space(*arguments: str, **params: Any) -> Space:
@@ -29,9 +29,9 @@ def parsed(text: str) -> Any:
 
 
 def draws(line: str, algorithm_name: str = "rand", count: int = 40) -> list[Any]:
-    """Values of one dimension; what the algorithm is told is that the lower, the better."""
+    """Values of one dimension; the loss of each is the value itself."""
     found = space(line)
-    search = Search(found, algorithm({"name": algorithm_name}), seed=0)
+    search = Suggester(found, algorithm({"name": algorithm_name}), seed=0)
     (dimension,) = found.dimensions
     drawn = []
     for number in range(count):
@@ -176,7 +176,7 @@ def test_conditions_on_the_command_line_are_tags() -> None:
 @pytest.mark.parametrize("name", ["tpe", "anneal", "rand"])
 def test_hyperopt_draws_conditional_dimensions_only_where_they_apply(name: str) -> None:
     found = space(**MODELS)
-    search = Search(found, algorithm({"name": name}), seed=1)
+    search = Suggester(found, algorithm({"name": name}), seed=1)
     kinds = set()
     for number in range(40):
         raws = search.suggest(number, 0)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig, OmegaConf
 
 from helpers.sweeping import Sweep, distance
-from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError, encode
+from hydra_plugins.hydra_hyperopt_sweeper._override_values import encode
 from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial, TrialPruned
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import DimensionRecord, SweepError, SweepRecord
 
 ADAPTIVE = ["tpe", "anneal", "rand", "mix"]
 SPACE = ["x=interval(0,1)", "n=range(1,4)"]
@@ -255,11 +256,16 @@ def test_strings_arrive_in_the_job_exactly_as_written(
 
 
 def test_the_folder_says_what_the_sweep_was(sweep: Sweep) -> None:
-    swept = sweep(*SPACE, "hydra.sweeper.max_trials=2", "hydra.sweeper.objective=loss")
-    header = swept.ledger[0]
-    assert header["space"] == {"x": "interval(0.0, 1.0)", "n": "range(1, 4, 1)"}
-    assert (header["direction"], header["objective"]) == ("minimize", "loss")
-    assert OmegaConf.load(swept.folder / "multirun.yaml").hydra.overrides.task == SPACE
+    space = ["x=tag(log,interval(0.1,1))", "n=range(1,4)", "+o=tag('n=2',choice(a,'b, c'))"]
+    swept = sweep(*space, "hydra.sweeper.max_trials=2", "hydra.sweeper.objective=loss")
+    header = SweepRecord.read(swept.folder).header
+    assert header.space == [
+        DimensionRecord("x", [], "tag(log, interval(0.1, 1.0))", "log"),
+        DimensionRecord("n", [], "range(1, 4, 1)", "linear"),
+        DimensionRecord("+o", ["n=2"], "choice(a, 'b, c')", None, ["a", "'b, c'"]),
+    ]
+    assert (header.direction, header.objective) == ("minimize", "loss")
+    assert OmegaConf.load(swept.folder / "multirun.yaml").hydra.overrides.task == space
     best = min(swept.finished, key=lambda line: line["value"])
     assert swept.results["best_trial"] == best["trial"]
     assert swept.results["best_overrides"] == swept.overrides[best["trial"]]

@@ -17,11 +17,12 @@ from hydra.core.override_parser.types import (
     RangeSweep,
 )
 
-from ._values import SweepError, encode
+from ._errors import SweepError
+from ._override_values import encode
 
 _CALL = re.compile(r"(?:int\()?hp\.[a-z]+\(.*\)", re.DOTALL)
 
-# Arguments of hyperopt's distributions, in order.
+#: Arguments of hyperopt's distributions, in order.
 _PARAMETERS = {
     "uniform": ("low", "high"),
     "uniformint": ("low", "high"),
@@ -39,10 +40,15 @@ _PARAMETERS = {
 class Distribution:
     """What hyperopt draws for one dimension (a *raw* number), and the value that the number stands for.
 
-    name: the node of hyperopt's graph; arguments: its numbers, in hyperopt's own scale (log for loguniform).
-    raws: every raw number where they are finite in number, in order; None otherwise.
-    options: the values that raw numbers index (or, with `snap`, the ascending numbers to round to).
-    text: the distribution as people write it; two distributions are the same if their texts are.
+    Attributes:
+        name: the node of hyperopt's graph.
+        arguments: its numbers, in hyperopt's own scale (log for loguniform).
+        text: the distribution as people write it; two distributions are the same if their texts are.
+        raws: every raw number where they are finite in number, in order; None otherwise.
+        options: the values that raw numbers index (or, with `snap`, the ascending numbers to round to).
+        snap: whether `options` are numbers to round to.
+        integer: whether values are rounded to whole numbers.
+        scale: `linear` or `log` for values on a line; None for a choice, which has no order.
     """
 
     name: str
@@ -52,6 +58,7 @@ class Distribution:
     options: Sequence[Any] | None = None
     snap: bool = False
     integer: bool = False
+    scale: str | None = "linear"
 
     def value(self, raw: float) -> Any:
         """The value that a raw number of hyperopt's stands for."""
@@ -65,7 +72,7 @@ class Distribution:
         """The same options without an order, for one on which others depend."""
         if self.name in ("randint", "categorical") or self.options is None:
             return self
-        return replace(choice(self.options), text=self.text)
+        return replace(choice(self.options), text=self.text, scale=self.scale)
 
     def example(self, index: int) -> Any:
         """Some raw number of the distribution: the `index`-th option (modulo their number), or the middle."""
@@ -86,7 +93,8 @@ def _nearest(ascending: Sequence[Any], raw: float) -> Any:
 def from_override(override: Override) -> Distribution | None:
     """The distribution that an override's value describes, or None where it is a fixed value.
 
-    Raises SweepError (without the override's name) where nothing could be drawn from it.
+    Raises:
+        SweepError: where nothing could be drawn from it; the sentence leaves the override's name to the caller.
     """
     value = override._value
     if isinstance(value, Glob):
@@ -103,11 +111,11 @@ def from_override(override: Override) -> Distribution | None:
 
 
 def choice(options: Sequence[Any]) -> Distribution:
-    """One of `options`, all as likely."""
+    """One of `options`, all equally likely."""
     if not options:
         raise SweepError("there is nothing to choose from")
     text = f"choice({', '.join(map(encode, options))})"
-    return Distribution("randint", (len(options),), text, range(len(options)), options)
+    return Distribution("randint", (len(options),), text, range(len(options)), options, scale=None)
 
 
 def _ordinal(values: Sequence[Any], text: str) -> Distribution:
@@ -126,7 +134,7 @@ def _log_ordinal(values: Sequence[Any], text: str) -> Distribution:
     # Half a step on each side, as above, but never as far as zero.
     half = (ascending[1] - first) / 2 if len(ascending) > 1 else 0
     arguments = (math.log(max(first - half, first / 2)), math.log(last + max(half, first / 2)))
-    return Distribution("loguniform", arguments, text, ascending, ascending, snap=True)
+    return Distribution("loguniform", arguments, text, ascending, ascending, snap=True, scale="log")
 
 
 def _from_range(sweep: RangeSweep) -> Distribution:
@@ -157,13 +165,16 @@ def _from_interval(sweep: IntervalSweep) -> Distribution:
         return Distribution("uniform", (low, high), text)
     if low <= 0:
         raise SweepError("a log scale needs numbers above zero")
-    return Distribution("loguniform", (math.log(low), math.log(high)), f"tag(log, {text})")
+    return Distribution("loguniform", (math.log(low), math.log(high)), f"tag(log, {text})", scale="log")
 
 
 def from_call(value: Any) -> Distribution | None:
     """The distribution behind hyperopt's own call without its label, such as `hp.qloguniform(0, 5, 1)`.
 
     `int(hp.…)` gives whole numbers. Anything that is not such a text gives None.
+
+    Raises:
+        SweepError: for a call that hyperopt does not have, or arguments that it does not take.
     """
     text = value.text if isinstance(value, QuotedString) else value
     if not isinstance(text, str) or not _CALL.fullmatch(text.strip()):
@@ -248,7 +259,8 @@ class _Scaled(Sequence[float]):
 
 def _native(name: str, numbers: tuple[Any, ...], integer: bool, raws: Sequence[float] | None = None) -> Distribution:
     text = f"hp.{name}({', '.join(map(str, numbers))})"
-    return Distribution(name, numbers, f"int({text})" if integer else text, raws, integer=integer)
+    scale = "log" if "log" in name else "linear"
+    return Distribution(name, numbers, f"int({text})" if integer else text, raws, integer=integer, scale=scale)
 
 
 def _pchoice(pairs: Any) -> Distribution:
@@ -259,4 +271,4 @@ def _pchoice(pairs: Any) -> Distribution:
     if min(weights) < 0 or not math.isclose(sum(weights), 1, abs_tol=1e-6):
         raise SweepError("the probabilities of hp.pchoice do not sum to 1")
     text = f"hp.pchoice({', '.join(f'({w}, {encode(o)})' for w, o in zip(weights, options, strict=True))})"
-    return Distribution("categorical", (weights,), text, range(len(options)), options)
+    return Distribution("categorical", (weights,), text, range(len(options)), options, scale=None)

@@ -1,4 +1,4 @@
-"""What happens in a job's own process: the task runs, and its result is on disk before anyone is told."""
+"""What happens in a job's own process: the task runs, and its result is on disk before anybody hears of it."""
 
 import functools
 import json
@@ -19,22 +19,28 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
+from ._ledger_reader import COMPLETED, FAILED, NAN, PRUNED, TIMEOUT
 from ._pruning import VARIABLE, TrialPruned
-
-COMPLETED, PRUNED, FAILED, NAN, TIMEOUT = "completed", "pruned", "failed", "nan", "timeout"
-FAILURES = (FAILED, NAN, TIMEOUT)
 
 
 @dataclass
 class Result:
-    """How a job ended. `value` is None unless the status is completed and the job returned a number."""
+    """How a job ended.
+
+    Attributes:
+        status: `completed`, `pruned`, `failed`, `nan` or `timeout`.
+        value: None unless the status is completed and the job returned a number.
+        error: why it failed, in a sentence.
+        traceback: of what it raised.
+        started: seconds since the epoch.
+        seconds: how long it took.
+    """
 
     status: str
     value: float | None = None
     error: str | None = None
     traceback: str | None = None
     started: float | None = None
-    """Seconds since the epoch."""
     seconds: float | None = None
 
     @classmethod

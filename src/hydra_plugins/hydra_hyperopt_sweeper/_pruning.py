@@ -8,10 +8,10 @@ Inside a job of a sweep:
         raise TrialPruned
 
 Curves are files in the sweep folder, beside the results, so every process and machine that shares the folder
-sees them. A pruned trial is told to hyperopt as a failure, not with its last value as loss: what a curve
+sees them. Hyperopt hears of a pruned trial as a failure, not of its last value as a loss: what a curve
 follows (say the validation loss) is seldom what the sweep optimises, and a value of one scale among losses of
-another would mislead the search for good. It imports only light parts of the
-standard library: `pruning`, which Hydra loads in every program, hands its names on.
+another would mislead the search for good. Its imports are light: `pruning`, which Hydra loads in every program,
+exports what is here.
 """
 
 import json
@@ -21,11 +21,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-VARIABLE = "HYDRA_HYPEROPT_TRIAL"
-"""Environment variable of a job: the path of its files in the sweep folder, without their endings."""
+from ._ledger_reader import SweepRecord, curve_path, read_curve
 
+#: Environment variable of a job: the path of its files in the sweep folder, without their endings.
+VARIABLE = "HYDRA_HYPEROPT_TRIAL"
+
+#: Intermediate values of a trial by step.
 Curve = Mapping[int, float]
-"""Intermediate values of a trial by step."""
 
 
 class TrialPruned(Exception):  # noqa: N818 - an outcome, not an error
@@ -34,7 +36,11 @@ class TrialPruned(Exception):  # noqa: N818 - an outcome, not an error
 
 @dataclass(frozen=True)
 class Trial:
-    """The trial that this process runs: where it reports its curve and reads those of others."""
+    """The trial that this process runs: where it reports its curve and reads those of others.
+
+    Attributes:
+        stem: the path of the job's files in the sweep folder, without their endings.
+    """
 
     stem: Path
 
@@ -56,15 +62,14 @@ class Trial:
 
     def number(self) -> int:
         """Number of the trial in the sweep: another than the job's where a trial was run again after a kill."""
-        with (self.folder / "trials.jsonl").open(encoding="utf-8") as ledger:
-            lines = [json.loads(line) for line in ledger]
-        return int(next(line["trial"] for line in lines if line.get("job") == self.job))
+        trials = SweepRecord.read(self.folder).trials
+        return next(trial.number for trial in trials if self.job in trial.jobs)
 
     def report(self, step: int, value: float) -> None:
         """Add a point to the trial's curve; a step reported twice keeps its last value."""
         self.stem.parent.mkdir(parents=True, exist_ok=True)
         line = json.dumps({"step": int(step), "value": float(value) if math.isfinite(value) else None})
-        with _curve_path(self.stem).open("a", encoding="utf-8") as file:
+        with curve_path(self.stem).open("a", encoding="utf-8") as file:
             file.write(line + "\n")
 
     def curve(self) -> dict[int, float]:
@@ -79,16 +84,6 @@ class Trial:
         return [read_curve(path.with_suffix("")) for path in done if path.stem != self.stem.name]
 
 
-def read_curve(stem: Path) -> dict[int, float]:
-    """The curve of one job by step; empty where it reported nothing. A line cut off by a kill is left out."""
-    path = _curve_path(stem)
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-    points = [json.loads(line) for line in lines]
-    return {point["step"]: math.nan if point["value"] is None else point["value"] for point in points}
-
-
 def worse_than_median(
     curve: Curve,
     finished: Iterable[Curve],
@@ -99,9 +94,16 @@ def worse_than_median(
 ) -> bool:
     """The median stopping rule (Golovin et al., 2017, Google Vizier).
 
-    True where the best value of `curve` so far is worse than the median of the finished trials' values at its
-    last step. Never before `warmup_steps`, nor with fewer than `startup_trials` values to compare with.
-    A trial whose last value is not a number is always worse.
+    Args:
+        curve: of the trial in question; not empty.
+        finished: the curves to compare it with.
+        direction: `minimize` or `maximize`.
+        startup_trials: least number of values to compare with.
+        warmup_steps: the first step at which a trial may be stopped.
+
+    Returns:
+        Whether the best value of `curve` so far is worse than the median of the others' values at its last step. A
+        trial whose last value is not a number is always worse.
     """
     step = max(curve)
     if step < warmup_steps:
@@ -125,9 +127,18 @@ def outside_top_of_rung(
 ) -> bool:
     """Asynchronous successive halving (Li et al., 2020, ASHA).
 
-    Rungs lie `min_resource * reduction_factor**k` reported points into a trial. At a rung, True where the trial's
-    value there is not among the best 1/`reduction_factor` of all the values known at it, its own included; between
-    rungs False. Pass the curves of pruned trials too: a rung compares all who came as far.
+    Rungs lie `min_resource * reduction_factor**k` reported points into a trial.
+
+    Args:
+        curve: of the trial in question; not empty.
+        finished: the curves to compare it with, those of pruned trials too: a rung compares all that came as far.
+        direction: `minimize` or `maximize`.
+        min_resource: reported points up to the first rung.
+        reduction_factor: one in this many goes on past a rung.
+
+    Returns:
+        At a rung, whether the trial's value there is not among the best 1/`reduction_factor` of all the values known
+        at it, its own included; between rungs False.
     """
     if not _is_rung(len(curve), min_resource, reduction_factor):
         return False
@@ -135,7 +146,7 @@ def outside_top_of_rung(
     mine = _losses(curve, direction)[step]
     others = [_losses(other, direction)[step] for other in finished if step in other]
     kept = (len(others) + 1) // reduction_factor
-    # Until a rung has `reduction_factor` trials nobody can be in its top part: the best so far goes on.
+    # Until a rung has `reduction_factor` trials, none can be in its top part: the best so far goes on.
     better = sum(other < mine for other in others)
     return mine == math.inf or better >= max(kept, 1)
 
@@ -151,7 +162,3 @@ def _losses(curve: Curve, direction: str) -> dict[int, float]:
     """The curve as losses: smaller is better, and what is no number is worst."""
     sign = -1 if direction == "maximize" else 1
     return {step: math.inf if math.isnan(value) else sign * value for step, value in curve.items()}
-
-
-def _curve_path(stem: Path) -> Path:
-    return stem.with_name(stem.name + ".curve.jsonl")

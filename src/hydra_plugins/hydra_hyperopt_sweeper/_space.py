@@ -7,10 +7,12 @@ from itertools import islice
 from typing import Any
 
 from ._distributions import Distribution
-from ._values import SweepError, encode, plain
+from ._errors import SweepError
+from ._ledger_reader import DimensionRecord, label
+from ._override_values import encode, plain
 
+#: Hyperopt's number for each dimension that a trial has, by the dimension's label.
 Raws = dict[str, Any]
-"""Hyperopt's number for each dimension that a trial has, by the dimension's label."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,13 @@ class Condition:
 class Dimension:
     """One searched override.
 
-    line: the override as given, for messages. key: its key as given (`+a`, `group@package`). name: the key without
-    `+`, `++` and `~`.
+    Attributes:
+        line: the override as given, for messages.
+        key: its key as given (`+a`, `group@package`).
+        name: the key without `+`, `++` and `~`.
+        distribution: what is drawn.
+        conditions: which must all hold in a trial that has the dimension.
+        shuffle: whether a grid runs its values in an order that follows the seed.
     """
 
     line: str
@@ -41,8 +48,15 @@ class Dimension:
 
     @property
     def label(self) -> str:
-        """Hyperopt's name of the dimension: a key may have several spaces, each under its own conditions."""
-        return " ".join([self.key, *(f"[{condition}]" for condition in self.conditions)])
+        """Hyperopt's name of the dimension."""
+        return label(self.key, self.conditions)
+
+    @property
+    def record(self) -> DimensionRecord:
+        """The dimension as the ledger keeps it."""
+        drawn = self.distribution
+        options = [encode(option) for option in drawn.options or ()] if drawn.scale is None else None
+        return DimensionRecord(self.key, [str(c) for c in self.conditions], drawn.text, drawn.scale, options)
 
     def override(self, raw: Any) -> str:
         """The override that a job gets for hyperopt's number `raw`."""
@@ -51,11 +65,16 @@ class Dimension:
 
 @dataclass
 class Space:
-    """Dimensions (each after those its conditions name) and, in the order of the overrides, every key."""
+    """What a sweep searches, and the overrides around it.
+
+    Attributes:
+        dimensions: each after those that its conditions name.
+        lines: in the order of the overrides, (key, True) where a dimension of that key goes, (override, False) for a
+            fixed override as typed.
+    """
 
     dimensions: list[Dimension] = field(default_factory=list)
     lines: list[tuple[str, bool]] = field(default_factory=list)
-    """(key, True) where a dimension of that key goes, (override, False) for a fixed override as typed."""
 
     @property
     def fixed(self) -> list[str]:
@@ -63,9 +82,9 @@ class Space:
         return [line for line, searched in self.lines if not searched]
 
     @property
-    def texts(self) -> dict[str, str]:
-        """Each dimension's label and distribution, to compare two spaces and to show what differs."""
-        return {dimension.label: dimension.distribution.text for dimension in self.dimensions}
+    def records(self) -> list[DimensionRecord]:
+        """The dimensions as the ledger keeps them."""
+        return [dimension.record for dimension in self.dimensions]
 
     def active(self, dimension: Dimension, raws: Mapping[str, Any]) -> bool:
         """Whether a trial with the numbers `raws` has this dimension."""
@@ -86,7 +105,8 @@ class Space:
     def points(self, seed: int) -> Iterator[Raws]:
         """Every point of the space, the last dimension moving fastest; `seed` orders shuffled dimensions.
 
-        Raises SweepError where a dimension is continuous.
+        Raises:
+            SweepError: where a dimension is continuous.
         """
         orders = {}
         for dimension in self.dimensions:

@@ -26,10 +26,16 @@ class HyperoptSweeper(Sweeper):
     def sweep(self, arguments: list[str]) -> list[Sequence[JobReturn]]:
         """Run the sweep that the command-line overrides `arguments` and `hydra.sweeper.params` describe.
 
-        Returns the batches of jobs that this start has run (those of earlier starts are in the ledger).
-        Raises `SweepError` for a mistake in the space or the options, before any job.
+        Args:
+            arguments: the overrides as typed.
+
+        Returns:
+            The batches of jobs that this start has run; those of earlier starts are in the ledger.
+
+        Raises:
+            SweepError: for a mistake in the space or the options, before any job.
         """
-        from ._impl import run_sweep
+        from ._sweep_loop import run_sweep
 
         assert self.hydra_context is not None
         assert self.config is not None

@@ -14,7 +14,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError
 from libelle.cli import help_pages
 from libelle.cli.raw_arguments import as_typed, protect, restore
 from libelle.components import build

@@ -15,8 +15,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_hyperopt_sweeper._grammar import read_space
-from hydra_plugins.hydra_hyperopt_sweeper._values import SweepError
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError, SweepRecord, read_space
 from libelle.cli import terminal_tables
 from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain
 from libelle.cli.composition import make_plan
@@ -37,6 +36,8 @@ class SweepCallback(Callback):
         """Refuse a search that cannot work, and prepare the data that it starts from, where they are not."""
         if config.get("tune") is None:
             return
+        # Hydra does so before each job, but the name of the sweep's folder needs it now: ${hydra:runtime.choices.tune}.
+        HydraConfig.instance().set_config(config)
         with _only_exits():
             _refuse_other_model(config)
             if config.mode == "train":
@@ -53,10 +54,9 @@ class SweepCallback(Callback):
             results = folder / "optimization_results.yaml"
             if results.exists():
                 from libelle.reports.sweep_report import write_report
-                from libelle.tuning.sweep import Sweep
 
                 completed = {item.trial: item.run_id for item in manifests if item.status == COMPLETED}
-                jobs = {trial.finished_by: trial.number for trial in Sweep.read(folder).trials}
+                jobs = {trial.finished_by: trial.number for trial in SweepRecord.read(folder).trials}
                 named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
                 metrics = {item.objective for item in manifests if item.objective is not None}
                 metric = metrics.pop() if len(metrics) == 1 else None
@@ -79,19 +79,23 @@ def _only_exits() -> Iterator[None]:
 
 
 def _refuse_other_model(config: DictConfig) -> None:
-    model = config.tune.model
+    """A search that is named after a model is for this model alone."""
+    model = config.hydra.runtime.choices.tune
+    if model not in GlobalHydra.instance().config_loader().get_group_options("model"):
+        return
     for override in OverridesParser.create().parse_overrides(list(config.hydra.overrides.task)):
-        if model is not None and override.key_or_group == "model" and override.value() != model:
+        if override.key_or_group == "model" and override.value() != model:
             raise UserError(
-                f"{override.input_line} contradicts tune={config.hydra.runtime.choices.tune}, whose space is for "
-                f"model={model}; leave one of them out."
+                f"{override.input_line} contradicts tune={model}, whose space is for model={model}; "
+                "leave one of them out."
             )
 
 
 def _processes(config: DictConfig) -> list[str]:
-    """Those whose bases the trials start from: of `tune.processes`, what the space, as it was narrowed, still draws.
+    """The processes whose bases the trials start from: those of `tune.processes` that the narrowed space still draws.
 
-    Raises `SweepError` for a bad space: it is said before the data are prepared.
+    Raises:
+        SweepError: for a bad space, before the data are prepared.
     """
     params: Any = OmegaConf.to_container(config.hydra.sweeper.params, resolve=True)
     space = read_space(params, list(config.hydra.overrides.task), GlobalHydra.instance().config_loader())
@@ -122,7 +126,7 @@ def _is_sweep(override: str) -> bool:
 
 @contextmanager
 def _hydra_config(config: DictConfig) -> Iterator[None]:
-    """Let `${hydra:...}` speak of another config for a while."""
+    """Resolve `${hydra:...}` in another config for a while."""
     holder = HydraConfig.instance()
     before = holder.cfg
     holder.set_config(config)

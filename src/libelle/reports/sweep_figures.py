@@ -9,15 +9,16 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import COMPLETED, FAILURES, PRUNED, TrialRecord
 from libelle.reports.look import BLUE, GRADIENT, ORANGE, SOFT, VERMILION, round_ticks, shortened, style, svg
 from libelle.reports.sweep_scales import limits, thinned, ticks, working_time
 from libelle.tuning.importance import Importances
-from libelle.tuning.sweep import COMPLETED, FAILURES, PRUNED, Parameter, Sweep, Trial
+from libelle.tuning.sweep import Parameter, Sweep
 
 _WIDTH = 10.4
 _COLUMNS = 3
+#: More of them hide each other, and make the page heavy.
 _LINES, _POINTS = 200, 400
-"""More of them hide each other, and make the page heavy."""
 
 
 def importance_bars(found: Importances) -> Markup:
@@ -67,20 +68,20 @@ def history(sweep: Sweep) -> Markup:
 
 
 def _draw_history(axes: Axes, sweep: Sweep, places: dict[int, float]) -> None:
-    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.direction)
+    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.header.direction)
     done = sorted((places[t.number], t.value) for t in sweep.ranked if t.value is not None and t.number in places)
     if done:
         x, y = np.array(done).T
         axes.scatter(
             x, np.clip(y, low, high), s=16, color=BLUE, alpha=0.6, linewidth=0, clip_on=False, label="completed"
         )
-        best = (np.maximum if sweep.direction == "maximize" else np.minimum).accumulate(y)
+        best = (np.maximum if sweep.header.direction == "maximize" else np.minimum).accumulate(y)
         axes.step(x, np.clip(best, low, high), where="post", color="black", linewidth=1.2, label="best so far")
     axes.set_ylim(*_padded(low, high))
-    _draw_outcomes(axes, [(places[t.number], t) for t in sweep.trials if t.number in places], sweep.direction)
+    _draw_outcomes(axes, [(places[t.number], t) for t in sweep.trials if t.number in places], sweep.header.direction)
 
 
-def _draw_outcomes(axes: Axes, placed: Sequence[tuple[float, Trial]], direction: str) -> None:
+def _draw_outcomes(axes: Axes, placed: Sequence[tuple[float, TrialRecord]], direction: str) -> None:
     """Marks, on the bad edge of the axes, of the trials without a value."""
     edge = 0.02 if direction == "maximize" else 0.98
     for statuses, marker, color, label in (((PRUNED,), "v", ORANGE, "pruned"), (FAILURES, "x", VERMILION, "failed")):
@@ -96,8 +97,8 @@ def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
     trials = thinned(sweep.ranked, _LINES)[::-1]
     if len(trials) < 2 or not parameters:
         return Markup()
-    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.direction)
-    colors = GRADIENT if sweep.direction == "minimize" else GRADIENT.reversed()
+    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.header.direction)
+    colors = GRADIENT if sweep.header.direction == "minimize" else GRADIENT.reversed()
     shade = Normalize(low, high)
     with style():
         figure = Figure(figsize=(_WIDTH, 4.3), layout="constrained")
@@ -129,7 +130,7 @@ def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
 _ABSENT = -0.12
 
 
-def _draw_axis(axes: Axes, place: int, parameter: Parameter, trials: Sequence[Trial]) -> list[float]:
+def _draw_axis(axes: Axes, place: int, parameter: Parameter, trials: Sequence[TrialRecord]) -> list[float]:
     """Draw one axis with its ticks; the trials' heights on it, from 0 to 1."""
     positions = np.array([parameter.position(trial) for trial in trials])
     low, high = np.nanmin(positions), np.nanmax(positions)
@@ -142,7 +143,7 @@ def _draw_axis(axes: Axes, place: int, parameter: Parameter, trials: Sequence[Tr
 
 
 def _draw_objective(
-    axes: Axes, place: int, sweep: Sweep, trials: Sequence[Trial], view: tuple[float, float]
+    axes: Axes, place: int, sweep: Sweep, trials: Sequence[TrialRecord], view: tuple[float, float]
 ) -> list[float]:
     low, high = view
     span = high - low or 1.0
@@ -177,8 +178,8 @@ def slices(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
 
 def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
     trials = thinned([*sweep.ranked, *(trial for trial in sweep.trials if trial.value is None)], _POINTS)
-    placed = [(parameter.position(trial), trial) for trial in trials if parameter.key in trial.overrides]
-    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.direction)
+    placed = [(parameter.position(trial), trial) for trial in trials if parameter.key in trial.settings]
+    low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.header.direction)
     if parameter.categories:
         # Points of one category lie side by side, the earlier trials on the left.
         last = max(len(sweep.trials) - 1, 1)
@@ -199,7 +200,7 @@ def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
         if trial is sweep.best:
             axes.scatter([at], [trial.value or 0], s=70, facecolor="none", edgecolor=VERMILION, linewidth=1.6)
     axes.set_ylim(*_padded(low, high))
-    _draw_outcomes(axes, placed, sweep.direction)
+    _draw_outcomes(axes, placed, sweep.header.direction)
     positions = [at for at, _ in placed]
     marks = ticks(parameter, min(positions), max(positions))
     labels = [shortened(label, 14) for _, label in marks]
@@ -250,4 +251,4 @@ def _padded(low: float, high: float) -> tuple[float, float]:
 
 
 def _objective(sweep: Sweep) -> str:
-    return shortened(sweep.objective or "value", 32)
+    return shortened(sweep.header.objective or "value", 32)

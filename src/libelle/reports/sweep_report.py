@@ -1,16 +1,19 @@
 """The report of a sweep: one HTML file in its folder."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import FAILURES, TrialRecord
 from libelle.files import whole_file
 from libelle.reports.page import render
-from libelle.tuning.sweep import FAILURES, Sweep, Trial
+from libelle.tuning.sweep import Sweep
 
+#: Trials in the table of the best.
 _BEST = 6
+#: Parallel coordinates with more axes are a ball of wool.
 _AXES = 9
-"""Parallel coordinates with more axes are a ball of wool."""
 
 
 def write_report(
@@ -22,17 +25,20 @@ def write_report(
         folder: the sweep folder, which holds `trials.jsonl`; the sweep need not be over.
         title: heads the page.
         runs: the libelle run of each job, where there is one.
-        objective: what the jobs return, where the sweep was not told.
+        objective: what the jobs return, where the sweep itself does not name it.
 
     Returns:
-        The file. Raises UserError where the folder holds no sweep.
+        The file.
+
+    Raises:
+        SweepError: where the folder holds no sweep.
     """
     # Matplotlib takes half a second to import, scikit-learn one: the jobs of a sweep do without them.
     from libelle.reports import sweep_figures as figures
     from libelle.tuning.importance import importances
 
     sweep = Sweep.read(folder)
-    sweep.objective = sweep.objective or objective
+    sweep.header = replace(sweep.header, objective=sweep.header.objective or objective)
     importance = importances(sweep)
     varying = [item.parameter for item in importance.parameters]
     page = render(
@@ -58,15 +64,15 @@ def write_report(
     return path
 
 
-def _searched(sweep: Sweep, trial: Trial) -> dict[str, str]:
+def _searched(sweep: Sweep, trial: TrialRecord) -> dict[str, str]:
     """The values that were drawn for a trial, by key; of long numbers the first digits."""
-    drawn = [(p, trial.overrides[p.key]) for p in sweep.parameters if p.key in trial.overrides]
+    drawn = [(p, trial.settings[p.key]) for p in sweep.parameters if p.key in trial.settings]
     return {p.key: text if p.categories else f"{float(text):.4g}" for p, text in drawn}
 
 
 def _failures(sweep: Sweep) -> list[dict[str, Any]]:
-    """The failed trials, those with the same reason together, the most frequent reason first."""
-    by_reason: dict[tuple[str, str], list[Trial]] = {}
+    """The failed trials, grouped by reason, the most frequent reason first."""
+    by_reason: dict[tuple[str, str], list[TrialRecord]] = {}
     for trial in sweep.trials:
         if trial.status in FAILURES:
             by_reason.setdefault((trial.status, trial.error or ""), []).append(trial)

@@ -6,8 +6,9 @@ from itertools import pairwise
 import numpy as np
 from matplotlib.ticker import LogLocator
 
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import TrialRecord
 from libelle.reports.look import round_ticks
-from libelle.tuning.sweep import Parameter, Trial
+from libelle.tuning.sweep import Parameter
 
 
 def ticks(parameter: Parameter, low: float, high: float) -> list[tuple[float, str]]:
@@ -26,10 +27,13 @@ def ticks(parameter: Parameter, low: float, high: float) -> list[tuple[float, st
 
 
 def limits(values: Sequence[float], direction: str) -> tuple[float, float]:
-    """The part of the values to show: all of them, or, on the bad side, up to three times the interquartile range
-    beyond the quartile (Tukey's far out), so that a diverged trial does not flatten the others.
+    """The part of the values to show, so that a diverged trial does not flatten the others.
 
-    Without a direction both sides are cut.
+    On the bad side it ends at three interquartile ranges beyond the quartile at most (Tukey's far out).
+
+    Args:
+        values: at least one.
+        direction: `minimize` or `maximize`; without one, both sides are bad.
     """
     low, high = min(values), max(values)
     first, third = np.quantile(values, [0.25, 0.75])
@@ -41,10 +45,10 @@ def limits(values: Sequence[float], direction: str) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def working_time(trials: Sequence[Trial]) -> dict[int, float]:
-    """When each trial ended, by its number: seconds in which some trial ran, so that a sweep's pauses do not count.
+def working_time(trials: Sequence[TrialRecord]) -> dict[int, float]:
+    """When each trial ended, by its number, in seconds during which some trial ran: a sweep's pauses do not count.
 
-    Trials of which the times are not known are left out.
+    Trials whose times are not known are left out.
     """
     spans = sorted(
         (t.started, t.started + t.seconds) for t in trials if t.started is not None and t.seconds is not None
@@ -63,6 +67,6 @@ def working_time(trials: Sequence[Trial]) -> dict[int, float]:
     }
 
 
-def thinned(trials: Sequence[Trial], most: int) -> list[Trial]:
+def thinned(trials: Sequence[TrialRecord], most: int) -> list[TrialRecord]:
     """At most `most` of the trials, evenly spread over their order; the first is kept."""
     return [trials[at] for at in np.unique(np.linspace(0, len(trials) - 1, min(most, len(trials))).astype(int))]

@@ -37,12 +37,10 @@ class TuneConfig(Component):
 
     Attributes:
         name: of the sweep, and of its folder.
-        model: the model that the space is for; None for any.
         processes: options of the process group whose bases are prepared first; None for the one that is chosen.
     """
 
     name: Name
-    model: str | None = None
     processes: list[str] | None = None
 
 

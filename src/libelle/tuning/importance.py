@@ -5,10 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import rankdata
 
-from libelle.tuning.sweep import Parameter, Sweep, Trial
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import TrialRecord
+from libelle.tuning.sweep import Parameter, Sweep
 
+#: Fewer completed trials than this say nothing about a parameter.
 MINIMUM = 10
-"""Fewer completed trials than this say nothing about a parameter."""
 
 _FOLDS, _REPEATS, _TREES = 5, 10, 100
 
@@ -17,9 +18,12 @@ _FOLDS, _REPEATS, _TREES = 5, 10, 100
 class Importance:
     """One parameter's importance.
 
-    trials: number of completed trials that have the parameter. value: how much less of the variance of the trials'
-    ranks is predicted once the parameter's values are shuffled; None where nothing can be said. spread: standard
-    deviation of `value` over shuffles.
+    Attributes:
+        parameter: the searched key.
+        trials: number of completed trials that have the parameter.
+        value: how much less of the variance of the trials' ranks is predicted once the parameter's values are
+            shuffled; None where nothing can be said.
+        spread: standard deviation of `value` over shuffles.
     """
 
     parameter: Parameter
@@ -32,8 +36,11 @@ class Importance:
 class Importances:
     """The importances of all parameters that vary, the greatest first.
 
-    explained: share of the variance of the ranks that is predicted for trials that were held out (R²), None with too
-    few trials. reason: why nothing can be said; empty where something can.
+    Attributes:
+        parameters: with their importances.
+        explained: share of the variance of the ranks that is predicted for held-out trials (R²); None with too few
+            trials.
+        reason: why nothing can be said; empty where something can.
     """
 
     parameters: list[Importance]
@@ -51,7 +58,7 @@ def importances(sweep: Sweep, seed: int = 0) -> Importances:
     usual measure, would need a parameter in every trial.
 
     Args:
-        sweep: of which the completed trials count.
+        sweep: its completed trials count.
         seed: of folds, forests and shuffles; the same seed gives the same numbers.
     """
     done = sweep.ranked
@@ -73,11 +80,11 @@ def importances(sweep: Sweep, seed: int = 0) -> Importances:
     return Importances(measured + [item for item in varying if item not in known], explained)
 
 
-def _texts(parameter: Parameter, trials: list[Trial]) -> list[str]:
-    return [trial.overrides[parameter.key] for trial in trials if parameter.key in trial.overrides]
+def _texts(parameter: Parameter, trials: list[TrialRecord]) -> list[str]:
+    return [trial.settings[parameter.key] for trial in trials if parameter.key in trial.settings]
 
 
-def _table(parameters: list[Parameter], trials: list[Trial], seed: int) -> np.ndarray:
+def _table(parameters: list[Parameter], trials: list[TrialRecord], seed: int) -> np.ndarray:
     """Positions, float64 [trials, parameters]; absent ones drawn from those that are there."""
     generator = np.random.default_rng(seed)
     table = np.array([[parameter.position(trial) for parameter in parameters] for trial in trials])

@@ -9,8 +9,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Sweep, ValueType
 
 from ._distributions import Distribution, from_override
+from ._errors import SweepError
+from ._override_values import encode, plain
 from ._space import Condition, Dimension, Space
-from ._values import SweepError, encode, plain
 
 
 @dataclass
@@ -42,8 +43,19 @@ class _Entry:
 def read_space(params: Mapping[str, Any], arguments: list[str], config_loader: ConfigLoader) -> Space:
     """The space that `hydra.sweeper.params` and the command line describe together.
 
-    A space typed on the command line replaces that of the same key in `params`. Raises SweepError, with the
-    override, for one that nothing can be drawn from or that contradicts another.
+    A space typed on the command line replaces that of the same key in `params`.
+
+    Args:
+        params: override's key → its value in Hydra's grammar; a key `NAME=VALUE` holds a mapping of those that are
+            drawn only with that value.
+        arguments: the overrides typed on the command line, fixed ones included.
+        config_loader: knows the options of config groups, which `glob(...)` asks for.
+
+    Returns:
+        The dimensions, and the overrides that every job gets.
+
+    Raises:
+        SweepError: shows an override that nothing can be drawn from, or that contradicts another.
     """
     parser = OverridesParser.create(config_loader=config_loader)
     in_params = list(_read_params(params, (), parser))
@@ -154,9 +166,15 @@ def _build(entries: list[_Entry]) -> Space:
 def _dimension(entry: _Entry, conditions: tuple[Condition, ...]) -> Dimension:
     distribution = entry.distribution
     if distribution is None:
-        distribution = Distribution("randint", (1,), encode(entry.override._value), range(1), [entry.override._value])
+        distribution = _constant(entry.override._value)
     shuffle = bool(getattr(entry.override._value, "shuffle", False))
     return Dimension(entry.line, entry.key, entry.name, distribution, conditions, shuffle)
+
+
+def _constant(value: Any) -> Distribution:
+    """A fixed value under a condition: a draw from one. Beside other spaces of its key, a number has a scale."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return Distribution("randint", (1,), encode(value), range(1), [value], scale="linear" if is_number else None)
 
 
 def _refuse_overlaps(dimensions: list[Dimension]) -> None:

@@ -6,20 +6,17 @@ from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString, ValueType
-from hydra.errors import CompactHydraException, HydraException
+from hydra.errors import HydraException
 
-# Inside a list or a dict only plain names go unquoted: the grammar has more special cases there.
+#: Inside a list or a dict only plain names go unquoted: the grammar has more special cases there.
 _PLAIN = re.compile(r"(?!(?:true|false|null|nan|inf)$)[A-Za-z_][A-Za-z0-9_]*", re.IGNORECASE)
-
-
-class SweepError(CompactHydraException):
-    """A mistake in the search space, the options or the sweep folder; Hydra prints its sentence alone."""
 
 
 def encode(value: Any) -> str:
     """Text of `value` after the `=` of an override; strings are quoted only where they need it.
 
-    `value` is what Hydra's parser yields: str, QuotedString, int, float, bool, None, or lists and dicts of these.
+    Args:
+        value: what Hydra's parser yields: str, QuotedString, int, float, bool, None, or lists and dicts of these.
     """
     if isinstance(value, str):
         return value if _reads_back(value) else QuotedString(value, Quote.single).with_quotes()

@@ -4,10 +4,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from ._values import SweepError
+from ._errors import SweepError
 from .config import HyperoptSweeperConf
 
-# The least value of each option; of those in _ABOVE, it is itself too small.
+#: The least value of each option; of those in _ABOVE, it is itself too small.
 _LEAST = {
     "max_trials": 1,
     "n_jobs": 1,
@@ -28,11 +28,16 @@ _ALGORITHM_LEAST = {
     "anneal": 0,
     "tpe": 0,
 }
+#: Options that must lie above their bound.
 _ABOVE = ("gamma", "prior_weight")
 
 
 def check_options(options: HyperoptSweeperConf) -> None:
-    """Raise `SweepError` for the first option that is out of its bounds."""
+    """Check all options of a sweep.
+
+    Raises:
+        SweepError: names the first one that is out of its bounds.
+    """
     if options.direction not in ("minimize", "maximize"):
         raise SweepError(f"hydra.sweeper.direction={options.direction}: there are minimize and maximize")
     _check_least("hydra.sweeper", vars(options), _LEAST)

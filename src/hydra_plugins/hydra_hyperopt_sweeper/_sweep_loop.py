@@ -15,22 +15,23 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
 
-from ._grammar import read_space
-from ._job import COMPLETED, FAILED, RecordedTask, Result
-from ._ledger import RUNNING, Identity, Ledger, Trial, next_number
-from ._options import check_options
-from ._report import print_best, write_results
+from ._best_trials import print_best, write_results
+from ._errors import SweepError
+from ._job import RecordedTask, Result
+from ._ledger import Ledger, next_number
+from ._ledger_reader import COMPLETED, FAILED, RUNNING, Header, TrialRecord
+from ._option_checks import check_options
 from ._space import Raws, Space
-from ._values import SweepError
+from ._space_parser import read_space
 from .config import HyperoptSweeperConf
 
 if TYPE_CHECKING:
-    from ._search import Search
+    from ._suggestion import Suggester
 
 log = logging.getLogger(__name__)
 
+#: Suggestions tried before a point that has already been drawn is taken again.
 _REDRAWS = 200
-"""Suggestions tried before a point that has already been drawn is taken again."""
 
 
 def run_sweep(
@@ -48,8 +49,8 @@ def run_sweep(
     if not space.dimensions:
         return [_plain_job(space.fixed, hydra_context, task_function, config, folder)]
     _probe(space, hydra_context, config)
-    identity = Identity(space.texts, space.fixed, options.direction, options.objective, options.seed)
-    with Ledger(folder, identity, new_seed=secrets.randbelow(2**31)) as ledger:
+    header = Header(space.records, space.fixed, options.direction, options.objective, options.seed)
+    with Ledger(folder, header, new_seed=secrets.randbelow(2**31)) as ledger:
         OmegaConf.save(config, folder / "multirun.yaml")
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context,
@@ -88,12 +89,12 @@ def _probe(space: Space, hydra_context: HydraContext, config: DictConfig) -> Non
         except HydraException as error:
             reason = " ".join(f"{error} {error.__cause__ or ''} ".split())
             lines = [*space.fixed, *(d.line for d in space.dimensions if d.label in raws)]
-            guilty = [line for line in lines if _is_named(line, reason)] or overrides
-            raise SweepError(f"Bad search space, {' '.join(guilty)}: {reason}") from error
+            named = [line for line in lines if _is_named(line, reason)] or overrides
+            raise SweepError(f"Bad search space, {' '.join(named)}: {reason}") from error
 
 
 def _is_named(override: str, reason: str) -> bool:
-    """Whether Hydra's message speaks of the key of this override, or of an option of its group."""
+    """Whether Hydra's message names the key of this override, or an option of its group."""
     name = override.partition("=")[0].lstrip("+~").partition("@")[0]
     return any(text in f"{reason} " for text in (f"override {override} ", f"'{name}'", f"'{name}/", f"key: {name} "))
 
@@ -112,7 +113,7 @@ class _Sweep:
         self.seen = {tuple(trial.overrides) for trial in ledger.trials}
         self.total = options.max_trials
         self.exhaustive = options.algorithm.name == "grid" or space.is_at_most(options.max_trials)
-        self.search: Search | None = None
+        self.search: Suggester | None = None
         if self.exhaustive:
             self.points = self._new_points()
             self._limit_to_grid()
@@ -142,10 +143,10 @@ class _Sweep:
             log.warning(f"The grid is larger than hydra.sweeper.max_trials={self.total}: the rest is not run")
         self.total = min(size, self.total)
 
-    def _make_search(self) -> "Search":
+    def _make_search(self) -> "Suggester":
         # Hyperopt takes a second to import; a grid does without it.
         try:
-            from ._search import Search, algorithm
+            from ._suggestion import Suggester, algorithm
         except ImportError as error:
             raise SweepError(
                 f"A search needs hyperopt ({error}): pip install 'hyperopt>=0.3,<0.4', "
@@ -153,19 +154,19 @@ class _Sweep:
             ) from error
 
         conf = cast(DictConfig, self.options.algorithm)
-        search = Search(self.space, algorithm(conf), self.ledger.seed)
+        search = Suggester(self.space, algorithm(conf), self.ledger.seed)
         for trial in self.ledger.trials:
             search.add(trial.number, trial.parameters)
             if trial.status != RUNNING:
                 search.tell(trial.number, self._loss(trial))
         return search
 
-    def _loss(self, trial: Trial) -> float | None:
+    def _loss(self, trial: TrialRecord) -> float | None:
         if trial.status != COMPLETED or trial.value is None:
             return None
         return -trial.value if self.options.direction == "maximize" else trial.value
 
-    def _next_batch(self) -> list[Trial]:
+    def _next_batch(self) -> list[TrialRecord]:
         """The trials to launch next: those in flight first, then new ones; none when the sweep is over."""
         self._refuse_failures()
         size = self._batch_size()
@@ -192,7 +193,7 @@ class _Sweep:
         options, ledger = self.options, self.ledger
         if options.timeout is not None and time.monotonic() - self.began >= options.timeout:
             return f"hydra.sweeper.timeout={options.timeout} seconds are over"
-        best = next(iter(ledger.best(options.direction, 1)), None)
+        best = next(iter(ledger.ranked), None)
         if best is None or best.value is None:
             return None
         if options.loss_threshold is not None:
@@ -205,13 +206,13 @@ class _Sweep:
                 return f"no better value in {later} trials"
         return None
 
-    def _suggest(self, count: int) -> Iterator[Trial]:
+    def _suggest(self, count: int) -> Iterator[TrialRecord]:
         first = len(self.ledger.trials)
         for number in range(first, first + count):
             raws = next(self.points, None) if self.exhaustive else self._draw(number)
             if raws is None:
                 return
-            trial = Trial(number, raws, self.space.overrides(raws))
+            trial = TrialRecord(number, raws, self.space.overrides(raws))
             self.seen.add(tuple(trial.overrides))
             yield trial
 
@@ -232,7 +233,7 @@ class _Sweep:
             if tuple(self.space.overrides(raws)) not in self.seen:
                 yield raws
 
-    def _launch(self, batch: list[Trial]) -> Sequence[JobReturn]:
+    def _launch(self, batch: list[TrialRecord]) -> Sequence[JobReturn]:
         first_job = self.ledger.next_job()
         self.ledger.launch(batch, first_job)
         jobs: Sequence[JobReturn] = []
@@ -249,14 +250,14 @@ class _Sweep:
                 self._without_file(trial, returned.get(trial.number), broke)
         return jobs
 
-    def _take_over(self, trial: Trial) -> bool:
+    def _take_over(self, trial: TrialRecord) -> bool:
         """Record the result that a trial's job has left in the sweep folder, if there is one."""
         left = self.ledger.left_result(trial)
         if left is not None:
             self._finish(trial, *left)
         return left is not None
 
-    def _without_file(self, trial: Trial, job: JobReturn | None, broke: Exception | None) -> None:
+    def _without_file(self, trial: TrialRecord, job: JobReturn | None, broke: Exception | None) -> None:
         """A trial whose job left no result in the folder: the launcher may have it; else it runs once more."""
         if job is not None:
             self._finish(trial, trial.jobs[-1], Result.of_return(job))
@@ -266,7 +267,7 @@ class _Sweep:
             error = broke or RuntimeError("the launcher gave no result")
             self._finish(trial, trial.jobs[-1], Result.of_error(error))
 
-    def _finish(self, trial: Trial, job: int, result: Result) -> None:
+    def _finish(self, trial: TrialRecord, job: int, result: Result) -> None:
         # A grid may be run for its own sake; to optimise, a number is needed.
         if result.status == COMPLETED and result.value is None and not self.exhaustive:
             result.status, result.error = FAILED, "the job returned no number"
@@ -294,6 +295,5 @@ class _Sweep:
         return next((trial.error for trial in reversed(self.ledger.trials) if trial.error), None)
 
     def _report(self, *, last: bool) -> None:
-        direction, objective = self.options.direction, self.options.objective
-        write_results(self.ledger, direction, objective)
-        print_best(self.ledger, direction, objective, self.total, self.space.fixed, last=last)
+        write_results(self.ledger)
+        print_best(self.ledger, self.total, self.space.fixed, last=last)

@@ -1,4 +1,4 @@
-"""Hyperopt behind two verbs: suggest a trial, and learn what became of it."""
+"""Hyperopt's next suggestion: what to try, given what became of the trials before."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -9,18 +9,22 @@ from hyperopt import STATUS_FAIL, STATUS_OK, Trials, anneal, mix, rand, tpe
 from hyperopt.base import JOB_STATE_DONE, Domain
 from hyperopt.pyll import scope
 
+from ._errors import SweepError
+from ._override_values import plain
 from ._space import Dimension, Raws, Space
-from ._values import SweepError, plain
 from .config import TpeConf
 
 Suggest = Callable[..., list[dict[str, Any]]]
-
 
 _SUGGEST: dict[str, Suggest] = {"tpe": tpe.suggest, "anneal": anneal.suggest, "rand": rand.suggest}
 
 
 def algorithm(conf: Mapping[str, Any]) -> Suggest:
-    """Hyperopt's suggest function with the parameters of a `hydra/sweeper/algorithm` config."""
+    """Hyperopt's suggest function with the parameters of a `hydra/sweeper/algorithm` config.
+
+    Raises:
+        SweepError: for an algorithm that is not known, or shares of `mix` that do not sum to 1.
+    """
     name = conf["name"]
     options = {str(key): value for key, value in conf.items() if key != "name"}
     if name == "mix":
@@ -35,11 +39,16 @@ def algorithm(conf: Mapping[str, Any]) -> Suggest:
     return partial(_SUGGEST[name], **options)
 
 
-class Search:
+class Suggester:
     """Hyperopt's view of a sweep.
 
     Every suggestion has a seed of its own, made from the sweep's seed and the trial's number: a sweep that is
     resumed draws what it would have drawn.
+
+    Args:
+        space: what is searched.
+        suggest: one of hyperopt's suggest functions, from `algorithm`.
+        seed: of the sweep.
     """
 
     def __init__(self, space: Space, suggest: Suggest, seed: int) -> None:
@@ -96,8 +105,8 @@ def _draw(dimension: Dimension) -> Any:
     return getattr(scope, name)(*arguments)
 
 
+#: A way to reach a dimension: for each dimension it depends on, directly or not, the options that lead there.
 Way = dict[str, frozenset[int]]
-"""A way to reach a dimension: for each dimension it depends on, directly or not, the options that lead there."""
 
 
 def _ways(dimension: Dimension, space: Space) -> list[Way]:

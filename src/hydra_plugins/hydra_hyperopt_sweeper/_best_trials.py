@@ -1,4 +1,4 @@
-"""What people see of a sweep: the table of the best trials, and `optimization_results.yaml`."""
+"""What people see of a sweep as it goes: the table of the best trials, and `optimization_results.yaml`."""
 
 import os
 from collections.abc import Collection
@@ -12,13 +12,13 @@ from rich.table import Table
 from ._ledger import Ledger
 
 
-def write_results(ledger: Ledger, direction: str, objective: str | None) -> None:
+def write_results(ledger: Ledger) -> None:
     """Write `optimization_results.yaml`: the best trial, its overrides ready to use, and counts by status."""
-    best = next(iter(ledger.best(direction, 1)), None)
+    best = next(iter(ledger.ranked), None)
     results: dict[str, Any] = {
         "name": "hyperopt",
-        "objective": objective,
-        "direction": direction,
+        "objective": ledger.header.objective,
+        "direction": ledger.header.direction,
         "best_value": best and best.value,
         "best_overrides": best and best.overrides,
         "best_trial": best and best.number,
@@ -31,19 +31,21 @@ def write_results(ledger: Ledger, direction: str, objective: str | None) -> None
     partial.replace(path)
 
 
-def print_best(
-    ledger: Ledger, direction: str, objective: str | None, total: int, fixed: Collection[str], *, last: bool
-) -> None:
+def print_best(ledger: Ledger, total: int, fixed: Collection[str], *, last: bool) -> None:
     """Print the five best trials to stderr: after each batch on a terminal, elsewhere once, at the end.
 
-    Overrides that are `fixed`, the same in every trial, are left out.
+    Args:
+        ledger: of the sweep.
+        total: number of trials that the sweep goes on to.
+        fixed: overrides that are left out, being the same in every trial.
+        last: whether the sweep is over.
     """
     console = Console(stderr=True)
-    best = ledger.best(direction, 5)
+    best = ledger.ranked[:5]
     if not best or not (last or console.is_terminal):
         return
     counts = ", ".join(f"{count} {status}" for status, count in sorted(ledger.counts.items()))
-    table = Table("trial", "job", objective or "value", "overrides", title=f"{counts}, of {total} trials")
+    table = Table("trial", "job", ledger.header.objective or "value", "overrides", title=f"{counts}, of {total} trials")
     for trial in best:
         overrides = escape(" ".join(override for override in trial.overrides if override not in fixed))
         table.add_row(str(trial.number), str(trial.finished_by), f"{trial.value:.6g}", overrides)
