@@ -1,7 +1,7 @@
 """How this libelle is installed: where `conf/` and `data/` lie, and how its commands are called.
 
 A checkout (also one installed with `pip install -e .`) has `conf/`, `data/` and the scripts at its top. A wheel carries
-both folders inside the package (`pyproject.toml`, `force-include`) and has no scripts.
+both folders inside the package (`pyproject.toml`) and has no scripts.
 """
 
 from pathlib import Path

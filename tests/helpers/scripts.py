@@ -1,4 +1,4 @@
-"""Running the scripts as people call them."""
+"""Running the commands as people call them: scripts at the top of a checkout, and `libelle`."""
 
 import contextlib
 import io
@@ -25,15 +25,25 @@ class Answer:
 
 def call(script, *arguments, cwd, stdin=""):
     """Run a script as `python script arguments` would, in this process: importing torch each time takes long."""
+    path = str(ROOT / script)
+    return _call(lambda: runpy.run_path(path, run_name="__main__"), [path, *arguments], cwd, stdin)
+
+
+def call_libelle(*arguments, cwd, stdin=""):
+    """Run `python -m libelle arguments`, in this process too."""
+    return _call(lambda: runpy.run_module("libelle", run_name="__main__"), ["libelle", *arguments], cwd, stdin)
+
+
+def _call(run, arguments, cwd, stdin):
     out, err = io.StringIO(), io.StringIO()
     before = Path.cwd(), sys.argv, sys.stdin, Singleton.get_state()
     os.chdir(cwd)
-    sys.argv = [str(ROOT / script), *arguments]
+    sys.argv = arguments
     sys.stdin = io.TextIOWrapper(io.BytesIO(stdin.encode()))
     status = 0
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            runpy.run_path(sys.argv[0], run_name="__main__")
+            run()
     except SystemExit as end:
         status = end.code or 0
     finally:
