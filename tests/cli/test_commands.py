@@ -6,57 +6,8 @@ import signal
 import pandas as pd
 import pytest
 
+from helpers.place import FIELDS, files_below, run_file, scores, train_arguments
 from helpers.scripts import call, start
-from libelle.data.census import sample as bi
-
-FIELDS = ["rs_x", "clt_x", "profs_x", "actet_x"]
-
-
-def scores(*arguments, cwd, stdin=""):
-    answer = call("runtime.py", *arguments, "format=json", cwd=cwd, stdin=stdin)
-    assert answer.returncode == 0, answer.stderr
-    return json.loads(answer.stdout)
-
-
-def files_below(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    """A folder with forms.csv, and one run trained on it."""
-    folder = tmp_path_factory.mktemp("place")
-    forms = bi.generate(400, seed=5)
-    forms["non_codable"] = (forms["siretm"].isna() & forms["siretc"].isna()).map({True: "yes", False: "no"})
-    forms[["cabbi", *FIELDS, "non_codable"]].to_csv(folder / "forms.csv", index=False)
-    answer = call("train.py", *train_arguments(), cwd=folder)
-    assert answer.returncode == 0, answer.stderr
-    (folder / "first.txt").write_text(answer.stdout)
-    return folder
-
-
-def train_arguments(**changes):
-    values = {
-        "data": "csv",
-        "data.path": "forms.csv",
-        "data.id": "cabbi",
-        "data.columns": ",".join(FIELDS),
-        "data.target": "non_codable",
-        "trainer.max_epochs": "2",
-        **changes,
-    }
-    return [f"{key}={value}" for key, value in values.items()]
-
-
-@pytest.fixture(scope="module")
-def run_id(place):
-    (manifest,) = (place / "store" / "runs").glob("*/1/*.manifest.json")
-    return json.loads(manifest.read_text())["run_id"]
-
-
-def run_file(place, run_id, name):
-    day, number = run_id.split("_")
-    return place / "store" / "runs" / day / number / f"{run_id}.{name}"
 
 
 def test_train_prints_the_run_its_metrics_and_what_to_type_next(place, run_id):
@@ -160,52 +111,6 @@ def test_failed_scoring_leaves_the_old_output(place):
     assert answer.returncode == 2
     assert "clt_x" in answer.stderr
     assert (place / "kept.csv").read_text() == "before"
-
-
-@pytest.mark.parametrize(
-    ("script", "arguments", "words"),
-    [
-        ("runtime.py", [], ["text="]),
-        ("runtime.py", ["record.nothing=x"], ["record.nothing", "rs_x"]),
-        ("runtime.py", ["run_id=20261123_1", "text=x"], ["run_id=202611231", "2026-11-23_4"]),
-        ("runtime.py", ["run_id=2020-01-01_1", "text=x"], ["2020-01-01_1"]),
-        ("runtime.py", ["input=nowhere.csv"], ["nowhere.csv"]),
-        ("runtime.py", ["published=nothing", "text=x"], ["published=nothing"]),
-        ("train.py", ["data=csv"], ["data.path"]),
-        ("train.py", ["data=csv", "data.path=nowhere.csv", "data.target=x"], ["nowhere.csv"]),
-        ("train.py", ["data=csv", "data.path=forms.csv", "data.target=nothing"], ["nothing", "non_codable"]),
-        ("train.py", ["data=csv", "data.path=forms.csv", "data.target=rs_x", "data.delimiter=;"], ["data.delimiter"]),
-        ("train.py", ["mode=train"], ["mode=prepare"]),
-        ("train.py", ["data=sql", "data.url=postgresql://u:pw@h/d", "data.query=SELECT 1"], ["data.url", "password"]),
-        ("train.py", ["callbacks.early_stopping.patience=abc"], ["callbacks.early_stopping"]),
-        ("publish.py", ["run_id=2020-01-01_1"], ["2020-01-01_1"]),
-        ("threshold.py", ["run_id=2020-01-01_1", "f=1"], ["2020-01-01_1"]),
-        ("threshold.py", [], ["precision=0.8"]),
-        ("threshold.py", ["precision=0.8", "recall=0.8"], ["one of"]),
-        ("threshold.py", ["cost.fp=5"], ["cost.fn"]),
-        ("threshold.py", ["f=1", "confidence=0.9"], ["confidence=0.9"]),
-        ("threshold.py", ["precision=1.8"], ["precision=1.8"]),
-        ("threshold.py", ["accuracy=0.8"], ["accuracy=0.8", "many classes"]),
-        ("runs.py", ["show", "2020-01-01_1"], ["2020-01-01_1"]),
-        ("runs.py", ["lst"], ["lst", "list"]),
-    ],
-)
-def test_a_mistake_is_one_sentence_and_status_2(place, script, arguments, words):
-    before = files_below(place / "store")
-    answer = call(script, *arguments, cwd=place)
-    assert answer.returncode == 2, answer.stderr
-    assert answer.stdout == ""
-    sentence = answer.stderr.strip().splitlines()
-    assert len(sentence) == 1
-    assert all(word in sentence[0] for word in words)
-    assert files_below(place / "store") == before
-
-
-def test_hydras_own_errors_keep_their_message_and_status_1(place):
-    answer = call("train.py", "model=nothing", cwd=place)
-    assert answer.returncode == 1
-    assert "Could not find 'model/nothing'" in answer.stderr
-    assert "Traceback" not in answer.stderr
 
 
 def test_publish_version_rollback_and_runtime(place, run_id):

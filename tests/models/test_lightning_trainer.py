@@ -1,11 +1,16 @@
 """The keys of Lightning's Trainer: each trains a whole run, or is refused before any work starts."""
 
+from unittest.mock import Mock
+
 import pandas as pd
 import pytest
+import torch
 from sklearn.metrics import average_precision_score
+from torch import nn
 
 from helpers.scripts import call
 from helpers.tiny import make_forms
+from libelle.models.lightning import Classifier
 from libelle.pipeline import Pipeline
 from libelle.runs.run_list import newest
 from libelle.stores.local import LocalStore
@@ -30,14 +35,16 @@ def train(tmp_path):
         "trainer.fast_dev_run=true",
         "trainer.num_sanity_val_steps=2",
         "trainer.val_check_interval=0.5",
-        "trainer.val_check_interval=3 trainer.check_val_every_n_epoch=null trainer.max_epochs=3",
+        "trainer.val_check_interval=2",
         "trainer.check_val_every_n_epoch=2",
         "trainer.max_epochs=-1 trainer.max_steps=4",
         "trainer.limit_train_batches=1",
         "trainer.precision=bf16-mixed",
         "trainer.precision=64-true",
+        "trainer.max_epochs=null trainer.max_time=00:00:00:00",
         "trainer.max_epochs='2'",
-        "+trainer.gradient_clip_algorithm=norm trainer.gradient_clip_val=1",
+        "trainer.gradient_clip_val=1",
+        "trainer.gradient_clip_val=0.1 +trainer.gradient_clip_algorithm=value",
     ],
 )
 def test_a_key_that_works_ends_in_a_whole_run(train, tmp_path, keys):
@@ -69,7 +76,7 @@ def test_a_key_that_works_ends_in_a_whole_run(train, tmp_path, keys):
         ("trainer.overfit_batches=1", ["trainer.overfit_batches=1", "trainer.limit_train_batches"]),
         ("trainer.devices=2", ["trainer.devices=1"]),
         ("+trainer.strategy=ddp", ["trainer.devices=1", "trainer.strategy"]),
-        ("trainer.accelerator=tpu", ["trainer", "tpu"]),
+        ("trainer.accelerator=abc", ["trainer", "abc"]),
         ("trainer.precision=33", ["trainer.precision=33"]),
         ("trainer.max_time=abc", ["trainer", "abc", "DD:HH:MM:SS"]),
         ("trainer.profiler=abc", ["trainer", "profiler", "simple"]),
@@ -95,3 +102,13 @@ def test_a_refused_key_costs_no_run(train, tmp_path):
 
 def test_a_classical_model_asks_lightning_for_nothing(train):
     assert train("model=logreg", "trainer.devices=2").returncode == 0
+
+
+def test_sparse_gradients_are_clipped_with_the_dense_ones():
+    dense, sparse = nn.Linear(1, 1, bias=False), nn.Embedding(5, 1, sparse=True)
+    (4 * sparse(torch.tensor([2, 2, 3])).sum() + 3 * dense(torch.ones(1)).sum()).backward()  # 8, 4 and 3
+    optimizer = torch.optim.SGD([*dense.parameters(), *sparse.parameters()], lr=1)
+    Classifier.configure_gradient_clipping(Mock(), optimizer, 1.0, "norm")
+    clipped = torch.cat([dense.weight.grad.flatten(), sparse.weight.grad.to_dense().flatten()])
+    expected = torch.tensor([3.0, 0, 0, 8, 4, 0]) / 89**0.5
+    torch.testing.assert_close(clipped, expected)

@@ -9,29 +9,25 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
+from helpers.matrices import FIELDS, dense, labels, one_field
 from helpers.tiny import make_forms
 from libelle import memory as room
 from libelle.components import build, describe
 from libelle.errors import UserError
-from libelle.features import Features, load_features, save_features
+from libelle.features import load_features, save_features
 from libelle.processes.base import Process
 from libelle.processes.bigrams import Bigrams
 from libelle.processes.doc2vec import Doc2Vec
 from libelle.processes.embedding import Embedding
 from libelle.processes.fasttext_mean import FastTextMean
 from libelle.processes.subword import Subword
-from libelle.processes.tfidf import FUSED, Tfidf
+from libelle.processes.tfidf import Tfidf
 from libelle.processes.tokens import Tokens
 from libelle.processes.union import Union
 from libelle.stores.local import LocalStore
 from libelle.vectors.sources import WordVectors
 
-FIELDS = ["employer", "job", "town"]
 PROCESSES: dict[str, Callable[[], Process]] = {
     "tfidf": Tfidf,
     "tfidf fused": lambda: Tfidf(fused=True, char_ngrams_max=0),
@@ -43,22 +39,6 @@ PROCESSES: dict[str, Callable[[], Process]] = {
     "union": lambda: Union(parts={"tfidf": describe(Tfidf()), "embedding": describe(Embedding(dim=5, epochs=2))}),
 }
 every_process = pytest.mark.parametrize("make", PROCESSES.values(), ids=PROCESSES.keys())
-
-
-def dense(features: Features) -> np.ndarray:
-    """All matrices side by side, as models take them."""
-    assert features.matrix is not None
-    parts = [part.toarray() if scipy.sparse.issparse(part) else part for part in features.matrix.values()]
-    assert all(part.dtype == np.float32 and len(part) == features.rows for part in parts)
-    return np.hstack(parts)
-
-
-def one_field(*texts: str | None) -> pd.DataFrame:
-    return pd.DataFrame({"job": list(texts)}, dtype="str")
-
-
-def labels(rows: int) -> pd.Series:
-    return pd.Series([str(row % 2) for row in range(rows)], dtype="str")
 
 
 @pytest.fixture(scope="module")
@@ -165,67 +145,6 @@ def test_a_vocabulary_without_words_leaves_the_flags(process, tmp_path):
     process.save(tmp_path)
     loaded = build(describe(process), Process, "process").load(tmp_path)
     assert np.array_equal(dense(loaded.transform(table)), rows)
-
-
-TEXTS = ["boulangerie du centre", "boulangerie", "mairie du centre", "boulangerie", "du pain du vin du fromage"]
-
-
-@pytest.mark.parametrize("sublinear", [True, False])
-def test_tfidf_is_that_of_scikit_learn(sublinear):
-    table = one_field(*TEXTS)
-    ours = dense(Tfidf(char_ngrams_max=0, sublinear=sublinear).fit(table, labels(5)).transform(table))[:, :-2]
-    theirs = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=sublinear).fit_transform(TEXTS).toarray()
-    assert ours.shape == theirs.shape
-    # The order of columns differs: compare the products of rows.
-    assert np.allclose(ours @ ours.T, theirs @ theirs.T, atol=1e-6)
-
-
-@pytest.mark.parametrize(("weight", "binary"), [("count", False), ("presence", True)])
-@pytest.mark.parametrize(("words", "shortest"), [(True, 1), (False, 2)])
-def test_bigrams_are_those_of_scikit_learn(weight, binary, words, shortest):
-    texts = [*TEXTS, "du vin du vin du vin"]
-    table = one_field(*texts)
-    ours = dense(Bigrams(words=words, weight=weight).fit(table, labels(6)).transform(table))[:, :-2]
-    theirs = CountVectorizer(ngram_range=(shortest, 2), binary=binary).fit_transform(texts).toarray()
-    assert ours.shape == theirs.shape
-    assert np.array_equal(ours @ ours.T, theirs @ theirs.T)
-
-
-def test_frequencies_count_rows_not_distinct_texts():
-    table = one_field("chef", "chef", "maire")
-    matrix = Tfidf(char_ngrams_max=0, min_df=2).fit(table, labels(3)).transform(table).matrix
-    assert matrix is not None
-    assert matrix["job"].toarray()[:, 0].tolist() == [1, 1, 0]
-    assert matrix["job"].shape == (3, 1 + 2)
-    limited = Tfidf(char_ngrams_max=0, max_features=1).fit(table, labels(3)).transform(table).matrix
-    assert limited is not None
-    assert limited["job"].toarray()[:, 0].tolist() == [1, 1, 0]
-
-
-def test_tfidf_is_sparse_per_field_and_fused(forms):
-    matrix = Tfidf(fused=True).fit(forms[FIELDS], forms["label"]).transform(forms[FIELDS]).matrix
-    assert matrix is not None
-    assert list(matrix) == [*FIELDS, FUSED]
-    assert all(isinstance(part, scipy.sparse.csr_array) and part.dtype == np.float32 for part in matrix.values())
-    alone = Tfidf(per_field=False, fused=True).fit(forms[FIELDS], forms["label"]).transform(forms[FIELDS]).matrix
-    assert alone is not None
-    assert list(alone) == [FUSED]
-    with pytest.raises(UserError, match=r"process\.per_field=false and process\.fused=false"):
-        Tfidf(per_field=False)
-
-
-@settings(max_examples=30, deadline=None)
-@given(
-    st.lists(st.tuples(*[st.text(st.characters(codec="utf-8"), max_size=12) | st.none()] * 2), min_size=1, max_size=8),
-    st.booleans(),
-)
-def test_any_texts_come_back_as_saved(tmp_path_factory, rows, fused):
-    table = pd.DataFrame(rows, columns=["a.b/c", FUSED + " "], dtype="str")
-    process = Tfidf(fused=fused).fit(table, labels(len(rows)))
-    folder = tmp_path_factory.mktemp("process")
-    process.save(folder)
-    loaded = Tfidf(fused=fused).load(folder)
-    assert np.array_equal(dense(process.transform(table)), dense(loaded.transform(table)))
 
 
 def test_doc2vec_infers_as_gensim_does(fitted, monkeypatch):

@@ -13,6 +13,7 @@ from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from sklearn.metrics import accuracy_score, average_precision_score
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 from torch.utils.data import Dataset as TorchDataset
 
@@ -140,6 +141,29 @@ class Classifier(pl.LightningModule):
         steps = int(self.trainer.estimated_stepping_batches) if config.schedule != "constant" or config.warmup else 1
         schedule = make_schedule(optimizer, config, steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip as Lightning does, and the sparse gradients of embeddings too, of which it knows no norm."""
+        if not gradient_clip_val:
+            return
+        gradients: list[Tensor] = []
+        for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
+            if parameter.grad is not None and parameter.grad.is_sparse:
+                parameter.grad = parameter.grad.coalesce()
+                gradients.append(parameter.grad.values())
+            elif parameter.grad is not None:
+                gradients.append(parameter.grad)
+        scale = (gradient_clip_val / (nn.utils.get_total_norm(gradients) + 1e-6)).clamp(max=1)
+        for gradient in gradients:
+            if gradient_clip_algorithm == "value":
+                gradient.clamp_(-gradient_clip_val, gradient_clip_val)
+            else:
+                gradient.mul_(scale)
 
 
 def train_network(

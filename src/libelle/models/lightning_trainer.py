@@ -25,6 +25,7 @@ _OURS = {
 }
 #: What nothing is trained, or validated, with.
 _AT_LEAST_ONE = ("max_epochs", "max_steps", "accumulate_grad_batches", "check_val_every_n_epoch")
+_EPOCHS = 1000
 _ABOVE_ZERO = ("limit_train_batches", "limit_val_batches", "val_check_interval")
 
 
@@ -79,6 +80,8 @@ def _check_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
         value = values.get(name)
         if isinstance(value, int | float) and value <= 0:
             raise UserError(f"trainer.{name}={value} leaves nothing to train or to validate with; give it more than 0.")
+    # Lightning's own default, which it leaves open until training starts.
+    values.setdefault("max_epochs", -1 if values.get("max_steps", -1) > 0 else _EPOCHS)
     return values
 
 
@@ -119,7 +122,8 @@ def refuse_unvalidated(trainer: pl.Trainer, batches: int) -> None:
 
 def _planned_batches(trainer: pl.Trainer, epoch: int) -> int:
     """Batches until `max_epochs` or `max_steps` are reached, whichever comes first; one of them is set."""
-    ends = [trainer.max_epochs * epoch] if trainer.max_epochs is not None and trainer.max_epochs > 0 else []
+    assert trainer.max_epochs is not None
+    ends = [trainer.max_epochs * epoch] if trainer.max_epochs > 0 else []
     if trainer.max_steps > 0:
         together = trainer.accumulate_grad_batches
         epochs, steps = divmod(trainer.max_steps, math.ceil(epoch / together))
