@@ -20,6 +20,7 @@ from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.intervals import Doubles
 from libelle.features import Features, Floats
+from libelle.formats import PIPELINE, check_format
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.stores.base import Store
@@ -196,6 +197,7 @@ class Pipeline:
             golden: raw records to replay at each load, see `golden_records`.
         """
         about = {
+            "format": PIPELINE,
             "fields": self.fields,
             "text": self.text,
             "id": self.id,
@@ -243,21 +245,21 @@ class Pipeline:
     def _read(cls, folder: Path) -> "Pipeline":
         try:
             about = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
+            check_format(about, PIPELINE, f"The pipeline in {folder}", "train again")
             golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
             cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()}
             process = build(about["process"], Process, "process").load(folder / "process")
             model = build(about["model"], Model, "model").load(folder / "model")
-            # Runs from before calibration have no such key.
-            calibration = Calibration.from_json(about["calibration"]) if about.get("calibration") else None
+            calibration = Calibration.from_json(about["calibration"]) if about["calibration"] else None
             parts = {name: about[name] for name in ("fields", "text", "id", "labels", "threshold")}
             fitted: dict[str, Any] = {"process": process, "model": model, "calibration": calibration}
             fitted["reference"] = Reference.load(folder)
-            fitted["class_thresholds"] = about.get("class_thresholds")
+            fitted["class_thresholds"] = about["class_thresholds"]
             pipeline = cls(**parts, **fitted, cleaners=cleaners, name=folder.name)
             pipeline.replay(golden)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
-        except (KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
             raise UserError(
                 f"{folder} holds a damaged pipeline ({type(error).__name__}: {error}); use another run, or train again."
             ) from error

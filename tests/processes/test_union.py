@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from test_config import composed
 
+from helpers.pairs import composed
 from helpers.scripts import call
 from helpers.tiny import tiny_plan
 from libelle import memory as room

@@ -39,6 +39,8 @@ class Model(Component, ABC):
     underscore and written by `save`.
     """
 
+    conf_group = "model"
+
     #: Feature blocks that the model cannot do without.
     needs: ClassVar[frozenset[str]]
     #: Whether Lightning trains it, so that `trainer`, `callbacks` and `loggers` mean something.

@@ -35,6 +35,8 @@ class LogisticRegression(LinearModel):
         max_iter: iterations of L-BFGS at most.
     """
 
+    conf_name = "logreg"
+
     C: Rate = 10.0
     max_iter: Positive = 500
 
@@ -57,6 +59,8 @@ class LogisticRegressionCV(LinearModel):
         folds: number of folds.
         max_iter: iterations of L-BFGS at most.
     """
+
+    conf_name = "logreg_cv"
 
     Cs: Annotated[list[Rate], Field(min_length=1)] = field(default_factory=lambda: [1.0, 3.0, 10.0, 30.0])
     folds: Folds = 3
@@ -96,6 +100,8 @@ class LinearSVM(LinearModel):
         folds: of the cross-validation that calibrates.
         max_iter: iterations of liblinear at most.
     """
+
+    conf_name = "svm"
 
     C: Rate = 0.5
     folds: Folds = 3
@@ -153,6 +159,7 @@ class NaiveBayes(LinearModel):
         fit_prior: whether frequent labels are more probable beforehand.
     """
 
+    conf_name = "naive_bayes"
     non_negative: ClassVar[bool] = True
 
     alpha: Rate = 0.1

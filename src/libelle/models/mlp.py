@@ -24,6 +24,8 @@ class MLP(PathsModel):
         lstm: sizes of the LSTMs, one on the other.
     """
 
+    conf_name = "mlp"
+
     word_encoder: Literal["bag", "lstm"] = "bag"
     fusion: Literal["concat", "fused"] = "concat"
     word_dim: Positive = 64

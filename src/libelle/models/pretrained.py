@@ -120,6 +120,7 @@ class Pretrained(NeuralModel):
         lora: the adapters, for `tuning=lora`.
     """
 
+    conf_name = "pretrained"
     needs: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
     predict_tokens: ClassVar[int] = 1 << 13
 

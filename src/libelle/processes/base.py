@@ -18,6 +18,8 @@ class Process(Component, ABC):
     underscore, as in scikit-learn, and written by `save`.
     """
 
+    conf_group = "process"
+
     #: Names of the feature blocks that `transform` makes.
     blocks: ClassVar[frozenset[str]]
     #: The settings that make its features smaller, for the message when they, or a model of them, do not fit.

@@ -39,6 +39,7 @@ class PretrainedTokens(Process):
         length_quantile: what a field needs is this quantile of its lengths in training.
     """
 
+    conf_name = "pretrained"
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
 
     encoder: str = "camembert-base"

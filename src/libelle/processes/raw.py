@@ -14,6 +14,7 @@ from libelle.processes.base import Process
 class Raw(Process):
     """Raw texts (`texts`); nothing is learnt."""
 
+    conf_name = "raw"
     blocks: ClassVar[frozenset[str]] = frozenset({"texts"})
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:

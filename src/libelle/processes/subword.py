@@ -43,6 +43,7 @@ class Subword(WordsAndBags):
         max_length: and at this many parts in any case.
     """
 
+    conf_name = "subword"
     remedy = "lower process.max_ngrams or process.vocab_size, or raise process.min_ngram_count"
 
     vocab_size: Annotated[int, Field(ge=2)] = 8000

@@ -33,6 +33,8 @@ class Tfidf(NgramProcess):
         max_features: n-grams kept at most of each kind in each matrix, the most frequent ones.
     """
 
+    conf_name = "tfidf"
+
     word_ngrams: Positive = 2
     char_ngrams_min: Positive = 2
     char_ngrams_max: Annotated[int, Field(ge=0)] = 5

@@ -42,6 +42,7 @@ class Tokens(WordsAndBags):
         vectors: where the word vectors come from.
     """
 
+    conf_name = "tokens"
     remedy = "lower process.max_ngrams or process.max_words, or raise process.min_ngram_count"
 
     min_count: Positive = 2

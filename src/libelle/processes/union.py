@@ -9,13 +9,11 @@ from typing import Any, ClassVar, Self
 
 import pandas as pd
 
-from libelle.components import build, load_class
+from libelle.components import build, describe, load_class
 from libelle.errors import UserError
 from libelle.features import Features, Matrix
 from libelle.processes.base import Process
 from libelle.stores.base import Store
-
-TARGET = "libelle.processes.union.Union"
 
 
 @dataclass
@@ -26,6 +24,7 @@ class Union(Process):
         parts: name → node of a process that makes the `matrix` block.
     """
 
+    conf_name = "union"
     blocks: ClassVar[frozenset[str]] = frozenset({"matrix"})
 
     parts: dict[str, dict[str, Any]]
@@ -40,6 +39,7 @@ class Union(Process):
                 raise UserError(f"process.parts: {name} makes no matrix that could be joined; leave it out.")
             with _naming(name, found):
                 self.processes_[name] = build(node, Process, f"process.{name}")
+        self.parts = {name: describe(process) for name, process in self.processes_.items()}
         parts = self.processes_.items()
         self.remedy = ", or ".join(_below(name, type(part), part.remedy) for name, part in parts)  # type: ignore[misc]
 
@@ -126,7 +126,7 @@ def choose_parts(node: Mapping[str, Any]) -> dict[str, Any]:
         UserError: when a name is unknown, or stands twice.
     """
     parts = node.get("parts")
-    if node.get("_target_") != TARGET or isinstance(parts, Mapping):
+    if load_class(node.get("_target_"), Process, "process") is not Union or isinstance(parts, Mapping):
         return dict(node)
     if not isinstance(parts, list):
         raise UserError(f"process.parts={parts} is not a list; write for instance process.parts=[tfidf,doc2vec].")

@@ -17,6 +17,8 @@ Share = Annotated[float, Field(gt=0, le=1)]
 class Sampler(Component, ABC):
     """Changes the training rows; validation and test rows are never sampled. Class weights belong to the loss."""
 
+    conf_group = "sampler"
+
     #: Feature blocks that the sampler cannot do without.
     needs: ClassVar[frozenset[str]] = frozenset()
 
@@ -35,6 +37,8 @@ class Oversample(Sampler):
     Attributes:
         ratio: each class gets at least this share of the rows of the largest one.
     """
+
+    conf_name = "oversample"
 
     ratio: Share = 1.0
 
@@ -57,6 +61,8 @@ class Undersample(Sampler):
     Attributes:
         ratio: the smallest class has at least this share of the rows of any other.
     """
+
+    conf_name = "undersample"
 
     ratio: Share = 1.0
 

@@ -18,6 +18,7 @@ from libelle.data.split import SPLITS, TEST, TRAIN
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.field_worth import Erased, erase
 from libelle.features import Dataset, Features, Ints, load_features, save_features
+from libelle.formats import PREPARED, check_format
 from libelle.pipeline import golden_records
 from libelle.processes.base import Process
 
@@ -126,6 +127,7 @@ class Prepared:
         self.rows.to_parquet(folder / "rows.parquet", index=False, compression="zstd")
         self.golden.to_parquet(folder / "golden.parquet", index=False, compression="zstd")
         prepared = {
+            "format": PREPARED,
             **{name: getattr(self, name) for name in ("name", "text", "id", "fields", "labels", "about")},
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),
@@ -136,6 +138,8 @@ class Prepared:
     def load(cls, folder: Path) -> Self:
         """Read back what `save` wrote; large arrays are memory-mapped."""
         prepared = json.loads((folder / "prepared.json").read_text(encoding="utf-8"))
+        check_format(prepared, PREPARED, f"The prepared data in {folder}", "prepare them again with mode=prepare")
+        del prepared["format"]
         cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in prepared.pop("cleaners").items()}
         process = build(prepared.pop("process"), Process, "process").load(folder / "process")
         texts = folder / "texts.parquet"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from libelle.cleaners.base import Cleaner
-from libelle.components import Component, Positive, build, validate
+from libelle.components import Component, Positive, build, validate, with_names
 from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
@@ -143,7 +143,7 @@ def check(config: Mapping[str, Any], options: Mapping[str, Any]) -> Plan:
         objective=checked.optimize,
         keep_texts=checked.keep_texts,
         trainer={name: value for name, value in vars(checked.trainer).items() if value is not None},
-        config=values,
+        config=with_names(values),
         options=dict(options),
     )
     check_mode(checked.mode, plan.process, plan.model)

@@ -30,10 +30,12 @@ from libelle.data.census.lists import Integers, load_lists
 from libelle.data.census.noise import Floats, Mask, Texts, blank
 from libelle.errors import UserError
 
-COLUMNS = (
-    *("cabbi", "rs_x", "clt_x", "profs_x", "profi_x", "profa_x", "numvoi_x", "typevoi_x", "actet_x"),
-    *("dlt_x", "plt_x", "vardompart_x", "siretm", "siretc"),
+#: What is written on a form.
+FIELDS = (
+    *("rs_x", "clt_x", "profs_x", "profi_x", "profa_x", "numvoi_x", "typevoi_x", "actet_x"),
+    *("dlt_x", "plt_x", "vardompart_x"),
 )
+COLUMNS = ("cabbi", *FIELDS, "siretm", "siretc")
 LARGEST_SIZE = 10**8
 
 
