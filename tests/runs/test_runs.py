@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from libelle.cli.terminal_tables import print_run
 from libelle.errors import UserError
+from libelle.formats import RUN
 from libelle.runs.environment import environment, git_commit, library_versions
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, FAILED, RUNNING, Manifest, Run
@@ -129,9 +130,9 @@ def test_a_damaged_manifest_is_told(store, content):
         Run.open(store, run_id)
 
 
-def test_a_manifest_of_a_later_version_is_read():
-    data = json.dumps({"run_id": "2026-11-23_4", "status": COMPLETED, "started": "", "mood": "good"}).encode()
-    assert Manifest.from_json(data).status == COMPLETED
+def test_keys_that_a_manifest_did_not_have_before_are_passed_over():
+    manifest = {"format": RUN, "run_id": "2026-11-23_4", "status": COMPLETED, "started": "", "mood": "good"}
+    assert Manifest.from_json(json.dumps(manifest).encode()).status == COMPLETED
 
 
 def test_an_altered_byte_is_found(store, tmp_path):

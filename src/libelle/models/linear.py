@@ -36,6 +36,7 @@ class LogisticRegression(LinearModel):
     """
 
     conf_name = "logreg"
+    proposed = True
 
     C: Rate = 10.0
     max_iter: Positive = 500
@@ -102,6 +103,7 @@ class LinearSVM(LinearModel):
     """
 
     conf_name = "svm"
+    proposed = True
 
     C: Rate = 0.5
     folds: Folds = 3

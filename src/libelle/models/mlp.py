@@ -25,6 +25,7 @@ class MLP(PathsModel):
     """
 
     conf_name = "mlp"
+    proposed = True
 
     word_encoder: Literal["bag", "lstm"] = "bag"
     fusion: Literal["concat", "fused"] = "concat"

@@ -121,6 +121,7 @@ class Pretrained(NeuralModel):
     """
 
     conf_name = "pretrained"
+    proposed = True
     needs: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
     predict_tokens: ClassVar[int] = 1 << 13
 

@@ -22,6 +22,7 @@ class Transformer(PathsModel):
     """
 
     conf_name = "transformer"
+    proposed = True
 
     hidden: list[Positive] = field(default_factory=list)
     dim: Positive = 128

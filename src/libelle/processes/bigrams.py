@@ -24,6 +24,7 @@ class Bigrams(NgramProcess):
     """
 
     conf_name = "bigrams"
+    non_negative = True
 
     words: bool = True
     weight: Literal["count", "presence"] = "count"

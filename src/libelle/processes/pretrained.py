@@ -1,7 +1,7 @@
 """Process `pretrained`: texts as a Hugging Face encoder's own tokenizer cuts them, each field behind a marker."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -40,6 +40,7 @@ class PretrainedTokens(Process):
     """
 
     conf_name = "pretrained"
+    proposed: ClassVar[Mapping[str, str]] = {"encoder": "pretrained"}
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
 
     encoder: str = "camembert-base"

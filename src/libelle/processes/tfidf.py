@@ -1,7 +1,8 @@
 """Process `tfidf`: word and character n-grams, weighted by TF-IDF."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import pandas as pd
 import scipy.sparse
@@ -34,6 +35,8 @@ class Tfidf(NgramProcess):
     """
 
     conf_name = "tfidf"
+    non_negative = True
+    proposed: ClassVar[Mapping[str, str]] = {"matrix": "tfidf"}
 
     word_ngrams: Positive = 2
     char_ngrams_min: Positive = 2

@@ -1,9 +1,10 @@
 """Process `tokens`: one vocabulary over all fields, and bags of hashed n-grams."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +44,7 @@ class Tokens(WordsAndBags):
     """
 
     conf_name = "tokens"
+    proposed: ClassVar[Mapping[str, str]] = {"words": "tokens", "bag": "tokens", "vectors": "tokens_fasttext"}
     remedy = "lower process.max_ngrams or process.max_words, or raise process.min_ngram_count"
 
     min_count: Positive = 2

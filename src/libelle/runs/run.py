@@ -80,9 +80,9 @@ class Manifest:
     def from_json(cls, data: bytes) -> "Manifest":
         """Read a stored manifest; keys that are not known are passed over, and another format is a `UserError`."""
         values = json.loads(data)
-        if not isinstance(values, dict):
-            raise ValueError("a manifest is a JSON object")
-        check_format(values, RUN, f"run_id={values.get('run_id')}", "train again")
+        if not isinstance(values, dict) or "run_id" not in values:
+            raise ValueError("a manifest is a JSON object that names its run")
+        check_format(values, RUN, f"run_id={values['run_id']}", "train again")
         return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
 
 
