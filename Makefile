@@ -1,6 +1,6 @@
 # make help lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format results
+.PHONY: help setup train test test-all lint format results pairings
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -36,3 +36,6 @@ format: setup ## format the code
 results: setup ## write docs/results.md; other sets with QUALITY='--data FOLDER --sets rome trec'
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/quality.py $(QUALITY) > docs/results.md.new
 	mv docs/results.md.new docs/results.md
+
+pairings: setup ## print which processes each model takes
+	@PYTHONPATH=tests $(BIN)/python -m helpers.pairs

@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from peers import ONCE, PEERS, torch_text_classifiers
@@ -189,7 +190,8 @@ def peer(model: str, data: list[str], records: Records, seed: int) -> Judged:
     """The same of a peer, on texts that libelle's default cleaners cleaned."""
     fields = clean_table(records.fields, plan_of(data).cleaners.values())
     rows = {split: (records.splits == split).to_numpy() for split in (TRAIN, *SPLITS)}
-    targets = {split: records.target_codes.to_numpy()[chosen] for split, chosen in rows.items()}
+    codes = pd.Index(records.labels).get_indexer(records.targets)
+    targets = {split: codes[chosen] for split, chosen in rows.items()}
     tables = [fields[rows[split]] for split in SPLITS]
     scores, training, scoring = PEERS[model][1](
         fields[rows[TRAIN]], targets[TRAIN], tables, len(records.labels), seed, targets[VALIDATION]

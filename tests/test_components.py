@@ -29,7 +29,7 @@ class ForeignStopping:
 def test_a_component_is_built_again_from_its_description():
     cleaner = Stopwords(words=["de", "la"])
     node = describe(cleaner)
-    assert node == {"_target_": "libelle.cleaners.text.Stopwords", "words": ["de", "la"]}
+    assert node == {"_target_": "stopwords", "words": ["de", "la"]}
     assert build(node, Cleaner, "cleaner.stopwords") == cleaner
 
 

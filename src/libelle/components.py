@@ -3,6 +3,10 @@
 A component (source, cleaner, process, model, store…) is a dataclass whose fields are its config keys. A node names the
 class in `_target_` and gives the fields; the same form is written into a saved pipeline, so that training and runtime
 build the same object from the same words.
+
+`conf/` is the registry: an option's own file, `conf/<group>/<name>.yaml`, says which class goes by the name. Files in
+`conf/` hold import paths, as Hydra knows them, and everything that is stored holds names alone (`mlp`, `tokens`), so
+that a class can move without breaking what was stored before.
 """
 
 import dataclasses
@@ -11,11 +15,14 @@ import inspect
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
+import yaml
 from pydantic import ConfigDict, Field, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
 from libelle.errors import UserError
+from libelle.installation import CONF
 
 T = TypeVar("T")
+C = TypeVar("C", bound="Component")
 
 #: A count of things that must be there.
 Positive = Annotated[int, Field(ge=1)]
@@ -44,13 +51,17 @@ class Component:
 
     #: Unknown keys are refused, and `data.id=7` is the column "7".
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+    #: The config group whose options are built from subclasses; said by each contract (`Model`, `Process`, …).
+    conf_group: ClassVar[str]
+    #: The option whose file `conf/<conf_group>/<conf_name>.yaml` is the class's own; said by each class that is built.
+    conf_name: ClassVar[str]
 
 
-def build(node: Mapping[str, Any], base: type[T], key: str) -> T:
+def build(node: Mapping[str, Any], base: type[C], key: str) -> C:
     """Build the component that a node describes.
 
     Args:
-        node: `_target_`, the path of a class within libelle, and the class's fields.
+        node: `_target_`, the name of a class or its import path within libelle, and the class's fields.
         base: what the class must derive from. Other classes are refused: a saved pipeline must not be able to call
             just anything.
         key: the node's place in the config, for messages.
@@ -75,29 +86,61 @@ def validate(cls: type[T], values: Mapping[str, Any], key: str) -> T:
 
 
 def describe(component: Component) -> dict[str, Any]:
-    """The node that builds an equal component: JSON values alone."""
+    """The node that builds an equal component: JSON values alone, and the class by its name."""
     cls = type(component)
-    fields = dataclasses.asdict(component)  # type: ignore[call-overload]
-    return {"_target_": f"{cls.__module__}.{cls.__qualname__}", **fields}
+    if "conf_name" not in vars(cls):
+        raise TypeError(f"{cls.__name__} needs a conf_name of its own: the option of {cls.conf_group} that it is.")
+    return {"_target_": cls.conf_name, **dataclasses.asdict(component)}  # type: ignore[call-overload]
 
 
-def load_class(path: object, base: type[T], key: str) -> type[T]:
-    """Import a class of libelle by its path.
+def with_names(config: Any) -> Any:
+    """The same config, with the name of each component of libelle in place of its import path."""
+    if not isinstance(config, Mapping):
+        return config
+    named = {key: with_names(value) for key, value in config.items()}
+    found = _import(str(config.get("_target_")))
+    if isinstance(found, type) and issubclass(found, Component) and "conf_name" in vars(found):
+        named["_target_"] = found.conf_name
+    return named
+
+
+def load_class(target: object, base: type[C], key: str) -> type[C]:
+    """Import a class of libelle.
+
+    Args:
+        target: its name, an option of the group of `base`, or its import path.
+        base: what it must derive from.
+        key: the node's place in the config, for messages.
 
     Raises:
         UserError: when there is no such class, or it is not a `base`.
     """
-    module, _, name = str(path).rpartition(".")
-    found = None
-    if module.split(".")[0] == "libelle":
-        try:
-            found = getattr(importlib.import_module(module), name, None)
-        except ModuleNotFoundError as error:
-            if not f"{module}.".startswith(f"{error.name}."):
-                raise  # the module is there, and a library that it needs is not
+    path = str(target)
+    found = _import(path if "." in path else _import_path(path, base))
     if not (isinstance(found, type) and issubclass(found, base)) or inspect.isabstract(found):
         raise UserError(f"{key}._target_={path} is not a {base.__name__} of libelle; choose an option of the group.")
     return found
+
+
+def _import_path(name: str, base: type[Component]) -> str:
+    """What the option's own file says; nothing where there is no such option, or it only varies another one."""
+    file = CONF / base.conf_group / f"{name}.yaml"
+    if not name.isidentifier() or not file.is_file():
+        return ""
+    return str((yaml.safe_load(file.read_text(encoding="utf-8")) or {}).get("_target_"))
+
+
+def _import(path: str) -> object:
+    """What an import path within libelle leads to; None where there is nothing."""
+    module, _, name = path.rpartition(".")
+    if module.split(".")[0] != "libelle":
+        return None
+    try:
+        return getattr(importlib.import_module(module), name, None)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise  # the module is there, and a library that it needs is not
+        return None
 
 
 def check_arguments(cls: type, values: Mapping[str, Any], key: str) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.runs.run import Run
 from libelle.stores.base import Store
+from libelle.stores.formats import PIPELINE, check_format
 
 if TYPE_CHECKING:
     from libelle.evaluation.metrics import Metrics
@@ -213,6 +214,7 @@ class Pipeline:
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; save into a new folder.")
         about = {
+            "format": PIPELINE,
             "fields": self.fields,
             "text": self.text,
             "id": self.id,
@@ -265,6 +267,7 @@ class Pipeline:
         """
         try:
             about = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
+            check_format(about, PIPELINE, f"The pipeline in {folder}", "train again")
             golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
             pipeline = cls(
                 **{name: about[name] for name in ("fields", "text", "id")},
@@ -281,7 +284,7 @@ class Pipeline:
             pipeline.replay(np.array([item["scores"] for item in golden], dtype=np.float32))
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
-        except (KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
             raise UserError(
                 f"{folder} holds a damaged pipeline ({type(error).__name__}: {error}); use another run, or train again."
             ) from error

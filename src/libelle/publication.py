@@ -5,6 +5,7 @@
 """
 
 import json
+import logging
 import re
 import tempfile
 from collections.abc import Mapping
@@ -21,6 +22,9 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import fetch_folder
+from libelle.stores.formats import PUBLISHED, check_format
+
+log = logging.getLogger(__name__)
 
 _NAME = re.compile(r"[\w.-]*\w", re.ASCII)
 _REFERENCE = re.compile(r"(?P<name>[\w.-]*\w)(@(?P<version>\d+))?", re.ASCII)
@@ -67,6 +71,7 @@ class Publication:
         data_fingerprint: SHA-256 of the records.
         libraries: versions that the scores were computed with.
         files: name → `size` in bytes and `sha256`.
+        format: of the manifest.
     """
 
     name: str
@@ -80,6 +85,7 @@ class Publication:
     data_fingerprint: str | None = None
     libraries: dict[str, str] = field(default_factory=dict)
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    format: int = PUBLISHED
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -147,7 +153,7 @@ def find(store: Store, reference: str) -> Publication:
     """The manifest of a published model, `name` or `name@version`.
 
     Raises:
-        UserError: when there is none.
+        UserError: when there is none, or it is in another format.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
@@ -175,9 +181,9 @@ def rollback(store: Store, name: str) -> Publication:
 
 
 def versions(store: Store, name: str) -> list[Publication]:
-    """All whole versions of a published model, oldest first."""
+    """All whole versions of a published model that can be read, oldest first."""
     numbers = sorted(int(number) for number in store.folders(f"published/{name}/") if number.isdecimal())
-    return [found for found in in_parallel(lambda number: _read(store, name, number), numbers) if found]
+    return [found for found in in_parallel(lambda number: _read_known(store, name, number), numbers) if found]
 
 
 def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]:
@@ -219,8 +225,18 @@ def _prefix(name: str, version: int) -> str:
 
 def _read(store: Store, name: str, version: int) -> Publication | None:
     try:
-        return Publication(**json.loads(store.get(f"{_prefix(name, version)}manifest.json")))
+        manifest = json.loads(store.get(f"{_prefix(name, version)}manifest.json"))
     except KeyError:
+        return None
+    check_format(manifest, PUBLISHED, f"published={name}@{version}", "publish its run again")
+    return Publication(**manifest)
+
+
+def _read_known(store: Store, name: str, version: int) -> Publication | None:
+    try:
+        return _read(store, name, version)
+    except UserError as error:
+        log.warning("Passed over: %s", error)
         return None
 
 

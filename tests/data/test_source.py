@@ -35,7 +35,6 @@ def test_records_of_a_file(forms_file):
     assert records.ids.tolist() == forms["form"].tolist()
     assert records.targets.tolist() == forms["label"].tolist()
     assert records.labels == ["0", "1"]
-    assert records.target_codes.tolist() == forms["label"].astype(int).tolist()
     assert records.fields["employer"].tolist() == forms["employer"].tolist()
     assert records.fields["town"].isna().tolist() == forms["town"].isna().tolist()
     assert records.fields.index.equals(pd.RangeIndex(1, 61))

@@ -1,4 +1,4 @@
-"""What goes with what, enumerated from the conf folder."""
+"""What goes with what, found from the conf folder; `make pairings` prints it."""
 
 from typing import Any
 
@@ -46,14 +46,15 @@ def allowed() -> dict[tuple[str, str], bool]:
 
 
 def table() -> str:
-    """The table of docs/models.md."""
-    pairs, models = allowed(), options("model")
-    usual = {model: usual_process(model) for model in models}
-    lines = [f"| model | {' | '.join(options('process'))} |", f"|---|{'---|' * len(options('process'))}"]
-    for model in models:
-        cells = [
-            "default" if usual[model] == process else "yes" if pairs[process, model] else ""
-            for process in options("process")
-        ]
-        lines.append(f"| `{model}` | {' | '.join(cells)} |".replace("|  |", "| |").replace("|  |", "| |"))
+    """Models and processes in Markdown: `default` is the process that comes with the model."""
+    pairs, processes = allowed(), options("process")
+    lines = [f"| model | {' | '.join(processes)} |", f"|---|{'---|' * len(processes)}"]
+    for model in options("model"):
+        usual = usual_process(model)
+        cells = ["default" if usual == process else "yes" * pairs[process, model] for process in processes]
+        lines.append(f"| `{model}` | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    print(table())

@@ -229,7 +229,7 @@ def test_what_a_field_is_worth_is_what_blanking_it_costs(tmp_path):
     assert "employer" in page
     pipeline = Pipeline.load(outcome.run_id, plan.store)
     records = plan.source.read().take("test")
-    true = records.target_codes.to_numpy()
+    true = pd.Index(records.labels).get_indexer(records.targets)
     rows = np.arange(len(true))
     blanked = records.fields.assign(job=pd.Series(None, index=records.fields.index, dtype="str"))
     change = pipeline.predict_proba(records.fields)[rows, true] - pipeline.predict_proba(blanked)[rows, true]

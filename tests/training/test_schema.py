@@ -9,7 +9,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from helpers.scripts import CONF
-from libelle.components import build, describe
+from libelle.components import build, describe, with_names
 from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
@@ -62,8 +62,9 @@ def test_option_composes_and_is_accepted(group, option):
     plan = build_plan(Provenance(config))
     if group in BASES and config[group]:
         # The file says all keys or leaves them to the class; either way nothing unknown is in it.
-        component = build(choose_parts(config[group]), BASES[group], group)
-        assert describe(component)["_target_"] == config[group]["_target_"]
+        node = choose_parts(config[group]) if group == "process" else config[group]
+        component = build(node, BASES[group], group)
+        assert describe(component)["_target_"] == with_names(config[group])["_target_"]
     if group == "cleaner" and option not in ("none", "french", "predecessor"):
         assert list(plan.cleaners) == [option]
 

@@ -15,6 +15,8 @@ class Cleaner(Component, ABC):
     commute, so that `[accents, stopwords]` and `[stopwords, accents]` give the same texts.
     """
 
+    conf_group = "cleaner"
+
     @abstractmethod
     def clean(self, texts: pd.Series) -> pd.Series:
         """Clean each text: same length, order and index; missing stays missing, an emptied text is `""`."""

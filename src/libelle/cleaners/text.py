@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import pandas as pd
@@ -72,6 +72,8 @@ def without_accents(text: str) -> str:
 class SpecialCharacters(Cleaner):
     """Punctuation, symbols (`’ — ° €`) and control characters become blanks; runs of blanks become one."""
 
+    conf_name = "special_characters"
+
     def clean(self, texts: pd.Series) -> pd.Series:
         """Replace special characters with blanks."""
         return texts.map(lambda text: _collapse(text.translate(_BLANKS)), na_action="ignore")
@@ -80,6 +82,8 @@ class SpecialCharacters(Cleaner):
 @dataclass
 class Punctuation(Cleaner):
     """Each punctuation mark and symbol becomes a word of its own; control characters become blanks."""
+
+    conf_name = "punctuation"
 
     def clean(self, texts: pd.Series) -> pd.Series:
         """Set special characters apart."""
@@ -90,6 +94,8 @@ class Punctuation(Cleaner):
 class Accents(Cleaner):
     """`é` becomes `e`, `œ` becomes `oe`; runs of blanks, which an accent on its own may leave, become one."""
 
+    conf_name = "accents"
+
     def clean(self, texts: pd.Series) -> pd.Series:
         """Remove accents."""
         return texts.map(lambda text: _collapse(without_accents(text)), na_action="ignore")
@@ -98,6 +104,8 @@ class Accents(Cleaner):
 @dataclass
 class Lowercase(Cleaner):
     """Capitals become small letters."""
+
+    conf_name = "lowercase"
 
     def clean(self, texts: pd.Series) -> pd.Series:
         """Lower the case."""
@@ -109,6 +117,8 @@ class Lowercase(Cleaner):
 class Whitespace(Cleaner):
     """Runs of white space, line breaks and no-break spaces among them, become one blank; none at the ends."""
 
+    conf_name = "whitespace"
+
     def clean(self, texts: pd.Series) -> pd.Series:
         """Collapse white space."""
         return texts.map(_collapse, na_action="ignore")
@@ -119,10 +129,17 @@ class Stopwords(Cleaner):
     """Words that carry no meaning are removed, whatever their case and accents.
 
     Attributes:
-        words: the stop words; `FRENCH_STOPWORDS` by default.
+        words: the stop words; `FRENCH_STOPWORDS` where left out.
     """
 
-    words: list[str] = field(default_factory=lambda: list(FRENCH_STOPWORDS))
+    conf_name = "stopwords"
+
+    words: list[str] | None = None
+
+    def __post_init__(self) -> None:
+        if self.words is None:
+            # Kept with a saved pipeline: it must not change with the list of a later version.
+            self.words = list(FRENCH_STOPWORDS)
 
     def clean(self, texts: pd.Series) -> pd.Series:
         """Remove stop words."""
@@ -130,7 +147,7 @@ class Stopwords(Cleaner):
 
     @cached_property
     def _folded(self) -> frozenset[str]:
-        return frozenset(_fold(word) for word in self.words)
+        return frozenset(_fold(word) for word in self.words or ())
 
     def _without_stop_words(self, text: str) -> str:
         # Words end where `SpecialCharacters` would put a blank: `L'ÉTÉ` is two, before and after that cleaner.

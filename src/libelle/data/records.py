@@ -38,11 +38,6 @@ class Records:
             self.ids[rows], self.fields[rows], self.targets[rows], self.splits[rows], self.labels, self.slices[rows]
         )
 
-    @property
-    def target_codes(self) -> pd.Series:
-        """Each label's position in `labels`, int64."""
-        return self.targets.map({label: code for code, label in enumerate(self.labels)}).astype("int64")
-
     def fingerprint(self) -> str:
         """SHA-256 of ids, fields, targets and split, in row order."""
         table = pd.concat([self.ids.rename("id"), self.fields, self.targets, self.splits], axis=1)

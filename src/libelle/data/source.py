@@ -34,6 +34,8 @@ class Source(Component, ABC):
         split: how rows are split.
     """
 
+    conf_group = "data"
+
     name: str
     id: str | None = None
     columns: Names = None
@@ -138,7 +140,9 @@ class FileSource(Source):
         encoding: of a CSV file.
     """
 
-    name: str = "file"
+    conf_name = "csv"
+
+    name: str = "csv"
     path: str | None = None
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -194,7 +198,14 @@ class BISample(Source):
         seed: makes another sample.
     """
 
+    conf_name = "bi"
+
     name: str = "bi"
+    id: str | None = "cabbi"
+    columns: Names = field(default_factory=lambda: list(bi.FIELDS))
+    text: str | None = "rs_x"
+    target: Names = field(default_factory=lambda: ["siretm", "siretc"])
+    target_rule: Rule = "all_empty"
     size: Annotated[int, Field(ge=100)] = 20_000
     seed: int = 1
 

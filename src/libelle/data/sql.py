@@ -27,6 +27,8 @@ class SQLSource(Source):
         query: one SELECT.
     """
 
+    conf_name = "sql"
+
     name: str = "sql"
     url: str | None = None
     query: str | None = None

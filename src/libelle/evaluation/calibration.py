@@ -21,6 +21,8 @@ _TINY = float(np.finfo(np.float32).tiny)
 class Calibration(Component, ABC):
     """From a model's probabilities to calibrated ones, row by row."""
 
+    conf_group = "calibration"
+
     def fit(self, probabilities: Floats, targets: Ints) -> Self:
         """Learn from rows that the model was not trained on.
 
@@ -79,6 +81,8 @@ class Temperature(Calibration):
     Attributes:
         temperature_: above 1 where the model is too sure of itself.
     """
+
+    conf_name = "temperature"
 
     def __post_init__(self) -> None:
         self.temperature_ = 1.0
@@ -157,6 +161,8 @@ class Isotonic(_OneVersusRest):
         curves_: class → `x` and `y` of the corners.
     """
 
+    conf_name = "isotonic"
+
     def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints) -> dict[str, Any]:
         from sklearn.isotonic import IsotonicRegression
 
@@ -174,6 +180,8 @@ class Beta(_OneVersusRest):
     Attributes:
         curves_: class → `a`, `b` and `c`.
     """
+
+    conf_name = "beta"
 
     def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints) -> dict[str, Any]:
         from scipy.optimize import minimize

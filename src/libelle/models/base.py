@@ -39,12 +39,16 @@ class Model(Component, ABC):
     underscore and written by `save`.
     """
 
+    conf_group = "model"
+
     #: Feature blocks that the model cannot do without.
     needs: ClassVar[frozenset[str]]
     #: Whether Lightning trains it, so that `trainer`, `callbacks` and `loggers` mean something.
     lightning: ClassVar[bool] = False
     #: Whether values below zero are refused.
     non_negative: ClassVar[bool] = False
+    #: Whether it is among the models to try first on the blocks that it needs.
+    proposed: ClassVar[bool] = False
     #: Whether its members were trained before, so that cleaners, samplers and a base mean nothing.
     ensemble: ClassVar[bool] = False
     #: What makes the features smaller, for the message when the model does not fit; `check` has it from the process.

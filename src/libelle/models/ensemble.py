@@ -27,6 +27,7 @@ class Ensemble(Model):
         weights: of the members; None for the same weight each.
     """
 
+    conf_name = "ensemble"
     needs: ClassVar[frozenset[str]] = frozenset({"texts"})
     ensemble = True
 

@@ -33,6 +33,9 @@ class LogisticRegression(LinearModel):
         max_iter: iterations of L-BFGS at most.
     """
 
+    conf_name = "logreg"
+    proposed = True
+
     C: AboveZero = 10.0
     max_iter: Positive = 500
 
@@ -55,6 +58,8 @@ class LogisticRegressionCV(LinearModel):
         folds: number of folds.
         max_iter: iterations of L-BFGS at most.
     """
+
+    conf_name = "logreg_cv"
 
     Cs: Annotated[list[AboveZero], Field(min_length=1)] = field(default_factory=lambda: [1.0, 3.0, 10.0, 30.0])
     folds: Several = 3
@@ -94,6 +99,9 @@ class LinearSVM(LinearModel):
         folds: of the cross-validation that calibrates.
         max_iter: iterations of liblinear at most.
     """
+
+    conf_name = "svm"
+    proposed = True
 
     C: AboveZero = 0.5
     folds: Several = 3
@@ -151,6 +159,7 @@ class NaiveBayes(LinearModel):
         fit_prior: whether frequent labels are more probable beforehand.
     """
 
+    conf_name = "naive_bayes"
     non_negative: ClassVar[bool] = True
 
     alpha: AboveZero = 0.1

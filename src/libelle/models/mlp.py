@@ -24,6 +24,9 @@ class MLP(PathsModel):
         lstm: sizes of the LSTMs, one on the other.
     """
 
+    conf_name = "mlp"
+    proposed = True
+
     word_encoder: Literal["bag", "lstm"] = "bag"
     fusion: Literal["concat", "fused"] = "concat"
     word_dim: Positive = 64

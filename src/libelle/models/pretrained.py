@@ -119,6 +119,8 @@ class Pretrained(NeuralModel):
         lora: the adapters, for `tuning=lora`.
     """
 
+    conf_name = "pretrained"
+    proposed = True
     needs: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
     predict_tokens: ClassVar[int] = 1 << 13
 

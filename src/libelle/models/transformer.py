@@ -21,6 +21,9 @@ class Transformer(PathsModel):
         norm_first: layer norm before attention and feed-forward instead of after.
     """
 
+    conf_name = "transformer"
+    proposed = True
+
     hidden: list[Positive] = field(default_factory=list)
     dim: Positive = 128
     blocks: Positive = 1

@@ -34,6 +34,8 @@ class DecisionTree(ClassicalModel):
         ccp_alpha: cost of a leaf in pruning; 0 for none.
     """
 
+    conf_name = "tree"
+
     max_depth: Positive | None = None
     min_samples_leaf: Positive = 2
     ccp_alpha: NonNegative = 0.0
@@ -103,6 +105,8 @@ class XGBoost(ClassicalModel):
         reg_lambda: L2 penalty.
         max_bin: values told apart in a column.
     """
+
+    conf_name = "xgboost"
 
     rounds: Positive = 500
     early_stopping: Positive = 20

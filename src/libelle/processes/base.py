@@ -1,6 +1,7 @@
 """The contract of a process."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar, Self
 
@@ -18,10 +19,16 @@ class Process(Component, ABC):
     underscore, as in scikit-learn, and written by `save`.
     """
 
+    conf_group = "process"
+
     #: Names of the feature blocks that `transform` makes.
     blocks: ClassVar[frozenset[str]]
     #: The settings that make its features smaller, for the message when they, or a model of them, do not fit.
     remedy: ClassVar[str] = "choose another process"
+    #: Whether no value of its matrices is below zero.
+    non_negative: ClassVar[bool] = False
+    #: Feature block → the option to propose to whoever needs the block; a variant of the class may be one.
+    proposed: ClassVar[Mapping[str, str]] = {}
 
     def prepare(self, store: Store) -> None:
         """Get what `fit` needs from outside, before any data is read; most processes need nothing.

@@ -23,6 +23,9 @@ class Bigrams(NgramProcess):
         max_features: pairs kept at most in each field, the most frequent ones.
     """
 
+    conf_name = "bigrams"
+    non_negative = True
+
     words: bool = True
     weight: Literal["count", "presence"] = "count"
     min_df: Positive = 1

@@ -41,6 +41,7 @@ class Doc2Vec(MatrixProcess):
         seed: of everything random.
     """
 
+    conf_name = "doc2vec"
     remedy = "lower process.vector_size"
 
     vector_size: Positive = 100

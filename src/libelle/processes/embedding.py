@@ -36,6 +36,7 @@ class Embedding(MatrixProcess):
         seed: of everything random.
     """
 
+    conf_name = "embedding"
     remedy = "lower process.dim or process.max_words"
 
     dim: Positive = 64

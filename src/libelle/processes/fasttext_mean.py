@@ -28,6 +28,7 @@ class FastTextMean(MatrixProcess):
         vectors: where the word vectors come from.
     """
 
+    conf_name = "fasttext_mean"
     remedy = "lower process.vectors.dim"
 
     vectors: WordVectors = field(default_factory=WordVectors)

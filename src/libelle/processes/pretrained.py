@@ -1,6 +1,6 @@
 """Process `pretrained`: texts as a Hugging Face encoder's own tokenizer cuts them, each field behind a marker."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -38,6 +38,8 @@ class PretrainedTokens(Process):
         length_quantile: what a field needs is this quantile of its lengths in training.
     """
 
+    conf_name = "pretrained"
+    proposed: ClassVar[Mapping[str, str]] = {"encoder": "pretrained"}
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
 
     encoder: str = "camembert-base"

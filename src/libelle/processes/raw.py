@@ -1,5 +1,6 @@
 """Process `raw`: texts as they are, for models that encode by themselves."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -14,6 +15,8 @@ from libelle.processes.base import Process
 class Raw(Process):
     """Raw texts (`texts`); nothing is learnt."""
 
+    conf_name = "raw"
+    proposed: ClassVar[Mapping[str, str]] = {"texts": "raw"}
     blocks: ClassVar[frozenset[str]] = frozenset({"texts"})
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:

@@ -42,6 +42,7 @@ class Subword(WordsAndBags):
         max_length: and at this many parts in any case.
     """
 
+    conf_name = "subword"
     remedy = "lower process.max_ngrams or process.vocab_size, or raise process.min_ngram_count"
 
     vocab_size: Several = 8000

@@ -1,6 +1,8 @@
 """Process `tfidf`: word and character n-grams, weighted by TF-IDF."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import pandas as pd
 import scipy.sparse
@@ -30,6 +32,10 @@ class Tfidf(NgramProcess):
         min_df: training rows that must hold an n-gram.
         max_features: n-grams kept at most of each kind in each matrix, the most frequent ones.
     """
+
+    conf_name = "tfidf"
+    non_negative = True
+    proposed: ClassVar[Mapping[str, str]] = {"matrix": "tfidf"}
 
     word_ngrams: Positive = 2
     char_ngrams_min: Positive = 2

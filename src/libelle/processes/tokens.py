@@ -1,8 +1,9 @@
 """Process `tokens`: one vocabulary over all fields, and bags of hashed n-grams."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +42,8 @@ class Tokens(WordsAndBags):
         vectors: where the word vectors come from.
     """
 
+    conf_name = "tokens"
+    proposed: ClassVar[Mapping[str, str]] = {"words": "tokens", "bag": "tokens", "vectors": "tokens_fasttext"}
     remedy = "lower process.max_ngrams or process.max_words, or raise process.min_ngram_count"
 
     min_count: Positive = 2

@@ -9,13 +9,11 @@ from typing import Any, ClassVar, Self
 
 import pandas as pd
 
-from libelle.components import build, load_class
+from libelle.components import build, describe, load_class
 from libelle.errors import UserError
 from libelle.features import Features, Matrix
 from libelle.processes.base import Process
 from libelle.stores.base import Store
-
-TARGET = "libelle.processes.union.Union"
 
 
 @dataclass
@@ -26,6 +24,7 @@ class Union(Process):
         parts: name → node of a process that makes the `matrix` block.
     """
 
+    conf_name = "union"
     blocks: ClassVar[frozenset[str]] = frozenset({"matrix"})
 
     parts: dict[str, dict[str, Any]]
@@ -40,6 +39,9 @@ class Union(Process):
                 raise UserError(f"process.parts: {name} makes no matrix that could be joined; leave it out.")
             with _naming(name, found):
                 self.processes_[name] = build(node, Process, f"process.{name}")
+        self.parts = {name: describe(process) for name, process in self.processes_.items()}
+        # By config, as their parts are.
+        self.non_negative = all(process.non_negative for process in self.processes_.values())  # type: ignore[misc]
         parts = self.processes_.items()
         self.remedy = ", or ".join(_below(name, type(part), part.remedy) for name, part in parts)  # type: ignore[misc]
 
@@ -117,7 +119,7 @@ def choose_parts(node: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         node: `parts`, a list of names, and beside it a node for each process that could be a part, so that each key
-            can be set from the command line, as `process.tfidf.min_df=2`.
+            can be set from the command line, as `process.tfidf.min_df=2`. A part without a node has its defaults.
 
     Returns:
         `parts`, the nodes of the named processes, in this order.
@@ -126,13 +128,13 @@ def choose_parts(node: Mapping[str, Any]) -> dict[str, Any]:
         UserError: when a name is unknown, or stands twice.
     """
     parts = node.get("parts")
-    if node.get("_target_") != TARGET or isinstance(parts, Mapping):
+    if load_class(node.get("_target_"), Process, "process") is not Union or isinstance(parts, Mapping):
         return dict(node)
     if not isinstance(parts, list):
         raise UserError(f"process.parts={parts} is not a list; write for instance process.parts=[tfidf,doc2vec].")
     known = {name: value for name, value in node.items() if isinstance(value, Mapping)}
     for name in parts:
-        if name not in known:
+        if name not in known and not _makes_matrix(name):
             raise UserError(
                 f"process.parts: {name} is not a process that can be joined; choose among {', '.join(known)}."
             )
@@ -140,4 +142,12 @@ def choose_parts(node: Mapping[str, Any]) -> dict[str, Any]:
     if twice:
         raise UserError(f"process.parts names {twice[0]} twice; name it once.")
     others = {name: value for name, value in node.items() if name not in known}
-    return {**others, "parts": {name: dict(known[name]) for name in parts}}
+    return {**others, "parts": {name: {"_target_": name, **known.get(name, {})} for name in parts}}
+
+
+def _makes_matrix(name: object) -> bool:
+    try:
+        found = load_class(name, Process, "process")
+    except UserError:
+        return False
+    return "matrix" in found.blocks and found is not Union

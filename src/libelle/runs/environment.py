@@ -3,25 +3,19 @@
 import contextlib
 import os
 import platform
+import re
 import subprocess
 from importlib import metadata
 from typing import Any
 
 from libelle.installation import CHECKOUT
 
-#: Libraries whose versions can change a score; those of extras are left out where they are not installed.
+#: Libraries whose versions can change a score, beside those of the extras.
 LIBRARIES = ("libelle", "numpy", "pandas", "pytorch-lightning", "safetensors", "scikit-learn", "scipy", "torch")
-EXTRA_LIBRARIES = (
-    "fasttext",
-    "gensim",
-    "imbalanced-learn",
-    "peft",
-    "skops",
-    "tokenizers",
-    "transformers",
-    "xgboost",
-    "xgboost-cpu",
-)
+#: What may be installed in place of a library of an extra: with a GPU, `xgboost` for `xgboost-cpu`.
+REPLACEMENTS = ("xgboost",)
+#: A requirement of an extra, as in the metadata of an installed package; `all` names libelle's own extras.
+_OF_AN_EXTRA = re.compile(r"(?!libelle\b)(?P<name>[\w.-]+).*\bextra == .(?!dev\b)")
 
 
 def environment() -> dict[str, Any]:
@@ -38,7 +32,8 @@ def environment() -> dict[str, Any]:
 def library_versions() -> dict[str, str]:
     """Version of each installed library that can change a score; none is imported."""
     versions = {name: metadata.version(name) for name in LIBRARIES}
-    for name in EXTRA_LIBRARIES:
+    of_extras = {match["name"] for match in map(_OF_AN_EXTRA.match, metadata.requires("libelle") or ()) if match}
+    for name in sorted(of_extras.union(REPLACEMENTS)):
         with contextlib.suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions

@@ -14,6 +14,7 @@ from libelle.errors import UserError
 from libelle.runs.ids import RunId
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
+from libelle.stores.formats import RUN, check_format
 
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 
@@ -48,6 +49,7 @@ class Manifest:
         error: why a failed run failed, in a sentence.
         files: name, as in the run's folder → `size` in bytes and `sha256`; `previous`, the checksum before, for a file
             that was changed after the run had completed.
+        format: of the manifest.
     """
 
     run_id: str
@@ -68,6 +70,7 @@ class Manifest:
     trial: int | None = None
     error: str | None = None
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    format: int = RUN
 
     def to_json(self) -> bytes:
         """The manifest as it is stored."""
@@ -75,10 +78,11 @@ class Manifest:
 
     @classmethod
     def from_json(cls, data: bytes) -> "Manifest":
-        """Read a stored manifest; keys of later versions are passed over."""
+        """Read a stored manifest; keys that are not known are passed over, and another format is a `UserError`."""
         values = json.loads(data)
-        if not isinstance(values, dict):
-            raise ValueError("a manifest is a JSON object")
+        if not isinstance(values, dict) or "run_id" not in values:
+            raise ValueError("a manifest is a JSON object that names its run")
+        check_format(values, RUN, f"run_id={values['run_id']}", "train again")
         return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
 
 
@@ -116,7 +120,7 @@ class Run:
         """Find a run whatever its status.
 
         Raises:
-            UserError: when there is none.
+            UserError: when there is none, or it is damaged or in another format.
         """
         run = cls(store, run_id, Manifest(str(run_id), RUNNING, ""))
         try:

@@ -50,7 +50,7 @@ def newest(store: Store) -> RunId:
 
 
 def _manifest(store: Store, run_id: RunId) -> Manifest | None:
-    """A run's manifest; None where a folder has none (yet), or a damaged one: that must not hide the other runs."""
+    """A run's manifest; None where a folder has none (yet), or one that cannot be read: that must not hide others."""
     try:
         return Run.open(store, run_id).manifest
     except UserError as error:

@@ -14,6 +14,8 @@ from libelle.features import Dataset
 class Sampler(Component, ABC):
     """Changes the training rows; validation and test rows are never sampled. Class weights belong to the loss."""
 
+    conf_group = "sampler"
+
     #: Feature blocks that the sampler cannot do without.
     needs: ClassVar[frozenset[str]] = frozenset()
 
@@ -32,6 +34,8 @@ class Oversample(Sampler):
     Attributes:
         ratio: each class gets at least this share of the rows of the largest one.
     """
+
+    conf_name = "oversample"
 
     ratio: PositiveShare = 1.0
 
@@ -54,6 +58,8 @@ class Undersample(Sampler):
     Attributes:
         ratio: the smallest class has at least this share of the rows of any other.
     """
+
+    conf_name = "undersample"
 
     ratio: PositiveShare = 1.0
 

@@ -96,6 +96,8 @@ class Synthetic(Sampler):
 class Smote(Synthetic):
     """SMOTE (Chawla et al. 2002): new rows on the line between a row and a neighbour of its class."""
 
+    conf_name = "smote"
+
     def resampler(self, wanted: Mapping[int, int], neighbors: int, rows: int, seed: int) -> Any:
         """Build `SMOTE`."""
         from imblearn.over_sampling import SMOTE
@@ -110,6 +112,8 @@ class BorderlineSmote(Synthetic):
     A class without such rows gets no new ones.
     """
 
+    conf_name = "borderline_smote"
+
     def resampler(self, wanted: Mapping[int, int], neighbors: int, rows: int, seed: int) -> Any:
         """Build `BorderlineSMOTE`."""
         from imblearn.over_sampling import BorderlineSMOTE
@@ -123,6 +127,8 @@ class BorderlineSmote(Synthetic):
 @dataclass
 class Adasyn(Synthetic):
     """ADASYN (He et al. 2008): as SMOTE, with more new rows where more neighbours are of other classes."""
+
+    conf_name = "adasyn"
 
     def resampler(self, wanted: Mapping[int, int], neighbors: int, rows: int, seed: int) -> Any:
         """Build `ADASYN`."""
@@ -140,6 +146,8 @@ class SmoteEnn(Smote):
     Attributes:
         edit_neighbors: rows that each row is compared with.
     """
+
+    conf_name = "smote_enn"
 
     edit_neighbors: Positive = 3
 

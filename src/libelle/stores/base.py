@@ -33,6 +33,8 @@ class Store(Component, ABC):
     a bucket would allow `a` beside `a/b`, a file system does not.
     """
 
+    conf_group = "store"
+
     @abstractmethod
     def check(self) -> None:
         """Raise `UserError` unless the store can be reached and written to; called before any work starts."""

@@ -23,6 +23,8 @@ class LocalStore(Store):
     crash leaves the old object or the new one.
     """
 
+    conf_name = "local"
+
     root: str = "store"
 
     def check(self) -> None:

@@ -38,6 +38,8 @@ class MinioStore(Store):
     `MINIO_SECRET_KEY`, `MINIO_ROOT_USER` and `MINIO_ROOT_PASSWORD`. The first request connects.
     """
 
+    conf_name = "minio"
+
     endpoint: str = ""
     bucket: str = "libelle"
     prefix: str = ""

@@ -20,6 +20,7 @@ from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.stores.base import Store, in_parallel, put_folder
 from libelle.stores.cache import default_cache, fetch_folder
+from libelle.stores.formats import PREPARED, check_format
 from libelle.training.prepared_data import Prepared
 
 log = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ def write_base(
     folder.mkdir()
     prepared.save(folder)
     put_folder(store, prefix, folder)
-    manifest = {"version": version, "config": config, "options": options, "files": _checksums(folder)}
+    about = {"format": PREPARED, "version": version, "config": config, "options": options}
+    manifest = {**about, "files": _checksums(folder)}
     store.put(f"{prefix}manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     replaced = _current(store, name)
     store.put(f"based/{name}/current.json", json.dumps({"version": version}).encode())
@@ -117,6 +119,7 @@ def _read_version(store: Store, name: str, version: str, folder: Path) -> Base:
         manifest = json.loads(store.get(f"{prefix}manifest.json"))
     except (KeyError, ValueError):
         raise UserError(f"The base {name!r} in {store} is damaged; prepare it again with mode=prepare.") from None
+    check_format(manifest, PREPARED, f"The base {name!r} in {store}", "prepare it again with mode=prepare")
     files = {path: (about["size"], about["sha256"]) for path, about in manifest["files"].items()}
     place = fetch_folder(store, prefix, files, default_cache())
     if store.local_path(prefix) is not None:

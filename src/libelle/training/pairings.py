@@ -1,45 +1,43 @@
 """Which process, model and sampler go together: derived from the feature blocks that they make and need.
 
-`docs/models.md` shows the table, `check` refuses what is not in it, and the tests train all that is.
+`make pairings` prints the table, `check_pairing` refuses what is not in it, and the tests train all that is.
 """
 
 from collections.abc import Collection, Mapping
 
+import yaml
+
+from libelle.components import C, load_class
 from libelle.errors import UserError
+from libelle.installation import CONF
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.samplers.rows import Sampler
 
-#: Feature block → the process to take for it, where nothing else speaks for another.
-USUAL_PROCESS = {
-    "words": "tokens",
-    "bag": "tokens",
-    "matrix": "tfidf",
-    "texts": "raw",
-    "vectors": "tokens_fasttext",
-    "encoder": "pretrained",
-}
-
-#: Feature block → the models to try first on it; the first block that a process makes counts.
-USUAL_MODELS = {
-    "encoder": ("pretrained",),
-    "words": ("mlp", "transformer"),
-    "matrix": ("logreg", "svm"),
-}
-
-#: Processes whose values are never below zero, as `naive_bayes` needs them; a union is, where all its parts are.
-NON_NEGATIVE = frozenset({"Tfidf", "Bigrams"})
+#: The one block that must be read by the model, if a process makes it: other blocks may be left aside.
+ENCODER = "encoder"
 
 
 def usual_models(process: Process) -> tuple[str, ...]:
-    """The models to try first on what a process makes; none for raw texts."""
-    return next((models for block, models in USUAL_MODELS.items() if block in process.blocks), ())
+    """The models to try first on what a process makes, in alphabetical order; none for raw texts."""
+    makes = process.blocks
+    return tuple(
+        name
+        for name, model in _classes(Model).items()
+        if model.proposed and model.needs <= makes and (ENCODER in model.needs or ENCODER not in makes)
+    )
 
 
-def is_non_negative(process: Process) -> bool:
-    """Whether no value of the process's matrices is below zero."""
-    parts: Mapping[str, Process] = getattr(process, "processes_", {})
-    return all(map(is_non_negative, parts.values())) if parts else type(process).__name__ in NON_NEGATIVE
+def usual_process(block: str) -> str:
+    """The process to propose to whoever needs a block."""
+    return next((cls.proposed[block] for cls in _classes(Process).values() if block in cls.proposed), block)
+
+
+def _classes(base: type[C]) -> dict[str, type[C]]:
+    """Name → class, of all options of a group that have a class of their own."""
+    files = sorted((CONF / base.conf_group).glob("*.yaml"))
+    own = [path.stem for path in files if (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("_target_")]
+    return {name: load_class(name, base, base.conf_group) for name in own}
 
 
 def refusal(
@@ -63,16 +61,16 @@ def refusal(
     makes = f"process={names['process']} makes {' and '.join(sorted(process.blocks))}"
     for block in sorted(model.needs - process.blocks):
         frozen = " with model.freeze_words=true" if block == "vectors" and getattr(model, "freeze_words", False) else ""
-        others = [f"process={USUAL_PROCESS.get(block, block)}", *(f"model={m}" for m in usual_models(process)[:1])]
+        others = [f"process={usual_process(block)}", *(f"model={m}" for m in usual_models(process)[:1])]
         return (
             f"model={names['model']}{frozen} needs the feature block {block!r}, and {makes}; choose another process, "
             f"such as {', or '.join(others)} (docs/models.md says which go together)."
         )
-    if "encoder" in process.blocks - model.needs:
+    if ENCODER in process.blocks - model.needs:
         return (
             f"process={names['process']} makes the tokens of an encoder, which only model=pretrained reads; choose it."
         )
-    if model.non_negative and not is_non_negative(process):
+    if model.non_negative and not process.non_negative:
         return (
             f"model={names['model']} takes no values below zero, and process={names['process']} makes some; choose "
             "process=tfidf or process=bigrams, or model=logreg."
@@ -86,7 +84,7 @@ def refusal(
     for block in sorted((sampler.needs if sampler else frozenset()) - process.blocks):
         return (
             f"sampler={names['sampler']} makes rows of the feature block {block!r}, and {makes}; use "
-            f"sampler=oversample, or choose process={USUAL_PROCESS.get(block, block)} and a model that takes it."
+            f"sampler=oversample, or choose process={usual_process(block)} and a model that takes it."
         )
     return None
 

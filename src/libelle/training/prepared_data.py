@@ -20,6 +20,7 @@ from libelle.evaluation.field_worth import Erased, erase
 from libelle.features import Dataset, Features, Ints, load_features, save_features
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
+from libelle.stores.formats import PREPARED, check_format
 from libelle.training.golden_records import golden_records
 
 log = logging.getLogger(__name__)
@@ -129,6 +130,7 @@ class Prepared:
         self.rows.to_parquet(folder / "rows.parquet", index=False, compression="zstd")
         self.golden.to_parquet(folder / "golden.parquet", index=False, compression="zstd")
         prepared = {
+            "format": PREPARED,
             **{name: getattr(self, name) for name in ("name", "text", "id", "fields", "labels", "about")},
             "target": asdict(self.target),
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
@@ -140,6 +142,8 @@ class Prepared:
     def load(cls, folder: Path) -> Self:
         """Read back what `save` wrote; large arrays are memory-mapped."""
         prepared = read_json(folder / "prepared.json")
+        check_format(prepared, PREPARED, f"The prepared data in {folder}", "prepare them again with mode=prepare")
+        del prepared["format"]
         cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in prepared.pop("cleaners").items()}
         process = build(prepared.pop("process"), Process, "process").load(folder / "process")
         texts = folder / "texts.parquet"

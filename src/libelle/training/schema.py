@@ -1,14 +1,14 @@
 """The config: its schema, and `build_plan`, which turns a composed config into the objects of a run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from libelle.cleaners.base import Cleaner
-from libelle.components import Component, Seed, build, validate
+from libelle.components import Component, Seed, build, validate, with_names
 from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
@@ -117,7 +117,7 @@ def build_plan(
         keep_texts=checked.keep_texts,
         trainer={name: value for name, value in checked.trainer.items() if value is not None},
         lightning=lightning,
-        provenance=provenance,
+        provenance=replace(provenance, config=with_names(provenance.config)),
     )
     check_mode(checked.mode, plan.process, plan.model)
     if checked.mode == "full":  # a base is paired with any model later

@@ -31,10 +31,12 @@ from libelle.data.census.noise import Mask, Texts, blank
 from libelle.errors import UserError
 from libelle.features import Doubles
 
-COLUMNS = (
-    *("cabbi", "rs_x", "clt_x", "profs_x", "profi_x", "profa_x", "numvoi_x", "typevoi_x", "actet_x"),
-    *("dlt_x", "plt_x", "vardompart_x", "siretm", "siretc"),
+#: What is written on a form.
+FIELDS = (
+    *("rs_x", "clt_x", "profs_x", "profi_x", "profa_x", "numvoi_x", "typevoi_x", "actet_x"),
+    *("dlt_x", "plt_x", "vardompart_x"),
 )
+COLUMNS = ("cabbi", *FIELDS, "siretm", "siretc")
 LARGEST_SIZE = 10**8
 
 
