@@ -23,7 +23,9 @@ def make_plan(config: DictConfig, settings: Any) -> Plan:
     Raises:
         UserError: names the first key that is unknown, missing or wrong.
     """
-    plan = check(plain(config), settings.runtime.choices)
+    # Hydra does not say what was chosen where it is a list.
+    options = {"cleaner": f"[{','.join(map(str, config.cleaner))}]", **settings.runtime.choices}
+    plan = check(plain(config), options)
     plan.typed = _typed(settings.overrides.task, plan)
     # A sweep over parts has the keys of all in each of its jobs; in mode=train the base says what the parts are.
     if settings.mode != RunMode.MULTIRUN and config.mode != "train":
