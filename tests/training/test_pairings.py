@@ -96,7 +96,7 @@ def test_a_base_is_paired_when_it_is_used(tmp_path: Path) -> None:
     make_forms().to_csv(tmp_path / "forms.csv", index=False)
     columns = "data.columns=employer,job,town"
     data = ["data=csv", "data.path=forms.csv", "data.id=form", columns, "data.target=label"]
-    prepared = call("train.py", "mode=prepare", "process=tfidf", *data, cwd=tmp_path)
+    prepared = call("train.py", "mode=prepare", "process=tfidf", "cleaner=[lowercase,accents]", *data, cwd=tmp_path)
     assert prepared.returncode == 0
     assert "train.py model=logreg mode=train" in prepared.stdout
     trained = call("train.py", "mode=train", "model=logreg", "sampler=smote", cwd=tmp_path)
@@ -104,6 +104,10 @@ def test_a_base_is_paired_when_it_is_used(tmp_path: Path) -> None:
     refused = call("train.py", "mode=train", "model=mlp", cwd=tmp_path)
     assert refused.returncode == 2
     assert "process=tfidf makes matrix; choose" in refused.stderr
+    refused = call("train.py", "mode=train", "model=logreg", "cleaner=[lowercase]", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "cleaner=[lowercase] differs" in refused.stderr
+    assert "with cleaner=[lowercase,accents];" in refused.stderr
     scored = call("runtime.py", "text=Clinique", "format=json", cwd=tmp_path)
     assert scored.returncode == 0, scored.stderr
 

@@ -30,7 +30,7 @@ def make_plan(
     Raises:
         UserError: names the first key that is unknown, missing or wrong.
     """
-    values, options = plain(config), dict(settings.runtime.choices)
+    values, options = plain(config), chosen_options(config, settings)
     typed = _typed(settings.overrides.task, values, options)
     provenance = Provenance(values, options, typed, command, sweep, trial)
     plan = build_plan(provenance, partial(make_lightning, config))
@@ -38,6 +38,12 @@ def make_plan(
     if settings.mode != RunMode.MULTIRUN and config.mode != "train":
         refuse_unchosen(plan.process, typed)
     return plan
+
+
+def chosen_options(config: DictConfig, settings: Any) -> dict[str, Any]:
+    """Config group → chosen option; `settings` is the node `hydra` of the config."""
+    # Hydra does not say what was chosen where it is a list.
+    return {"cleaner": f"[{','.join(map(str, config.cleaner))}]", **settings.runtime.choices}
 
 
 def _typed(overrides: Sequence[str], config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from libelle.cli.command import plain, register_resolvers
+from libelle.cli.composition import chosen_options
 from libelle.cli.lightning_nodes import make_lightning
 from libelle.cli.raw_arguments import protect
 from libelle.data.source import FrameSource, Source
@@ -84,7 +85,7 @@ def _make_plan(
                 f"{override} is not for fit, which trains on its DataFrame and keeps it in store=; leave it out."
             )
     with _composed(overrides) as config:
-        values, options = plain(config), dict(HydraConfig.get().runtime.choices)
+        values, options = plain(config), chosen_options(config, HydraConfig.get())
         names = target if isinstance(target, str) else list(target)
         values["data"] |= {"name": "dataframe", "target": names}
         values["data"] |= {} if columns is None else {"columns": list(columns)}
