@@ -110,7 +110,7 @@ def no_rows(forms):
         (None, {"target": ["label", "town"]}, ["data.target names 2", "data.target_rule=label"]),
         (None, {"target_rule": "equals"}, ["data.target_value"]),
         (None, {"positive": "yes"}, ["data.positive=yes", "'0'", "'1'"]),
-        (None, {"target": "job", "positive": "maçon"}, ["data.positive=maçon", "two classes"]),
+        (None, {"target": "job", "positive": "maçon"}, ["data.positive=maçon", "two labels"]),
         (repeat_id, {}, ["forms.csv, row 41", "'F0002'", "row 3", "'form'"]),
         (empty_id, {}, ["forms.csv, row 5", "'form'", "empty"]),
         (empty_label, {}, ["forms.csv, row 7", "'label'", "(2 such rows)"]),

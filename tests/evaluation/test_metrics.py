@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as sk
 
+from helpers.scores import sample
+from libelle.evaluation.bootstrap import bootstrap
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import calibration_error, evaluate
 
@@ -175,3 +178,11 @@ def test_calibration_error_by_hand():
     happened, scores = np.array([True, False, False]), np.array([0.9, 0.9, 0.1])
     assert calibration_error(happened, scores) == pytest.approx((2 * abs(0.5 - 0.9) + 0.1) / 3)
     assert calibration_error(happened[:0], scores[:0]) is None
+
+
+def test_the_bootstrap_is_scipys():
+    targets, scores = sample(2, 300)
+    right = (scores[:, 1] >= 0.5) == targets
+    found = bootstrap(targets, scores, DecisionRule(["0", "1"]))["accuracy"]
+    expected = stats.bootstrap((right,), np.mean, n_resamples=5000, method="percentile", rng=1).confidence_interval
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.01)

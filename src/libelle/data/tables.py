@@ -21,8 +21,8 @@ CHUNK_ROWS = 50_000
 #: Called with the number of a row that cannot be read (the first row after the header is 1) and the reason.
 OnBadRow = Callable[[int, str], None]
 
+#: Tables of `str` columns, indexed by row number from 1.
 Chunks = Iterator[pd.DataFrame]
-"""Tables of `str` columns, indexed by row number from 1."""
 
 # The longest field: texts of a megabyte are records too, and csv's own limit is 128 KB.
 csv.field_size_limit(1 << 30)

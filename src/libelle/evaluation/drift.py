@@ -3,8 +3,8 @@
 A share (of records flagged, of empty fields, of words that are new or rare) has changed where both hold:
 
 - more than chance: Newcombe's interval of their difference (Newcombe 1998, method 10) excludes zero. Its level is 95 %
-    for all shares of the page together, divided among them (Bonferroni). Words of one text are not independent, so for a
-    share of words the sample size is the number of texts.
+  for all shares of the page together, divided among them (Bonferroni). Words of one text are not independent, so for
+  a share of words the sample size is the number of texts.
 - enough to matter: Cohen's h, |2 asin √p - 2 asin √q|, is at least 0.1 (Cohen 1988; he calls 0.2 small): from 3 % to
   5 %, say, or from 50 % to 55 %. Otherwise any difference would be an alarm in a file that is large enough.
 

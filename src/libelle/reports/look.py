@@ -17,8 +17,8 @@ from matplotlib.ticker import MaxNLocator
 #: Okabe and Ito (2008): distinct for colour-blind readers, and different greys in print.
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 INK, SOFT, LINE = "#1b1f24", "#5a6472", "#d9dee4"
+#: From dark to light, evenly, for colour-blind readers too; its lightest is still seen on white.
 GRADIENT = ListedColormap(colormaps["cividis"](np.linspace(0, 0.85, 256)))
-"""From dark to light, evenly, for colour-blind readers too; its lightest is still seen on white."""
 
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,

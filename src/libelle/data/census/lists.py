@@ -100,7 +100,7 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
 
 
 def _softened(hirings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return ``hirings ** 0.75``: hirings count most the jobs that people change most often.
+    """Return `hirings ** 0.75`: hirings count most the jobs that people change most often.
 
     Roots and products are rounded in the same way on every machine, which a power need not be.
     """
@@ -124,7 +124,7 @@ def _headline(text: str, length: int) -> str:
 
 
 def _genders(label: str) -> list[str]:
-    """Return the masculine and feminine wordings of a ROME job title: ``Vendeur / Vendeuse en meubles``."""
+    """Return the masculine and feminine wordings of a ROME job title: `Vendeur / Vendeuse en meubles`."""
     label = re.sub(r"\(.*?\)|\s-[A-Z]+-|[«»]", "", label).replace(";", " et")
     left, slash, right = label.partition(" / ")
     if not slash or " / " in right:
@@ -177,7 +177,7 @@ def _employers(patterns: pd.DataFrame, companies: pd.DataFrame, naf_codes: pd.In
 
 
 def _towns(largest: pd.DataFrame, communes: pd.DataFrame) -> pd.DataFrame:
-    """Order the towns: the largest first, then the others, shuffled by a fixed seed; mark names of 3 or more departments."""
+    """Order the towns, the largest first, the others in one fixed shuffle; mark names that 3 departments share."""
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(communes))
     towns = pd.concat([largest, communes.iloc[order]]).drop_duplicates(["name", "department"], ignore_index=True)
     towns["shared"] = towns.groupby("name").department.transform("nunique") >= 3

@@ -1,6 +1,6 @@
 """Short tables of the synthetic census forms: wordings, shares, and what makes a form non-codable.
 
-The long tables (employers, towns, vague employers, abbreviations) are CSV files in the repository's ``data/``.
+The long tables (employers, towns, vague employers, abbreviations) are CSV files in the repository's `data/`.
 Names are in capitals without accents, as most forms hold them, and the commonest comes first. No name of a
 person.
 """
