@@ -60,7 +60,7 @@ def test_golden_records_hold_fields_that_are_rarely_filled_in():
 
 
 def test_no_stored_file_holds_texts_of_records(run, forms):
-    """Words may stand in a vocabulary, and single fields in golden records; whole texts of two fields nowhere else."""
+    """Words may be in a vocabulary, and single fields in golden records; texts of several words nowhere else."""
     stored = {entry.key: run.store.get(entry.key) for entry in run.store.list(run.id.folder)}
     several_words = {text for text in forms[FIELDS].stack().dropna().unique() if " " in text}
     for key, data in stored.items():

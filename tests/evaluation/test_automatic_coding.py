@@ -184,7 +184,7 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
         assert shown.count(" yes ") == coded[:20].sum()
 
 
-def test_labels_without_a_threshold_are_told_of(many, capsys):
+def test_labels_without_a_threshold_are_named(many, capsys):
     choice = threshold.decide(many, ThresholdRequest(workload=0.9))
     choice["classes"]["2"] = None
     choice["test"].pop("2", None)
@@ -195,7 +195,7 @@ def test_labels_without_a_threshold_are_told_of(many, capsys):
     assert choice["sentence"] in shown
 
 
-def test_a_wish_that_no_class_reaches_is_refused(many):
+def test_a_target_that_no_label_reaches_is_refused(many):
     with pytest.raises(UserError, match="No class reaches it"):
         threshold.decide(many, ThresholdRequest(precision=1, confidence=0.999999))
 

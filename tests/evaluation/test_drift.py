@@ -258,7 +258,7 @@ def test_a_reference_survives_saving_and_is_published(trained, pipeline, tmp_pat
         }
 
 
-def test_many_classes_are_compared_by_their_decisions(tmp_path):
+def test_multiclass_files_are_compared_by_their_decisions(tmp_path):
     forms = make_forms(300)
     forms["label"] = np.where(forms["job"].isin(["infirmière", "médecin"]), "2", forms["label"])
     forms.to_csv(tmp_path / "forms.csv", index=False)

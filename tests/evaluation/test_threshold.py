@@ -69,7 +69,7 @@ def test_tied_scores_stand_and_fall_together():
     assert choose(POSITIVE, SCORES, workload=0.25) == 0.9  # 0.8 would set three aside
 
 
-def test_the_nearest_that_an_impossible_wish_names_can_be_reached():
+def test_the_nearest_value_that_an_impossible_target_gets_can_be_reached():
     positive = ~POSITIVE
     with pytest.raises(UserError) as error:
         choose(positive, SCORES, precision=0.99)
