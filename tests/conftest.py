@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from helpers.comparing import train_runs
 from helpers.encoders import make_bert, make_camembert
 from helpers.tiny import make_forms, tiny_plan
 from libelle.stores.local import LocalStore
@@ -36,6 +37,14 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, str]:
     """A store and the id of a run in it, trained on `make_forms()`."""
     plan = tiny_plan(tmp_path_factory.mktemp("trained"))
     return plan.store, full(plan).run_id
+
+
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with three runs on the same forms; see `helpers.comparing`."""
+    folder = tmp_path_factory.mktemp("compared")
+    train_runs(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

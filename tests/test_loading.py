@@ -28,7 +28,7 @@ def published(trained, tmp_path_factory):
 
 @pytest.fixture
 def decoys(published, tmp_path, monkeypatch):
-    """A working directory with folders of another model that bear the id and the name of what lies in the store."""
+    """A working directory with folders of another model with the id and the name of what is in the store."""
     store, run_id = published
     other = load_run(run_id, store).with_threshold(0.99)
     for name in ("forms", run_id):

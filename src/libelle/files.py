@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-#: How the names of files begin that are not complete yet.
+#: Prefix of the names of files that are not complete yet.
 TEMPORARY = ".tmp-"
 
 
@@ -28,7 +28,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
-    """Yield a path in the folder of `path` that nobody else uses; what lies there at the end is removed."""
+    """Yield a path in the folder of `path` that nobody else uses; whatever is there at the end is removed."""
     temporary = path.with_name(f"{TEMPORARY}{uuid4().hex}")
     try:
         yield temporary

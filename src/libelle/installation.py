@@ -1,4 +1,4 @@
-"""How this libelle is installed: where `conf/` and `data/` lie, and how its commands are called.
+"""How this libelle is installed: where `conf/` and `data/` are, and how its commands are called.
 
 A checkout (also one installed with `pip install -e .`) has `conf/`, `data/` and the scripts at its top. A wheel carries
 both folders inside the package (`pyproject.toml`) and has no scripts.
@@ -8,7 +8,7 @@ from pathlib import Path
 
 _PACKAGE = Path(__file__).parent
 
-#: The top of the checkout that this code lies in; None where it was installed from a wheel.
+#: The top of the checkout that holds this code; None where it was installed from a wheel.
 CHECKOUT = None if (_PACKAGE / "conf").is_dir() else _PACKAGE.parents[1]
 
 #: The config groups, and one page for each command.

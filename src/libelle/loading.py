@@ -1,7 +1,7 @@
 """Three doors to a fitted pipeline: a run, a published model, a folder. Each replays the golden records.
 
-An id or a name comes from the store alone, and a folder has to be said as one: otherwise whoever can put a folder into
-the working directory could put another model in the place of a published one.
+An id or a name comes from the store alone, and a folder has to be written as one: otherwise anybody who can put a
+folder into the working directory could replace a published model.
 """
 
 import os

@@ -120,11 +120,11 @@ def test_each_cleaner_does_what_its_name_says(cleaner, text, expected):
     assert clean([text], cleaner) == [expected]
 
 
-def test_without_accents_leaves_ascii_as_it_is():
+def test_without_accents_leaves_ascii_unchanged():
     ascii_text = "".join(map(chr, range(128)))
     assert without_accents(ascii_text) == ascii_text
 
 
-def test_no_cleaners_leave_the_table_as_it_is():
+def test_no_cleaners_leave_the_table_unchanged():
     table = pd.DataFrame({"a": ["  É "]}, dtype="str")
     assert clean_table(table, []) is table

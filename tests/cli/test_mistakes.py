@@ -29,7 +29,7 @@ from helpers.scripts import call
         ("threshold.py", ["cost.fp=5"], ["cost.fn"]),
         ("threshold.py", ["f=1", "confidence=0.9"], ["confidence=0.9"]),
         ("threshold.py", ["precision=1.8"], ["precision=1.8"]),
-        ("threshold.py", ["accuracy=0.8"], ["accuracy=0.8", "many classes"]),
+        ("threshold.py", ["accuracy=0.8"], ["accuracy=0.8", "more than two labels"]),
         ("runs.py", ["show", "2020-01-01_1"], ["2020-01-01_1"]),
         ("runs.py", ["lst"], ["lst", "list"]),
     ],

@@ -1,4 +1,4 @@
-"""The synthetic census forms: reproducible, shaped and filled like real ones, hard for reasons that lie in the text."""
+"""The synthetic census forms: reproducible, shaped and filled like real ones, hard for reasons that are in the text."""
 
 import hashlib
 import shutil
@@ -144,7 +144,7 @@ def test_probability_is_calibrated_and_no_oracle(sample, non_codable):
     assert roc_auc_score(non_codable, probability) > 0.85
 
 
-def test_the_reasons_lie_in_the_text(forms, non_codable):
+def test_the_reasons_are_in_the_text(forms, non_codable):
     rate = non_codable.mean()
     vague = forms.rs_x.isin(["PARTICULIER", "INTERIM", "ETAT", "PLUSIEURS EMPLOYEURS"])
     assert non_codable[vague].mean() > 3 * rate

@@ -60,7 +60,7 @@ def test_without_an_id_the_row_number_is_one(forms_file):
     assert FileSource(path=forms_file(), id="", text="", positive="", target="label").read().ids[1] == 1
 
 
-def test_the_fingerprint_tells_records_apart(forms_file):
+def test_the_fingerprint_distinguishes_records(forms_file):
     source = FileSource(path=forms_file(), id="form", target="label")
     first = source.read().fingerprint()
     assert source.read().fingerprint() == first
@@ -109,7 +109,7 @@ def no_rows(forms):
         (None, {"target": ["label", "town"]}, ["data.target names 2", "data.target_rule=label"]),
         (None, {"target_rule": "equals"}, ["data.target_value"]),
         (None, {"positive": "yes"}, ["data.positive=yes", "'0'", "'1'"]),
-        (None, {"target": "job", "positive": "maçon"}, ["data.positive=maçon", "two classes"]),
+        (None, {"target": "job", "positive": "maçon"}, ["data.positive=maçon", "two labels"]),
         (repeat_id, {}, ["forms.csv, row 41", "'F0002'", "row 3", "'form'"]),
         (empty_id, {}, ["forms.csv, row 5", "'form'", "empty"]),
         (empty_label, {}, ["forms.csv, row 7", "'label'", "(2 such rows)"]),
@@ -129,14 +129,14 @@ def test_wrong_input_stops_with_a_sentence_that_says_where(forms_file, change, k
         assert word in str(caught.value)
 
 
-def test_a_wrong_delimiter_is_told_even_where_texts_hold_the_other_one(tmp_path):
+def test_a_wrong_delimiter_is_named_even_where_texts_hold_the_other_one(tmp_path):
     path = tmp_path / "forms.csv"
     path.write_text("job;label\nmaçon, carreleur;0\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"forms\.csv, row 1: .*data\.delimiter"):
         FileSource(path=str(path), target="label").read()
 
 
-def test_a_wrong_encoding_is_told_by_row(forms_file):
+def test_a_wrong_encoding_is_named_by_row(forms_file):
     with pytest.raises(UserError, match=r"forms\.csv, row \d+: bytes that are not utf-8.*data\.encoding"):
         FileSource(path=forms_file(encoding="latin-1"), target="label").read()
 

@@ -1,4 +1,4 @@
-"""Reading CSV and Parquet: every text as it stands, and a sentence for everything that cannot be read."""
+"""Reading CSV and Parquet: every text unchanged, and a sentence for everything that cannot be read."""
 
 import io
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_quotes_line_breaks_and_blank_lines(tmp_path):
     assert bad == []
 
 
-def test_bad_rows_are_told_by_number_and_left_out(tmp_path):
+def test_bad_rows_are_reported_by_number_and_left_out(tmp_path):
     path = tmp_path / "forms.csv"
     path.write_bytes(b"id,rs,clt\n1,a,b\n2,a\n3,a,b,c\n4,caf\xe9,b\n5,d,e\n")
     table, bad = read(path)

@@ -50,7 +50,7 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     plan = with_source(tiny_plan(tmp_path))
     store = plan.store
     run = Run.open(store, RunId.parse(full(plan).run_id))
-    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), WISH={"recall": 0.8})
+    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), TARGET={"recall": 0.8})
     expected = threshold.decide(run, ThresholdRequest(recall=0.8))
     saved = Run.open(store, run.id).verify().read_threshold()
     assert {name: saved[name] for name in ("value", "validation", "test", "sentence")} == {
@@ -65,8 +65,8 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     assert "employer" in shown
 
 
-@pytest.mark.parametrize("wish", [None, {"precision": 0.5}])
-def test_notebook_chooses_for_many_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wish):
+@pytest.mark.parametrize("target", [None, {"precision": 0.5}])
+def test_notebook_chooses_for_multiclass_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     forms = make_forms(600)
     forms["label"] = forms["job"].map({"infirmière": "soins", "médecin": "médecine", "maçon": "gros œuvre"})
@@ -74,16 +74,16 @@ def test_notebook_chooses_for_many_labels(tmp_path: Path, monkeypatch: pytest.Mo
     forms.to_csv(tmp_path / "forms.csv", index=False)
     plan = with_source(tiny_plan(tmp_path, trainer={"max_epochs": 4, "accelerator": "cpu"}))
     run = Run.open(plan.store, RunId.parse(full(plan).run_id))
-    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), **({} if wish is None else {"WISH": wish}))
-    expected = threshold.decide(run, ThresholdRequest(**(wish or {"accuracy": 0.9})))
+    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), **({} if target is None else {"TARGET": target}))
+    expected = threshold.decide(run, ThresholdRequest(**(target or {"accuracy": 0.9})))
     saved = Run.open(plan.store, run.id).verify().read_threshold()
     assert saved["value"] == expected["value"]
     assert saved["test"] == expected["test"]
     assert saved.get("classes") == expected.get("classes")
-    missed, wrong = mistakes(run, expected["value"] if wish is None else expected["classes"])
+    missed, wrong = mistakes(run, expected["value"] if target is None else expected["classes"])
     assert f"{len(wrong)} records coded automatically, and wrongly" in shown
     assert f"{len(missed)} records left to a clerk whose label was right" in shown
-    if wish is None:
+    if target is None:
         assert f"threshold {expected['value']:.6g}" in shown
         assert expected["sentence"] in shown
     else:
@@ -91,7 +91,7 @@ def test_notebook_chooses_for_many_labels(tmp_path: Path, monkeypatch: pytest.Mo
         assert "gros œuvre" in shown
 
 
-def test_mistakes_of_many_labels_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_multiclass_mistakes_by_hand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     table = pd.DataFrame(
         {
             "id": list("abcd"),

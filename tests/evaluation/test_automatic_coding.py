@@ -1,4 +1,4 @@
-"""Thresholds of many classes: which records are coded automatically."""
+"""Multiclass thresholds: which records are coded automatically."""
 
 import json
 from pathlib import Path
@@ -7,12 +7,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.scores import sample
 from helpers.scripts import call
 from helpers.tiny import choose, make_forms, reopened, tiny_plan
 from libelle.cli.terminal_tables import print_threshold
 from libelle.errors import UserError
 from libelle.evaluation import threshold
+from libelle.evaluation.automatic_coding import by_accuracy
 from libelle.evaluation.decision_rule import DecisionRule
+from libelle.evaluation.intervals import share
 from libelle.evaluation.threshold_request import Cost, ThresholdRequest
 from libelle.pipeline import Pipeline
 from libelle.publication import publish
@@ -23,7 +26,7 @@ from libelle.training.workflow import full
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """A run with three classes."""
+    """A run with three labels."""
     folder = tmp_path_factory.mktemp("many")
     plan = tiny_plan(folder)
     forms = pd.read_csv(folder / "forms.csv", dtype="str", keep_default_na=False)
@@ -32,7 +35,7 @@ def many(tmp_path_factory):
     return Run.open(plan.store, RunId.parse(full(plan).run_id))
 
 
-def test_many_classes_automatic_coding(many):
+def test_one_threshold_codes_as_many_records_as_the_accuracy_allows(many):
     labels, table = threshold.predictions(many)
     part = table[table["split"] == "validation"]
     scores = part[[f"score_{label}" for label in labels]].to_numpy(dtype=float)
@@ -55,18 +58,18 @@ def chosen_labels(table, labels):
     return np.array(labels)[scores.argmax(axis=1)], scores.max(axis=1)
 
 
-@pytest.mark.parametrize(("name", "wish"), [("precision", 0.6), ("recall", 0.3), ("workload", 0.1)])
-def test_many_classes_each_get_the_best_threshold_that_decides_as_wished(many, name, wish):
-    choice = threshold.decide(many, ThresholdRequest(**{name: wish}))
+@pytest.mark.parametrize(("name", "target"), [("precision", 0.6), ("recall", 0.3), ("workload", 0.1)])
+def test_each_label_gets_the_best_threshold_that_meets_the_target(many, name, target):
+    choice = threshold.decide(many, ThresholdRequest(**{name: target}))
     assert choice["value"] is None
     assert set(choice["classes"]) == {"0", "1", "2"}
     labels, table = threshold.predictions(many)
     part = table[table["split"] == "validation"]
-    told, score = chosen_labels(part, labels)
+    decided, score = chosen_labels(part, labels)
     for label, limit in choice["classes"].items():
         outcomes = {}
-        for candidate in np.unique(score[told == label]):
-            coded = (told == label) & (score >= candidate)
+        for candidate in np.unique(score[decided == label]):
+            coded = (decided == label) & (score >= candidate)
             right = coded & (part["target"] == label).to_numpy()
             recall = right.sum() / max((part["target"] == label).sum(), 1)
             outcomes[candidate] = {"precision": right.sum() / coded.sum(), "recall": recall, "workload": coded.mean()}
@@ -74,7 +77,7 @@ def test_many_classes_each_get_the_best_threshold_that_decides_as_wished(many, n
         fits = {
             candidate: values
             for candidate, values in outcomes.items()
-            if right_once and (values[name] <= wish if name == "workload" else values[name] >= wish)
+            if right_once and (values[name] <= target if name == "workload" else values[name] >= target)
         }
         if not fits:
             assert limit is None
@@ -87,8 +90,8 @@ def test_many_classes_each_get_the_best_threshold_that_decides_as_wished(many, n
     json.dumps(choice, allow_nan=False)
 
 
-@pytest.mark.parametrize(("wish", "label", "rows"), [("accuracy", None, 400), ("precision", "b", 1200)])
-def test_with_confidence_automatic_coding_is_as_right_in_the_population(wish, label, rows):
+@pytest.mark.parametrize(("measure", "label", "rows"), [("accuracy", None, 400), ("precision", "b", 1200)])
+def test_with_confidence_automatic_coding_is_as_right_in_the_population(measure, label, rows):
     """Of records with score x a share of x is right, x even from 1/3 to 1: what is coded is as right as its mean score.
 
     With one threshold for all labels, and with the threshold of one of three.
@@ -97,15 +100,15 @@ def test_with_confidence_automatic_coding_is_as_right_in_the_population(wish, la
     labels, asked, draws = np.array(["a", "b", "c"]), 0.75, 300
     broken, chosen = {None: 0, 0.9: 0}, 0
     for _ in range(draws):
-        score, told = generator.uniform(1 / 3, 1, size=rows), generator.integers(3, size=rows)
+        score, decided = generator.uniform(1 / 3, 1, size=rows), generator.integers(3, size=rows)
         right = generator.random(rows) < score
-        table = pd.DataFrame({"target": labels[np.where(right, told, (told + 1) % 3)]})
+        table = pd.DataFrame({"target": labels[np.where(right, decided, (decided + 1) % 3)]})
         for place, name in enumerate(labels):
-            table[f"score_{name}"] = np.where(told == place, score, (1 - score) / 2)
+            table[f"score_{name}"] = np.where(decided == place, score, (1 - score) / 2)
         outcomes = threshold.outcomes(table, DecisionRule(labels.tolist()), label)
         for confidence in broken:
             try:
-                limit = choose(*outcomes, **{wish: asked}, confidence=confidence)
+                limit = choose(*outcomes, **{measure: asked}, confidence=confidence)
             except UserError:
                 continue
             chosen += confidence is not None
@@ -158,30 +161,30 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
         score = ["runtime.py", source, "input=forms.csv", store]
         records = json.loads(call(*score, "format=json", cwd=tmp_path).stdout)
         coded = np.array([record["automatic"] for record in records])
-        told = np.array([record["label"] for record in records])
-        assert told.tolist() == chosen_labels(test, labels)[0].tolist()
+        decided = np.array([record["label"] for record in records])
+        assert decided.tolist() == chosen_labels(test, labels)[0].tolist()
         for record in records:
             limit = choice["classes"][record["label"]]
             assert record["threshold"] == limit
             assert record["automatic"] == (limit is not None and record["score"] >= limit)
         for label, found in choice["test"].items():
-            right = test["target"][coded & (told == label)] == label
+            right = test["target"][coded & (decided == label)] == label
             assert (found["tp"], found["fp"]) == (right.sum(), (~right).sum())
         whole = choice["automatic"]["test"]
         assert whole["share"]["value"] == pytest.approx(coded.mean())
-        assert whole["tp"] == (test["target"][coded] == told[coded]).sum()
+        assert whole["tp"] == (test["target"][coded] == decided[coded]).sum()
         for name, read in (("scores.csv", pd.read_csv), ("scores.parquet", pd.read_parquet)):
             assert call(*score, f"output={name}", cwd=tmp_path).returncode == 0
             written = read(tmp_path / name)
             assert written["automatic"].tolist() == coded.tolist()
-            limits = [choice["classes"][label] for label in told]
+            limits = [choice["classes"][label] for label in decided]
             np.testing.assert_array_equal(written["threshold"], np.array(limits, dtype=float))
         shown = call(*score, cwd=tmp_path).stdout
         assert "automatic" in shown
         assert shown.count(" yes ") == coded[:20].sum()
 
 
-def test_labels_without_a_threshold_are_told_of(many, capsys):
+def test_labels_without_a_threshold_are_named(many, capsys):
     choice = threshold.decide(many, ThresholdRequest(workload=0.9))
     choice["classes"]["2"] = None
     choice["test"].pop("2", None)
@@ -192,7 +195,7 @@ def test_labels_without_a_threshold_are_told_of(many, capsys):
     assert choice["sentence"] in shown
 
 
-def test_a_wish_that_no_class_reaches_is_refused(many):
+def test_a_target_that_no_label_reaches_is_refused(many):
     with pytest.raises(UserError, match="No class reaches it"):
         threshold.decide(many, ThresholdRequest(precision=1, confidence=0.999999))
 
@@ -203,3 +206,22 @@ def test_a_label_that_costs_leave_to_clerks_has_no_threshold(many):
     decided, scores = chosen_labels(table[table["split"] == "validation"], labels)
     for label, limit in choice["classes"].items():
         assert limit is None or (scores[decided == label] >= limit).any()
+
+
+def test_the_table_of_automatic_coding_takes_thresholds_from_validation_rows():
+    rule = DecisionRule(list("abcde"))
+    validation, test = sample(5, seed=1), sample(5, seed=2)
+    right = validation[1].argmax(axis=1) == validation[0]
+    for row in by_accuracy(validation, test, rule):
+        reached = [
+            value
+            for value in np.unique(validation[1].max(axis=1))
+            if right[validation[1].max(axis=1) >= value].mean() >= row["accuracy_wanted"]
+        ]
+        assert row["threshold"] == min(reached)
+        coded = test[1].max(axis=1) >= row["threshold"]
+        found = (test[1].argmax(axis=1) == test[0])[coded]
+        assert row["share"] == share(int(coded.sum()), len(coded))
+        assert row["accuracy"] == share(int(found.sum()), len(found))
+    wrong = (validation[0] + 1) % 5, np.eye(5, dtype=np.float32)[validation[0]]
+    assert by_accuracy(wrong, test, rule)[0]["threshold"] is None

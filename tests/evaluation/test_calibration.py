@@ -47,14 +47,14 @@ def test_temperature_undoes_too_much_confidence(classes):
     np.testing.assert_array_equal(found.argmax(axis=1), scores.argmax(axis=1))
 
 
-def test_isotonic_of_two_classes_is_scikit_learns():
+def test_binary_isotonic_is_scikit_learns():
     scores, targets = sample(2)
     reference = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores[:, 1], targets)
     found = Isotonic().fit(scores, targets).transform(scores)
     np.testing.assert_allclose(found[:, 1], reference.predict(scores[:, 1]), atol=1e-6)
 
 
-def test_isotonic_of_many_classes_is_one_against_the_rest():
+def test_multiclass_isotonic_is_one_against_the_rest():
     generator = np.random.default_rng(0)
     features = generator.normal(size=(900, 3))
     targets = np.array([generator.choice(3, p=row) for row in softmax(2 * features, axis=1)])
@@ -72,7 +72,7 @@ def test_beta_is_the_logistic_regression_of_its_paper():
     p = scores[:, 1].astype(float)
     logs = np.stack([np.log(p), -np.log(scores[:, 0].astype(float))], axis=1)
     reference = LogisticRegression(C=1e10, tol=1e-10, max_iter=10_000).fit(logs, targets)
-    assert (reference.coef_ >= 0).all()  # otherwise the bounds would tell them apart
+    assert (reference.coef_ >= 0).all()  # otherwise the bounds would make a difference
     found = Beta().fit(scores, targets).transform(scores)
     np.testing.assert_allclose(found[:, 1], reference.predict_proba(logs)[:, 1], atol=1e-4)
 

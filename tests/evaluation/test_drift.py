@@ -159,7 +159,7 @@ def test_a_shifted_file_is_named_and_the_training_file_is_not(trained, tmp_path,
     ):
         assert sentence in page
         assert sentence in answer.stderr
-    assert "Scores are distributed otherwise than in training" in page
+    assert "Scores are distributed differently than in training" in page
     assert "zythologie" not in page
     make_forms().to_csv(tmp_path / "same.csv", index=False)
     answer = call("runtime.py", "input=same.csv", *options, cwd=tmp_path)
@@ -258,7 +258,7 @@ def test_a_reference_survives_saving_and_is_published(trained, pipeline, tmp_pat
         }
 
 
-def test_many_classes_are_compared_by_their_decisions(tmp_path):
+def test_multiclass_files_are_compared_by_their_decisions(tmp_path):
     forms = make_forms(300)
     forms["label"] = np.where(forms["job"].isin(["infirmière", "médecin"]), "2", forms["label"])
     forms.to_csv(tmp_path / "forms.csv", index=False)

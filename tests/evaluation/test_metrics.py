@@ -4,8 +4,11 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn import metrics as sk
 
+from helpers.scores import sample
+from libelle.evaluation.bootstrap import bootstrap
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import calibration_error, evaluate
 
@@ -27,7 +30,7 @@ def binary() -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def many() -> tuple[np.ndarray, np.ndarray]:
-    """Four classes, of which the last has no row."""
+    """Four classes, the last without rows."""
     generator = np.random.default_rng(2)
     targets = generator.integers(0, 3, size=300)
     logits = generator.normal(size=(300, 4)) + 1.5 * np.eye(4)[targets]
@@ -105,7 +108,7 @@ def test_binary_with_one_class_leaves_out_what_is_not_defined(label):
     json.dumps(found, allow_nan=False)
 
 
-def test_many_classes_are_scikit_learns(many):
+def test_multiclass_metrics_are_scikit_learns(many):
     targets, scores = many
     decisions = scores.argmax(axis=1)
     present = [0, 1, 2]
@@ -147,7 +150,7 @@ def test_top_k_counts_five_labels_where_there_are_more():
     assert found["top_k_accuracy"] == pytest.approx(5 / 12)
 
 
-def test_many_classes_of_which_one_has_rows():
+def test_multiclass_with_rows_of_one_class():
     scores = np.full((3, 4), 0.25, dtype=np.float32)
     found = evaluate(np.array([2, 2, 2]), scores, DecisionRule(MANY))
     assert found["average_precision_macro"] is None
@@ -175,3 +178,11 @@ def test_calibration_error_by_hand():
     happened, scores = np.array([True, False, False]), np.array([0.9, 0.9, 0.1])
     assert calibration_error(happened, scores) == pytest.approx((2 * abs(0.5 - 0.9) + 0.1) / 3)
     assert calibration_error(happened[:0], scores[:0]) is None
+
+
+def test_the_bootstrap_is_scipys():
+    targets, scores = sample(2, 300)
+    right = (scores[:, 1] >= 0.5) == targets
+    found = bootstrap(targets, scores, DecisionRule(["0", "1"]))["accuracy"]
+    expected = stats.bootstrap((right,), np.mean, n_resamples=5000, method="percentile", rng=1).confidence_interval
+    assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.01)

@@ -33,7 +33,7 @@ samples = st.lists(st.tuples(st.booleans(), st.sampled_from([0.0, 0.1, 1 / 3, 0.
 
 @given(samples, st.sampled_from([0.3, 0.5, 0.8, 1.0]))
 @settings(max_examples=60, deadline=None)
-def test_wishes_are_met_as_well_as_any_score_could(rows, wish):
+def test_targets_are_met_as_well_as_any_score_could(rows, target):
     positive, scores = (np.array(column) for column in zip(*rows, strict=True))
     outcomes = {}
     for limit in np.unique(scores):
@@ -45,22 +45,22 @@ def test_wishes_are_met_as_well_as_any_score_could(rows, wish):
             (~aside & positive).sum() + 5 * (aside & ~positive).sum(),
             fbeta_score(positive, aside, beta=0.5),
         )
-    found = outcomes[choose(positive, scores, recall=wish)]
-    assert found[1] >= wish
-    assert found[0] == pytest.approx(max(o[0] for o in outcomes.values() if o[1] >= wish))
+    found = outcomes[choose(positive, scores, recall=target)]
+    assert found[1] >= target
+    assert found[0] == pytest.approx(max(o[0] for o in outcomes.values() if o[1] >= target))
     assert outcomes[choose(positive, scores, f=0.5)][4] == pytest.approx(max(o[4] for o in outcomes.values()))
     cost = choose(positive, scores, cost=Cost(fp=5, fn=1))
     nothing = positive.sum()
     assert outcomes.get(cost, (0, 0, 0, nothing))[3] == min(nothing, *(o[3] for o in outcomes.values()))
     for name, fits, best in (
-        ("precision", [o for o in outcomes.values() if o[0] >= wish], 1),
-        ("workload", [o for o in outcomes.values() if o[2] <= wish], 2),
+        ("precision", [o for o in outcomes.values() if o[0] >= target], 1),
+        ("workload", [o for o in outcomes.values() if o[2] <= target], 2),
     ):
         if fits:
-            assert outcomes[choose(positive, scores, **{name: wish})][best] == max(o[best] for o in fits)
+            assert outcomes[choose(positive, scores, **{name: target})][best] == max(o[best] for o in fits)
         else:
-            with pytest.raises(UserError, match=f"{name}={wish:g} is not reached"):
-                choose(positive, scores, **{name: wish})
+            with pytest.raises(UserError, match=f"{name}={target:g} is not reached"):
+                choose(positive, scores, **{name: target})
 
 
 def test_tied_scores_stand_and_fall_together():
@@ -69,7 +69,7 @@ def test_tied_scores_stand_and_fall_together():
     assert choose(POSITIVE, SCORES, workload=0.25) == 0.9  # 0.8 would set three aside
 
 
-def test_the_nearest_that_an_impossible_wish_names_can_be_reached():
+def test_the_nearest_value_that_an_impossible_target_gets_can_be_reached():
     positive = ~POSITIVE
     with pytest.raises(UserError) as error:
         choose(positive, SCORES, precision=0.99)
@@ -110,26 +110,26 @@ def test_intervals_are_statsmodels(part, whole):
 
 
 @pytest.mark.parametrize(
-    "wish", [{"precision": 0.75}, {"recall": 0.7}, {"workload": 0.2}, {"precision": 0.5, "prevalence": 0.15}]
+    "target", [{"precision": 0.75}, {"recall": 0.7}, {"workload": 0.2}, {"precision": 0.5, "prevalence": 0.15}]
 )
-def test_with_confidence_the_wish_holds_in_the_population(wish):
+def test_with_confidence_the_target_holds_in_the_population(target):
     """Scores whose precision, recall and share are known: normal, with mean 2 for positives and 0 for others."""
     generator = np.random.default_rng(3)
     chosen, broken, draws = 0, {None: 0, 0.9: 0}, 300
-    pi = wish.get("prevalence", 0.3)
+    pi = target.get("prevalence", 0.3)
     for _ in range(draws):
         positive = generator.random(400) < 0.3
         scores = norm.cdf(generator.normal(size=400) + 2 * positive)
         for confidence in broken:
             try:
-                limit = norm.ppf(choose(positive, scores, confidence=confidence, **wish))
+                limit = norm.ppf(choose(positive, scores, confidence=confidence, **target))
             except UserError:
                 continue
             chosen += confidence is not None
             right, wrong = pi * norm.sf(limit - 2), (1 - pi) * norm.sf(limit)
             truth = {"precision": right / (right + wrong), "recall": right / pi, "workload": right + wrong}
-            name = next(iter(wish))
-            broken[confidence] += truth[name] > wish[name] if name == "workload" else truth[name] < wish[name]
+            name = next(iter(target))
+            broken[confidence] += truth[name] > target[name] if name == "workload" else truth[name] < target[name]
     assert chosen > draws / 2  # it is of use
     # Three standard errors above the level; and it takes more than the estimate to keep it.
     assert broken[0.9] / draws <= 0.1 + 3 * np.sqrt(0.1 * 0.9 / draws)

@@ -1,4 +1,4 @@
-"""What goes with what, found from the conf folder; `make pairings` prints it."""
+"""Which options go together, found from the conf folder; `make pairings` prints it."""
 
 from typing import Any
 

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 @dataclass
 class Swept:
-    """A sweep that has ended: what it returned and what lies in its folder."""
+    """A sweep that has ended: what it returned and what is in its folder."""
 
     folder: Path
     batches: list[list[JobReturn]]

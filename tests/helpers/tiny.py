@@ -27,7 +27,7 @@ TOWNS = ["Lyon", "PARIS", "Saint-Étienne", "Brest", "Sète", "Le Mans"]
 
 
 def make_forms(rows: int = 120, seed: int = 1) -> pd.DataFrame:
-    """Forms whose `job` tells the label, most of the time."""
+    """Forms whose `job` gives away the label, most of the time."""
     generator = np.random.default_rng(seed)
     label = generator.choice(["0", "1"], size=rows)
     said = np.where(generator.random(rows) < 0.9, label, generator.choice(["0", "1"], size=rows))
@@ -61,8 +61,8 @@ def tiny_plan(folder: Path, **changes: Any) -> Plan:
     return replace(plan, **changes)
 
 
-def choose(positive, scores, **wish):
-    request = ThresholdRequest(**wish)
+def choose(positive, scores, **target):
+    request = ThresholdRequest(**target)
     return threshold.choose(Curve.of(positive, scores, request.prevalence), request)
 
 

@@ -56,7 +56,7 @@ def fitted(name: str, train: Dataset, classes: int, folder: Path, validation: Da
 @pytest.mark.parametrize("name", MODELS)
 def test_every_label_has_a_probability(name: str, counts: list[int], sparse: bool, tmp_path: Path) -> None:
     data = make_data(counts, sparse=sparse)
-    # Of the labels, the last has no training row, and one has one alone.
+    # The last label has no training row, and one has a single one.
     model = fitted(name, data, len(counts) + 1, tmp_path)
     scores = model.predict_proba(data.features)
     assert scores.dtype == np.float32
@@ -142,7 +142,7 @@ def test_rows_are_scored_in_blocks(name: str, sparse: bool, tmp_path: Path, monk
 
 
 def test_support_vectors_are_calibrated(tmp_path: Path) -> None:
-    """On labels that columns tell in 80 of 100 rows, a probability of about 0.8 is right."""
+    """On labels that columns predict in 80 of 100 rows, a probability of about 0.8 is right."""
     generator = np.random.default_rng(1)
     label = generator.integers(2, size=2000)
     said = np.where(generator.random(2000) < 0.8, label, 1 - label)

@@ -75,7 +75,7 @@ def test_tokens_are_dealt_out_fairly(needs, more):
 
 @settings(max_examples=30, deadline=None)
 @given(text=st.text(max_size=60))
-def test_a_reloaded_process_encodes_alike(text, bert, tmp_path_factory):
+def test_a_reloaded_process_encodes_the_same(text, bert, tmp_path_factory):
     process, _ = fitted(bert)
     folder = tmp_path_factory.mktemp("process")
     process.save(folder)
@@ -117,7 +117,7 @@ def _shape():
 
 
 def _plain(state):
-    """Weights of an encoder under their own names, whether adapters lie around them or not."""
+    """Weights of an encoder under their own names, with or without adapters around them."""
     return {
         name.replace("base_model.model.", "").replace("base_layer.", ""): value
         for name, value in state.items()

@@ -28,7 +28,7 @@ def run(*command, cwd):
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory):
     """The folder of the programs of an empty environment with the wheel and its core dependencies."""
-    # A copy, so that nothing that lies about in the checkout, as a build of before, gets into the wheel.
+    # A copy, so that nothing left in the checkout, such as an earlier build, gets into the wheel.
     source = tmp_path_factory.mktemp("source")
     for name in ("conf", "data", "src"):
         shutil.copytree(ROOT / name, source / name)

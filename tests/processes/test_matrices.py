@@ -67,7 +67,7 @@ def test_a_saved_process_encodes_as_before_and_keeps_no_pickle_and_no_text(proce
     assert not [text for text in texts for path in files if text.encode() in path.read_bytes()]
 
 
-def test_missing_empty_and_unknown_texts_are_told_apart(process):
+def test_missing_empty_and_unknown_texts_are_distinguished(process):
     nothing = pd.DataFrame({"employer": [None, "", "zzzq"], "job": ["x"] * 3, "town": ["y"] * 3}, dtype="str")
     rows = dense(process.transform(nothing))
     assert len(np.unique(rows, axis=0)) == 3

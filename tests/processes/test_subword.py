@@ -49,7 +49,7 @@ def test_words_never_seen_are_made_of_known_parts():
     assert len(unseen) > 1
 
 
-def test_missing_empty_and_unknown_are_told_apart():
+def test_missing_empty_and_unknown_are_distinguished():
     process = fitted()
     missing, empty, unknown = ids(process.transform(table(None, "", "жж")))
     assert (missing, empty) == ([MISSING_ID], [EMPTY_ID])

@@ -38,7 +38,7 @@ def encoded(tokens: Tokens, *texts: str | None) -> list[list[str]]:
     return words(tokens, features.words["job"])
 
 
-def test_unknown_missing_and_emptied_are_told_apart_and_nothing_shifts() -> None:
+def test_unknown_missing_and_emptied_are_distinguished_and_nothing_shifts() -> None:
     tokens = fitted(*TEXTS, min_count=2)
     assert encoded(tokens, "boulangerie xyz centre", None, "", "xyz") == [
         ["boulangerie", "<unknown>", "centre"],
@@ -99,7 +99,7 @@ def test_ngram_weights_are_those_of_scikit_learn(options: dict[str, int], vector
         np.testing.assert_allclose(np.sort(kept), np.sort(expected[[row]].data), rtol=1e-5)
 
 
-def test_the_bag_tells_missing_from_empty_and_both_from_unknown() -> None:
+def test_the_bag_distinguishes_missing_from_empty_and_both_from_unknown() -> None:
     features = fitted(*TEXTS).transform(table(None, "", "xyz"))
     assert features.bag is not None
     rows = features.bag["job"].flatten()

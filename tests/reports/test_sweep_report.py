@@ -77,7 +77,7 @@ def test_the_best_trials_come_first_with_their_runs(tmp_path: Path, direction: s
     assert values == [f"{trials[number]['value']:.6g}" for number in expected[:6]]
 
 
-def test_the_metric_is_named_by_the_sweep_or_by_who_writes_the_page(tmp_path: Path) -> None:
+def test_the_metric_is_named_by_the_sweep_or_the_caller(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "s", draw(3), direction="maximize")
     assert "Maximize the value that each job returns" in Page(write_report(folder, title="t")).text
     page = Page(write_report(folder, title="t", objective="validation.f1"))

@@ -117,13 +117,13 @@ def test_a_run_that_has_not_completed_is_refused(store, status):
         Run.open(store, RunId.parse("2026-11-23_4")).require_completed()
 
 
-def test_a_run_that_is_not_there_is_told(store):
+def test_a_missing_run_is_refused(store):
     with pytest.raises(UserError, match=r"run_id=2026-11-23_4 is not in the local store"):
         Run.open(store, RunId.parse("2026-11-23_4"))
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'"x"', b"{}", b"\xff"])
-def test_a_damaged_manifest_is_told(store, content):
+def test_a_damaged_manifest_is_refused(store, content):
     run_id = RunId.parse("2026-11-23_4")
     store.put(f"{run_id.folder}{run_id}.manifest.json", content)
     with pytest.raises(UserError, match=r"2026-11-23_4\.manifest\.json .* is not a manifest"):

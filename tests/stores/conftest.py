@@ -58,7 +58,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def moto_store(moto_server: MotoServer) -> MinioStore:
-    """An empty bucket of a server that can be told to fail."""
+    """An empty bucket of a server that can be made to fail."""
     store = moto_server.store()
     store.check()
     return store

@@ -18,7 +18,7 @@ MODEL = {"weights.bin": os.urandom(5000), "sub/config.json": b"{}", "sub/same.js
 
 @dataclass
 class RemoteStore(LocalStore):
-    """A local store that hides where its files lie, and notes what is fetched."""
+    """A local store that hides where its files are, and notes what is fetched."""
 
     fetched: list[str] = field(default_factory=list)
 

@@ -66,13 +66,13 @@ def test_a_choice_is_kept_applied_and_published(run: Run) -> None:
 
 
 def test_choices_at_once_are_made_one_after_the_other(run: Run) -> None:
-    wishes = [number / 10 for number in range(1, 7)]
-    workers = [threading.Thread(target=choose, args=(reopened(run), wish)) for wish in wishes]
+    targets = [number / 10 for number in range(1, 7)]
+    workers = [threading.Thread(target=choose, args=(reopened(run), target)) for target in targets]
     for worker in workers:
         worker.start()
     for worker in workers:
         worker.join()
-    assert sorted(values(run)) == wishes
+    assert sorted(values(run)) == targets
     assert Pipeline.load(str(run.id), run.store).rule.threshold == values(run)[-1]
     assert not [entry.key for entry in run.store.list(run.id.folder) if entry.key.endswith(".lock")]
 

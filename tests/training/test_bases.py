@@ -59,7 +59,7 @@ def test_features_come_back_as_they_were(plan: Plan, tmp_path: Path) -> None:
             assert isinstance(data.ids, np.memmap)
 
 
-def test_who_reads_the_old_base_is_not_disturbed(plan: Plan, tmp_path: Path) -> None:
+def test_readers_of_the_old_base_are_not_disturbed(plan: Plan, tmp_path: Path) -> None:
     old = prepare(plan)
     scratch = tmp_path / "scratch"
     scratch.mkdir()

@@ -18,7 +18,7 @@ def test_importance_finds_the_parameter_that_matters(tmp_path: Path) -> None:
     assert values["lr"] > 0.5
     assert values["lr"] > 5 * values["model"] > 0
     assert abs(values["noise"]) < 0.05
-    # It is there where the model is big, and does nothing: its presence is not taken for an effect.
+    # It exists where the model is big, and does nothing: its presence must not be mistaken for an effect.
     assert abs(values["model.blocks"]) < 0.05
     assert importances(sweep) == found
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from libelle.cleaners.base import Cleaner
 
-# What Unicode does not decompose, though a form filled in capitals does.
+#: What Unicode does not decompose, though a form filled in capitals does.
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
 
 _WORD = re.compile(r"\S+")
@@ -32,8 +32,10 @@ FRENCH_STOPWORDS = tuple(
 
 
 class _Spaced(dict[int, str]):
-    """Translation table, filled as characters come: control and format characters become blanks, punctuation and
-    symbols what `special` makes of them."""
+    """Translation table, filled as characters come.
+
+    Control and format characters become blanks, punctuation and symbols what `special` makes of them.
+    """
 
     def __init__(self, special: Callable[[str], str]) -> None:
         self.special = special

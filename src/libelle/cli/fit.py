@@ -1,4 +1,4 @@
-"""`libelle.fit`, the door for Python: a DataFrame in, a fitted pipeline out, by the very config of the command line."""
+"""`libelle.fit`, the door for Python: a DataFrame in, a fitted pipeline out, by the config of the command line."""
 
 import warnings
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ from libelle.training import workflow
 from libelle.training.plan import Plan, Provenance
 from libelle.training.schema import build_plan
 
-#: What `fit` is told by its arguments, or has no use for.
+#: Config keys that `fit` sets from its arguments, or has no use for.
 _SAID_OTHERWISE = ("store", "mode", "tune", "base", "hydra")
 
 
@@ -49,7 +49,7 @@ def fit(
     """Train a classifier on a DataFrame.
 
     Args:
-        frame: one row a record.
+        frame: one row per record.
         target: the label's column; several with `data.target_rule=all_empty` among the overrides.
         columns: the text fields; all columns without another role where left out.
         model: an option of the group `model`.

@@ -13,7 +13,7 @@ from libelle.runs.run_list import COLUMNS, column
 
 
 def print_runs(manifests: Sequence[Manifest]) -> None:
-    """Print an array, one object a run, of the columns that runs can be chosen and sorted by."""
+    """Print an array, one object per run, of the columns that runs can be chosen and sorted by."""
     _print([{name: column(item, name) for name in COLUMNS} for item in manifests])
 
 
@@ -31,7 +31,7 @@ def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) 
 def print_comparison(comparison: Comparison, page: Path) -> None:
     """Print an object about runs side by side; metrics and their differences are `value`, `low` and `high`.
 
-    `records` of the test split, `runs`, `differences` of each run but the first from the first, `config` (key → run id
+    `records` of the test split, `runs`, `differences` (each run but the first, less the first), `config` (key → run id
     → value) and `report`, where the page is.
     """
     ids = [candidate.run_id for candidate in comparison.candidates]

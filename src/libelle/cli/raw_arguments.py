@@ -24,7 +24,7 @@ RAW_KEYS = frozenset(
 _MARK = "libelle-raw:"
 _ARGUMENT = re.compile(r"(?P<key>[^=]+?)=(?P<value>.*)", re.DOTALL)
 _SECRET = re.compile(r"(^|_)(password|passwd|secret|token|access_key|secret_key)$", re.IGNORECASE)
-# In a URL, `//user:password@` (which `//host:5432/` is not) or `?password=`.
+#: In a URL, `//user:password@` (which `//host:5432/` is not) or `?password=`.
 _PASSWORD = re.compile(r"://[^:/@\s]*:(?!\d+(/|$))[^@\s]+@|[?&;](password|passwd|pwd)=", re.IGNORECASE)
 
 
@@ -61,7 +61,7 @@ def protect(arguments: list[str]) -> list[str]:
 def protect_verb(arguments: list[str]) -> list[str]:
     """Encode the arguments of `runs.py`: a verb, run ids, then `key=value` pairs.
 
-    What concerns the store goes to Hydra as it is; all other pairs become one `where=`, since `data=bi` would be a
+    What concerns the store goes to Hydra unchanged; all other pairs become one `where=`, since `data=bi` would be a
     config group to Hydra.
 
     Raises:

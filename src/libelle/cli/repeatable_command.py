@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 
 
 def repeatable(overrides: Sequence[str], config: DictConfig, settings: Any) -> list[str]:
-    """The overrides that train one trial of a search again, alone: what `tune` chose is said, and `tune` is not.
+    """The overrides that train one trial of a search again, alone: without `tune`, and with what it chose spelt out.
 
     Args:
         overrides: as they were typed.

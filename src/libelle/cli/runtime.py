@@ -42,12 +42,12 @@ class ScoringRequest(Component):
     """The nodes of `conf/runtime.yaml`, `store` apart.
 
     Attributes:
-        run_id: the run to use; the newest completed one where left out.
+        run_id: the run to use; by default the newest that completed.
         published: the published model to use instead, `name` or `name@version`.
         text: fills the pipeline's text field.
         record: field → text.
         input: CSV or Parquet file, or `-` for CSV from stdin.
-        output: CSV or Parquet file; stdout where left out.
+        output: CSV or Parquet file; by default stdout.
         format: of stdout.
         explain: whether to say what each field and word adds to the score.
         report: whether to write a page that compares the input with the training data.

@@ -46,19 +46,19 @@ def _columns(result: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
 
 
 def _thresholds(result: pd.DataFrame, rule: DecisionRule) -> list[float | None]:
-    """The threshold that each record's score is held against; None where nothing is enough, or there is none."""
+    """The threshold for each record's score; None where no score is enough, or no threshold was chosen."""
     return rule.thresholds(pd.Index(rule.labels).get_indexer(pd.Index(result["label"])))
 
 
 class JsonWriter(Writer):
-    """A JSON array, one object a record."""
+    """A JSON array, one object per record."""
 
     def __init__(self, stream: TextIO, pipeline: Pipeline) -> None:
         self.stream, self.pipeline = stream, pipeline
         self.separator = "[\n"
 
     def write(self, result: pd.DataFrame) -> None:
-        """Write one object a record."""
+        """Write one object per record."""
         scores = result[[f"score_{label}" for label in self.pipeline.labels]].to_numpy().tolist()
         explanations = result["explanation"] if "explanation" in result else [None] * len(result)
         thresholds = _thresholds(result, self.pipeline.rule)
@@ -94,7 +94,7 @@ class CsvWriter(Writer):
         self.header = True
 
     def write(self, result: pd.DataFrame) -> None:
-        """Write one row a record."""
+        """Write one row per record."""
         _columns(result, self.pipeline).to_csv(self.stream, index=False, header=self.header)
         self.header = False
 
@@ -111,7 +111,7 @@ class ParquetWriter(Writer):
         self.writer: pa.parquet.ParquetWriter | None = None
 
     def write(self, result: pd.DataFrame) -> None:
-        """Write one row a record."""
+        """Write one row per record."""
         table = pa.Table.from_pandas(_columns(result, self.pipeline), preserve_index=False)
         if self.writer is None:
             self.writer = pa.parquet.ParquetWriter(self.path, table.schema, compression="zstd")

@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 
 
 class SweepCallback(Callback):
-    """Before a search, its base is there; after any sweep, a table of its runs, and of a search the best."""
+    """Prepares the base before a search; shows a table of the runs after any sweep, and the best after a search."""
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
-        """Refuse a search that cannot work, and prepare the data that it starts from, where they are not."""
+        """Refuse a search that cannot work, and prepare the data that it starts from, unless they are prepared."""
         if config.get("tune") is None:
             return
         # Hydra does so before each job, but the name of the sweep's folder needs it now: ${hydra:runtime.choices.tune}.
@@ -106,7 +106,7 @@ def _processes(config: DictConfig) -> list[str]:
 
 
 def _require_base(config: DictConfig, process: str) -> None:
-    """Prepare the base of a process where there is none; refuse one that differs from what was typed."""
+    """Prepare the base of a process unless it exists; refuse one that differs from what was typed."""
     overrides = [override for override in config.hydra.overrides.task if not _is_sweep(override)]
     if process != config.hydra.runtime.choices.process:
         overrides.append(f"process={process}")
@@ -114,7 +114,7 @@ def _require_base(config: DictConfig, process: str) -> None:
     loaded = loader.load_sweep_config(config, overrides)
     with _hydra_config(loaded):
         plan = make_plan(loaded, loaded.hydra)
-        # A search over processes draws its models to match; the config's own goes with one of them at most.
+        # A search over processes draws its models to match; the config's own fits one of them at most.
         if not workflow.check_base(plan, any_model=config.tune.processes is not None):
             log.info("there is no base %s yet: preparing it", plan.base_name)
             workflow.prepare(plan)

@@ -50,13 +50,13 @@ def print_outcome(outcome: Outcome, overrides: Sequence[str]) -> None:
     console.print(table)
     console.print(f"{outcome.objective} = {outcome.value:.6f}")
     console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
-    # A wish that any model meets; for more than two labels a threshold is no condition of publication.
-    wish = "f=0.5" if outcome.pipeline.rule.is_binary else "value=0.5"
+    # A target that any model meets; multiclass models can be published without a threshold.
+    target = "f=0.5" if outcome.pipeline.rule.is_binary else "value=0.5"
     _print_next(
         console,
         overrides,
         ["runtime", f"run_id={outcome.run_id}", _EXAMPLE],
-        ["threshold", f"run_id={outcome.run_id}", wish],
+        ["threshold", f"run_id={outcome.run_id}", target],
         ["publish", f"run_id={outcome.run_id}"],
     )
 
@@ -76,7 +76,7 @@ def _print_next(
 
 
 def print_threshold(run: Run, choice: Mapping[str, Any], overrides: Sequence[str]) -> None:
-    """Print the threshold that was chosen, what it comes to, and the commands that one would type next.
+    """Print the threshold that was chosen, what it achieves, and the commands that one would type next.
 
     Args:
         run: the run.
@@ -91,7 +91,7 @@ def print_threshold(run: Run, choice: Mapping[str, Any], overrides: Sequence[str
             found = choice["test"].get(label)
             cells = [None] * 3 if found is None else [_interval(found["precision"]), _interval(found["recall"])]
             table.add_row(label, *map(_cell, (limit, *cells[:2], None if found is None else found["tp"] + found["fn"])))
-        console.print(f"run {run.id}: a threshold for each class, by {rule}", highlight=False)
+        console.print(f"run {run.id}: a threshold for each label, by {rule}", highlight=False)
         console.print(table)
         limits = choice["classes"].values()
         if never := sum(limit is None for limit in limits):
@@ -138,7 +138,7 @@ def print_base(name: str, version: str, process: Process, overrides: Sequence[st
 
 
 def print_runs(manifests: Sequence[Manifest]) -> None:
-    """Print one line a run."""
+    """Print one line per run."""
     table = _table("run", "status", "data", "model", "seed", "objective", "value", "seconds", "sweep")
     for item in manifests:
         seconds = duration(item)

@@ -15,14 +15,14 @@ def to_table(records: RawRecords, fields: Sequence[str], text: str, others: Sequ
     """Make one table of raw records.
 
     Args:
-        records: a DataFrame, which has a column for each field and may have others; or one mapping a record, which may
-            lack fields, and has no keys but those of `fields` and `others`; or one text a record.
+        records: a DataFrame, which has a column for each field and may have others; or one mapping per record, which
+                may lack fields, and has no keys but those of `fields` and `others`; or one text per record.
         fields: names of the text fields.
         text: the field that a bare text fills.
         others: keys that are no fields and still mean something: the id, the target.
 
     Returns:
-        One row a record, with a column for each field.
+        One row per record, with a column for each field.
 
     Raises:
         UserError: names the column, field or record that is wrong.

@@ -20,7 +20,7 @@ class Records:
         fields: the text fields, `str`, missing where missing.
         targets: the labels, `str`.
         splits: `train`, `validation` or `test`.
-        labels: all labels in the order of the score columns; of two, the positive one is last.
+        labels: all labels in the order of the score columns; binary: the positive one is last.
         slices: columns by whose values results are shown, `str`; they need not be fields.
     """
 
@@ -67,7 +67,7 @@ def name_list(value: Names) -> list[str]:
 
 
 def require_columns(table: pd.DataFrame, wanted: Mapping[str, Sequence[str]], source: str, keys: str = "data.") -> None:
-    """Raise unless every wanted column is there.
+    """Raise unless the table has every column that is wanted.
 
     Args:
         table: the rows.
@@ -76,7 +76,7 @@ def require_columns(table: pd.DataFrame, wanted: Mapping[str, Sequence[str]], so
         keys: what stands before `delimiter` in the config.
 
     Raises:
-        UserError: names the key, the column and the columns that are there.
+        UserError: names the key, the column and the columns that exist.
     """
     for key, names in wanted.items():
         for name in names:

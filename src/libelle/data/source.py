@@ -19,17 +19,17 @@ from libelle.errors import UserError
 
 @dataclass(kw_only=True)
 class Source(Component, ABC):
-    """What every source is told: which columns are what.
+    """What every source needs to know: the role of each column.
 
     Attributes:
         name: what the data is called in tables and, by default, when a model is published.
-        id: the column of unique ids; the row number from 1 where there is none.
-        columns: the text fields, a list or a comma-separated text; all columns with no other role where left out.
-        text: the field that `runtime.py text=...` fills; the first one where left out.
+        id: the column of unique ids; by default the row number, from 1.
+        columns: the text fields, a list or a comma-separated text; by default all columns with no other role.
+        text: the field that `runtime.py text=...` fills; by default the first one.
         target: the target's source column or columns; never fields.
         target_rule: `label`, `all_empty` or `equals`, see `libelle.data.targets`.
         target_value: what `equals` compares with.
-        positive: the positive label of two; the last in alphabetical order where left out.
+        positive: the positive label of a binary target; by default the last in alphabetical order.
         slices: columns by whose values the report shows results, a list or a comma-separated text.
         split: how rows are split.
     """
@@ -124,7 +124,7 @@ class Source(Component, ABC):
         if len(repeated):
             first = ids.index[ids == repeated.iloc[0]][0]
             raise UserError(
-                f"{self}, row {repeated.index[0]}: the id {repeated.iloc[0]!r} stands in row {first} already; ids in "
+                f"{self}, row {repeated.index[0]}: the id {repeated.iloc[0]!r} is already in row {first}; ids in "
                 f"column {self.id!r} must be unique, or leave data.id out."
             )
         return ids

@@ -32,7 +32,7 @@ class SplitConfig(Component):
         group: a column whose equal values stay together, such as a household.
         validation: share of the rows for validation; of the training rows where `column` names no validation rows.
         test: share of the rows for the test.
-        seed: changes which rows go where. Apart from the training seed, so that runs with other seeds are comparable.
+        seed: changes which rows go where. Not the training seed, so that runs with different seeds are comparable.
     """
 
     column: str | None = None

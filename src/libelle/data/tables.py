@@ -21,14 +21,14 @@ CHUNK_ROWS = 50_000
 #: Called with the number of a row that cannot be read (the first row after the header is 1) and the reason.
 OnBadRow = Callable[[int, str], None]
 
+#: Tables of `str` columns, indexed by row number from 1.
 Chunks = Iterator[pd.DataFrame]
-"""Tables of `str` columns, indexed by row number from 1."""
 
 # The longest field: texts of a megabyte are records too, and csv's own limit is 128 KB.
 csv.field_size_limit(1 << 30)
 
 
-# Bytes that were not in the encoding, as `errors="surrogateescape"` leaves them.
+#: Bytes that were not in the encoding, as `errors="surrogateescape"` leaves them.
 _WRONG_BYTES = re.compile("[\ud800-\udfff]")
 
 _INDEX = re.compile(r"__index_level_\d+__")
@@ -81,7 +81,7 @@ def read_csv(
         name: what messages call it.
         delimiter: one character, or `tab`.
         encoding: what messages call the stream's encoding.
-        on_bad_row: told of rows with too few or too many fields, broken quoting or wrong bytes, which are then left
+        on_bad_row: called for rows with too few or too many fields, broken quoting or wrong bytes, which are then left
             out.
         keys: what stands before `delimiter` and `encoding` in the config, for messages.
 
@@ -134,13 +134,13 @@ def read_csv(
 def as_strings(frame: pd.DataFrame) -> pd.DataFrame:
     """Every column as `str`, missing kept missing; whole numbers are written without a decimal point.
 
-    Each value on its own: a number must not be written otherwise because of its neighbours.
+    Each value on its own: a number must not be written differently because of its neighbours.
     """
     return pd.DataFrame({str(name): _strings(column) for name, column in frame.items()}, index=frame.index)
 
 
 def blank_to_missing(frame: pd.DataFrame) -> pd.DataFrame:
-    """A text of nothing but white space says nothing: it counts as missing."""
+    """Count a text of nothing but white space as missing."""
     columns = {name: column.mask(column.str.strip() == "") for name, column in frame.items()}
     return pd.DataFrame(columns, index=frame.index)
 

@@ -88,21 +88,21 @@ def make_targets(table: pd.DataFrame, columns: list[str], rule: Rule, value: str
 
 
 def order_labels(targets: pd.Series, positive: str | None, source: str) -> list[str]:
-    """Labels in the order of the score columns: sorted; of two, the positive one is last.
+    """Labels in the order of the score columns: sorted; binary: the positive one is last.
 
     Raises:
-        UserError: when there is one class only, or `positive` does not fit.
+        UserError: when there is only one label, or `positive` does not fit.
     """
     labels = sorted(targets.unique())
     if len(labels) < 2:
         raise UserError(
-            f"{source}: all {len(targets)} rows have the same label {labels[0]!r}; a classifier needs two classes, "
+            f"{source}: all {len(targets)} rows have the same label {labels[0]!r}; a classifier needs two labels, "
             "check data.target and data.target_rule."
         )
     if positive is None:
         return labels
     if len(labels) > 2:
-        raise UserError(f"data.positive={positive} is for two classes, and there are {len(labels)}; leave it out.")
+        raise UserError(f"data.positive={positive} is for two labels, and there are {len(labels)}; leave it out.")
     if positive not in labels:
         raise UserError(f"data.positive={positive} is not a label; choose {labels[0]!r} or {labels[1]!r}.")
     return sorted(labels, key=lambda label: label == positive)

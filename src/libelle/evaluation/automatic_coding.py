@@ -1,6 +1,6 @@
-"""What automatic coding comes to: how accurate, and for how many records a clerk is not needed.
+"""What automatic coding achieves: how accurate it is, and how many records need no clerk.
 
-Which records are coded automatically is said by `libelle.evaluation.decision_rule`.
+Which records are coded automatically is decided in `libelle.evaluation.decision_rule`.
 """
 
 from typing import Any
@@ -12,17 +12,17 @@ from libelle.evaluation.decision_rule import DecisionRule, reaches
 from libelle.evaluation.intervals import Interval, share
 from libelle.features import Doubles, Floats, Ints
 
-#: Accuracies that automatic coding is shown for.
+#: Accuracies for which reports show automatic coding.
 ACCURACIES = (0.9, 0.95, 0.99)
 
 
 def by_accuracy(validation: tuple[Ints, Floats], test: tuple[Ints, Floats], rule: DecisionRule) -> list[dict[str, Any]]:
-    """For a few accuracies: the threshold that reaches it on validation rows, and what it comes to on test rows.
+    """For a few accuracies: the threshold that reaches each on validation rows, and its results on test rows.
 
     Args:
         validation: targets, int64 [rows], and scores, float32 [rows, classes].
-        test: likewise.
-        rule: what decides.
+        test: the same for the test rows.
+        rule: the decision rule.
 
     Returns:
         `accuracy_wanted`, `threshold` (the lowest that reaches it; None where none does), `share` and `accuracy` on

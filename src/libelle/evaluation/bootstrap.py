@@ -1,4 +1,4 @@
-"""How far a metric can be trusted: its bootstrap interval, and that of the difference of two runs."""
+"""How far a metric can be trusted: its bootstrap interval, and that of the difference between two runs."""
 
 from collections.abc import Callable, Mapping
 
@@ -24,7 +24,7 @@ def row_statistics(targets: Ints, scores: Floats, rule: DecisionRule) -> npt.NDA
     Args:
         targets: int64 [rows].
         scores: float32 [rows, classes].
-        rule: what decides.
+        rule: the decision rule.
 
     Returns:
         Binary: the score of the positive label and the decision, float64 [rows, 2]. Multiclass: the score of the true
@@ -33,7 +33,7 @@ def row_statistics(targets: Ints, scores: Floats, rule: DecisionRule) -> npt.NDA
     """
     if rule.is_binary:
         return np.stack([rule.decisive(scores), rule.decide(scores)], axis=1)
-    # By blocks: scores of many labels as float64 are large.
+    # In blocks: with many labels, scores as float64 are large.
     blocks = (slice(start, start + 10_000) for start in range(0, len(scores), 10_000))
     parts = [_multiclass_statistics(targets[block], scores[block], rule) for block in blocks]
     return np.concatenate(parts) if parts else np.empty((0, 4))
@@ -43,7 +43,7 @@ def _multiclass_statistics(targets: Ints, scores: Floats, rule: DecisionRule) ->
     exact = scores.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
     true = exact[np.arange(len(targets)), targets]
-    # Of equal scores the later class is the better one, as for scikit-learn.
+    # Among equal scores the later class ranks higher, as in scikit-learn.
     rank = (exact > true[:, None]).sum(axis=1)
     rank += ((exact == true[:, None]) & (np.arange(exact.shape[1]) > targets[:, None])).sum(axis=1)
     among = rank < min(TOP_K, exact.shape[1] - 1)
@@ -89,7 +89,7 @@ def bootstrap(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) 
     Args:
         targets: int64 [rows].
         scores: float32 [rows, classes].
-        rule: what decides.
+        rule: the decision rule.
         seed: of the resampling.
     """
     rows = row_statistics(targets, scores, rule)
@@ -106,13 +106,13 @@ def paired_bootstrap(
 ) -> dict[str, Interval]:
     """Each metric's difference, `second` less `first`, on the same rows, with the interval of a paired bootstrap.
 
-    A difference is more than chance where its interval does not hold zero.
+    A difference is more than chance where its interval does not contain zero.
 
     Args:
         targets: int64 [rows].
         first: scores, float32 [rows, classes].
-        second: likewise.
-        rules: what decides, for the first scores and for the second.
+        second: the scores to compare with them, float32 [rows, classes].
+        rules: the decision rules, for the first scores and for the second.
         seed: of the resampling.
     """
     pair = [row_statistics(targets, scores, rule) for scores, rule in zip((first, second), rules, strict=True)]
@@ -147,7 +147,7 @@ def _draws(rows: int, seed: int) -> list[Ints]:
 
 
 def _defined(metric: Metric, targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> float:
-    """The metric, NaN where it has no meaning: a resample may hold one class alone."""
+    """The metric, NaN where it is undefined: a resample may hold only one class."""
     if rule.is_binary and not 0 < targets.sum() < len(targets):
         return np.nan
     return float(metric(targets, rows))

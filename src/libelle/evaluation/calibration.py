@@ -14,7 +14,7 @@ from libelle.components import Component, build, describe
 from libelle.errors import UserError
 from libelle.features import Doubles, Floats, Ints
 
-#: Logarithms are taken of nothing smaller.
+#: Probabilities are raised to this before their logarithm is taken.
 _TINY = float(np.finfo(np.float32).tiny)
 
 
@@ -44,7 +44,7 @@ class Calibration(Component, ABC):
         return self
 
     def transform(self, probabilities: Floats) -> Floats:
-        """Calibrate probabilities: float32 [rows, classes] from the same."""
+        """Calibrate probabilities, float32 [rows, classes]; the result has the same shape and dtype."""
         if not len(probabilities):
             return probabilities
         return self._transform(probabilities.astype(np.float64)).astype(np.float32)
@@ -76,7 +76,7 @@ class Calibration(Component, ABC):
 
 @dataclass(kw_only=True)
 class Temperature(Calibration):
-    """softmax(log p / T) with the T of the least log loss (Guo et al. 2017, On Calibration of Modern Neural Networks).
+    """softmax(log p / T) with the T of lowest log loss (Guo et al. 2017, On Calibration of Modern Neural Networks).
 
     Attributes:
         temperature_: above 1 where the model is too sure of itself.
@@ -108,7 +108,7 @@ class Temperature(Calibration):
 
 
 class _OneVersusRest(Calibration):
-    """Two classes: calibrates the positive one. Many: each class against all others, then made to add up to 1.
+    """Binary: calibrates the positive class. Multiclass: each class against all others, then scaled to add up to 1.
 
     A class without validation rows, or with all of them, keeps its scores.
     """
@@ -153,9 +153,9 @@ def _sides(probabilities: Doubles, column: int) -> tuple[Doubles, Doubles]:
 
 @dataclass(kw_only=True)
 class Isotonic(_OneVersusRest):
-    """The rising step curve of the least squares (Zadrozny and Elkan 2002), straight lines between its corners.
+    """Isotonic regression by least squares (Zadrozny and Elkan 2002), with straight lines between its corners.
 
-    As scikit-learn's IsotonicRegression. It joins scores into ties, and wants some thousand rows.
+    As scikit-learn's IsotonicRegression. It makes ties of different scores, and needs a thousand rows or more.
 
     Attributes:
         curves_: class → `x` and `y` of the corners.
@@ -195,7 +195,7 @@ class Beta(_OneVersusRest):
             return float(np.logaddexp(0, margin).mean()), logs.T @ slope / len(sign)
 
         # The loss is convex, so that this is the one minimum under the bounds. Perfectly separated rows would drive the
-        # weights up for ever; a thousand steps are enough for them, too.
+        # weights up without end; a thousand steps are enough for them, too.
         found = minimize(
             loss,
             np.array([1.0, 1.0, 0.0]),

@@ -33,7 +33,7 @@ class Candidate:
         name: id and model.
         manifest: the run's.
         scores: float32 [test records, classes].
-        rule: what decides: by the threshold that was chosen for the run.
+        rule: the decision rule, with the threshold that was chosen for the run.
         right: whether the decision is the label, bool [test records].
         intervals: metric → value with its bootstrap interval.
     """
@@ -77,7 +77,7 @@ class Comparison:
         differences: one for each run but the first.
         labels: in the order of the score columns.
         targets: positions of labels, int64 [test records].
-        config: key and the runs' values, of config keys and data that differ.
+        config: key → the runs' values, for the config keys and data that differ.
     """
 
     candidates: Sequence[Candidate]
@@ -103,7 +103,7 @@ class Comparison:
 
 
 def compare(runs: Sequence[Run]) -> Comparison:
-    """Compare runs on their test records, paired by record id; each with the first.
+    """Compare each run with the first one on their test records, paired by record id.
 
     Args:
         runs: two or more; each metric is taken at the threshold that was chosen for the run.
@@ -159,13 +159,13 @@ def _require_same(first: Run, records: pd.DataFrame, run: Run, own: pd.DataFrame
     changed = records["target"] != own.loc[records.index, "target"]
     if changed.any():
         raise UserError(
-            f"runs {first.id} and {run.id} have different labels for {int(changed.sum()):,} test records, as for "
+            f"runs {first.id} and {run.id} have different labels for {int(changed.sum()):,} test records, for instance "
             f"{changed.idxmax()!r}; compare runs that were trained on the same data."
         )
 
 
 def _some(labels: Sequence[str], others: Sequence[str]) -> str:
-    """Of labels that only one has, the first few."""
+    """The first few of the labels that only one of them has."""
     odd = sorted(set(labels) ^ set(others))
     return ", ".join(odd[:3]) + (" ..." if len(odd) > 3 else "")
 

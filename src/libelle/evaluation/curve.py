@@ -1,4 +1,4 @@
-"""What thresholds come to: at all distinct scores of some rows, or at one threshold with intervals.
+"""What thresholds achieve: at every distinct score of some rows, or at one threshold with intervals.
 
 With prevalence π, of the rows or given, all figures follow from the rates among positives (TPR) and negatives (FPR):
 share set aside = π·TPR + (1-π)·FPR, and precision = π·TPR / share.
@@ -23,9 +23,9 @@ class Curve:
     """Counts at every threshold that makes a difference.
 
     Attributes:
-        thresholds: all distinct scores, falling, float64 [n]; without -inf, the score of rows that are never set aside.
+        thresholds: all distinct scores, highest first, float64 [n]; without -inf, the score of rows never set aside.
         tp: positives with a score of at least the threshold, int64 [n].
-        fp: negatives likewise.
+        fp: negatives with a score of at least the threshold, int64 [n].
         positives: of all rows.
         negatives: of all rows.
         prevalence: share of positives that the figures are for.
@@ -95,7 +95,7 @@ class Curve:
 def figures(
     positive: npt.ArrayLike, scores: npt.ArrayLike, threshold: float, request: ThresholdRequest
 ) -> dict[str, Any]:
-    """What a threshold comes to on some rows: counts, rates, and their intervals.
+    """What a threshold achieves on some rows: counts, rates, and their intervals.
 
     Intervals are Wilson's (Wilson 1927). With another prevalence those of the share and of the precision join the
     bounds of TPR and FPR, each at half the error.
@@ -140,7 +140,7 @@ def sentence(test: Mapping[str, Any], rule: DecisionRule) -> str:
     """The figures of the test split in words that fit any data."""
     precision, recall, share = (test[name] for name in ("precision", "recall", "share"))
     if share["value"] is None:
-        return "The test split has no rows that say what this threshold comes to."
+        return "The test split has no rows to judge this threshold by."
     if precision["value"] is None:
         return f"No record of the test split is {'set aside' if rule.is_binary else 'coded automatically'}."
     right = f"{_hundred(precision['value'])} ({_hundred(precision['low'])}–{_hundred(precision['high'])})"

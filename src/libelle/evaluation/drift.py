@@ -2,16 +2,16 @@
 
 A share (of records flagged, of empty fields, of words that are new or rare) has changed where both hold:
 
-- more than chance: Newcombe's interval of the difference of two shares (Newcombe 1998, method 10) is clear of zero. Its
-  level is 95 % for all shares of the page together, divided among them (Bonferroni). Words of one text are not
-  independent, so for a share of words the sample size is the number of texts.
+- more than chance: Newcombe's interval of their difference (Newcombe 1998, method 10) excludes zero. Its level is 95 %
+  for all shares of the page together, divided among them (Bonferroni). Words of one text are not independent, so for
+  a share of words the sample size is the number of texts.
 - enough to matter: Cohen's h, |2 asin √p - 2 asin √q|, is at least 0.1 (Cohen 1988; he calls 0.2 small): from 3 % to
   5 %, say, or from 50 % to 55 %. Otherwise any difference would be an alarm in a file that is large enough.
 
-Of new words, only a rise counts. Scores, and the labels of many classes, have changed where the population stability
-index, PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate; from 0.25 on large: Siddiqi 2006), and above the
-99 % quantile of chance, (1/n + 1/m) χ² with one degree of freedom less than bins (Yurdakul 2018). Bins are the deciles
-of the reference's scores; labels that it has fewer than five times are one bin; each bin gets half a record more, so
+For new words, only a rise counts. Scores, and multiclass decisions, have changed where the population stability index,
+PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate; large from 0.25: Siddiqi 2006), and above the 99 %
+quantile of chance, (1/n + 1/m) χ² with one degree of freedom less than bins (Yurdakul 2018). Bins are the deciles of
+the reference's scores; labels that it has fewer than five times share one bin; half a record is added to each bin, so
 that none is empty.
 """
 
@@ -39,7 +39,7 @@ class Seen:
     """Counts of the records that are scored, chunk by chunk; nothing of a record is kept.
 
     Attributes:
-        rule: what decides.
+        rule: the decision rule.
         reference: the training side.
         rows: records so far.
         fields: field → counts.
@@ -59,7 +59,7 @@ class Seen:
         self.decisions: Counts = np.zeros(len(rule.labels), dtype=np.int64)
 
     def add_texts(self, cleaned: pd.DataFrame) -> None:
-        """Count the cleaned texts of a chunk, one `str` column a field."""
+        """Count the cleaned texts of a chunk, one `str` column per field."""
         for name, counts in count_fields(cleaned, self.reference.known).items():
             self.fields[name] += counts
 
@@ -101,7 +101,7 @@ class Stability:
 
 @dataclass(frozen=True)
 class Drift:
-    """All comparisons of a page.
+    """All comparisons on a page.
 
     Attributes:
         aside: share of records that are set aside, see `Seen`; None without a threshold.
@@ -118,7 +118,7 @@ class Drift:
 
 
 def histogram(scores: npt.NDArray[np.floating], edges: npt.NDArray[np.floating]) -> Counts:
-    """Scores below the first edge, from each edge to the next, and from the last one on; int64 [edges + 1]."""
+    """Number of scores below the first edge, from each edge to the next, and not below the last; int64 [edges + 1]."""
     return np.bincount(np.searchsorted(edges, scores, side="right"), minlength=len(edges) + 1).astype(np.int64)
 
 
@@ -187,7 +187,7 @@ def verdict(drift: Drift, rule: DecisionRule) -> list[str]:
     for stable, what in ((drift.scores, "Scores"), (drift.decisions, "Decisions")):
         if stable is not None and stable.changed:
             size = "large" if stable.psi >= LARGE else "moderate"
-            said.append(f"{what} are distributed otherwise than in training (PSI {stable.psi:.2f}, {size}).")
+            said.append(f"{what} are distributed differently than in training (PSI {stable.psi:.2f}, {size}).")
     said += [
         f"{name} is empty in {_percent(change.now)} of rows, {_percent(change.before)} in training."
         for name, change in drift.empty.items()

@@ -1,7 +1,7 @@
 """What the training data were like, kept with a pipeline, so that later records can be compared with them.
 
-No text is kept. Of words there are hashes, and only of words that several training records hold: somebody who guesses
-a word can look its hash up, and a word that few records hold may be somebody's name.
+No text is kept. Words are kept as hashes, and only those that several training records hold: the hash of a word that
+somebody guesses can be looked up, and a word that few records hold may be somebody's name.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ import pandas as pd
 from libelle.features import Floats
 from libelle.files import read_json, write_json
 
-#: A word is known from this many training records on; of others nothing is kept.
+#: A word is known where at least this many training records hold it; nothing is kept of the others.
 KNOWN_RECORDS = 5
 
 Hashes = npt.NDArray[np.uint64]
@@ -45,7 +45,7 @@ class Reference:
     """The training side of a comparison.
 
     Counts and scores are those of the validation and test records: the model has not seen them, as it has not seen what
-    comes later, so that both sides are alike where nothing has changed.
+    comes later, so that both sides agree where nothing has changed.
 
     Attributes:
         rows: number of validation and test records.
@@ -70,7 +70,7 @@ class Reference:
         """Learn the words of the training records, and count the others; scores come with `with_scores`.
 
         Args:
-            cleaned: all records, one `str` column a field.
+            cleaned: all records, one `str` column per field.
             train: bool [records], which of them are for training.
         """
         known = {str(name): _known(column[train]) for name, column in cleaned.items()}
@@ -120,7 +120,7 @@ def count_fields(cleaned: pd.DataFrame, known: Mapping[str, Hashes]) -> dict[str
     """Count empty texts, words and new words of each field.
 
     Args:
-        cleaned: one `str` column a field.
+        cleaned: one `str` column per field.
         known: field → hashes of known words, sorted.
     """
     return {str(name): _count(column, known[str(name)]) for name, column in cleaned.items()}

@@ -10,7 +10,7 @@ from libelle.features import Floats, Ints
 CONFIDENT, NEAR, LABEL, CONTRADICTION = (
     "confident error", "near the threshold", "suspected label error", "contradicting duplicates"
 )  # fmt: skip
-#: A decision is confident from this score on.
+#: A decision with at least this score is confident.
 CONFIDENCE = 0.9
 #: Records next to the threshold (multiclass: with the smallest lead of the best label) that are listed.
 NEAREST = 100
@@ -20,18 +20,18 @@ def find_errors(rows: pd.DataFrame, targets: Ints, scores: Floats, rule: Decisio
     """List validation and test records that deserve a look, and duplicates with different labels in any split.
 
     Suspected label errors are those of confident learning (Northcutt, Jiang and Chuang 2021, "Confident Learning"): the
-    record's score for another label is at least the average score of the records that bear that label, it is the
-    highest of such labels, and the given label's own score stays below its average.
+    record's score for another label is at least the average score of the records that have that label, it is the
+    highest among such labels, and the given label's own score stays below its average.
 
     Args:
         rows: one a record of all splits: `id`, `split`, `target` and `content`, equal for equal texts.
         targets: of the scored rows, positions of labels, int64 [scored].
         scores: of the validation rows, then of the test rows, float32 [scored, classes].
-        rule: what decides.
+        rule: the decision rule.
 
     Returns:
         `kind`, `id`, `split`, `target`, `decision`, `score` (of the decision, missing for a training row), `content`
-        and `row`, the position in `rows`. A record can be there for several reasons.
+        and `row`, the position in `rows`. A record can be listed for several reasons.
     """
     scored = np.concatenate([np.flatnonzero(rows["split"] == split) for split in (VALIDATION, TEST)])
     decisions = rule.decide(scores)
@@ -66,7 +66,7 @@ def suspected_labels(targets: Ints, scores: Floats) -> np.ndarray:
     classes = probabilities.shape[1]
     rows = np.bincount(targets, minlength=classes)
     own = probabilities[np.arange(len(targets)), targets]
-    # Average self-confidence of each label; a label without rows can suspect nobody.
+    # Average self-confidence of each label; a label without rows casts no suspicion.
     average = np.where(rows > 0, np.bincount(targets, own, minlength=classes) / np.maximum(rows, 1), np.inf)
     above = np.where(probabilities >= average, probabilities, -1.0)
     best = above.argmax(axis=1)

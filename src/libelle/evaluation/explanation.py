@@ -38,13 +38,13 @@ def explain(texts: pd.DataFrame, score: Score, rule: DecisionRule) -> list[list[
     probability of the positive label; multiclass: that of the decided label. Changes need not add up.
 
     Args:
-        texts: one `str` column a field, one row a record; missing where missing.
+        texts: one `str` column per field, one row per record; missing where missing.
         score: cleans, encodes and scores such texts, float32 [rows, classes].
-        rule: what decides.
+        rule: the decision rule.
 
     Returns:
-        For each record its fields that are not missing, those that matter most first, as their words are. A word that
-        stands twice is left out where it stands.
+        For each record its fields that are not missing, those that matter most first, as their words are. Each
+        occurrence of a repeated word is left out on its own.
     """
     return [_explain_one(texts.iloc[[row]], score, rule) for row in range(len(texts))]
 
@@ -74,5 +74,5 @@ def _explain_one(text: pd.DataFrame, score: Score, rule: DecisionRule) -> list[F
 
 
 def _erased(words: list[str]) -> int:
-    """How many of a field's words are left out one by one: none of an only one, which is the field."""
+    """How many of a field's words are left out one by one: none where there is only one, which is the field itself."""
     return min(len(words), MAX_WORDS) if len(words) > 1 else 0

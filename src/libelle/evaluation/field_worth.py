@@ -9,11 +9,11 @@ import pandas as pd
 from libelle.features import Features, Floats, Ints
 from libelle.processes.base import Process
 
-#: Test records times fields, at most: of a larger test split a sample is measured. Scored so many at a time.
+#: Test records times fields, at most: a larger test split is sampled. And how many variants are scored at a time.
 MOST_BLANKED, BATCH = 100_000, 10_000
 #: Words of a field; records that each of these words is left out of.
 WORDS, OCCURRENCES = 25, 20
-#: A word is shown from so many records on: what only a few people wrote is nobody else's business.
+#: A word is shown where at least this many records hold it: what only a few people wrote is nobody else's business.
 FEWEST_RECORDS = 5
 
 

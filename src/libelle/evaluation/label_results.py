@@ -23,7 +23,7 @@ def confused(counts: Ints, labels: Sequence[str]) -> tuple[list[dict[str, Any]],
 
     Returns:
         `true`, `decision`, `rows`, and `of`, the records of the true label, a pair each, and the number of all wrong
-        decisions. Pairs of one record tell nothing, and are left out where others are left.
+        decisions. Pairs with one record say little, and are left out where there are others.
     """
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)

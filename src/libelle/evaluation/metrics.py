@@ -15,7 +15,7 @@ from libelle.features import Floats, Ints
 #: `top_k_accuracy` counts a record as right when its label is among this many best scores.
 TOP_K = 5
 
-#: Metrics of which less is better.
+#: Metrics where lower is better.
 LOWER_IS_BETTER = frozenset({"log_loss", "brier", "expected_calibration_error", "fdr", "fpr", "fnr", "fp", "fn"})
 
 Metrics = dict[str, Any]
@@ -27,7 +27,7 @@ def evaluate(targets: Ints, scores: Floats, rule: DecisionRule) -> Metrics:
     Args:
         targets: positions of labels, int64 [rows].
         scores: probabilities, float32 [rows, classes].
-        rule: what decides.
+        rule: the decision rule.
 
     Returns:
         Metric names and values, ready for JSON; a metric that is not defined on these rows is None.

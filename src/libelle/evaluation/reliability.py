@@ -26,7 +26,7 @@ def reliability(targets: Ints, scores: Floats, rule: DecisionRule) -> tuple[list
     Args:
         targets: int64 [rows].
         scores: float32 [rows, classes].
-        rule: what decides.
+        rule: the decision rule.
 
     Returns:
         The bins, and the scores that they are made of, float64 [rows], see `DecisionRule.decisive`.

@@ -33,7 +33,7 @@ def slices(values: pd.Series, targets: Ints, scores: Floats, rule: DecisionRule,
         values: a text a row; missing ones are a slice of their own.
         targets: int64 [rows].
         scores: float32 [rows, classes].
-        rule: what decides.
+        rule: the decision rule.
         fewest: rows that must hold a value for it to be named.
     """
     texts = values.fillna("(missing)").astype("str").reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""The decision threshold: chosen on validation scores by a wish, reported on the test split, kept with the run."""
+"""The decision threshold: chosen on validation scores, reported on the test split, kept with the run."""
 
 import getpass
 import io
@@ -24,53 +24,53 @@ from libelle.runs.run import THRESHOLD, Run
 
 
 def choose(curve: Curve, request: ThresholdRequest) -> float:
-    """The threshold that a wish asks for, among all distinct scores.
+    """The threshold that meets a request, among all distinct scores.
 
-    With `confidence` = 1-δ, the wish holds for the whole population with probability 1-δ, though the threshold is
-    chosen on the same rows among many. Each threshold is a hypothesis "the wish does not hold here", refused where a
+    With `confidence` = 1-δ, the target is met in the whole population with probability 1-δ, though the threshold is
+    chosen among many on the same rows. Each threshold is a hypothesis "the target is missed here", refused where a
     Clopper-Pearson bound (Biometrika 1934) says otherwise, and tested in an order fixed in advance until the first that
     is not refused: fixed-sequence testing, as in "Learn then Test" (Angelopoulos, Bates, Candès, Jordan and Lei 2021,
     arXiv:2110.01052). Recall and workload are monotone in the threshold, and one sequence at level δ will do. Precision
     is not: D sequences start at ranks n, n/2, n/4 ... from the top and go down, at level δ/D each (their multi-start
-    variant). A threshold is itself a score of the sample: the row that it lies on is not counted as evidence.
+    variant). A threshold is itself a score of the sample: the row that it comes from is not counted as evidence.
     With another prevalence, the bounds of TPR and FPR hold at half the level each.
 
     Raises:
-        UserError: when no threshold does; it says the nearest that can be reached.
+        UserError: when no threshold does; names the nearest value that can be reached.
     """
-    name, wish = request.name, request.wishes[request.name]
+    name, target = request.name, request.asked[request.name]
     if name == "value":
-        return float(wish)
+        return float(target)
     if not curve.tp.any():
         raise UserError(
-            f"{name}={wish} cannot be chosen: no positive record of the validation rows can be set aside; use value=."
+            f"{name}={target} cannot be chosen: no positive record of the validation rows can be set aside; use value=."
         )
     delta = None if request.confidence is None else 1 - request.confidence
     if name == "cost":
-        return _cheapest(curve, wish)
+        return _cheapest(curve, target)
     precision, recall, share = curve.precision, curve.recall, curve.share
     if name == "f":
-        beta2 = wish**2
+        beta2 = target**2
         quality = (1 + beta2) * precision * recall / np.maximum(beta2 * precision + recall, 1e-300)
         return float(curve.thresholds[np.argmax(quality)])
     order: tuple[Doubles, ...]
     if name == "recall":
         reached = recall if delta is None else lower_bound(curve.tp, curve.positives, delta)
-        fits = reached >= wish
+        fits = reached >= target
         order = (-recall, -precision)
     elif name == "workload":
         reached = share if delta is None else _share_bound(curve, delta)
-        fits = reached <= wish
+        fits = reached <= target
         order = (-share,)
     else:
         reached = precision if delta is None else _precision_bound(curve, delta, _starts(curve))
-        fits = reached >= wish if delta is None else _sequences(curve, wish, delta)
+        fits = reached >= target if delta is None else _sequences(curve, target, delta)
         order = (-precision, -recall) if name == "precision" else (-share,)
     if not fits.any():
         best = int(np.argmin(reached) if name == "workload" else np.argmax(reached))
         if delta is not None and name in ("precision", "accuracy"):  # a sequence proves its start or nothing
             best = max(_starts(curve), key=lambda start: float(reached[start]))
-        raise UserError(_nearest(name, wish, request.confidence, float(reached[best]), curve, best))
+        raise UserError(_nearest(name, target, request.confidence, float(reached[best]), curve, best))
     chosen = np.flatnonzero(fits)
     best = np.lexsort([key[chosen] for key in order])[0]
     return float(curve.thresholds[chosen[best]])
@@ -113,10 +113,10 @@ def _starts(curve: Curve) -> list[int]:
     return [int(place) for place in np.searchsorted(curve.tp + curve.fp, ranks)]
 
 
-def _sequences(curve: Curve, wish: float, delta: float) -> npt.NDArray[np.bool_]:
+def _sequences(curve: Curve, target: float, delta: float) -> npt.NDArray[np.bool_]:
     """The thresholds whose hypothesis is refused in one of the sequences."""
     starts = _starts(curve)
-    refused = _precision_bound(curve, delta, starts) >= wish
+    refused = _precision_bound(curve, delta, starts) >= target
     proven = np.zeros(len(refused), dtype=bool)
     for start in starts:
         stop = np.flatnonzero(~refused[start:])
@@ -124,14 +124,14 @@ def _sequences(curve: Curve, wish: float, delta: float) -> npt.NDArray[np.bool_]
     return proven
 
 
-def _nearest(name: str, wish: float, confidence: float | None, reached: float, curve: Curve, best: int) -> str:
+def _nearest(name: str, target: float, confidence: float | None, reached: float, curve: Curve, best: int) -> str:
     sure = "" if confidence is None else f" with confidence={confidence:g}"
     # Rounded to the side on which asking for it succeeds.
     digits = 10_000
     near = math.ceil(reached * digits) / digits if name == "workload" else math.floor(reached * digits) / digits
     word = "lowest" if name == "workload" else "highest"
     return (
-        f"{name}={wish:g} is not reached{sure} on the validation rows: the {word} is {near:.4f}, at threshold "
+        f"{name}={target:g} is not reached{sure} on the validation rows: the {word} is {near:.4f}, at threshold "
         f"{curve.thresholds[best]:.6g} ({curve.share[best]:.1%} set aside, recall {curve.recall[best]:.1%}); "
         f"ask for {name}={near:.4f} or {'more' if name == 'workload' else 'less'}, or for something else."
     )
@@ -140,18 +140,18 @@ def _nearest(name: str, wish: float, confidence: float | None, reached: float, c
 def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     """Choose on the validation scores of a run, and report on its test scores; nothing is saved.
 
-    Multiclass: `accuracy` and `value` are a threshold of automatic coding for all labels; the other wishes give each
+    Multiclass: `accuracy` and `value` are a threshold of automatic coding for all labels; the other targets give each
     label a threshold of its own. A label's precision, recall and share are those of the records that are coded so
     (`libelle.evaluation.decision_rule`).
 
     Returns:
-        Ready for JSON: `value`, `rule`, `labels`, `classes` (multiclass: label → threshold, None where the wish is not
-        reached), `validation` and `test` (see `figures`; by label where each has its own), `automatic` (where each has
+        Ready for JSON: `value`, `rule`, `labels`, `classes` (multiclass: label → threshold, None where the target is
+        missed), `validation` and `test` (see `figures`; by label where each has its own), `automatic` (where each has
         its own: split → figures of all that is coded automatically, `precision` being the share that is right),
         `sentence`, `data`, `date` and `who`.
 
     Raises:
-        UserError: when the wish cannot be met, or does not go with the run's labels.
+        UserError: when the request cannot be met, or does not fit the run's labels.
     """
     run.require_completed()
     labels, scored = predictions(run)
@@ -175,7 +175,7 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     coded = {name: _coded(part, own, request) for name, part in split.items()} if classes else {}
     return {
         "value": value,
-        "rule": {**request.wishes, "confidence": request.confidence, "prevalence": request.prevalence},
+        "rule": {**request.asked, "confidence": request.confidence, "prevalence": request.prevalence},
         "labels": labels,
         **({"classes": classes, "automatic": coded} if classes else {}),
         **found,
@@ -193,7 +193,7 @@ def _label_thresholds(part: pd.DataFrame, rule: DecisionRule, request: Threshold
         try:
             curve = Curve.of(*outcomes(part, rule, label), request.prevalence)
             limit = choose(curve, request)
-            # A threshold above all scores is the wish to code nothing, also of records to come.
+            # A threshold above all scores means to code nothing, not even later records.
             thresholds[label] = limit if limit <= curve.thresholds[0] else None
         except UserError as error:
             refusal, thresholds[label] = error, None
@@ -222,7 +222,7 @@ def outcomes(part: pd.DataFrame, rule: DecisionRule, label: str | None = None) -
 
     Args:
         part: rows of `predictions`.
-        rule: what decides.
+        rule: the decision rule.
         label: multiclass: positive is what bears this label; its score is -inf for rows that are decided otherwise,
             which are never coded so. By default, positive is what is decided rightly.
     """

@@ -17,19 +17,19 @@ class Cost(Component):
 
 @dataclass(kw_only=True)
 class ThresholdRequest(Component):
-    """The nodes of `conf/threshold.yaml`, `store` apart; exactly one wish.
+    """The nodes of `conf/threshold.yaml`, `store` apart; exactly one target.
 
     Attributes:
-        run_id: the run; the newest that completed where left out.
+        run_id: the run; by default the newest that completed.
         precision: at least this, with the most recall.
         recall: at least this, with the most precision.
         workload: set aside at most this share, and as much of it as can be.
         cost: the least total cost of mistakes.
         f: the greatest F-score with this beta.
         value: this very threshold.
-        accuracy: many classes: code automatically as many records as can be, with at least this accuracy.
-        confidence: the wish holds for the lower confidence bound, not for the estimate alone.
-        prevalence: share of positives where the model will be used; that of the rows where left out.
+        accuracy: multiclass: code automatically as many records as can be, with at least this accuracy.
+        confidence: the target holds for the lower confidence bound, not for the estimate alone.
+        prevalence: share of positives where the model will be used; by default that of the rows.
         format: `text` for people, `json` for programs.
     """
 
@@ -50,10 +50,10 @@ class ThresholdRequest(Component):
             raise UserError(
                 "cost.fp and cost.fn go together and are not both 0; write for instance cost.fp=5 cost.fn=1."
             )
-        if len(self.wishes) != 1:
+        if len(self.asked) != 1:
             raise UserError(
                 "Say what the threshold is chosen by, one of: precision=0.8, recall=0.9, workload=0.03, "
-                "cost.fp=5 cost.fn=1, f=0.5, value=0.57, or accuracy=0.95 for many classes."
+                "cost.fp=5 cost.fn=1, f=0.5, value=0.57, or accuracy=0.95 for more than two labels."
             )
         if self.confidence is not None and self.name not in ("precision", "recall", "workload", "accuracy"):
             raise UserError(
@@ -62,13 +62,13 @@ class ThresholdRequest(Component):
             )
 
     @property
-    def wishes(self) -> dict[str, Any]:
+    def asked(self) -> dict[str, Any]:
         """What was asked for: name → value."""
         names = ("precision", "recall", "workload", "f", "value", "accuracy")
-        wishes = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-        return wishes if self.cost.fp is None else {**wishes, "cost": {"fp": self.cost.fp, "fn": self.cost.fn}}
+        asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        return asked if self.cost.fp is None else {**asked, "cost": {"fp": self.cost.fp, "fn": self.cost.fn}}
 
     @property
     def name(self) -> str:
-        """Name of the one wish."""
-        return next(iter(self.wishes))
+        """Name of the one target."""
+        return next(iter(self.asked))

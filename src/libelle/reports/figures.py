@@ -106,11 +106,11 @@ def automatic_coding(runs: Mapping[str, Scored], rule: DecisionRule) -> Markup:
 
 
 def calibration(runs: Mapping[str, Scored], rule: DecisionRule, before: Mapping[str, Scored] | None = None) -> Markup:
-    """Reliability diagram, and where the scores lie.
+    """Reliability diagram, and the distribution of the scores.
 
     Args:
         runs: what is drawn.
-        rule: what decides.
+        rule: the decision rule.
         before: the same before calibration, to be drawn beside it.
     """
     with style():
@@ -156,7 +156,7 @@ def _distribution(axes: Axes, runs: Mapping[str, Scored], rule: DecisionRule) ->
 
 
 def confusion(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> Markup:
-    """A confusion matrix of few classes: rows are the true labels, shades their shares."""
+    """A confusion matrix for few labels: rows are the true labels, shades their shares."""
     size = 1.6 + 0.55 * len(labels)
     with style():
         figure = Figure(figsize=(size + 1.2, size), layout="constrained")
@@ -196,7 +196,7 @@ def _two() -> tuple[Figure, tuple[Axes, Axes]]:
 
 
 def _legend_below(figure: Figure, axes: Axes) -> None:
-    """What the lines of a panel are, for all panels; below them, where it covers nothing however many there are."""
+    """A legend of one panel's lines, for all panels; below them, where it covers nothing however many there are."""
     handles, labels = axes.get_legend_handles_labels()
     # In inches: a letter of this size, and the line before the words with the gaps around it.
     column = 0.068 * max(map(len, labels)) + 0.5
@@ -206,7 +206,7 @@ def _legend_below(figure: Figure, axes: Axes) -> None:
 
 
 def _looks() -> list[tuple[str, str]]:
-    """A colour and a kind of line for each run, so that both tell them apart."""
+    """A colour and a line style for each run; either distinguishes them."""
     return list(zip(_COLOURS, cycle(_LINES), strict=False))
 
 

@@ -14,11 +14,11 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-# Okabe and Ito (2008): told apart by colour-blind readers, and of different greys in print.
+#: Okabe and Ito (2008): distinct for colour-blind readers, and different greys in print.
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 INK, SOFT, LINE = "#1b1f24", "#5a6472", "#d9dee4"
+#: From dark to light, evenly, for colour-blind readers too; its lightest is still seen on white.
 GRADIENT = ListedColormap(colormaps["cividis"](np.linspace(0, 0.85, 256)))
-"""From dark to light, evenly, for colour-blind readers too; its lightest is still seen on white."""
 
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -54,7 +54,7 @@ def svg(figure: Figure, description: str) -> Markup:
 
     Args:
         figure: drawn within `style()`.
-        description: what one sees, for those who do not; also keeps the element's ids apart from those of others.
+        description: what the figure shows, for those who do not see it; also makes its ids unique on the page.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": description}):
         text = StringIO()
@@ -72,12 +72,12 @@ def svg(figure: Figure, description: str) -> Markup:
 
 
 def round_ticks(count: int, *, whole: bool = False) -> MaxNLocator:
-    """At most about `count` ticks at round numbers, at whole ones if so wanted."""
+    """At most about `count` ticks at round numbers, whole ones on request."""
     return MaxNLocator(count, steps=[1, 2, 5, 10], integer=whole)
 
 
 def shortened(text: str, length: int = 28) -> str:
-    """A text for a label: its middle goes where it is too long, because ends tell config keys apart."""
+    """Shorten a text for a label in the middle: config keys differ at their ends."""
     if len(text) <= length:
         return text
     head = length // 3

@@ -11,7 +11,7 @@ from libelle.installation import how_to_call
 
 
 def render(template: str, **values: Any) -> str:
-    """The page that a template of this package makes of some values; texts are escaped, `Markup` is not.
+    """Render a template of this package as a page; texts are escaped, `Markup` is not.
 
     Args:
         template: path in the package, `reports/sweep_report.html.j2` say; it extends `reports/base.html.j2`.

@@ -28,7 +28,7 @@ from libelle.features import Floats, Ints
 from libelle.reports import figures
 from libelle.reports.page import render
 
-#: Classes up to which a confusion matrix is drawn; of more, the pairs most often confused are listed.
+#: A confusion matrix is drawn for at most this many labels; for more, the pairs most often confused are listed.
 DRAWN_CLASSES = 15
 
 #: The metrics that calibration is about.
@@ -57,19 +57,19 @@ class Evidence:
         data: the data's name.
         model: the model's name.
         fields: names of the fields.
-        rule: what decides.
-        rows: one row a record of all splits, see `libelle.training.prepared_data.Prepared`.
+        rule: the decision rule.
+        rows: one row per record of all splits, see `libelle.training.prepared_data.Prepared`.
         targets: of all records, positions of labels, int64 [records].
         scores: split → float32 [rows of the split, classes].
         metrics: split → metric → value.
-        about: of the data: rows, labels, shares missing and distinct values by field, fingerprint.
+        about: the data: rows, labels, shares missing and distinct values by field, fingerprint.
         worth: what fields and words are worth, see `libelle.evaluation.field_worth`.
         worth_records: test records that this was measured on.
         history: the logger's rows, where Lightning trained.
         seconds: step → how long it took.
         config: as YAML.
         environment: versions, platform, seed, command.
-        uncalibrated: scores before calibration; None where there is none.
+        uncalibrated: scores before calibration; None without calibration.
     """
 
     run_id: str
@@ -181,7 +181,7 @@ def headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[str]:
 
 
 def calibrated(evidence: Evidence) -> dict[str, Any] | None:
-    """What calibration has changed: a table and a sentence about the test records; None where there is none.
+    """What calibration has changed: a table and a sentence about the test records; None without calibration.
 
     Returns:
         `rows`: metric → split → values before and after; `sentence`.
@@ -211,8 +211,8 @@ def leakage(rows: pd.DataFrame) -> dict[str, int]:
     """How many records of a split have the cleaned texts of a training record, by split; and contradicting ones.
 
     Returns:
-        `validation`, `test`: records whose texts stand among the training rows too; `contradicting`: records of any
-        split whose texts bear several labels.
+        `validation`, `test`: records whose texts are also among the training rows; `contradicting`: records of any
+        split whose texts have several labels.
     """
     seen = set(rows["content"][rows["split"] == TRAIN])
     repeated = {split: int(rows["content"][rows["split"] == split].isin(seen).sum()) for split in (VALIDATION, TEST)}

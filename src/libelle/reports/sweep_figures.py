@@ -181,7 +181,7 @@ def _draw_slice(axes: Axes, sweep: Sweep, parameter: Parameter) -> None:
     placed = [(parameter.position(trial), trial) for trial in trials if parameter.key in trial.settings]
     low, high = limits([trial.value for trial in sweep.ranked if trial.value is not None], sweep.header.direction)
     if parameter.categories:
-        # Points of one category lie side by side, the earlier trials on the left.
+        # Points of one category stand side by side, the earlier trials on the left.
         last = max(len(sweep.trials) - 1, 1)
         placed = [(at + 0.5 * (trial.number / last - 0.5), trial) for at, trial in placed]
     done = [(at, trial) for at, trial in placed if trial.value is not None]

@@ -24,7 +24,7 @@ class Sampler(Component, ABC):
 
     @abstractmethod
     def sample(self, train: Dataset, seed: int) -> Dataset:
-        """Return the rows that the model shall see."""
+        """Return the rows that the model sees."""
 
 
 @dataclass

@@ -30,7 +30,7 @@ class Synthetic(Sampler):
 
     Attributes:
         ratio: each class gets at least this share of the rows of the largest one.
-        neighbors: rows of the same class that a new row may lie towards.
+        neighbors: nearest rows of the same class, towards which a new row may be placed.
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"matrix"})
@@ -48,7 +48,7 @@ class Synthetic(Sampler):
         """Build imbalanced-learn's estimator.
 
         Args:
-            wanted: label → rows that it shall have.
+            wanted: label → rows that it should have.
             neighbors: at most one less than the rows of each of these labels.
             rows: of the training set.
             seed: of the draw.
@@ -86,7 +86,7 @@ class Synthetic(Sampler):
         return _unstack(everything, np.concatenate(targets), train.features)
 
     def _require_room(self, matrix: Matrix, rows: int) -> None:
-        # A new row has the columns of two, and new rows are there twice while they are put together.
+        # A new row has the columns of both its parents, and new rows exist twice while they are stacked.
         size = matrix.nbytes if isinstance(matrix, np.ndarray) else 2 * 8 * matrix.nnz
         needed = 2 * size * (matrix.shape[0] + rows) // max(matrix.shape[0], 1)
         require_memory(needed, f"sampler: {rows:,} synthetic rows", _REMEDY)
@@ -152,7 +152,7 @@ class SmoteEnn(Smote):
     edit_neighbors: Positive = 3
 
     def sample(self, train: Dataset, seed: int) -> Dataset:
-        """Add rows as SMOTE does, and leave out those that lie among others."""
+        """Add rows as SMOTE does, and leave out those among rows of other classes."""
         from imblearn.under_sampling import EditedNearestNeighbours
 
         more = super().sample(train, seed)

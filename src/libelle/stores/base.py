@@ -49,7 +49,7 @@ class Store(Component, ABC):
 
     @abstractmethod
     def create_if_absent(self, key: str, data: bytes) -> bool:
-        """Write `data` unless the key exists; of many callers at once exactly one gets True."""
+        """Write `data` unless the key exists; among concurrent callers exactly one gets True."""
 
     @abstractmethod
     def get(self, key: str) -> bytes:
@@ -72,7 +72,7 @@ class Store(Component, ABC):
         """Remove the object; one that is not there is no error."""
 
     def local_path(self, key: str) -> Path | None:
-        """Where the object (the folder, if `key` ends with `/`) lies when it can be read in place, here."""
+        """Path of the object (of the folder, if `key` ends with `/`) where it can be read in place on this machine."""
         return None
 
     @abstractmethod

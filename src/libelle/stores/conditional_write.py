@@ -10,8 +10,8 @@ _CLAIM = "X-Amz-Meta-Claim"
 def write_if_absent(client: Minio, bucket: str, name: str, data: bytes, token: str) -> bool:
     """Create an object by a PUT with `If-None-Match: *`, of which the server lets one pass.
 
-    A request whose answer was lost is repeated, and refused because of itself: the token, kept with the object,
-    tells.
+    A request whose answer was lost is repeated, and then refused because of its own first attempt: the token, kept
+    with the object, shows it.
 
     Args:
         client: of the server.

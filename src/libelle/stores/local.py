@@ -53,7 +53,7 @@ class LocalStore(Store):
             temporary.replace(self._path(key))
 
     def create_if_absent(self, key: str, data: bytes) -> bool:
-        """Write `data` unless the key exists: a hard link is made by exactly one of many processes."""
+        """Write `data` unless the key exists: exactly one of several processes succeeds in making the hard link."""
         with self._complete_file(key) as temporary:
             temporary.write_bytes(data)
             flush_to_disk(temporary)
@@ -142,7 +142,7 @@ class LocalStore(Store):
 
     @contextmanager
     def _complete_file(self, key: str) -> Iterator[Path]:
-        """Yield a temporary path beside the key's own; whatever still lies there at the end is removed."""
+        """Yield a temporary path beside the key's own; whatever is still there at the end is removed."""
         path = self._path(key)
         try:
             with temporary_beside(path) as temporary:

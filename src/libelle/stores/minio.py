@@ -21,7 +21,7 @@ from libelle.stores.base import Entry, Store, check_key
 from libelle.stores.conditional_write import write_if_absent
 from libelle.stores.s3 import FAILURES, HASTY, PATIENT, connect, explain, is_transient
 
-# For what one request cannot repeat by itself: a download cut short, an upload in parts, a claim put off.
+#: For what one request cannot repeat by itself: a download cut short, an upload in parts, a claim put off.
 _ATTEMPTS = 4
 _PAUSE = 0.2
 

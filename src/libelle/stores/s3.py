@@ -22,7 +22,7 @@ from urllib3.exceptions import (
 
 from libelle.errors import UserError
 
-# In the order in which they are looked for: key id, secret, session token.
+#: In the order in which they are looked for: key id, secret, session token.
 _CREDENTIALS = (
     ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"),
     ("MINIO_ACCESS_KEY", "MINIO_SECRET_KEY", None),
@@ -40,12 +40,12 @@ class Patience(NamedTuple):
     timeout: Timeout
 
 
-# Any verb may be repeated: a server that is away for some twenty seconds is not noticed.
+#: Any verb may be repeated: a server that is away for some twenty seconds is not noticed.
 PATIENT = Patience(
     Retry(6, backoff_factor=0.3, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False),
     Timeout(connect=3, read=60),
 )
-# For the question whether a server is there at all.
+#: For asking whether a server answers at all.
 HASTY = Patience(
     Retry(2, connect=0, read=0, backoff_factor=0.3, status_forcelist=_BUSY, raise_on_status=False),
     Timeout(connect=3, read=10),

@@ -29,7 +29,7 @@ class Fitted:
         metrics: split → metric → value.
         objective: name of the metric that it is judged by.
         seconds: step → how long it took.
-        uncalibrated: what scores were before calibration; None where there is none.
+        uncalibrated: what scores were before calibration; None without calibration.
     """
 
     pipeline: Pipeline

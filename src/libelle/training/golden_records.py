@@ -11,9 +11,9 @@ def golden_records(texts: pd.DataFrame, seed: int, count: int = GOLDEN_RECORDS) 
     """Draw each field from a different row, so that no real record is kept.
 
     Args:
-        texts: raw training texts, one `str` column a field.
+        texts: raw training texts, one `str` column per field.
         seed: of the draw.
-        count: number of records; fewer where the fields do not give as many that are not real.
+        count: number of records; fewer where the fields do not yield this many that are not real.
     """
     generator = np.random.default_rng(seed)
     candidates = 8 * count

@@ -24,7 +24,7 @@ def no_lightning(_: Path) -> tuple[Sequence[Any], Sequence[Any]]:
 
 @dataclass(frozen=True)
 class Provenance:
-    """What a plan was made from: kept with the run, or the base, so that it can be told and repeated.
+    """What a plan was made from: kept with the run, or the base, so that it can be shown and repeated.
 
     Attributes:
         config: the resolved config of `train.py`, as plain dicts.

@@ -14,7 +14,7 @@ class Pruning(pl.Callback, ABC):
     """Reports a metric of each epoch to the sweep, and ends the trial when a rule says so.
 
     Args:
-        monitor: a metric that validation logs; None takes average precision for two classes, accuracy for many.
+        monitor: a metric that validation logs; None takes average precision (binary) or accuracy (multiclass).
         mode: `max` or `min`, which of the metric's values are good.
     """
 
@@ -88,7 +88,7 @@ class HalvingPruning(Pruning):
         monitor: as for `Pruning`.
         mode: as for `Pruning`.
         min_epochs: the first rung.
-        reduction_factor: from rung to rung; one in so many trials goes on.
+        reduction_factor: from rung to rung; one in this many trials goes on.
     """
 
     def __init__(

@@ -77,7 +77,7 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
 
 
 def _predictions(prepared: Prepared, scores: Mapping[str, Floats]) -> pd.DataFrame:
-    """Validation and test scores by record id, one `score_<label>` column a class, float32, unrounded."""
+    """Validation and test scores by record id, one `score_<label>` column per label, float32, unrounded."""
     parts = []
     for split in (VALIDATION, TEST):
         part = prepared.rows[prepared.rows["split"] == split][["id", "split", "target"]].copy()

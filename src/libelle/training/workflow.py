@@ -39,7 +39,7 @@ class Outcome:
         objective: name of the metric that the run is judged by.
         value: its value.
         pipeline: the fitted pipeline.
-        report: where its report lies: a path, or the key in a store that is not of files.
+        report: where its report is: a path, or its key in a store that does not keep files.
     """
 
     run_id: str
@@ -212,7 +212,7 @@ def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path) -> Iterat
 
 
 def _refuse_differences(plan: Plan, base: Base) -> None:
-    """Raise `UserError` where something was typed that the base settles otherwise."""
+    """Raise `UserError` where what was typed contradicts what the base settles."""
     for key, typed in plan.provenance.typed.items():
         settled = base.options.get(key) if key in BASE_NODES else look_up(base.config, key)
         if typed != settled:

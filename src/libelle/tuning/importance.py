@@ -53,9 +53,9 @@ def importances(sweep: Sweep, seed: int = 0) -> Importances:
 
     The forest is fitted in five folds, and values are shuffled in the held-out trials alone, so that a parameter
     without effect stays near zero. Ranks rather than values keep a few diverged trials from deciding everything. Where
-    a trial does not have a conditional parameter, it gets that of a random trial which has: the forest then cannot
-    take the presence of a parameter for the effect of what it depends on. Functional ANOVA (Hutter et al., 2014), the
-    usual measure, would need a parameter in every trial.
+    a trial lacks a conditional parameter, it gets that of a random trial which has one: the forest then cannot
+    mistake the presence of a parameter for the effect of what it depends on. Functional ANOVA (Hutter et al., 2014),
+    the usual measure, would need a parameter in every trial.
 
     Args:
         sweep: its completed trials count.

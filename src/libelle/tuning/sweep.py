@@ -1,4 +1,4 @@
-"""A sweep as its report sees it: the ranking of its trials, and the scales on which its parameters lie."""
+"""A sweep as its report sees it: the ranking of its trials, and the scales of its parameters."""
 
 import re
 from collections import Counter
@@ -30,7 +30,7 @@ class Parameter:
     whole: bool = False
 
     def position(self, trial: TrialRecord) -> float:
-        """Where a trial's value lies on the parameter's scale: the number, its log10, or the category's index.
+        """A trial's position on the parameter's scale: the number, its log10, or the category's index.
 
         NaN where the trial does not have the parameter.
         """
@@ -47,7 +47,7 @@ class Sweep(SweepRecord):
 
     @cached_property
     def ranked(self) -> list[TrialRecord]:
-        """The trials that have a value, best first; of equals the older."""
+        """The trials that have a value, best first; among equals, the oldest first."""
         return ranked(self.trials, self.header.direction)
 
     @property

@@ -26,7 +26,7 @@ from libelle.vectors.table import VectorTable
 
 log = logging.getLogger(__name__)
 
-#: Models lie here, under the working directory, and under keys that begin so in the store.
+#: Models are kept here, under the working directory, and under keys that begin so in the store.
 FOLDER = "fasttext"
 FRENCH = "cc.fr"
 FRENCH_DIM = 300
@@ -46,7 +46,7 @@ class WordVectors(Component):
             in the store and fetches it from there; `download` gets `cc.fr.300.bin` from fastText's site.
         dim: size of the vectors; those of a larger model are reduced to it.
         path: of the `.bin`, for `path`, and for `store` the first time; without it `fasttext/cc.fr.<dim>.bin` is
-            taken, or a larger one that lies beside it.
+            taken, or a larger one beside it.
         epochs: passes over the texts, for `train`.
         buckets: rows for hashed n-grams of characters, for `train`.
         threads: for `train`; vectors are the same each time with one thread alone.
@@ -108,7 +108,7 @@ class WordVectors(Component):
         """The vectors that a process keeps.
 
         Args:
-            table: cleaned training texts, one `str` column a field.
+            table: cleaned training texts, one `str` column per field.
             kept: words whose vectors are kept.
             seen: words whose n-grams are kept, for words first seen at runtime; may be empty.
 
@@ -124,7 +124,7 @@ class WordVectors(Component):
             return self._table(self._train(table, Path(scratch), len(seen) or len(kept)), kept, seen)
 
     def _table(self, model: BinFile, kept: Sequence[str], seen: Sequence[str]) -> VectorTable:
-        # A word has at most so many n-grams, and all of them share the buckets.
+        # A word has at most this many n-grams, and all of them share the buckets.
         ngrams = min(model.buckets, sum((len(word) + 2) * max(model.longest, 1) for word in seen))
         require_memory(
             4 * self.dim * (len(kept) + ngrams), "The table of word vectors", "set process.vectors.dim to less"
@@ -160,7 +160,7 @@ class WordVectors(Component):
         return FRENCH if self.path is None else re.sub(r"\.\d+$", "", Path(self.path).name.removesuffix(".bin"))
 
     def _key(self, dim: int | None = None) -> str:
-        """Where the model lies, in the working directory as in the store."""
+        """Where the model is, in the working directory as in the store."""
         return f"{FOLDER}/{self._name}.{dim or self.dim}.bin"
 
     def _best(self, keys: Sequence[str]) -> str | None:
@@ -261,7 +261,7 @@ def _gensim() -> Any:
 
 
 class _Sentences:
-    """The words of each text, as often as one likes; repeated texts count as often as they stand there."""
+    """The words of each text, iterable any number of times; repeated texts count as often as they occur."""
 
     def __init__(self, table: pd.DataFrame) -> None:
         self.table = table

@@ -23,7 +23,7 @@ class VectorTable:
     """Vectors of words, and of n-grams for words that are not among them.
 
     A word of the table has the vector that fastText gives it. Another one has the average of its n-grams' vectors
-    (Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information"), of those n-grams alone that stand in
+    (Bojanowski et al. 2017, "Enriching Word Vectors with Subword Information"), of those n-grams alone that occur in
     some word of the training texts: the others would take a gigabyte, and say little of these texts.
     Words are kept as hashes, not as texts.
 
@@ -179,7 +179,7 @@ def subwords(words: Sequence[str], buckets: int, shortest: int, longest: int) ->
 
 
 def _average(matrix: Floats, rows: Ints, counts: Ints) -> Floats:
-    """Averages of so many rows each, one after the other; zero where there are none."""
+    """Averages of consecutive runs of rows, `counts` rows each; zero for an empty run."""
     result = _zeros(len(counts), matrix.shape[1])
     some = counts > 0
     if some.any():

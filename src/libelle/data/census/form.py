@@ -18,8 +18,8 @@ class Forms:
     """`size` forms, filled in one step after the other, all at once.
 
     Attributes:
-        fields: Field name → (size,) object array of str, None where missing.
-        town: (size,) positions in ``lists.towns``. The other attributes are (size,) masks and floats that say of each
+        fields: field name → (size,) object array of str, None where missing.
+        town: (size,) positions in `lists.towns`. The other attributes are (size,) masks and floats that say of each
             form what its texts may hide: who works there, and what happened to the texts.
     """
 

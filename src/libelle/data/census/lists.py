@@ -20,9 +20,9 @@ Integers = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Groups:
-    """Items in groups that lie one after the other; the commonest item of a group first.
+    """Items in groups, one group after the other; the commonest item of a group first.
 
-    Group `g` is ``items[starts[g] : starts[g] + sizes[g]]``.
+    Group `g` is `items[starts[g] : starts[g] + sizes[g]]`.
     """
 
     items: Texts
@@ -32,19 +32,34 @@ class Groups:
 
 @dataclass(frozen=True)
 class Lists:
-    """What the generator draws from. Jobs and activities are numbered as in `rome_codes` and `naf_codes`."""
+    """What the generator draws from.
 
-    pair_jobs: Integers  # (pairs,) the job of each pair of job and activity
-    pair_activities: Integers  # (pairs,) its activity
-    pair_weights: npt.NDArray[np.float64]  # (pairs,) how often it is drawn, up to a factor
+    Attributes:
+        pair_jobs: (pairs,) positions in `rome_codes`, the job of each pair of job and activity.
+        pair_activities: (pairs,) positions in `naf_codes`, its activity.
+        pair_weights: (pairs,) how often it is drawn, up to a factor.
+        rome_codes: code of each job.
+        naf_codes: code of each activity.
+        professions: by job.
+        activities: by activity.
+        employers: templates, by activity.
+        unknown_employers: templates, one group.
+        towns: columns `name`, `department` and `shared`, the commonest first.
+        vague: columns `group`, `name` and `strength`.
+        abbreviations: word → its short form.
+    """
+
+    pair_jobs: Integers
+    pair_activities: Integers
+    pair_weights: npt.NDArray[np.float64]
     rome_codes: Texts
     naf_codes: Texts
-    professions: Groups  # by job
-    activities: Groups  # by activity
-    employers: Groups  # by activity; templates
-    unknown_employers: Groups  # one group; templates
-    towns: pd.DataFrame  # name, department, shared: commonest first
-    vague: pd.DataFrame  # group, name, strength
+    professions: Groups
+    activities: Groups
+    employers: Groups
+    unknown_employers: Groups
+    towns: pd.DataFrame
+    vague: pd.DataFrame
     abbreviations: dict[str, str]
 
 
@@ -85,9 +100,9 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
 
 
 def _softened(hirings: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return ``hirings ** 0.75``: hirings count most the jobs that people change most often.
+    """Return `hirings ** 0.75`: hirings count most the jobs that people change most often.
 
-    Roots and products round alike on every machine, which a power need not.
+    Roots and products are rounded in the same way on every machine, which a power need not be.
     """
     return np.asarray(np.sqrt(hirings) * np.sqrt(np.sqrt(hirings)))
 
@@ -109,7 +124,7 @@ def _headline(text: str, length: int) -> str:
 
 
 def _genders(label: str) -> list[str]:
-    """Return the masculine and feminine wordings of a ROME job title: ``Vendeur / Vendeuse en meubles``."""
+    """Return the masculine and feminine wordings of a ROME job title: `Vendeur / Vendeuse en meubles`."""
     label = re.sub(r"\(.*?\)|\s-[A-Z]+-|[«»]", "", label).replace(";", " et")
     left, slash, right = label.partition(" / ")
     if not slash or " / " in right:
@@ -162,7 +177,7 @@ def _employers(patterns: pd.DataFrame, companies: pd.DataFrame, naf_codes: pd.In
 
 
 def _towns(largest: pd.DataFrame, communes: pd.DataFrame) -> pd.DataFrame:
-    """Order the towns, the largest first, the others shuffled alike always; mark names that 3 departments share."""
+    """Order the towns, the largest first, the others in one fixed shuffle; mark names that 3 departments share."""
     order = np.random.Generator(np.random.PCG64(0)).permutation(len(communes))
     towns = pd.concat([largest, communes.iloc[order]]).drop_duplicates(["name", "department"], ignore_index=True)
     towns["shared"] = towns.groupby("name").department.transform("nunique") >= 3

@@ -17,7 +17,7 @@ from libelle.features import Doubles
 Texts = npt.NDArray[np.object_]
 Mask = npt.NDArray[np.bool_]
 
-# Shorter texts are left alone: a typing error in a two-letter word makes another word.
+#: Shorter texts are left alone: a typing error in a two-letter word makes another word.
 SHORTEST_NOISY = 5
 
 

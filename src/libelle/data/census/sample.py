@@ -1,14 +1,14 @@
 """A synthetic sample of French census forms (*bulletins individuels*), the default data of the project.
 
 **No form here is real, and no person.** Professions, activities, hirings, towns and some company names come from
-real public lists (see ``data/README.md``). Which of them meet on a form, the noise, the missing fields and above
+real public lists (see `data/README.md`). Which of them meet on a form, the noise, the missing fields and above
 all the target are drawn by the model in this module, whose rates follow what is known of real forms. So a score
 on these forms says that the code works, and how two methods compare on text of this kind; it says nothing about
 how well real census forms can be sorted.
 
-A form is *non-codable* when neither the automatic matcher (``siretm``) nor the clerk (``siretc``) found its
+A form is *non-codable* when neither the automatic matcher (`siretm`) nor the clerk (`siretc`) found its
 employer. That happens with a true probability that depends on the work and on what the form says of it
-(``CAUSES`` in `bi_vocabulary`): an employer that names nobody, no town, a home worker, spelling errors. The draw
+(`vocabulary.CAUSES`): an employer that names nobody, no town, a home worker, spelling errors. The draw
 itself is chance, so that no model is perfect.
 
 >>> from libelle.data.census.sample import generate
@@ -46,13 +46,13 @@ def generate(size: int, seed: int, lists: Path | None = None) -> pd.DataFrame:
     The same size and seed give the same forms on any machine; the first forms of two sizes need not agree.
 
     Args:
-        size: Number of forms, from 1 to 100 million. A million takes about ten seconds and 1 GB.
-        seed: Any non-negative integer.
-        lists: Folder of the public lists; the repository's ``data`` by default.
+        size: number of forms, from 1 to 100 million. A million takes about ten seconds and 1 GB.
+        seed: any non-negative integer.
+        lists: folder of the public lists; the repository's `data` by default.
 
     Returns:
-        (size, 14) frame with the columns `COLUMNS`, all of dtype ``str``, where a missing field is a missing
-        value. ``cabbi`` is unique. ``siretm`` and ``siretc`` are random digits that no real establishment has,
+        (size, 14) frame with the columns `COLUMNS`, all of dtype `str`, where a missing field is a missing
+        value. `cabbi` is unique. `siretm` and `siretc` are random digits that no real establishment has,
         drawn anew for each form.
 
     Raises:
@@ -65,7 +65,7 @@ def generate_with_probability(size: int, seed: int, lists: Path | None = None) -
     """Generate the forms of `generate` and, for each, its true probability of being non-codable.
 
     Returns:
-        The frame of `generate`, and a (size,) float64 series named ``probability`` with the same index. No model
+        The frame of `generate`, and a (size,) float64 series named `probability` with the same index. No model
         can be expected to order the forms better than this probability does.
 
     Raises:

@@ -1,13 +1,13 @@
 """Short tables of the synthetic census forms: wordings, shares, and what makes a form non-codable.
 
-The long tables (employers, towns, vague employers, abbreviations) are CSV files in the repository's ``data/``.
+The long tables (employers, towns, vague employers, abbreviations) are CSV files in the repository's `data/`.
 Names are in capitals without accents, as most forms hold them, and the commonest comes first. No name of a
 person.
 """
 
 from typing import Final
 
-# Wordings around an invented trade name, for small employers and for activities without names of their own.
+#: Wordings around an invented trade name, for small employers and for activities without names of their own.
 UNKNOWN_EMPLOYERS: Final = (
     "{name}",
     "STE {name}",
@@ -21,7 +21,7 @@ UNKNOWN_EMPLOYERS: Final = (
     "{name} SERVICES",
 )
 
-# Small places that employers are named after: BOULANGERIE DU CENTRE.
+#: Small places that employers are named after: BOULANGERIE DU CENTRE.
 PLACES: Final = [
     "DU CENTRE",
     "DE LA GARE",
@@ -57,7 +57,7 @@ PLACES: Final = [
     "DU CHEVAL BLANC",
 ]
 
-# Three syllables, one of each line, make an invented trade name: SOGELOR.
+#: Three syllables, one of each line, make an invented trade name: SOGELOR.
 SYLLABLES: Final = (
     [
         "SO",
@@ -132,10 +132,10 @@ SYLLABLES: Final = (
     ],
 )
 
-# Share of forms with a vague employer among those of the group's jobs, activities or status ("any": all).
+#: Share of forms with a vague employer among those of the group's jobs, activities or status ("any": all).
 VAGUE_SHARES: Final = {"home": 0.40, "interim": 0.25, "public": 0.13, "self": 0.35, "any": 0.03}
 
-# Real employers whose names look like missing values to careless readers.
+#: Real employers whose names look like missing values to careless readers.
 NULL_LOOKALIKES: Final = ("NA", "NONE", "NULL", "N A", "NONE SARL")
 NULL_LOOKALIKE_SHARE: Final = 0.002
 
@@ -168,11 +168,11 @@ STREET_TYPES: Final = [
 COUNTRIES: Final = ("LUXEMBOURG", "SUISSE", "ALLEMAGNE", "BELGIQUE", "MONACO")
 WORKPLACES: Final = ("VARIABLE", "DOMICILE", "PARTICULIERS")
 
-# The key to the right of each letter on a French keyboard.
+#: The key to the right of each letter on a French keyboard.
 NEIGHBOUR_KEYS: Final = dict(zip("AZERTYUIOPQSDFGHJKLMWXCVBN", "ZERTYUIOPOSDFGHJKLMLXCVBNB", strict=True))
 
-# Effect of each cause on the logit of the true probability of being non-codable; a vague employer adds its own
-# `strength`. `libelle.data.census.sample` says where each holds.
+#: Effect of each cause on the logit of the true probability of being non-codable; a vague employer adds its own
+#: `strength`. `libelle.data.census.sample` says where each holds.
 BIAS: Final = -4.22
 CAUSES: Final = {
     "employer missing": 4.2,
