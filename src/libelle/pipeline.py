@@ -204,11 +204,8 @@ class Pipeline:
     def save(self, folder: str | Path) -> None:
         """Write `pipeline.json`, `golden.json`, the reference and the folders `process` and `model`, without pickle.
 
-        Args:
-            folder: made where it is not there; refused where it holds anything.
-
         Raises:
-            UserError: when the folder is not empty.
+            UserError: when the folder is there already, and not empty.
         """
         folder = Path(folder)
         if folder.is_dir() and any(folder.iterdir()):

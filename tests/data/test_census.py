@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from libelle.data.census.lists import DEFAULT_FOLDER
 from libelle.data.census.sample import COLUMNS, generate, generate_with_probability
 from libelle.data.census.vocabulary import NULL_LOOKALIKES, WORKPLACES
 from libelle.errors import UserError
+from libelle.installation import DATA
 
 SIZE = 20_000
 
@@ -186,12 +186,12 @@ def test_size_and_seed_out_of_range(size, seed):
 
 
 def test_a_missing_list_is_named(tmp_path):
-    folder = shutil.copytree(DEFAULT_FOLDER, tmp_path / "data")
+    folder = shutil.copytree(DATA, tmp_path / "data")
     (folder / "towns.parquet").unlink()
     with pytest.raises(UserError, match=r"towns\.parquet"):
         generate(10, seed=1, lists=folder)
 
 
 def test_lists_hold_no_titles_of_persons():
-    names = pd.read_parquet(DEFAULT_FOLDER / "companies.parquet").name
+    names = pd.read_parquet(DATA / "companies.parquet").name
     assert not names.str.contains(r"\b(?:M|MR|MME|MLLE|MONSIEUR|MADAME|DR|DOCTEUR|MAITRE|VEUVE|SCI)\b").any()
