@@ -36,7 +36,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold
 
 from libelle.cleaners.base import clean_table
-from libelle.cli import make_lightning
+from libelle.cli.lightning_nodes import make_lightning
 from libelle.data.records import Records
 from libelle.data.split import TEST, TRAIN, VALIDATION
 from libelle.models.base import Training

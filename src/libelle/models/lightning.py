@@ -21,7 +21,7 @@ from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
 from libelle.models.layers import LinearPath
 from libelle.models.network import LossConfig, Network, OptimizerConfig
-from libelle.models.optimizers import LazyAdamW, make_schedule
+from libelle.models.optimizers import SparseAdamW, make_schedule
 
 
 class Batches(TorchDataset[tuple[Batch, Tensor]]):
@@ -134,7 +134,8 @@ class Classifier(pl.LightningModule):
         if config.name == "sgd":
             optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=config.lr)
         else:
-            optimizer = LazyAdamW(groups, lr=config.lr)
+            # On a GPU, Lightning refuses it beside gradient clipping.
+            optimizer = SparseAdamW(groups, lr=config.lr, fused=self.device.type == "cpu")
         steps = int(self.trainer.estimated_stepping_batches) if config.schedule != "constant" or config.warmup else 1
         schedule = make_schedule(optimizer, config, steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -222,15 +223,18 @@ def _loader(dataset: Dataset, order: Any, batch_size: int) -> DataLoader[Any]:
 
 
 def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """Matrices of dense layers are decayed; embeddings, biases and norms are not; the linear path has its own rate."""
+    """Matrices of dense layers are decayed; embeddings, biases and norms are not; tables have rates of their own."""
     decayed: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
+    tables: list[nn.Parameter] = []
     linear: list[nn.Parameter] = []
     for module in network.modules():
         embedding = isinstance(module, nn.Embedding | nn.EmbeddingBag)
         for parameter in module.parameters(recurse=False):
             if isinstance(module, LinearPath):
                 linear.append(parameter)
+            elif embedding and module.sparse:
+                tables.append(parameter)
             elif parameter.ndim > 1 and not embedding:
                 decayed.append(parameter)
             else:
@@ -239,6 +243,9 @@ def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
+    if tables:
+        rate = config.embedding_lr if config.name == "adamw" else config.lr
+        groups.append({"params": tables, "weight_decay": 0.0, "lr": rate})
     if linear:
         groups.append({"params": linear, "weight_decay": 0.0, "lr": config.linear_lr, "plain": True})
     return groups

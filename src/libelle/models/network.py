@@ -22,29 +22,25 @@ class Shape:
         fields: number of fields.
         words: size of the vocabulary, the special tokens included.
         longest: words in the longest field.
-        ngrams: number of n-grams over all bags; 0 where there is none.
-        bags: number of bags of n-grams: one for each field, and perhaps one for all joined.
+        parts: number of words, sequences of words and n-grams of characters in the bags; 0 where there are none.
         vectors: size of the vectors that the process gives to start from; 0 where it gives none.
     """
 
     fields: int
     words: int
     longest: int
-    ngrams: int
-    bags: int
+    parts: int
     vectors: int = 0
 
     @classmethod
     def of(cls, features: Features) -> "Shape":
         """Measure the training features."""
         words = features.words or {}
-        bags = features.bag or {}
         return cls(
             fields=len(words),
             words=max((data.size for data in words.values()), default=0),
             longest=max((int(data.lengths.max(initial=1)) for data in words.values()), default=1),
-            ngrams=max((data.size for data in bags.values()), default=0),
-            bags=len(bags),
+            parts=0 if features.bag is None else features.bag.size,
             vectors=0 if features.vectors is None else features.vectors.vocabulary.shape[1],
         )
 
@@ -105,8 +101,9 @@ class OptimizerConfig(Component):
     """How weights are moved.
 
     Attributes:
-        name: `adamw` (Loshchilov and Hutter 2019) or `sgd`.
+        name: `adamw` (Loshchilov and Hutter 2019; tables of embeddings are moved by Adagrad) or `sgd`.
         lr: learning rate at its highest.
+        embedding_lr: that of the tables of embeddings, for `adamw`.
         linear_lr: learning rate of the linear path at its highest; plain SGD moves it, whatever `name` is.
         weight_decay: decoupled decay of all weights but embeddings, biases and norms.
         schedule: `constant`, `linear` (to zero) or `cosine` (to zero) over the planned steps.
@@ -115,6 +112,7 @@ class OptimizerConfig(Component):
 
     name: Literal["adamw", "sgd"] = "adamw"
     lr: Rate = 2e-3
+    embedding_lr: Rate = 0.05
     linear_lr: Rate = 5.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     schedule: Literal["constant", "linear", "cosine"] = "linear"

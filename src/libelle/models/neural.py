@@ -82,8 +82,8 @@ class NeuralModel(Model):
             network = self.network(self.shape_, self.classes_)
         cells: dict[nn.Module, int] = {}
         for module in network.modules():
-            # The best weights are read back beside the last ones; AdamW has two moments of each that plain SGD lacks.
-            copies = 2 if isinstance(module, LinearPath) else 4
+            # The best weights are read back beside the last ones; AdamW has two moments of each weight, Adagrad none.
+            copies = 2 if getattr(module, "sparse", False) else 4
             for parameter in module.parameters(recurse=False):
                 cells[module] = cells.get(module, 0) + parameter.numel() * (copies if parameter.requires_grad else 2)
         weights = sum(parameter.numel() for parameter in network.parameters())

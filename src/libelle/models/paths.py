@@ -16,7 +16,7 @@ from torch import Tensor
 from libelle.components import Part, Positive
 from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
-from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_ngrams, drop_words
+from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
 from libelle.models.network import Network, Shape
 from libelle.models.neural import NeuralModel
 
@@ -33,7 +33,7 @@ class PathsNetwork(Network):
         self.words_dense = Dense(encoder.width, config.hidden, classes, config.dropout)
         self.ngrams: NgramEncoder | None = None
         self.wide: LinearPath | None = None
-        if shape.ngrams:
+        if shape.parts:
             self.ngrams = NgramEncoder(shape, config.ngram_dim)
             self.ngrams_dense = Dense(self.ngrams.width, config.ngram_hidden, classes, config.dropout)
             self.wide = LinearPath(shape, classes) if config.wide else None
@@ -45,11 +45,10 @@ class PathsNetwork(Network):
         words = drop_words(batch["words"], self.word_dropout if self.training else 0)
         logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
         if self.ngrams is not None:
-            bags = batch["ngrams"], batch["ngram_offsets"], batch["ngram_weights"]
-            dropped = drop_ngrams(*bags, self.ngram_dropout if self.training else 0)
-            logits.append(self.ngrams_dense(self.ngrams.encode(*dropped)))
+            dropout = self.ngram_dropout if self.training else 0
+            logits.append(self.ngrams_dense(self.ngrams.encode(batch, dropout)))
             if self.wide is not None:
-                logits.append(self.wide.logits(*bags))
+                logits.append(self.wide.logits(batch))
         return logits
 
 
