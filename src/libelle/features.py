@@ -1,7 +1,7 @@
 """Features: what processes make and models take.
 
-Named blocks. `words` maps fields to `Ragged` rows, `bag` holds n-grams (`Bags`), and `matrix` maps names to scipy CSR or
-dense float32 matrices. A row of any block is one record.
+Named blocks: `words` maps fields to `Ragged` rows, `bag` holds n-grams (`Bags`), and `matrix` maps names to scipy CSR
+or dense float32 matrices. A row of any block is one record.
 """
 
 import json
@@ -94,7 +94,8 @@ class Bags:
         texts: field → items, and their weights before the text is scaled to length 1.
         squares: field → float32 [stored rows], the squared length of each distinct text's words.
         known: the items that the process knows, the same object in all features that it makes.
-        extra: items of these features alone: words that are taken apart as they come. Their ids follow those of `known`.
+        extra: items of these features alone: words that are taken apart as they come. Their ids follow on those of
+            `known`.
         size: number of parts; all are below it.
     """
 

@@ -29,10 +29,14 @@ class NgramEncoder(nn.EmbeddingBag):
         nn.init.normal_(self.weight, std=0.1)
         self.width = shape.fields * dim
 
-    def encode(self, batch: Batch, dropout: float = 0.0) -> Tensor:
-        """Return float32 [rows, width]; `dropout` is the share of the items' parts that are left out."""
-        parts = drop_ngrams(batch["parts"], batch["part_offsets"], batch["part_weights"], dropout)
-        by_text = sum_items(batch, self(*parts), batch["field_weights"])
+    def of_items(self, batch: Batch, dropout: float = 0.0) -> Tensor:
+        """Embed items, float32 [items, dim]; `dropout` is the share of their parts that are left out."""
+        embedded: Tensor = self(*drop_ngrams(batch["parts"], batch["part_offsets"], batch["part_weights"], dropout))
+        return embedded
+
+    def encode(self, batch: Batch, items: Tensor) -> Tensor:
+        """Return float32 [rows, width] from the embeddings of the batch's items."""
+        by_text = sum_items(batch, items, batch["field_weights"])
         return by_text.view(self.width // self.embedding_dim, -1, self.embedding_dim).transpose(0, 1).flatten(1)
 
 
@@ -49,10 +53,14 @@ class LinearPath(nn.EmbeddingBag):
         nn.init.zeros_(self.weight)
         self.fields = shape.fields
 
-    def logits(self, batch: Batch) -> Tensor:
-        """Return logits, float32 [rows, classes]."""
-        by_item = self(batch["parts"], batch["part_offsets"], batch["part_weights"])
-        return sum_items(batch, by_item, batch["record_weights"]).view(self.fields, -1, by_item.shape[1]).sum(0)
+    def of_items(self, batch: Batch) -> Tensor:
+        """Logits of items by themselves, float32 [items, classes]."""
+        logits: Tensor = self(batch["parts"], batch["part_offsets"], batch["part_weights"])
+        return logits
+
+    def logits(self, batch: Batch, items: Tensor) -> Tensor:
+        """Return logits, float32 [rows, classes], from those of the batch's items."""
+        return sum_items(batch, items, batch["record_weights"]).view(self.fields, -1, items.shape[1]).sum(0)
 
 
 def sum_items(batch: Batch, vectors: Tensor, weights: Tensor) -> Tensor:

@@ -19,9 +19,13 @@ from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
+from libelle.models.embedding import VectorEmbedding
 from libelle.models.layers import LinearPath
 from libelle.models.network import LossConfig, Network, OptimizerConfig
 from libelle.models.optimizers import SparseAdamW, make_schedule
+
+#: Vectors that the process gives move at this share of the rate of those that start at random: they know something.
+GIVEN_RATE = 0.1
 
 
 class Batches(TorchDataset[tuple[Batch, Tensor]]):
@@ -227,14 +231,16 @@ def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[
     decayed: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
     tables: list[nn.Parameter] = []
+    given: list[nn.Parameter] = []
     linear: list[nn.Parameter] = []
+    started = {module.table for module in network.modules() if isinstance(module, VectorEmbedding)}
     for module in network.modules():
         embedding = isinstance(module, nn.Embedding | nn.EmbeddingBag)
         for parameter in module.parameters(recurse=False):
             if isinstance(module, LinearPath):
                 linear.append(parameter)
             elif embedding and module.sparse:
-                tables.append(parameter)
+                (given if module in started else tables).append(parameter)
             elif parameter.ndim > 1 and not embedding:
                 decayed.append(parameter)
             else:
@@ -243,9 +249,10 @@ def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    if tables:
-        rate = config.embedding_lr if config.name == "adamw" else config.lr
-        groups.append({"params": tables, "weight_decay": 0.0, "lr": rate})
+    rate = config.embedding_lr if config.name == "adamw" else config.lr
+    for chosen, share in ((tables, 1.0), (given, GIVEN_RATE)):
+        if chosen:
+            groups.append({"params": chosen, "weight_decay": 0.0, "lr": share * rate})
     if linear:
         groups.append({"params": linear, "weight_decay": 0.0, "lr": config.linear_lr, "plain": True})
     return groups

@@ -8,17 +8,23 @@ al. 2008, "LIBLINEAR", loss L2): on small sets it is the strongest linear model.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
-from typing import ClassVar
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
 
 from torch import Tensor
 
 from libelle.components import Part, Positive
-from libelle.models.batches import Batch
+from libelle.features import Dataset, Features, Ints
+from libelle.models.base import Training
+from libelle.models.batches import Batch, make_batch, stack_items
 from libelle.models.encoders import WordEncoder
+from libelle.models.item_cache import ItemCache
 from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
 from libelle.models.network import Network, Shape
 from libelle.models.neural import NeuralModel
+
+#: What a batch holds instead of the parts of its items, where this is known.
+ITEM_TABLES = ("item_vectors", "item_logits")
 
 
 class PathsNetwork(Network):
@@ -45,11 +51,17 @@ class PathsNetwork(Network):
         words = drop_words(batch["words"], self.word_dropout if self.training else 0)
         logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
         if self.ngrams is not None:
-            dropout = self.ngram_dropout if self.training else 0
-            logits.append(self.ngrams_dense(self.ngrams.encode(batch, dropout)))
+            tables = [batch[name] for name in ITEM_TABLES if name in batch] or self.of_items(batch)
+            logits.append(self.ngrams_dense(self.ngrams.encode(batch, tables[0])))
             if self.wide is not None:
-                logits.append(self.wide.logits(batch))
+                logits.append(self.wide.logits(batch, tables[1]))
         return logits
+
+    def of_items(self, batch: Batch) -> list[Tensor]:
+        """What the paths of the n-grams compute of items by themselves, float32 [items, ...], from their parts."""
+        assert self.ngrams is not None
+        tables = [self.ngrams.of_items(batch, self.ngram_dropout if self.training else 0)]
+        return tables if self.wide is None else [*tables, self.wide.of_items(batch)]
 
 
 @dataclass
@@ -79,12 +91,29 @@ class PathsModel(NeuralModel):
     freeze_words: bool = False
 
     def __post_init__(self) -> None:
+        self._items: ItemCache | None = None
         if self.freeze_words:
             self.needs = self.needs | {"vectors"}  # type: ignore[misc]  # by config, more than the class needs
 
     @abstractmethod
     def encoder(self, shape: Shape) -> WordEncoder:
         """Build the word encoder with fresh weights."""
+
+    def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
+        """Train with Lightning; the weights of the best epoch on `validation` are kept."""
+        self._items = None
+        return super().fit(train, validation, classes, training)
+
+    def batch(self, features: Features, rows: Ints) -> Batch:
+        """Some rows as tensors; what the network makes of items that it has met before is not computed again."""
+        network, bags = self.network_, features.bag
+        if bags is None or not isinstance(network, PathsNetwork) or network.ngrams is None:
+            return make_batch(features, rows)
+        if self._items is None or self._items.known is not bags.known:
+            self._items = ItemCache(bags.known, network.of_items)
+        texts, distinct = stack_items(bags, rows)
+        tables = self._items.look_up(bags, distinct)
+        return make_batch(replace(features, bag=None), rows) | texts | dict(zip(ITEM_TABLES, tables, strict=False))
 
     def network(self, shape: Shape, classes: int) -> PathsNetwork:
         """Build the network with fresh weights."""

@@ -130,6 +130,7 @@ class Pretrained(NeuralModel):
     layer_decay: Annotated[float, Field(gt=0, le=1)] = 0.9
     lora: LoRAConfig = field(default_factory=LoRAConfig)
     batch_size: Positive = 32
+    threads: Annotated[int, Field(ge=0)] = 0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=5e-5, warmup=0.1))
     loss: LossConfig = field(default_factory=lambda: LossConfig(label_smoothing=0.0))
 

@@ -22,7 +22,14 @@ from libelle.features import Bags, Floats, Ints, Items, Ragged, gather
 from libelle.memory import require_memory
 from libelle.processes.base import Process
 from libelle.processes.columns import Column, word_counts
-from libelle.processes.ngrams import NGRAM_BYTES, NgramVocabulary, WordTable, characters_of_words, word_ngrams, word_keys
+from libelle.processes.ngrams import (
+    NGRAM_BYTES,
+    NgramVocabulary,
+    WordTable,
+    characters_of_words,
+    word_keys,
+    word_ngrams,
+)
 
 #: Items of each field that stand for a missing and for an empty text.
 _MARKERS = 2
@@ -87,7 +94,7 @@ class NgramBags:
         squares: dict[str, Floats] = {}
         extra = _Extra(len(self.known_))
         for number, (name, vocabulary) in enumerate(self.items_.items()):
-            column, start = columns[name], self.starts_[number]
+            column, start = columns[name], int(self.starts_[number])
             table = column.words
             places = vocabulary.find(word_keys(table))
             weights = np.where(places < 0, self.unseen_[number], vocabulary.idf[places] if len(vocabulary) else 0)
