@@ -151,16 +151,6 @@ def test_the_pool_trusts_the_path_that_is_right_and_calibrates_it() -> None:
     assert not weights.requires_grad
 
 
-@pytest.mark.parametrize("weights", ["none", "balanced"])
-def test_hinge_loss_by_hand(weights: str) -> None:
-    config = LossConfig(class_weights=weights)  # type: ignore[arg-type]
-    classifier = Classifier(TwoPaths([True, True]), config, OptimizerConfig(), torch.tensor([30.0, 10.0]))
-    loss = classifier.path_loss(torch.tensor([[0.5, -2.0], [1.0, 0.0]]), torch.tensor([0, 1]), hinge=True)
-    first, second = 0.5**2, 2.0**2 + 1.0**2
-    each = (2 / 3, 2.0) if weights == "balanced" else (1.0, 1.0)
-    assert loss.item() == pytest.approx((each[0] * first + each[1] * second) / sum(each))
-
-
 def test_dropped_ngrams_are_left_out_and_the_others_make_up_for_them() -> None:
     torch.manual_seed(1)
     ngrams, offsets = torch.arange(2000), torch.tensor([0, 500, 500, 2000])

@@ -40,29 +40,6 @@ class NgramEncoder(nn.EmbeddingBag):
         return by_text.view(self.width // self.embedding_dim, -1, self.embedding_dim).transpose(0, 1).flatten(1)
 
 
-class LinearPath(nn.EmbeddingBag):
-    """Logits as a linear function of the weights of all n-grams of a record.
-
-    Words and their sequences have weights by field, n-grams of characters the same in all fields. Plain SGD trains it,
-    as in fastText (Joulin et al. 2017): Adam would move the weights of a rare n-gram as far as those of a frequent one,
-    and they would fit its few rows by heart.
-    """
-
-    def __init__(self, shape: Shape, classes: int) -> None:
-        super().__init__(shape.parts, classes, mode="sum", include_last_offset=True, sparse=True)
-        nn.init.zeros_(self.weight)
-        self.fields = shape.fields
-
-    def of_items(self, batch: Batch) -> Tensor:
-        """Logits of items by themselves, float32 [items, classes]."""
-        logits: Tensor = self(batch["parts"], batch["part_offsets"], batch["part_weights"])
-        return logits
-
-    def logits(self, batch: Batch, items: Tensor) -> Tensor:
-        """Return logits, float32 [rows, classes], from those of the batch's items."""
-        return sum_items(batch, items, batch["record_weights"]).view(self.fields, -1, items.shape[1]).sum(0)
-
-
 def sum_items(batch: Batch, vectors: Tensor, weights: Tensor) -> Tensor:
     """Weighted sums of the vectors of each text's items, float32 [fields x rows, dim].
 

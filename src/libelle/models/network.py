@@ -46,7 +46,7 @@ class Shape:
 
 
 class Network(nn.Module):
-    """Paths from a batch to logits, each trained by a loss of its own, and pooled to score.
+    """Paths from a batch to logits, each trained by itself, and pooled to score.
 
     Each path is thus at its best by itself, and they are an ensemble: trained on their sum, the stronger one would
     leave the other nothing to learn. They are pooled as the weighted sum of their logits, a logarithmic opinion pool
@@ -54,29 +54,29 @@ class Network(nn.Module):
     the validation rows; that calibrates the scores as well, as temperature scaling does (Guo et al. 2017).
 
     Attributes:
-        hinge: for each path, whether it is trained by the squared hinge loss instead of cross-entropy.
+        margins: for each path, whether its logits are margins of a support vector machine.
         pool: float32 [paths], the weights.
     """
 
     #: A path of margins around 1 weighs that much more at first.
     MARGIN_SCALE = 4.0
 
-    hinge: tuple[bool, ...]
+    margins: tuple[bool, ...]
     pool: Tensor
 
-    def __init__(self, hinge: Sequence[bool] = (False,)) -> None:
+    def __init__(self, margins: Sequence[bool] = (False,)) -> None:
         super().__init__()
-        self.make_pool(hinge)
+        self.make_pool(margins)
 
-    def make_pool(self, hinge: Sequence[bool]) -> None:
+    def make_pool(self, margins: Sequence[bool]) -> None:
         """Declare the paths and give them equal weights; a network of one path need not."""
-        self.hinge = tuple(hinge)
-        scales = torch.tensor([self.MARGIN_SCALE if margins else 1.0 for margins in hinge])
-        self.register_buffer("pool", scales / len(hinge))
+        self.margins = tuple(margins)
+        scales = torch.tensor([self.MARGIN_SCALE if margin else 1.0 for margin in margins])
+        self.register_buffer("pool", scales / len(margins))
 
     @abstractmethod
     def paths(self, batch: Batch) -> list[Tensor]:
-        """Return each path's logits, float32 [rows, classes]; those of a hinge path are margins."""
+        """Return each path's logits, float32 [rows, classes]; in training, those of the paths that steps train."""
 
     def pooled(self, paths: Sequence[Tensor], weights: Tensor) -> Tensor:
         """Return the weighted sum of the paths' logits, float32 [rows, classes]."""
@@ -104,7 +104,6 @@ class OptimizerConfig(Component):
         name: `adamw` (Loshchilov and Hutter 2019; tables of embeddings are moved by Adagrad) or `sgd`.
         lr: learning rate at its highest.
         embedding_lr: that of the tables of embeddings, for `adamw`.
-        linear_lr: learning rate of the linear path at its highest; plain SGD moves it, whatever `name` is.
         weight_decay: decoupled decay of all weights but embeddings, biases and norms.
         schedule: `constant`, `linear` (to zero) or `cosine` (to zero) over the planned steps.
         warmup: share of the planned steps in which the learning rate rises from zero.
@@ -113,7 +112,6 @@ class OptimizerConfig(Component):
     name: Literal["adamw", "sgd"] = "adamw"
     lr: Rate = 2e-3
     embedding_lr: Rate = 0.05
-    linear_lr: Rate = 5.0
     weight_decay: Annotated[float, Field(ge=0)] = 0.01
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     warmup: Part = 0.0
@@ -121,7 +119,7 @@ class OptimizerConfig(Component):
 
 @dataclass
 class LossConfig(Component):
-    """Cross-entropy and its relatives; the linear path has the squared hinge loss instead, weighted likewise.
+    """Cross-entropy and its relatives; the linear path has the squared hinge loss instead, with the same class weights.
 
     Attributes:
         class_weights: `none`, or `balanced`: each class weighs in inverse proportion to its training rows.

@@ -20,7 +20,8 @@ from libelle.memory import require_memory
 from libelle.models.base import Model, Training
 from libelle.models.batches import Batch, make_batch
 from libelle.models.embedding import VectorEmbedding
-from libelle.models.layers import LinearPath, NgramEncoder
+from libelle.models.layers import NgramEncoder
+from libelle.models.linear_path import LinearPath
 from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
 
 #: Rows scored at once: memory stays bounded whatever is asked.
@@ -81,6 +82,7 @@ class NeuralModel(Model):
                 if isinstance(module, VectorEmbedding):
                     module.start(train.features.vectors)
         with torch_threads(self.threads):
+            self.begin(train)
             train_network(
                 self.network_,
                 train,
@@ -93,6 +95,9 @@ class NeuralModel(Model):
             )
         self.network_.eval()
         return self
+
+    def begin(self, train: Dataset) -> None:
+        """Learn what is not learnt by steps, before the first one; most networks have no such parts."""
 
     def require_room(self) -> None:
         """Raise `UserError` unless the weights, and what training adds to them, fit into memory."""

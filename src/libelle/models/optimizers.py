@@ -18,7 +18,7 @@ class SparseAdamW(torch.optim.AdamW):
 
     A dense update of the whole table would cost more than the rest of the network. Adagrad (Duchi, Hazan and Singer
     2011) keeps one number a row here, the mean over its columns, where Adam keeps two a weight: a step is twice as
-    fast, and a table takes a third of the memory. Groups with `plain` set are moved by plain SGD.
+    fast, and a table takes a third of the memory.
     """
 
     @torch.no_grad()
@@ -32,10 +32,7 @@ class SparseAdamW(torch.optim.AdamW):
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
-                if group.get("plain"):
-                    parameter.add_(parameter.grad, alpha=-group["lr"])
-                    parameter.grad = None
-                elif parameter.grad.is_sparse:
+                if parameter.grad.is_sparse:
                     self._move_rows(parameter, parameter.grad.coalesce(), group["lr"])
                     parameter.grad = None
         super().step()

@@ -3,23 +3,25 @@
 The linear ("wide") path sees every n-gram with a weight of its own for each class, as a linear model on TF-IDF does;
 the deep paths see embeddings (Cheng et al. 2016, "Wide & Deep Learning for Recommender Systems"; Joulin et al. 2017,
 "Bag of Tricks for Efficient Text Classification"). Words and n-grams have a path each, since they err differently. The
-linear path is a support vector machine, one class against the others, trained by SGD (Fan et
-al. 2008, "LIBLINEAR", loss L2): on small sets it is the strongest linear model.
+linear path is a support vector machine, one class against the others, solved before training
+begins (`linear_path.py`): on small sets it is the strongest linear model.
 """
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Self
 
+import numpy as np
 from torch import Tensor
 
-from libelle.components import Part, Positive
+from libelle.components import Part, Positive, Rate
 from libelle.features import Dataset, Features, Ints
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch, stack_items
 from libelle.models.encoders import WordEncoder
 from libelle.models.item_cache import ItemCache
-from libelle.models.layers import Dense, LinearPath, NgramEncoder, drop_words
+from libelle.models.layers import Dense, NgramEncoder, drop_words
+from libelle.models.linear_path import LinearPath
 from libelle.models.network import Network, Shape
 from libelle.models.neural import NeuralModel
 
@@ -47,13 +49,16 @@ class PathsNetwork(Network):
         self.make_pool([False] * deep + [True] * (self.wide is not None))
 
     def paths(self, batch: Batch) -> list[Tensor]:
-        """Return the logits of the words and, where there are n-grams, of these and of the linear path."""
+        """Return the logits of the words and, where there are n-grams, of these and of the linear path.
+
+        The linear path is not trained by steps: it is left out then.
+        """
         words = drop_words(batch["words"], self.word_dropout if self.training else 0)
         logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
         if self.ngrams is not None:
             tables = [batch[name] for name in ITEM_TABLES if name in batch] or self.of_items(batch)
             logits.append(self.ngrams_dense(self.ngrams.encode(batch, tables[0])))
-            if self.wide is not None:
+            if self.wide is not None and not self.training:
                 logits.append(self.wide.logits(batch, tables[1]))
         return logits
 
@@ -61,7 +66,7 @@ class PathsNetwork(Network):
         """What the paths of the n-grams compute of items by themselves, float32 [items, ...], from their parts."""
         assert self.ngrams is not None
         tables = [self.ngrams.of_items(batch, self.ngram_dropout if self.training else 0)]
-        return tables if self.wide is None else [*tables, self.wide.of_items(batch)]
+        return tables if self.wide is None or self.training else [*tables, self.wide.of_items(batch)]
 
 
 @dataclass
@@ -76,6 +81,7 @@ class PathsModel(NeuralModel):
         word_dropout: share of words replaced by `<unknown>` in training, so that unknown words are no surprise.
         ngram_dropout: share of n-grams that the embeddings' path does not see in training.
         wide: whether the linear path is there.
+        wide_cost: inverse strength of the linear path's penalty.
         freeze_words: whether the vectors that the process gives stay as they are.
     """
 
@@ -88,6 +94,7 @@ class PathsModel(NeuralModel):
     word_dropout: Part = 0.1
     ngram_dropout: Part = 0.5
     wide: bool = True
+    wide_cost: Rate = 0.5
     freeze_words: bool = False
 
     def __post_init__(self) -> None:
@@ -103,6 +110,16 @@ class PathsModel(NeuralModel):
         """Train with Lightning; the weights of the best epoch on `validation` are kept."""
         self._items = None
         return super().fit(train, validation, classes, training)
+
+    def begin(self, train: Dataset) -> None:
+        """Solve the linear path."""
+        wide = getattr(self.network_, "wide", None)
+        if wide is not None and train.features.bag is not None:
+            costs = np.full(len(train), self.wide_cost)
+            if self.loss.class_weights == "balanced":
+                _, codes, counts = np.unique(train.targets, return_inverse=True, return_counts=True)
+                costs *= len(train) / (len(counts) * counts[codes])
+            wide.learn(train.features.bag, train.targets, costs)
 
     def batch(self, features: Features, rows: Ints) -> Batch:
         """Some rows as tensors; what the network makes of items that it has met before is not computed again."""
