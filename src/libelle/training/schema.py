@@ -26,7 +26,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 class TrainerConfig(Component):
     """Keyword arguments of `pytorch_lightning.Trainer`, under Lightning's names."""
 
-    max_epochs: Annotated[int, Field(ge=-1)] = 16
+    max_epochs: Annotated[int, Field(ge=-1)] = 8
     min_epochs: Positive | None = None
     max_steps: Annotated[int, Field(ge=-1)] = -1
     min_steps: Positive | None = None
