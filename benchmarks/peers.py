@@ -42,7 +42,7 @@ def fasttext(options: dict[str, Any], rates: Sequence[float]) -> Callable[..., S
         with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8") as file:
             file.writelines(f"__label__{t} {text}\n" for t, text in zip(targets, joined(train), strict=True))
             file.flush()
-            started = time.perf_counter()
+            started = time.process_time()
             models = [
                 library.train_supervised(file.name, lr=rate, seed=seed, thread=1, verbose=0, **options)
                 for rate in rates
@@ -50,9 +50,9 @@ def fasttext(options: dict[str, Any], rates: Sequence[float]) -> Callable[..., S
             if len(models) > 1:
                 right = [(predict(m, texts[0]).argmax(1) == validation).mean() for m in models]
                 models = [models[int(np.argmax(right))]]
-            fitted = time.perf_counter()
+            fitted = time.process_time()
         scores = [predict(models[0], part) for part in texts]
-        return scores, fitted - started, (time.perf_counter() - fitted) * len(texts[-1]) / sum(map(len, texts))
+        return scores, fitted - started, (time.process_time() - fitted) * len(texts[-1]) / sum(map(len, texts))
 
     return run
 
@@ -64,7 +64,7 @@ def tfidf(estimator: Callable[[int], Any]) -> Callable[..., Scores]:
             validation: np.ndarray) -> Scores:  # fmt: skip
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        started = time.perf_counter()
+        started = time.process_time()
         vectorizers = []
         for name in train:
             for kind in ({"ngram_range": (1, 2), "token_pattern": r"\S+"},
@@ -81,14 +81,14 @@ def tfidf(estimator: Callable[[int], Any]) -> Callable[..., Scores]:
             return scipy.sparse.hstack([*blocks, missing]).tocsr()
 
         model = estimator(seed).fit(encode(train), targets)
-        fitted = time.perf_counter()
+        fitted = time.process_time()
         scores = []
         for table in tables:
             values = model.decision_function(encode(table))
             full = np.full((len(table), classes), -np.inf)
             full[:, model.classes_] = np.column_stack([-values, values]) if values.ndim == 1 else values
             scores.append(full)
-        seconds = time.perf_counter() - fitted
+        seconds = time.process_time() - fitted
         return scores, fitted - started, seconds * len(tables[-1]) / sum(map(len, tables))
 
     return run

@@ -37,7 +37,7 @@ from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold
 
 from libelle.cleaners.base import clean_table
-from libelle.cli import make_lightning
+from libelle.cli.lightning_nodes import make_lightning
 from libelle.data.records import Records
 from libelle.data.split import TEST, TRAIN, VALIDATION
 from libelle.models.base import Training
@@ -115,13 +115,13 @@ def cell(data: str, model: str, seed: int, arguments: argparse.Namespace) -> dic
         else:
             result = libelle(MODELS.get(model, model), overrides, records, seed)
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(_judged(SETS[data].metric, *result)), encoding="utf-8")
+        partial.write_text(json.dumps(judge(SETS[data].metric, *result)), encoding="utf-8")
         partial.rename(path)
     found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 
-def _judged(
+def judge(
     metric: str, targets: list[np.ndarray], scores: list[np.ndarray], training: float, scoring: float
 ) -> dict[str, Any]:
     """The metric of each split, and what it is made of: each row's target and score, or whether it is right."""
@@ -171,17 +171,17 @@ def libelle(model: str, data: list[str], records: Records, seed: int) -> Judged:
     """Targets and scores of validation and test rows, and seconds; no imports, no files of a run in them."""
     overrides = [*data, *model.split()]
     plan = plan_of(overrides)
-    started = time.perf_counter()
+    started = time.process_time()
     with tempfile.TemporaryDirectory() as name:
         prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
         datasets = {split: prepared.dataset(split) for split in (TRAIN, *SPLITS)}
         callbacks, loggers = make_lightning(config(tuple(overrides)), Path(name)) if plan.model.lightning else ((), ())
         training = Training(Path(name), seed, plan.trainer, callbacks, loggers)
         plan.model.fit(datasets[TRAIN], datasets[VALIDATION], len(prepared.labels), training)
-    fitted = time.perf_counter()
+    fitted = time.process_time()
     cleaned = clean_table(records.take(TEST).fields, plan.cleaners.values())
     test = plan.model.predict_proba(plan.process.transform(cleaned))
-    scored = time.perf_counter()
+    scored = time.process_time()
     scores = [plan.model.predict_proba(datasets[VALIDATION].features), test]
     return [datasets[split].targets for split in SPLITS], scores, fitted - started, scored - fitted
 
@@ -260,8 +260,9 @@ HEADER = """\
 
 Printed by `benchmarks/quality.py`, which trains everything anew: seeds {seeds}, {rows}.
 Figures are those of the {split} rows, and the mean over the seeds; {cpus} cores, no GPU, Python {python}, one thread.
-Seconds are without imports, reading of files, and files of a run; scoring is that of all test rows, from raw texts.
-Other trainings may have shared the cores: compare seconds roughly. `runs` says how many seeds a figure is the mean of.
+Seconds are those of the processor, without imports, reading of files, and files of a run; scoring is that of all test
+rows, from raw texts.
+Other work may have shared the cores: compare seconds roughly. `runs` says how many seeds a figure is the mean of.
 Texts are cleaned by libelle's default cleaners for all. The interval is that of bootstrap resamples of the rows; the
 paired one that of the difference on the same resamples.
 """

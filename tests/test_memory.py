@@ -106,7 +106,7 @@ def test_the_words_of_a_long_text_are_cut_and_its_ngrams_are_not(process: Proces
     features = process.transform(long.reindex(columns=fields.columns).astype("str"))
     assert features.words is not None
     assert features.bag is not None
-    words, bag = features.words["job"].flatten(), features.bag["job"].flatten()
+    words, bag = features.words["job"].flatten(), features.bag.texts["job"].flatten()
     longest = features.words["job"].lengths.max()
     assert longest == process.transform(fields).words["job"].lengths.max() < 256
     np.testing.assert_array_equal(words.ids[: words.offsets[1]], words.ids[words.offsets[1] :])

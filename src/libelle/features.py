@@ -1,7 +1,7 @@
 """Features: what processes make and models take.
 
-Named blocks, each a mapping from field to data. `words` and `bag` hold `Ragged` rows, `matrix` holds scipy CSR or dense
-float32 matrices. A row of any block is one record.
+Named blocks: `words` maps fields to `Ragged` rows, `bag` holds n-grams (`Bags`), and `matrix` maps names to scipy CSR
+or dense float32 matrices. A row of any block is one record.
 """
 
 from collections.abc import Mapping
@@ -71,6 +71,50 @@ def gather(
     return ids[items], ends, None if weights is None else weights[items]
 
 
+@dataclass(frozen=True)
+class Items:
+    """What items are made of. An item is a word, a pair of words or a marker, of one field.
+
+    Attributes:
+        parts: int32, the parts of one item after the other: its own number, and those of its n-grams of characters.
+        offsets: int64 [items + 1], where each item's parts begin.
+        weights: float32, of each part in its item.
+    """
+
+    parts: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    weights: Floats
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+
+@dataclass(frozen=True)
+class Bags:
+    """Bags of n-grams, each field's by itself. An n-gram belongs to a word, not to a text: it is held once an item.
+
+    The vector of a text is the weighted sum of its items' vectors, and that of an item the weighted sum of its parts'.
+
+    Attributes:
+        texts: field → items, and their weights before the text is scaled to length 1.
+        squares: field → float32 [stored rows], the squared length of each distinct text's words.
+        known: the items that the process knows, the same object in all features that it makes.
+        extra: items of these features alone: words that are taken apart as they come. Their ids follow on those of
+            `known`.
+        size: number of parts; all are below it.
+    """
+
+    texts: Mapping[str, Ragged]
+    squares: Mapping[str, Floats]
+    known: Items
+    extra: Items
+    size: int
+
+    def take(self, rows: Ints) -> "Bags":
+        """The given rows, in the given order; items are shared, not copied."""
+        return replace(self, texts={name: data.take(rows) for name, data in self.texts.items()})
+
+
 Matrix: TypeAlias = scipy.sparse.csr_array | Floats
 
 
@@ -95,7 +139,7 @@ class Features:
     Attributes:
         rows: number of records.
         words: field → token ids in order.
-        bag: field, or all fields joined → hashed n-grams and their weights.
+        bag: n-grams of all fields.
         matrix: name → CSR or float32 matrix [rows, columns].
         vectors: of the ids of `words`, where the process gives some; shared by all rows.
         texts: raw texts, one `str` column a field; never part of a base.
@@ -103,7 +147,7 @@ class Features:
 
     rows: int
     words: Mapping[str, Ragged] | None = None
-    bag: Mapping[str, Ragged] | None = None
+    bag: Bags | None = None
     matrix: Mapping[str, Matrix] | None = None
     vectors: Vectors | None = None
     texts: pd.DataFrame | None = None
@@ -116,7 +160,7 @@ class Features:
     def take(self, rows: Ints) -> "Features":
         """The given rows, in the given order."""
         words = None if self.words is None else {name: data.take(rows) for name, data in self.words.items()}
-        bag = None if self.bag is None else {name: data.take(rows) for name, data in self.bag.items()}
+        bag = None if self.bag is None else self.bag.take(rows)
         matrix = None if self.matrix is None else {name: data[rows] for name, data in self.matrix.items()}
         texts = None if self.texts is None else self.texts.iloc[rows]
         return Features(len(rows), words, bag, matrix, self.vectors, texts)
@@ -143,9 +187,18 @@ def save_features(features: Features, folder: Path) -> None:
     A field's name may hold any character: files are numbered, and `features.json` says which is which.
     """
     listing: dict[str, Any] = {"rows": features.rows, "blocks": {}}
+    blocks: dict[str, Mapping[str, Ragged | Matrix]] = {"words": features.words or {}, "matrix": features.matrix or {}}
+    if features.bag is not None:
+        blocks["bag"] = features.bag.texts
+        listing["size"] = features.bag.size
+        for number, squares in enumerate(features.bag.squares.values()):
+            np.save(folder / f"bag.{number}.squares.npy", squares)
+        for name in ("known", "extra"):
+            for part, array in vars(getattr(features.bag, name)).items():
+                np.save(folder / f"items.{name}.{part}.npy", array)
     for block in sorted(features.blocks):
         listing["blocks"][block] = []
-        for number, (name, data) in enumerate(getattr(features, block).items()):
+        for number, (name, data) in enumerate(blocks[block].items()):
             about, arrays = _disassemble(data)
             for part, array in arrays.items():
                 np.save(folder / f"{block}.{number}.{part}.npy", array)
@@ -158,17 +211,27 @@ def save_features(features: Features, folder: Path) -> None:
 
 def load_features(folder: Path) -> Features:
     """Read back what `save_features` wrote, memory-mapped."""
+
+    def read(name: str) -> npt.NDArray[Any]:
+        return np.load(folder / f"{name}.npy", mmap_mode="r")  # type: ignore[no-any-return]
+
     listing = read_json(folder / "features.json")
     blocks: dict[str, Any] = {}
     for block, entries in listing["blocks"].items():
         blocks[block] = {}
         for number, entry in enumerate(entries):
-            arrays = {part: np.load(folder / f"{block}.{number}.{part}.npy", mmap_mode="r") for part in entry["arrays"]}
+            arrays = {part: read(f"{block}.{number}.{part}") for part in entry["arrays"]}
             blocks[block][entry["name"]] = _assemble(entry, arrays)
+    if "bag" in blocks:
+        squares = {name: read(f"bag.{number}.squares") for number, name in enumerate(blocks["bag"])}
+        known, extra = (
+            Items(*(read(f"items.{name}.{part}") for part in ("parts", "offsets", "weights")))
+            for name in ("known", "extra")
+        )
+        blocks["bag"] = Bags(blocks["bag"], squares, known, extra, listing["size"])
     vectors = None
     if (folder / "vectors.vocabulary.npy").exists():
-        tables = (np.load(folder / f"vectors.{name}.npy", mmap_mode="r") for name in ("vocabulary", "unseen"))
-        vectors = Vectors(*tables)
+        vectors = Vectors(read("vectors.vocabulary"), read("vectors.unseen"))
     return Features(listing["rows"], **blocks, vectors=vectors)
 
 

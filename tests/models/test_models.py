@@ -17,7 +17,7 @@ from libelle.models.lightning import Classifier
 from libelle.models.mlp import MLP
 from libelle.models.network import LossConfig, Network, OptimizerConfig
 from libelle.models.neural import NeuralModel
-from libelle.models.optimizers import LazyAdamW, make_schedule
+from libelle.models.optimizers import SparseAdamW, make_schedule
 from libelle.models.transformer import Transformer
 from libelle.processes.tokens import Tokens
 from libelle.training.workflow import full
@@ -151,16 +151,6 @@ def test_the_pool_trusts_the_path_that_is_right_and_calibrates_it() -> None:
     assert not weights.requires_grad
 
 
-@pytest.mark.parametrize("weights", ["none", "balanced"])
-def test_hinge_loss_by_hand(weights: str) -> None:
-    config = LossConfig(class_weights=weights)  # type: ignore[arg-type]
-    classifier = Classifier(TwoPaths([True, True]), config, OptimizerConfig(), torch.tensor([30.0, 10.0]))
-    loss = classifier.path_loss(torch.tensor([[0.5, -2.0], [1.0, 0.0]]), torch.tensor([0, 1]), hinge=True)
-    first, second = 0.5**2, 2.0**2 + 1.0**2
-    each = (2 / 3, 2.0) if weights == "balanced" else (1.0, 1.0)
-    assert loss.item() == pytest.approx((each[0] * first + each[1] * second) / sum(each))
-
-
 def test_dropped_ngrams_are_left_out_and_the_others_make_up_for_them() -> None:
     torch.manual_seed(1)
     ngrams, offsets = torch.arange(2000), torch.tensor([0, 500, 500, 2000])
@@ -172,25 +162,27 @@ def test_dropped_ngrams_are_left_out_and_the_others_make_up_for_them() -> None:
     assert drop_ngrams(ngrams, offsets, torch.ones(2000), 0.0)[0] is ngrams
 
 
-def test_sparse_steps_are_those_of_torchs_own_optimisers() -> None:
-    def table() -> torch.nn.EmbeddingBag:
-        torch.manual_seed(0)
-        return torch.nn.EmbeddingBag(20, 3, mode="sum", sparse=True)
-
-    ours, theirs = table(), table()
-    mine, reference = LazyAdamW(ours.parameters(), lr=0.1), torch.optim.SparseAdam(list(theirs.parameters()), lr=0.1)
-    for step in range(5):
-        ids = torch.tensor([[step, step + 1, 3, 3]])
-        for module, optimizer in ((ours, mine), (theirs, reference)):
-            optimizer.zero_grad()
-            (module(ids) ** 2).sum().backward()
-            optimizer.step()
-    torch.testing.assert_close(ours.weight, theirs.weight)
+def test_rows_of_a_table_move_by_adagrad_and_dense_weights_by_adamw() -> None:
+    torch.manual_seed(0)
+    table = torch.nn.EmbeddingBag(6, 3, mode="sum", sparse=True)
+    optimizer = SparseAdamW(table.parameters(), lr=0.1)
+    expected, squares = table.weight.detach().clone(), torch.zeros(6)
+    for step in range(3):
+        ids = torch.tensor([[step, 3, 3]])
+        optimizer.zero_grad()
+        loss = (table(ids) ** 2).sum()
+        gradient = torch.autograd.grad(loss, table.weight, retain_graph=True)[0].to_dense()
+        squares += gradient.square().mean(1)
+        touched = [step, 3]
+        expected[touched] -= 0.1 * gradient[touched] / squares[touched].sqrt().unsqueeze(1)
+        loss.backward()
+        optimizer.step()
+    torch.testing.assert_close(table.weight, expected)
     dense, other = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
     other.load_state_dict(dense.state_dict())
-    for module, optimizer in ((dense, LazyAdamW(dense.parameters())), (other, torch.optim.AdamW(other.parameters()))):
+    for module, each in ((dense, SparseAdamW(dense.parameters())), (other, torch.optim.AdamW(other.parameters()))):
         module(torch.ones(1, 3)).sum().backward()
-        optimizer.step()
+        each.step()
     torch.testing.assert_close(dense.weight, other.weight)
 
 

@@ -113,7 +113,7 @@ def test_trained_saved_and_reloaded_it_scores_the_same(encoder, tuning, tmp_path
 
 
 def _shape():
-    return Shape(fields=3, words=10, longest=10, ngrams=0, bags=0)
+    return Shape(fields=3, words=10, longest=10, parts=0)
 
 
 def _plain(state):

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from helpers.bags import parts
 from libelle.errors import UserError
 from libelle.features import Ragged
-from libelle.processes.columns import FUSED
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN_ID, Tokens
 
 TEXTS = ["boulangerie du centre", "boulangerie", "mairie du centre", "mairie de la ville", "du pain du vin du fromage"]
@@ -71,81 +71,53 @@ def test_lengths_are_cut_at_a_quantile() -> None:
     assert len(encoded(fitted(*["a b"] * 999, "a " * 50), "a " * 50)[0]) == 2
 
 
-@pytest.mark.parametrize(
-    ("options", "vectorizer"),
-    [
-        (
-            {"char_ngrams_max": 0, "word_ngrams": 2},
-            {"ngram_range": (1, 2), "token_pattern": r"\S+", "lowercase": False},
-        ),
-        (
-            {"word_ngrams": 1, "char_ngrams_min": 2, "char_ngrams_max": 3},
-            {"analyzer": "char_wb", "ngram_range": (2, 3), "lowercase": False},
-        ),
-    ],
-)
-def test_ngram_weights_are_those_of_scikit_learn(options: dict[str, int], vectorizer: dict[str, object]) -> None:
-    tokens = fitted(*TEXTS, **options)
-    features = tokens.transform(table(*TEXTS, "pain inconnu"))
-    assert features.bag is not None
-    rows = features.bag["job"].flatten()
-    expected = TfidfVectorizer(sublinear_tf=True, **vectorizer).fit(TEXTS).transform([*TEXTS, "pain inconnu"])
-    words_kept = len(tokens.bags_.ngrams_["job"][0])
-    for row in range(len(rows)):
-        part = slice(rows.offsets[row], rows.offsets[row + 1])
-        assert rows.weights is not None
-        characters = rows.ids[part] >= words_kept
-        kept = rows.weights[part][characters == ("analyzer" in vectorizer)]
-        np.testing.assert_allclose(np.sort(kept), np.sort(expected[[row]].data), rtol=1e-5)
+def test_items_are_weighted_by_the_rows_that_hold_them() -> None:
+    features = fitted(*TEXTS, char_ngrams_max=0).transform(table(*TEXTS))
+    expected = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+", norm=None).fit_transform(TEXTS)
+    for row, weights in enumerate(parts(features)):
+        np.testing.assert_allclose(sorted(weights.values()), np.sort(expected[[row]].data), rtol=1e-5)
+
+
+def test_the_characters_of_a_word_are_of_length_one_whatever_its_length() -> None:
+    tokens = fitted("le boulanger", word_ngrams=1)
+    assert tokens.transform(table("le boulanger")).bag is not None
+    for text in ("le", "boulanger"):
+        own, *characters = parts(tokens.transform(table(text)))[0].values()
+        assert np.square(characters).sum() == pytest.approx(own**2, rel=1e-5)
+
+
+def test_a_word_that_is_not_kept_as_text_is_taken_apart_alike() -> None:
+    known, rare = fitted(*TEXTS, min_count=1), fitted(*TEXTS, min_count=3)
+    assert len(rare.words_) < len(known.words_)
+    assert parts(rare.transform(table(*TEXTS, "mairies"))) == parts(known.transform(table(*TEXTS, "mairies")))
 
 
 def test_the_bag_distinguishes_missing_from_empty_and_both_from_unknown() -> None:
     features = fitted(*TEXTS).transform(table(None, "", "xyz"))
+    missing, empty, unknown = parts(features)
+    assert len(missing) == len(empty) == 1
+    assert missing != empty
+    assert not set(unknown) & {*missing, *empty}
     assert features.bag is not None
-    rows = features.bag["job"].flatten()
-    ids = [rows.ids[rows.offsets[row] : rows.offsets[row + 1]].tolist() for row in range(3)]
-    assert len(ids[0]) == len(ids[1]) == 1
-    assert ids[0] != ids[1]
-    assert ids[0][0] not in ids[2]
-    assert max(ids[0] + ids[1]) < features.bag["job"].size
+    assert max(*missing, *empty) < features.bag.size
 
 
-def test_several_fields_have_a_bag_of_all_joined_beside_their_own() -> None:
+def test_fields_share_characters_but_not_words() -> None:
     frame = table(job=["chef de gare", None, "chef"], town=["lyon", "gare", None])
-    tokens = Tokens(char_ngrams_max=0).fit(frame, pd.Series(["0", "1", "0"]))
-    bags = tokens.transform(frame).bag
-    assert bags is not None
-    assert list(bags) == ["job", "town", FUSED]
-    joined = bags[FUSED].flatten()
-    vectorizer = TfidfVectorizer(ngram_range=(1, 2), token_pattern=r"\S+")
-    expected = vectorizer.fit_transform(["chef de gare lyon", "gare", "chef"])
-    assert joined.weights is not None
-    for row in range(3):
-        weights = joined.weights[joined.offsets[row] : joined.offsets[row + 1]]
-        np.testing.assert_allclose(np.sort(weights), np.sort(expected[[row]].data), rtol=1e-5)
-    assert len({bag.size for bag in bags.values()}) == 1
-    ends = [max(bag.ids) for bag in bags.values()]
-    assert ends == sorted(ends)
-    moved = tokens.transform(table(job=["lyon"], town=["gare"])).bag
-    assert moved is not None
-    assert len(moved["job"].flatten().ids) == 0
-    assert len(moved[FUSED].flatten().ids) == 2
-
-
-def test_one_field_or_unfused_ones_have_no_such_bag() -> None:
-    alone = fitted(*TEXTS).transform(table(*TEXTS)).bag
-    frame = table(job=["chef"], town=["lyon"])
-    unfused = Tokens(fused=False).fit(frame, pd.Series(["0"])).transform(frame).bag
-    assert alone is not None
-    assert unfused is not None
-    assert (list(alone), list(unfused)) == (["job"], ["job", "town"])
+    tokens = Tokens(char_ngrams_max=3).fit(frame, pd.Series(["0", "1", "0"]))
+    features = tokens.transform(frame)
+    assert features.bag is not None
+    assert list(features.bag.texts) == ["job", "town"]
+    job, town = set(parts(features, "job")[0]), set(parts(features, "town")[1])
+    assert {part for part in job & town if part >= tokens.bags_.first_character_} == job & town != set()
+    moved = tokens.transform(table(job=["lyon"], town=["chef"]))
+    assert min(parts(moved, "job")[0]) >= tokens.bags_.first_character_
 
 
 def test_ngrams_of_the_test_rows_are_not_kept() -> None:
     tokens = fitted("abc")
     features = tokens.transform(table("xyz"))
-    assert features.bag is not None
-    assert len(features.bag["job"].flatten().ids) == 0
+    assert parts(features) == [{}]
 
 
 @pytest.mark.parametrize("texts", [[None, None], ["", ""], ["x" * 1_000_000, "y"], ["é" * 3, "a\u0301"]])
@@ -159,18 +131,12 @@ def test_odd_fields_are_encoded(texts: list[str | None]) -> None:
 def test_rows_are_encoded_one_by_one_as_together(texts: list[str | None]) -> None:
     tokens = fitted(*TEXTS, min_count=1)
     together = tokens.transform(table(*texts))
-    assert together.words is not None
-    assert together.bag is not None
-    for block in (together.words["job"], together.bag["job"]):
-        flat = block.flatten()
-        for row, text in enumerate(texts):
-            alone = tokens.transform(table(text))
-            name = "words" if block is together.words["job"] else "bag"
-            single = getattr(alone, name)["job"].flatten()
-            part = slice(flat.offsets[row], flat.offsets[row + 1])
-            np.testing.assert_array_equal(flat.ids[part], single.ids)
-            if flat.weights is not None:
-                np.testing.assert_array_equal(flat.weights[part], single.weights)
+    alone = [tokens.transform(table(text)) for text in texts]
+    assert encoded(tokens, *texts) == [encoded(tokens, text)[0] for text in texts]
+    assert parts(together) == [parts(features)[0] for features in alone]
+    squares = [(features.bag.squares["job"], features.bag.texts["job"].index) for features in (together, *alone)]  # type: ignore[union-attr]
+    first, *others = [values[index] for values, index in squares]
+    np.testing.assert_array_equal(first, np.concatenate(others))
 
 
 def test_what_is_saved_comes_back(tmp_path: Path) -> None:
@@ -178,10 +144,10 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
     tokens = Tokens().fit(frame, pd.Series(["0", "1"]))
     tokens.save(tmp_path)
     again = Tokens().load(tmp_path)
-    for name in ("words", "bag"):
-        first, second = getattr(tokens.transform(frame), name), getattr(again.transform(frame), name)
-        for field in first:
-            np.testing.assert_array_equal(first[field].ids, second[field].ids)
+    first, second = tokens.transform(frame), again.transform(frame)
+    for field in frame:
+        assert parts(first, field) == parts(second, field)
+        assert words(tokens, first.words[field]) == words(again, second.words[field])  # type: ignore[index]
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}
 
 

@@ -53,10 +53,13 @@ def test_features_come_back_as_they_were(plan: Plan, tmp_path: Path) -> None:
     texts = pd.DataFrame({name: ["lyon", None, ""] for name in prepared.fields}, dtype="str")
     encoded = prepared.process.transform(texts)
     assert encoded.blocks == prepared.features.blocks
-    for block in ("words", "bag"):
-        for data in getattr(prepared.features, block).values():
-            assert len(data) == len(prepared.rows)
-            assert isinstance(data.ids, np.memmap)
+    words, bags = prepared.features.words, prepared.features.bag
+    assert words is not None
+    assert bags is not None
+    for data in (*words.values(), *bags.texts.values()):
+        assert len(data) == len(prepared.rows)
+        assert isinstance(data.ids, np.memmap)
+    assert isinstance(bags.known.parts, np.memmap)
 
 
 def test_readers_of_the_old_base_are_not_disturbed(plan: Plan, tmp_path: Path) -> None:

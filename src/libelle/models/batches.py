@@ -6,11 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from libelle.features import Features, Ints, Ragged, Vectors, gather
+from libelle.features import Bags, Features, Ints, Ragged, Vectors, gather
 
 Batch = dict[str, Tensor]
 """`words` int32 [items] and `word_offsets` int64 [fields x rows + 1]: the first field of every row, then the second.
-`ngrams`, `ngram_offsets` and `ngram_weights` float32 [items], likewise: the first bag of every row, then the second.
+`items` int64 and `item_offsets`, likewise: positions among the distinct items of the batch; `field_weights` float32, so
+that each text is of length 1, and `record_weights`, so that all texts of a record are. `parts` int32, `part_offsets`
+int64 [distinct items + 1] and `part_weights` float32: what these items are made of.
 `unseen` float32 [unseen words, dim], where the process gives vectors: those of the ids that follow the vocabulary's."""
 
 
@@ -22,9 +24,39 @@ def make_batch(features: Features, rows: Ints) -> Batch:
         if features.vectors is not None:
             batch["words"], batch["unseen"] = _unseen(batch["words"].numpy(), features.vectors)
     if features.bag is not None:
-        batch["ngrams"], batch["ngram_offsets"], weights = _stack(features.bag, rows)
-        batch["ngram_weights"] = torch.from_numpy(weights)
+        texts, distinct = stack_items(features.bag, rows)
+        batch |= texts | take_apart(features.bag, distinct)
     return batch
+
+
+def stack_items(bags: Bags, rows: Ints) -> tuple[Batch, Ints]:
+    """The items of the given rows as tensors, and the distinct ones among them, in order."""
+    items, offsets, weights = _stack(bags.texts, rows)
+    squares = np.stack([bags.squares[name][data.index[rows]] for name, data in bags.texts.items()])
+    lengths = offsets.diff().numpy()
+    of_records = np.broadcast_to(squares.sum(0), squares.shape)
+    distinct, places = np.unique(items.numpy(), return_inverse=True)
+    texts = {
+        "items": torch.from_numpy(places),
+        "item_offsets": offsets,
+        "field_weights": torch.from_numpy(weights / np.sqrt(squares).ravel().repeat(lengths)),
+        "record_weights": torch.from_numpy(weights / np.sqrt(of_records).ravel().repeat(lengths)),
+    }
+    return texts, distinct
+
+
+def take_apart(bags: Bags, items: Ints) -> Batch:
+    """The parts of the given items, which are in order."""
+    known = np.searchsorted(items, len(bags.known))
+    chosen = ((bags.known, items[:known]), (bags.extra, items[known:] - len(bags.known)))
+    first, second = (gather(table.parts, table.offsets, table.weights, rows) for table, rows in chosen)
+    assert first[2] is not None
+    assert second[2] is not None
+    return {
+        "parts": torch.from_numpy(np.concatenate([first[0], second[0]])),
+        "part_offsets": torch.from_numpy(np.concatenate([first[1], second[1][1:] + first[1][-1]])),
+        "part_weights": torch.from_numpy(np.concatenate([first[2], second[2]])),
+    }
 
 
 def _stack(block: Mapping[str, Ragged], rows: Ints) -> tuple[Tensor, Tensor, np.ndarray]:

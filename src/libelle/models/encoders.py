@@ -14,7 +14,7 @@ from libelle.models.batches import by_field, by_record
 from libelle.models.embedding import VectorEmbedding, WordEmbedding
 from libelle.models.layers import masked_mean
 from libelle.models.network import Shape
-from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
+from libelle.processes.tokens import UNKNOWN_ID
 
 
 class WordEncoder(nn.Module):
@@ -37,39 +37,47 @@ class BagEncoder(WordEncoder):
 
     def __init__(self, shape: Shape, dim: int, *, fused: bool, first_words: int) -> None:
         super().__init__()
-        self.fields = shape.fields
-        self.dim = dim
-        self.vocabulary = shape.words
-        self.first = nn.ModuleList(WordEmbedding(shape.words, dim) for _ in range(first_words))
-        if shape.vectors:
-            self.words: nn.Module = VectorEmbedding(shape.words, shape.vectors, dim)
-        else:
-            self.words = nn.EmbeddingBag(
-                shape.words, dim, mode="mean", include_last_offset=True, sparse=True, padding_idx=PADDING_ID
-            )
-            nn.init.normal_(self.words.weight, std=0.1)
+        self.fields, self.dim, self.vocabulary = shape.fields, dim, shape.words
+        self.first_words = first_words
+        self.words: nn.Module = VectorEmbedding(shape.words, shape.vectors, dim) if shape.vectors else nn.Identity()
+        # One table, and so one look-up and one step of the optimiser: the words' embeddings, then those of each place.
+        self.tables = first_words if shape.vectors else 1 + first_words
+        self.table = nn.EmbeddingBag(self.tables * shape.words, dim, mode="mean", include_last_offset=True, sparse=True)
+        nn.init.normal_(self.table.weight, std=0.1)
         self.field = _embedding(shape.fields, dim) if fused else None
         self.width = (1 if fused else shape.fields) * dim + first_words * shape.fields * dim
 
     def forward(self, words: Tensor, offsets: Tensor, unseen: Tensor | None = None) -> Tensor:
         """Return float32 [rows, width]."""
-        means = self._means(words, offsets, unseen).view(self.fields, -1, self.dim)
+        means, *first = self._look_up(words, offsets, unseen)
         if self.field is None:
             parts = [*means]
         else:
             lengths = offsets.diff().view(self.fields, -1, 1)
             parts = [((means + self.field.weight.unsqueeze(1)) * lengths).sum(0) / lengths.sum(0)]
-        for place, embedding in enumerate(self.first):
-            # A shorter text ends with the same word again and again.
-            ids = words[torch.minimum(offsets[:-1] + place, offsets[1:] - 1)]
-            known = torch.where(ids < self.vocabulary, ids, UNKNOWN_ID)
-            parts += [*embedding(known).view(self.fields, -1, self.dim)]
-        return torch.cat(parts, dim=1)
+        return torch.cat([*parts, *(field for place in first for field in place)], dim=1)
 
-    def _means(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> Tensor:
-        if not isinstance(self.words, VectorEmbedding):
-            averaged: Tensor = self.words(words, offsets)
-            return averaged
+    def _look_up(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> list[Tensor]:
+        """The average of each text's words, then the words in each place: float32 [fields, rows, dim]."""
+        texts = len(offsets) - 1
+        ids, ends, found = [], [], []
+        if isinstance(self.words, VectorEmbedding):
+            found.append(self._average_vectors(words, offsets, unseen))
+        else:
+            ids.append(words)
+            ends.append(offsets[1:])
+        for place in range(self.first_words):
+            # A shorter text ends with the same word again and again.
+            chosen = words[torch.minimum(offsets[:-1] + place, offsets[1:] - 1)]
+            known = torch.where(chosen < self.vocabulary, chosen, UNKNOWN_ID)
+            ids.append(known + (self.tables - self.first_words + place) * self.vocabulary)
+            start = len(words) if not found else 0
+            ends.append(start + torch.arange(place * texts + 1, (place + 1) * texts + 1, device=words.device))
+        if ids:
+            found += self.table(torch.cat(ids), torch.cat([offsets[:1], *ends])).split(texts)
+        return [part.view(self.fields, -1, self.dim) for part in found]
+
+    def _average_vectors(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> Tensor:
         lengths = offsets.diff()
         texts = torch.repeat_interleave(torch.arange(len(lengths), device=words.device), lengths)
         states = self.words(words, unseen)

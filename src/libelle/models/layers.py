@@ -1,12 +1,12 @@
 """Layers that several networks have."""
 
-import math
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from libelle.models.batches import Batch
 from libelle.models.network import Shape
 from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
 
@@ -22,38 +22,36 @@ class Dense(nn.Sequential):
 
 
 class NgramEncoder(nn.EmbeddingBag):
-    """The sum of the n-grams' embeddings, weighted by TF-IDF, each bag by itself."""
+    """The sum of the embeddings of a text's n-grams, each field by itself."""
 
     def __init__(self, shape: Shape, dim: int) -> None:
-        super().__init__(shape.ngrams, dim, mode="sum", include_last_offset=True, sparse=True)
+        super().__init__(shape.parts, dim, mode="sum", include_last_offset=True, sparse=True)
         nn.init.normal_(self.weight, std=0.1)
-        self.bags = shape.bags
-        self.width = shape.bags * dim
+        self.width = shape.fields * dim
 
-    def encode(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-        """Return float32 [rows, width]."""
-        by_bag: Tensor = self(ngrams, offsets, weights)
-        return by_bag.view(self.bags, -1, self.embedding_dim).transpose(0, 1).reshape(-1, self.width)
+    def of_items(self, batch: Batch, dropout: float = 0.0) -> Tensor:
+        """Embed items, float32 [items, dim]; `dropout` is the share of their parts that are left out."""
+        embedded: Tensor = self(*drop_ngrams(batch["parts"], batch["part_offsets"], batch["part_weights"], dropout))
+        return embedded
+
+    def encode(self, batch: Batch, items: Tensor) -> Tensor:
+        """Return float32 [rows, width] from the embeddings of the batch's items."""
+        by_text = sum_items(batch, items, batch["field_weights"])
+        return by_text.view(self.width // self.embedding_dim, -1, self.embedding_dim).transpose(0, 1).flatten(1)
 
 
-class LinearPath(nn.EmbeddingBag):
-    """Logits as a linear function of the n-grams' TF-IDF weights, summed over the bags.
+def sum_items(batch: Batch, vectors: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of the vectors of each text's items, float32 [fields x rows, dim].
 
-    Divided by the root of their number: a step of SGD then moves a record's logits as far with many bags as with one.
-
-    Plain SGD trains it, as in fastText (Joulin et al. 2017): Adam would move the weights of a rare n-gram as far as
-    those of a frequent one, and they would fit its few rows by heart.
+    Args:
+        batch: as `make_batch` makes it.
+        vectors: float32 [distinct items, dim].
+        weights: float32 [items].
     """
-
-    def __init__(self, shape: Shape, classes: int) -> None:
-        super().__init__(shape.ngrams, classes, mode="sum", include_last_offset=True, sparse=True)
-        nn.init.zeros_(self.weight)
-        self.bags = shape.bags
-
-    def logits(self, ngrams: Tensor, offsets: Tensor, weights: Tensor) -> Tensor:
-        """Return logits, float32 [rows, classes]."""
-        by_bag: Tensor = self(ngrams, offsets, weights)
-        return by_bag.view(self.bags, -1, by_bag.shape[1]).sum(0) / math.sqrt(self.bags)
+    summed: Tensor = functional.embedding_bag(
+        batch["items"], vectors, batch["item_offsets"], mode="sum", per_sample_weights=weights, include_last_offset=True
+    )
+    return summed
 
 
 def drop_words(words: Tensor, share: float) -> Tensor:

@@ -21,10 +21,13 @@ from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
-from libelle.models.layers import LinearPath
+from libelle.models.embedding import VectorEmbedding
 from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
 from libelle.models.network import LossConfig, Network, OptimizerConfig
-from libelle.models.optimizers import LazyAdamW, make_schedule
+from libelle.models.optimizers import SparseAdamW, make_schedule
+
+#: Vectors that the process gives move at this share of the rate of those that start at random: they know something.
+GIVEN_RATE = 0.1
 
 
 class Batches(TorchDataset[tuple[Batch, Tensor]]):
@@ -51,6 +54,7 @@ class Classifier(pl.LightningModule):
             weights = counts.sum() / ((counts > 0).sum() * counts.clamp(min=1))
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
+        self._losses: list[Tensor] = []
         self._validation: list[tuple[list[Tensor], Tensor]] = []
 
     def loss(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -64,25 +68,25 @@ class Classifier(pl.LightningModule):
         weights = self.class_weights[targets]
         return (losses * weights).sum() / weights.sum()
 
-    def path_loss(self, logits: Tensor, targets: Tensor, *, hinge: bool) -> Tensor:
-        """Loss of one path in training: cross-entropy or squared hinge, one class against the others."""
-        if not hinge:
-            return self.loss(logits, targets, self.loss_config.label_smoothing)
-        signs = 2 * functional.one_hot(targets, logits.shape[1]) - 1
-        losses = functional.relu(1 - signs * logits).square().sum(1)
-        if self.class_weights is None:
-            return losses.mean()
-        weights = self.class_weights[targets]
-        return (losses * weights).sum() / weights.sum()
-
     def training_step(self, batch: tuple[Batch, Tensor], _: int) -> Tensor:
         """Return the sum of the paths' losses on one batch."""
         features, targets = batch
-        paths = zip(self.network.paths(features), self.network.hinge, strict=True)
-        loss = torch.stack([self.path_loss(path, targets, hinge=hinge) for path, hinge in paths]).sum()
-        mean = loss / len(self.network.hinge)
-        self.log("train_loss", mean, on_step=False, on_epoch=True, prog_bar=True, batch_size=len(targets))
+        losses = [self.loss(path, targets, self.loss_config.label_smoothing) for path in self.network.paths(features)]
+        loss = torch.stack(losses).sum()
+        self._losses.append(loss.detach() / len(losses))
         return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log `train_loss`, the mean over the epoch's steps: to log each step takes as long as the step."""
+        self.log("train_loss", torch.stack(self._losses).mean(), prog_bar=True)
+        self._losses.clear()
+
+    def transfer_batch_to_device(
+        self, batch: tuple[Batch, Tensor], device: torch.device, dataloader_idx: int
+    ) -> tuple[Batch, Tensor]:
+        """Lightning's own way looks into anything that a batch might be, which takes longer than a small step."""
+        features, targets = batch
+        return {name: tensor.to(device) for name, tensor in features.items()}, targets.to(device)
 
     def validation_step(self, batch: tuple[Batch, Tensor], _: int) -> None:
         """Keep the batch's logits for the end of the epoch."""
@@ -114,7 +118,7 @@ class Classifier(pl.LightningModule):
         Positive, and held near equal weights by a Gaussian prior on their logarithms that counts as much as a few rows.
         """
         paths, targets = [path.clone() for path in paths], targets.clone()  # tensors of inference have no gradient
-        scales = [Network.MARGIN_SCALE if hinge else 1.0 for hinge in self.network.hinge]
+        scales = [Network.MARGIN_SCALE if margins else 1.0 for margins in self.network.margins]
         equal = torch.tensor(scales, device=targets.device) / len(paths)
         logarithms = torch.zeros_like(equal, requires_grad=True)
         solver = torch.optim.LBFGS([logarithms], max_iter=30, line_search_fn="strong_wolfe")
@@ -131,13 +135,14 @@ class Classifier(pl.LightningModule):
         return weights if weights.isfinite().all() else equal
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """AdamW or SGD, the linear path always by SGD, with the schedule over the planned steps."""
+        """AdamW or SGD, with the schedule over the planned steps."""
         config = self.optimizer_config
         groups = self.network.set_rates(_parameter_groups(self.network, config), config.lr)
         if config.name == "sgd":
             optimizer: torch.optim.Optimizer = torch.optim.SGD(groups, lr=config.lr)
         else:
-            optimizer = LazyAdamW(groups, lr=config.lr)
+            # On a GPU, Lightning refuses it beside gradient clipping.
+            optimizer = SparseAdamW(groups, lr=config.lr, fused=self.device.type == "cpu")
         steps = int(self.trainer.estimated_stepping_batches) if config.schedule != "constant" or config.warmup else 1
         schedule = make_schedule(optimizer, config, steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
@@ -236,15 +241,19 @@ def _loader(dataset: Dataset, order: Any, batch_size: int) -> DataLoader[Any]:
 
 
 def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:
-    """Matrices of dense layers are decayed; embeddings, biases and norms are not; the linear path has its own rate."""
+    """Matrices of dense layers are decayed; embeddings, biases and norms are not; tables have a rate of their own."""
     decayed: list[nn.Parameter] = []
     others: list[nn.Parameter] = []
-    linear: list[nn.Parameter] = []
+    tables: list[nn.Parameter] = []
+    given: list[nn.Parameter] = []
+    started = {module.table for module in network.modules() if isinstance(module, VectorEmbedding)}
     for module in network.modules():
         embedding = isinstance(module, nn.Embedding | nn.EmbeddingBag)
         for parameter in module.parameters(recurse=False):
-            if isinstance(module, LinearPath):
-                linear.append(parameter)
+            if not parameter.requires_grad:
+                continue
+            if embedding and module.sparse:
+                (given if module in started else tables).append(parameter)
             elif parameter.ndim > 1 and not embedding:
                 decayed.append(parameter)
             else:
@@ -253,6 +262,8 @@ def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[
         {"params": decayed, "weight_decay": config.weight_decay},
         {"params": others, "weight_decay": 0.0},
     ]
-    if linear:
-        groups.append({"params": linear, "weight_decay": 0.0, "lr": config.linear_lr, "plain": True})
+    rate = config.embedding_lr if config.name == "adamw" else config.lr
+    for chosen, share in ((tables, 1.0), (given, GIVEN_RATE)):
+        if chosen:
+            groups.append({"params": chosen, "weight_decay": 0.0, "lr": share * rate})
     return groups

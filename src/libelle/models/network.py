@@ -21,35 +21,31 @@ class Shape:
         fields: number of fields.
         words: size of the vocabulary, the special tokens included.
         longest: words in the longest field.
-        ngrams: number of n-grams over all bags; 0 where there is none.
-        bags: number of bags of n-grams: one for each field, and perhaps one for all joined.
+        parts: number of words, sequences of words and n-grams of characters in the bags; 0 where there are none.
         vectors: size of the vectors that the process gives to start from; 0 where it gives none.
     """
 
     fields: int
     words: int
     longest: int
-    ngrams: int
-    bags: int
+    parts: int
     vectors: int = 0
 
     @classmethod
     def of(cls, features: Features) -> "Shape":
         """Measure the training features."""
         words = features.words or {}
-        bags = features.bag or {}
         return cls(
             fields=len(words),
             words=max((data.size for data in words.values()), default=0),
             longest=max((int(data.lengths.max(initial=1)) for data in words.values()), default=1),
-            ngrams=max((data.size for data in bags.values()), default=0),
-            bags=len(bags),
+            parts=0 if features.bag is None else features.bag.size,
             vectors=0 if features.vectors is None else features.vectors.vocabulary.shape[1],
         )
 
 
 class Network(nn.Module):
-    """Paths from a batch to logits, each trained by a loss of its own, and pooled to score.
+    """Paths from a batch to logits, each trained by itself, and pooled to score.
 
     Each path is thus at its best by itself, and they are an ensemble: trained on their sum, the stronger one would
     leave the other nothing to learn. They are pooled as the weighted sum of their logits, a logarithmic opinion pool
@@ -57,29 +53,29 @@ class Network(nn.Module):
     the validation rows; that calibrates the scores as well, as temperature scaling does (Guo et al. 2017).
 
     Attributes:
-        hinge: for each path, whether it is trained by the squared hinge loss instead of cross-entropy.
+        margins: for each path, whether its logits are margins of a support vector machine.
         pool: float32 [paths], the weights.
     """
 
     #: A path of margins around 1 weighs that much more at first.
     MARGIN_SCALE = 4.0
 
-    hinge: tuple[bool, ...]
+    margins: tuple[bool, ...]
     pool: Tensor
 
-    def __init__(self, hinge: Sequence[bool] = (False,)) -> None:
+    def __init__(self, margins: Sequence[bool] = (False,)) -> None:
         super().__init__()
-        self.make_pool(hinge)
+        self.make_pool(margins)
 
-    def make_pool(self, hinge: Sequence[bool]) -> None:
+    def make_pool(self, margins: Sequence[bool]) -> None:
         """Declare the paths and give them equal weights; a network of one path need not."""
-        self.hinge = tuple(hinge)
-        scales = torch.tensor([self.MARGIN_SCALE if margins else 1.0 for margins in hinge])
-        self.register_buffer("pool", scales / len(hinge))
+        self.margins = tuple(margins)
+        scales = torch.tensor([self.MARGIN_SCALE if margin else 1.0 for margin in margins])
+        self.register_buffer("pool", scales / len(margins))
 
     @abstractmethod
     def paths(self, batch: Batch) -> list[Tensor]:
-        """Return each path's logits, float32 [rows, classes]; those of a hinge path are margins."""
+        """Return each path's logits, float32 [rows, classes]; in training, those of the paths that steps train."""
 
     def pooled(self, paths: Sequence[Tensor], weights: Tensor) -> Tensor:
         """Return the weighted sum of the paths' logits, float32 [rows, classes]."""
@@ -104,9 +100,9 @@ class OptimizerConfig(Component):
     """How weights are moved.
 
     Attributes:
-        name: `adamw` (Loshchilov and Hutter 2019) or `sgd`.
+        name: `adamw` (Loshchilov and Hutter 2019; tables of embeddings are moved by Adagrad) or `sgd`.
         lr: learning rate at its highest.
-        linear_lr: learning rate of the linear path at its highest; plain SGD moves it, whatever `name` is.
+        embedding_lr: that of the tables of embeddings, for `adamw`.
         weight_decay: decoupled decay of all weights but embeddings, biases and norms.
         schedule: `constant`, `linear` (to zero) or `cosine` (to zero) over the planned steps.
         warmup: share of the planned steps in which the learning rate rises from zero.
@@ -114,7 +110,7 @@ class OptimizerConfig(Component):
 
     name: Literal["adamw", "sgd"] = "adamw"
     lr: AboveZero = 2e-3
-    linear_lr: AboveZero = 5.0
+    embedding_lr: AboveZero = 0.05
     weight_decay: NonNegative = 0.01
     schedule: Literal["constant", "linear", "cosine"] = "linear"
     warmup: PartialShare = 0.0
@@ -122,7 +118,7 @@ class OptimizerConfig(Component):
 
 @dataclass
 class LossConfig(Component):
-    """Cross-entropy and its relatives; the linear path has the squared hinge loss instead, weighted likewise.
+    """Cross-entropy and its relatives; the linear path has the squared hinge loss instead, with the same class weights.
 
     Attributes:
         class_weights: `none`, or `balanced`: each class weighs in inverse proportion to its training rows.

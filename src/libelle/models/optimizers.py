@@ -1,4 +1,4 @@
-"""AdamW for networks with large, sparsely touched embedding tables, and learning-rate schedules."""
+"""AdamW and Adagrad for networks with large, sparsely touched embedding tables, and learning-rate schedules."""
 
 import math
 from collections.abc import Callable
@@ -9,12 +9,16 @@ from torch import Tensor
 
 from libelle.models.network import OptimizerConfig
 
+#: Keeps a row without any gradient from a division by zero.
+_EPSILON = 1e-8
 
-class LazyAdamW(torch.optim.AdamW):
-    """AdamW that, for a sparse gradient, moves only the rows that a batch touched, as `torch.optim.SparseAdam` does.
 
-    A dense update of the whole table would cost more than the rest of the network. No weight decay on those rows: it
-    would not be applied to the untouched ones. Groups with `plain` set are moved by plain SGD.
+class SparseAdamW(torch.optim.AdamW):
+    """AdamW for dense layers; in tables of embeddings only the rows that a batch touched are moved, by Adagrad.
+
+    A dense update of the whole table would cost more than the rest of the network. Adagrad (Duchi, Hazan and Singer
+    2011) keeps one number a row here, the mean over its columns, where Adam keeps two a weight: a step is twice as
+    fast, and a table takes a third of the memory.
     """
 
     @torch.no_grad()
@@ -28,32 +32,21 @@ class LazyAdamW(torch.optim.AdamW):
             for parameter in group["params"]:
                 if parameter.grad is None:
                     continue
-                if group.get("plain"):
-                    parameter.add_(parameter.grad, alpha=-group["lr"])
-                    parameter.grad = None
-                elif parameter.grad.is_sparse:
-                    self._move_rows(parameter, parameter.grad.coalesce(), group)
+                if parameter.grad.is_sparse:
+                    self._move_rows(parameter, parameter.grad.coalesce(), group["lr"])
                     parameter.grad = None
         super().step()
         return loss
 
-    def _move_rows(self, parameter: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
+    def _move_rows(self, parameter: Tensor, gradient: Tensor, rate: float) -> None:
         state = self.state[parameter]
         if not state:
-            state["step"] = torch.tensor(0.0)
-            state["exp_avg"] = torch.zeros_like(parameter)
-            state["exp_avg_sq"] = torch.zeros_like(parameter)
-        state["step"] += 1
-        step = state["step"].item()
-        beta1, beta2 = group["betas"]
+            state["squares"] = torch.zeros(len(parameter), device=parameter.device)
         rows, values = gradient.indices()[0], gradient.values()
         # `index_select` and its kin take a fraction of the time of indexing with brackets.
-        average = state["exp_avg"].index_select(0, rows).lerp_(values, 1 - beta1)
-        square = state["exp_avg_sq"].index_select(0, rows).lerp_(values * values, 1 - beta2)
-        state["exp_avg"].index_copy_(0, rows, average)
-        state["exp_avg_sq"].index_copy_(0, rows, square)
-        rate = group["lr"] * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-        parameter.index_add_(0, rows, average.div_(square.sqrt_().add_(group["eps"])), alpha=-rate)
+        squares = state["squares"].index_select(0, rows) + values.square().mean(1)
+        state["squares"].index_copy_(0, rows, squares)
+        parameter.index_add_(0, rows, values / (squares.sqrt() + _EPSILON).unsqueeze(1), alpha=-rate)
 
 
 def make_schedule(

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from libelle.components import Component, PartialShare, Positive, PositiveShare
+from libelle.components import Component, Natural, PartialShare, Positive, PositiveShare
 from libelle.errors import UserError, needs_extra
 from libelle.features import Dataset
 from libelle.files import read_json, write_json
@@ -131,6 +131,7 @@ class Pretrained(NeuralModel):
     layer_decay: PositiveShare = 0.9
     lora: LoRAConfig = field(default_factory=LoRAConfig)
     batch_size: Positive = 32
+    threads: Natural = 0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=5e-5, warmup=0.1))
     loss: LossConfig = field(default_factory=lambda: LossConfig(label_smoothing=0.0))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,12 @@ class Column:
         codes, texts = pd.factorize(column)
         return cls(list(texts), np.where(codes < 0, len(texts), codes).astype(np.int64))
 
-    @property
+    @cached_property
+    def words(self) -> WordTable:
+        """The texts, split into words."""
+        return WordTable.split(self.texts)
+
+    @cached_property
     def counts(self) -> Ints:
         """Rows that hold each text, int64 [texts]."""
         return np.bincount(self.index, minlength=len(self.texts) + 1)[:-1]
@@ -48,16 +54,19 @@ def fuse(table: pd.DataFrame) -> pd.Series:
     return joined
 
 
+def word_counts(column: Column) -> Ints:
+    """How often each distinct word stands in the rows of a column, int64 [words]."""
+    split = column.words
+    times = np.repeat(column.counts, np.diff(split.offsets))
+    return np.bincount(split.codes, weights=times, minlength=len(split.words)).astype(np.int64)
+
+
 def frequent_words(columns: Iterable[Column], min_count: int) -> list[str]:
     """The words that stand at least `min_count` times in the rows of some columns, the most frequent first."""
     counts: dict[str, int] = {}
     for column in columns:
-        split = WordTable.split(column.texts)
-        times = np.repeat(column.counts, np.diff(split.offsets))
-        for word, count in zip(
-            split.words, np.bincount(split.codes, weights=times, minlength=len(split.words)), strict=True
-        ):
-            counts[word] = counts.get(word, 0) + int(count)
+        for word, count in zip(column.words.words, word_counts(column).tolist(), strict=True):
+            counts[word] = counts.get(word, 0) + count
     return sorted(
         (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
     )

@@ -9,6 +9,7 @@ for each distinct word, word n-grams once for each distinct text.
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -52,6 +53,21 @@ class WordTable:
             ends.append(len(codes))
         return cls(list(seen), np.array(codes, dtype=np.int64), np.array(ends, dtype=np.int64))
 
+    @classmethod
+    def of_words(cls, words: Sequence[str]) -> "WordTable":
+        """One text for each of some distinct words."""
+        return cls(list(words), np.arange(len(words)), np.arange(len(words) + 1))
+
+    @cached_property
+    def hashes(self) -> Hashes:
+        """A hash of each distinct word, uint64 [words]; that of a sequence of words is made of them."""
+        return np.array([_hash_word(word) for word in self.words], dtype=np.uint64)
+
+
+def word_keys(table: WordTable) -> Hashes:
+    """The hash of each distinct word as an n-gram of one word, uint64 [words]."""
+    return _mix(table.hashes)
+
 
 def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hashes, Ints]:
     """Hash the n-grams of `shortest` to `longest` words.
@@ -59,8 +75,7 @@ def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hash
     Returns:
         The hashes, and for each the text it stands in, int64.
     """
-    word_hashes = np.array([_hash_word(word) for word in table.words], dtype=np.uint64)
-    values = word_hashes[table.codes]
+    values = table.hashes[table.codes]
     texts = np.repeat(np.arange(len(table.offsets) - 1), np.diff(table.offsets))
     hashes, rows = [], []
     current = np.zeros(len(values), dtype=np.uint64)
@@ -85,7 +100,7 @@ def character_ngrams(table: WordTable, shortest: int, longest: int) -> tuple[Has
     Raises:
         UserError: when counting them would take more memory than there is.
     """
-    hashes, words = _word_characters(table.words, shortest, longest)
+    hashes, words = characters_of_words(table.words, shortest, longest)
     order = np.argsort(words, kind="stable")
     each = np.bincount(words, minlength=len(table.words))
     count = int(each[table.codes].sum())
@@ -100,7 +115,12 @@ def character_ngrams(table: WordTable, shortest: int, longest: int) -> tuple[Has
     return hashes[positions], np.repeat(texts, np.diff(ends))
 
 
-def _word_characters(words: list[str], shortest: int, longest: int) -> tuple[Hashes, Ints]:
+def characters_of_words(words: Sequence[str], shortest: int, longest: int) -> tuple[Hashes, Ints]:
+    """Hash the n-grams of characters of each word by itself, with a blank on either side.
+
+    Returns:
+        The hashes, and for each the word it stands in, int64.
+    """
     # A lone surrogate, which a command line can hold, is one character as well.
     text = "".join(f" {word} " for word in words).encode("utf-32-le", "surrogatepass")
     characters = np.frombuffer(text, dtype="<u4").astype(np.uint64)
@@ -177,12 +197,19 @@ class NgramVocabulary:
     def __len__(self) -> int:
         return len(self.hashes)
 
+    def find(self, hashes: Hashes) -> Ints:
+        """The place of each hash, int64; -1 where it is not kept."""
+        if not len(self):
+            return np.full(len(hashes), -1, dtype=np.int64)
+        places = np.minimum(np.searchsorted(self.hashes, hashes), len(self) - 1)
+        return np.where(self.hashes[places] == hashes, places, -1)
+
     def count(self, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
         """Count each text's n-grams, float32 CSR [rows, kept]."""
         if not len(self):
             return scipy.sparse.csr_array((rows, 0), dtype=np.float32)
-        places = np.minimum(np.searchsorted(self.hashes, hashes), len(self) - 1)
-        known = self.hashes[places] == hashes
+        places = self.find(hashes)
+        known = places >= 0
         ones = np.ones(int(known.sum()), dtype=np.float32)
         matrix = scipy.sparse.csr_array((ones, (texts[known], places[known])), shape=(rows, len(self)))
         matrix.sum_duplicates()

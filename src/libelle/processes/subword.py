@@ -79,21 +79,22 @@ class Subword(WordsAndBags):
             longest = np.quantile(lengths, self.length_quantile) if len(lengths) else 0
             self.lengths_[field] = int(np.clip(np.ceil(longest), 1, self.max_length))
         if self.ngrams:
-            self.bags_.fit(table)
+            self.bags_.fit(columns, [])
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows."""
         size = len(SPECIAL) + self.tokenizer_.get_vocab_size(with_added_tokens=True)
         words: dict[str, Ragged] = {}
+        columns = {field: Column.of(table[field]) for field in self.lengths_}
         for field, cap in self.lengths_.items():
-            column = Column.of(table[field])
+            column = columns[field]
             rows = [ids or [EMPTY_ID] for ids in self._encode(column.texts, cap)]
             rows.append([MISSING_ID])  # the last stored row answers for missing values
             offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in rows]))).astype(np.int64)
             ids = np.fromiter((part for row in rows for part in row), dtype=np.int32, count=int(offsets[-1]))
             words[field] = Ragged(ids, offsets, size, None, column.index.astype(np.int32))
-        return Features(len(table), words=words, bag=self.bags_.transform(table) if self.ngrams else None)
+        return Features(len(table), words=words, bag=self.bags_.transform(columns) if self.ngrams else None)
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, the tokenizers library's own format, `lengths.json`, and the n-grams."""
@@ -111,7 +112,7 @@ class Subword(WordsAndBags):
         self.lengths_ = read_json(folder / "lengths.json")
         self._use(_library().Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8")))
         if self.ngrams:
-            self.bags_.load(folder, list(self.lengths_))
+            self.bags_.load(folder, list(self.lengths_), [])
         return self
 
     def _use(self, tokenizer: Any) -> None:

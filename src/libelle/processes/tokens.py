@@ -71,12 +71,12 @@ class Tokens(WordsAndBags):
         columns = {str(name): Column.of(column) for name, column in table.items()}
         self.lengths_: dict[str, int] = {}
         for name, column in columns.items():
-            lengths = np.repeat(np.diff(WordTable.split(column.texts).offsets), column.counts)
+            lengths = np.repeat(np.diff(column.words.offsets), column.counts)
             longest = np.quantile(lengths, self.length_quantile) if len(lengths) else 0
             self.lengths_[name] = int(np.clip(np.ceil(longest), 1, self.max_length))
         self._set_words(frequent_words(columns.values(), self.min_count)[: self.max_words])
         if self.ngrams:
-            self.bags_.fit(table)
+            self.bags_.fit(columns, self.words_)
         if self.embeddings == "fasttext":
             seen = sorted(frequent_words(columns.values(), 1)) if self.embeddings_unseen else []
             self._set_vectors(self.vectors.fit(table, self.words_, seen))
@@ -87,9 +87,10 @@ class Tokens(WordsAndBags):
         words: dict[str, Ragged] = {}
         unseen: dict[str, int] = {}
         vectors: list[Floats] = []
+        columns = {name: Column.of(table[name]) for name in self.lengths_}
         for name, cap in self.lengths_.items():
-            column = Column.of(table[name])
-            split = WordTable.split(column.texts)
+            column = columns[name]
+            split = column.words
             if self.embeddings == "fasttext" and self.embeddings_unseen:
                 vectors.append(self._add_unseen(split.words, unseen))
             words[name] = _encode_words(split, cap, self.word_ids_, unseen, column.index.astype(np.int32))
@@ -97,7 +98,7 @@ class Tokens(WordsAndBags):
         if self.embeddings == "fasttext":
             none = np.empty((0, self.matrix_.shape[1]), np.float32)
             given = Vectors(self.matrix_, np.concatenate([none, *vectors]))
-        bags = self.bags_.transform(table) if self.ngrams else None
+        bags = self.bags_.transform(columns) if self.ngrams else None
         return Features(len(table), words=words, bag=bags, vectors=given)
 
     def save(self, folder: Path) -> None:
@@ -113,9 +114,9 @@ class Tokens(WordsAndBags):
         """Read back what `save` wrote."""
         vocabulary = read_json(folder / "vocabulary.json")
         self.lengths_ = vocabulary["lengths"]
-        if self.ngrams:
-            self.bags_.load(folder, list(self.lengths_))
         self._set_words(vocabulary["words"])
+        if self.ngrams:
+            self.bags_.load(folder, list(self.lengths_), self.words_)
         if self.embeddings == "fasttext":
             self._set_vectors(VectorTable.load(folder))
         return self

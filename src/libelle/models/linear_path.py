@@ -1,0 +1,200 @@
+"""The linear path: a support vector machine on all n-grams of a record, one class against the others.
+
+It is solved, not stepped towards: the least of the squared hinge loss with an L2 penalty, as LIBLINEAR finds it (Fan et
+al. 2008), here without ever writing down which n-grams a record holds. The rows are `A @ G`, items of records times
+parts of items, both sparse and small, so a product with them costs a tenth of one with the matrix itself.
+
+The solver is a truncated Newton method, as LIBLINEAR's for large sets (Lin, Weng and Keerthi 2008, "Trust Region Newton
+Method for Large-Scale Logistic Regression"), of all classes at once. Weights are sums of rows, so they are held as the
+coefficients of the rows: of these there are fewer than of n-grams, by far.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+import torch
+from torch import Tensor, nn
+
+from libelle.features import Bags, Floats, Ints
+from libelle.models.batches import Batch, stack_items, take_apart
+from libelle.models.layers import sum_items
+from libelle.models.network import Shape
+
+#: Newton steps at most, and steps of conjugate gradients in each.
+_NEWTON, _GRADIENTS = 40, 10
+#: Conjugate gradients end at this share of the gradient, and all ends at that share of the first one.
+_INNER, _OUTER = 0.3, 1e-3
+#: How often a step is halved at most.
+_HALVINGS = 8
+_TINY = 1e-12
+#: Rows whose items are stacked at once.
+_ROWS = 1 << 14
+
+
+class LinearPath(nn.EmbeddingBag):
+    """Margins as a linear function of the weights of all n-grams of a record.
+
+    Words and their sequences have weights by field, n-grams of characters the same in all fields. `learn` solves it;
+    training by steps leaves it as it is.
+    """
+
+    constant: Tensor
+
+    def __init__(self, shape: Shape, classes: int) -> None:
+        super().__init__(shape.parts, classes, mode="sum", include_last_offset=True, sparse=True)
+        self.weight.requires_grad_(False).zero_()
+        self.register_buffer("constant", torch.zeros(classes))
+        self.fields = shape.fields
+
+    def learn(self, bags: Bags, targets: Ints, costs: npt.NDArray[np.floating]) -> None:
+        """Find the weights of the least loss.
+
+        Args:
+            bags: of the training rows.
+            targets: int64 [rows].
+            costs: [rows], what each row's loss weighs against the penalty.
+        """
+        classes = len(self.constant)
+        # Of two classes, the margin of one is that of the other, turned around.
+        columns = np.array([1]) if classes == 2 else np.arange(classes)
+        signs = np.where(targets[:, None] == columns, np.float32(1), np.float32(-1))
+        weights, constant = solve(Rows.of(bags, len(targets)), signs, costs)
+        for learnt, found in ((self.weight, weights), (self.constant, constant)):
+            both = np.stack([-found[..., 0], found[..., 0]], axis=-1) if classes == 2 else found
+            learnt.copy_(torch.from_numpy(both))
+
+    def of_items(self, batch: Batch) -> Tensor:
+        """Margins of items by themselves, float32 [items, classes]."""
+        margins: Tensor = self(batch["parts"], batch["part_offsets"], batch["part_weights"])
+        return margins
+
+    def logits(self, batch: Batch, items: Tensor) -> Tensor:
+        """Return margins, float32 [rows, classes], from those of the batch's items."""
+        by_text = sum_items(batch, items, batch["record_weights"])
+        return by_text.view(self.fields, -1, items.shape[1]).sum(0) + self.constant
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a linear model in two factors.
+
+    Attributes:
+        items: float32 CSR [rows, items], the weights of each record's items.
+        parts: float32 CSR [items, parts].
+    """
+
+    items: scipy.sparse.csr_array
+    parts: scipy.sparse.csr_array
+
+    @classmethod
+    def of(cls, bags: Bags, rows: int) -> "Rows":
+        """Factor the rows of some features."""
+        stacked = [_items(bags, np.arange(start, min(start + _ROWS, rows))) for start in range(0, rows, _ROWS)]
+        used = np.unique(np.concatenate([part.indices for part in stacked]))
+        items = scipy.sparse.csr_array(scipy.sparse.vstack(stacked, format="csr"))
+        apart = {name: tensor.numpy() for name, tensor in take_apart(bags, used).items()}
+        values = apart["part_weights"], apart["parts"], apart["part_offsets"]
+        parts = scipy.sparse.csr_array(values, shape=(len(used), bags.size))
+        narrow = np.searchsorted(used, items.indices).astype(np.int32)
+        return cls(scipy.sparse.csr_array((items.data, narrow, items.indptr), shape=(rows, len(used))), parts)
+
+    def times(self, weights: Floats) -> Floats:
+        """The rows times weights, float32 [rows, columns]."""
+        product: Floats = self.items @ (self.parts @ weights)
+        return product
+
+    def transposed_times(self, values: Floats) -> Floats:
+        """The parts' share of each column of values [rows, columns], float32 [parts, columns]."""
+        product: Floats = self.parts.T @ (self.items.T @ values)
+        return product
+
+    def kernel(self, values: Floats) -> Floats:
+        """What the rows have in common with each other, and a constant, times values: float32 [rows, columns]."""
+        product: Floats = self.times(self.transposed_times(values)) + values.sum(0)
+        return product
+
+
+def _items(bags: Bags, rows: Ints) -> scipy.sparse.csr_array:
+    texts, distinct = stack_items(bags, rows)
+    fields = len(bags.texts)
+    record = np.tile(np.arange(len(rows)), fields).repeat(texts["item_offsets"].diff().numpy())
+    shape = (len(rows), len(bags.known) + len(bags.extra))
+    places = record, distinct[texts["items"].numpy()]
+    return scipy.sparse.csr_array((texts["record_weights"].numpy(), places), shape=shape)
+
+
+def solve(rows: Rows, signs: Floats, cost: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
+    """Weights of the least loss.
+
+    Args:
+        rows: the training rows.
+        signs: float32 [rows, columns], 1 where a row is of the column's class, else -1.
+        cost: [rows], what a row's loss weighs against the penalty.
+
+    Returns:
+        Weights, float32 [parts, columns], and constants, float32 [columns].
+    """
+    costs = cost.astype(np.float32)[:, None]
+    coefficients = np.zeros_like(signs)
+    margins = np.zeros_like(signs)
+    live = np.arange(signs.shape[1])  # classes that are not there yet
+    first: Floats | None = None
+    for _ in range(_NEWTON):
+        found, at, sign = coefficients[:, live], margins[:, live], signs[:, live]
+        inside = sign * at < 1
+        gradient = found - 2 * costs * np.where(inside, sign - at, 0)
+        applied = rows.kernel(gradient)
+        size = (gradient * applied).sum(0)
+        first = size if first is None else first
+        going = size > _OUTER**2 * first[live]
+        if not going.any():
+            break
+        live, found, at, sign, inside = live[going], found[:, going], at[:, going], sign[:, going], inside[:, going]
+        step, moved = _newton(rows, gradient[:, going], applied[:, going], 2 * costs * inside)
+        share = _step_size(found, at, step, moved, sign, costs)
+        coefficients[:, live] = found + share * step
+        margins[:, live] = at + share * moved
+    return rows.transposed_times(coefficients), coefficients.sum(0)
+
+
+def _newton(rows: Rows, gradient: Floats, applied: Floats, curvature: Floats) -> tuple[Floats, Floats]:
+    """The step that conjugate gradients find, and what it changes in the margins, both float32 [rows, columns]."""
+    step, moved = np.zeros_like(gradient), np.zeros_like(gradient)
+    residual, of_residual = -gradient, -applied
+    direction, of_direction = residual, of_residual
+    size = (residual * of_residual).sum(0)
+    enough = _INNER**2 * size
+    for _ in range(_GRADIENTS):
+        bent = direction + curvature * of_direction
+        length = np.where(size > enough, size / np.maximum((of_direction * bent).sum(0), _TINY), 0).astype(np.float32)
+        step, moved = step + length * direction, moved + length * of_direction
+        residual = residual - length * bent
+        if (size <= enough).all():
+            break
+        of_residual = rows.kernel(residual)
+        previous, size = size, (residual * of_residual).sum(0)
+        share = (size / np.maximum(previous, _TINY)).astype(np.float32)
+        direction, of_direction = residual + share * direction, of_residual + share * of_direction
+    return step, moved
+
+
+def _step_size(found: Floats, at: Floats, step: Floats, moved: Floats, sign: Floats, costs: Floats) -> Floats:
+    """The largest of 1, 1/2, 1/4, … at which a step makes the loss of its class less, float32 [columns]."""
+    across, along = (step * at).sum(0), (step * moved).sum(0)
+
+    def change(share: Floats) -> Floats:
+        """By how much the penalty and the losses change."""
+        losses = (costs * np.maximum(1 - sign * (at + share * moved), 0) ** 2).sum(0)
+        changed: Floats = share * across + share**2 * along / 2 + losses
+        return changed
+
+    share = np.ones(found.shape[1], dtype=np.float32)
+    before = change(np.zeros_like(share))
+    for _ in range(_HALVINGS):
+        worse = change(share) > before
+        if not worse.any():
+            break
+        share = np.where(worse, share / 2, share)
+    return share
