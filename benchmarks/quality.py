@@ -41,9 +41,9 @@ from libelle.cli.lightning_nodes import make_lightning
 from libelle.data.records import Records
 from libelle.data.split import TEST, TRAIN, VALIDATION
 from libelle.models.base import Training
+from libelle.training.plan import Plan, Provenance
 from libelle.training.prepared_data import Prepared
-from libelle.training.schema import check
-from libelle.training.workflow import Plan
+from libelle.training.schema import build_plan
 
 ROOT = Path(__file__).parents[1]
 MODELS = {"mlp": "model=mlp", "transformer": "model=transformer"}
@@ -151,7 +151,8 @@ def config(overrides: tuple[str, ...]) -> Any:
 
 def plan_of(overrides: list[str]) -> Plan:
     """The objects of one run."""
-    return check(OmegaConf.to_container(config(tuple(overrides)), resolve=True), {})  # type: ignore[arg-type]
+    values = OmegaConf.to_container(config(tuple(overrides)), resolve=True)
+    return build_plan(Provenance(values))  # type: ignore[arg-type]
 
 
 def refolded(records: Records, seed: int) -> Records:

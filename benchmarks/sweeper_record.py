@@ -24,16 +24,18 @@ def record() -> None:
 
     from libelle.components import build
     from libelle.data.split import TRAIN, VALIDATION
+    from libelle.evaluation.decision_rule import DecisionRule
     from libelle.evaluation.metrics import evaluate
     from libelle.models.base import Model, Training
+    from libelle.training.plan import Provenance
     from libelle.training.prepared_data import Prepared
-    from libelle.training.schema import check
+    from libelle.training.schema import build_plan
 
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", ["data=diaries", "model=mlp", "trainer.max_epochs=4"])
     plain: Any = OmegaConf.to_container(config, resolve=True)
-    plan = check(plain, {"model": "mlp"})
+    plan = build_plan(Provenance(plain, {"model": "mlp"}))
     prepared = Prepared.from_source(plan.source, plan.source.read(), plan.cleaners, plan.process)
     train, validation = prepared.dataset(TRAIN), prepared.dataset(VALIDATION)
 
@@ -44,7 +46,7 @@ def record() -> None:
         model = build(OmegaConf.to_container(node), Model, "model")  # type: ignore[type-abstract, arg-type]
         with tempfile.TemporaryDirectory() as folder:
             model.fit(train, validation, len(prepared.labels), Training(Path(folder), plan.seed, plan.trainer))
-        metrics = evaluate(validation.targets, model.predict_proba(validation.features), prepared.labels)
+        metrics = evaluate(validation.targets, model.predict_proba(validation.features), DecisionRule(prepared.labels))
         return float(metrics["average_precision"])
 
     began = time.monotonic()
