@@ -5,6 +5,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -18,6 +19,15 @@ from libelle.training.workflow import full
 # How long an example takes is no matter of these tests: a busy machine would fail them.
 settings.register_profile("libelle", deadline=None)
 settings.load_profile("libelle")
+
+
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The figures of reports as matplotlib's objects instead of SVG."""
+    from libelle.reports import figures
+
+    monkeypatch.setattr(figures, "svg", lambda figure, _: figure)
+    return figures
 
 
 @pytest.fixture

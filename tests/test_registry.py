@@ -18,6 +18,7 @@ import libelle
 from helpers.scripts import CONF
 from libelle.cleaners.text import Accents
 from libelle.components import Component, describe, load_class, with_names
+from libelle.data.source import FrameSource
 from libelle.errors import UserError
 from libelle.models.base import Model
 from libelle.training.pruning import HalvingPruning, MedianPruning, Pruning
@@ -38,6 +39,7 @@ def component_classes() -> list[type[Component]]:
     """Every class of libelle that a node of a config group can name."""
     import_everything()
     found = {cls for cls in below(Component) if hasattr(cls, "conf_group") and not inspect.isabstract(cls)}
+    found.discard(FrameSource)  # made in Python alone
     return sorted((cls for cls in found if cls.__module__.startswith("libelle.")), key=lambda cls: cls.__qualname__)
 
 

@@ -77,11 +77,9 @@ def test_a_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
     for seed in range(30):
         generator = np.random.default_rng(seed)
         right = generator.random(200) < 0.8
-        scores = np.where(right, 0.9, 0.1)
-        targets = np.ones(200, dtype=np.int64)
-        targets[:20], scores[:20] = 0, 1 - scores[:20]
-        both = np.stack([1 - scores, scores], axis=1).astype(np.float32)
-        interval = bootstrap(targets, both, BINARY, seed=seed)["accuracy"]
+        targets = generator.integers(3, size=200)
+        scores = np.eye(3, dtype=np.float32)[np.where(right, targets, (targets + 1) % 3)]
+        interval = bootstrap(targets, scores, DecisionRule(["0", "1", "2"]), seed=seed)["accuracy"]
         covered += interval.low <= 0.8 <= interval.high
     assert covered >= 27
 
