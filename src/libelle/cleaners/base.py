@@ -1,11 +1,13 @@
 """The contract of a cleaner, and how cleaners are applied to a table."""
 
-from abc import ABC, abstractmethod
+from abc import ABC
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from libelle.components import Component
+from libelle.data.tables import distinct_texts
 
 
 class Cleaner(Component, ABC):
@@ -15,9 +17,16 @@ class Cleaner(Component, ABC):
     commute, so that `[accents, stopwords]` and `[stopwords, accents]` give the same texts.
     """
 
-    @abstractmethod
     def clean(self, texts: pd.Series) -> pd.Series:
-        """Clean each text: same length, order and index; missing stays missing, an emptied text is `""`."""
+        """Clean each text: same length, order and index; missing stays missing, an emptied text is `""`.
+
+        A cleaner defines this or `clean_text`, which is faster.
+        """
+        return texts.map(self.clean_text, na_action="ignore")
+
+    def clean_text(self, text: str) -> str:
+        """Clean one text; cleaners that define `clean` need not."""
+        raise NotImplementedError(text)
 
 
 def clean_table(table: pd.DataFrame, cleaners: Iterable[Cleaner]) -> pd.DataFrame:
@@ -29,9 +38,12 @@ def clean_table(table: pd.DataFrame, cleaners: Iterable[Cleaner]) -> pd.DataFram
 
 
 def _clean_column(column: pd.Series, cleaners: Iterable[Cleaner]) -> pd.Series:
-    codes, distinct = pd.factorize(column)
-    texts = pd.Series(distinct, dtype="str")
+    distinct, codes = distinct_texts(column)
+    texts = distinct
     for cleaner in cleaners:
-        texts = cleaner.clean(texts)
-    # A missing value has the code -1.
-    return pd.Series(texts.array.take(codes, allow_fill=True), index=column.index)
+        if type(cleaner).clean is Cleaner.clean:
+            texts = [cleaner.clean_text(text) for text in texts]
+        else:
+            texts = cleaner.clean(pd.Series(texts, dtype="str")).tolist()
+    cleaned = np.array([*texts, None], dtype=object)  # the last one answers for missing values
+    return pd.Series(cleaned[codes], index=column.index, dtype="str")
