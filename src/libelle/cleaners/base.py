@@ -3,9 +3,11 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from libelle.components import Component
+from libelle.data.tables import distinct_texts
 
 
 class Cleaner(Component, ABC):
@@ -22,6 +24,18 @@ class Cleaner(Component, ABC):
         """Clean each text: same length, order and index; missing stays missing, an emptied text is `""`."""
 
 
+class TextCleaner(Cleaner):
+    """A cleaner that says what becomes of one text: several of them in a row cost no Series in between."""
+
+    @abstractmethod
+    def clean_text(self, text: str) -> str:
+        """Clean one text."""
+
+    def clean(self, texts: pd.Series) -> pd.Series:
+        """Clean each text."""
+        return texts.map(self.clean_text, na_action="ignore")
+
+
 def clean_table(table: pd.DataFrame, cleaners: Iterable[Cleaner]) -> pd.DataFrame:
     """Apply the cleaners to every column of strings, working on the distinct values: real columns repeat a lot."""
     cleaners = list(cleaners)
@@ -31,9 +45,12 @@ def clean_table(table: pd.DataFrame, cleaners: Iterable[Cleaner]) -> pd.DataFram
 
 
 def _clean_column(column: pd.Series, cleaners: Iterable[Cleaner]) -> pd.Series:
-    codes, distinct = pd.factorize(column)
-    texts = pd.Series(distinct, dtype="str")
+    distinct, codes = distinct_texts(column)
+    texts = distinct
     for cleaner in cleaners:
-        texts = cleaner.clean(texts)
-    # A missing value has the code -1.
-    return pd.Series(texts.array.take(codes, allow_fill=True), index=column.index)
+        if isinstance(cleaner, TextCleaner):
+            texts = [cleaner.clean_text(text) for text in texts]
+        else:
+            texts = cleaner.clean(pd.Series(texts, dtype="str")).tolist()
+    cleaned = np.array([*texts, None], dtype=object)  # the last one answers for missing values
+    return pd.Series(cleaned[codes], index=column.index, dtype="str")

@@ -6,9 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import pandas as pd
-
-from libelle.cleaners.base import Cleaner
+from libelle.cleaners.base import TextCleaner
 
 #: What Unicode does not decompose, though a form filled in capitals does.
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
@@ -71,63 +69,63 @@ def without_accents(text: str) -> str:
 
 
 @dataclass
-class SpecialCharacters(Cleaner):
+class SpecialCharacters(TextCleaner):
     """Punctuation, symbols (`’ — ° €`) and control characters become blanks; runs of blanks become one."""
 
     conf_name = "special_characters"
 
-    def clean(self, texts: pd.Series) -> pd.Series:
+    def clean_text(self, text: str) -> str:
         """Replace special characters with blanks."""
-        return texts.map(lambda text: _collapse(text.translate(_BLANKS)), na_action="ignore")
+        return _collapse(text.translate(_BLANKS))
 
 
 @dataclass
-class Punctuation(Cleaner):
+class Punctuation(TextCleaner):
     """Each punctuation mark and symbol becomes a word of its own; control characters become blanks."""
 
     conf_name = "punctuation"
 
-    def clean(self, texts: pd.Series) -> pd.Series:
+    def clean_text(self, text: str) -> str:
         """Set special characters apart."""
-        return texts.map(lambda text: _collapse(text.translate(_APART)), na_action="ignore")
+        return _collapse(text.translate(_APART))
 
 
 @dataclass
-class Accents(Cleaner):
+class Accents(TextCleaner):
     """`é` becomes `e`, `œ` becomes `oe`; runs of blanks, which an accent on its own may leave, become one."""
 
     conf_name = "accents"
 
-    def clean(self, texts: pd.Series) -> pd.Series:
+    def clean_text(self, text: str) -> str:
         """Remove accents."""
-        return texts.map(lambda text: _collapse(without_accents(text)), na_action="ignore")
+        return _collapse(without_accents(text))
 
 
 @dataclass
-class Lowercase(Cleaner):
+class Lowercase(TextCleaner):
     """Capitals become small letters."""
 
     conf_name = "lowercase"
 
-    def clean(self, texts: pd.Series) -> pd.Series:
+    def clean_text(self, text: str) -> str:
         """Lower the case."""
         # The final sigma depends on its neighbours, and with it on the cleaners before this one.
-        return texts.map(lambda text: text.lower().replace("ς", "σ"), na_action="ignore")
+        return text.lower().replace("ς", "σ")
 
 
 @dataclass
-class Whitespace(Cleaner):
+class Whitespace(TextCleaner):
     """Runs of white space, line breaks and no-break spaces among them, become one blank; none at the ends."""
 
     conf_name = "whitespace"
 
-    def clean(self, texts: pd.Series) -> pd.Series:
+    def clean_text(self, text: str) -> str:
         """Collapse white space."""
-        return texts.map(_collapse, na_action="ignore")
+        return _collapse(text)
 
 
 @dataclass
-class Stopwords(Cleaner):
+class Stopwords(TextCleaner):
     """Words that carry no meaning are removed, whatever their case and accents.
 
     Attributes:
@@ -143,15 +141,12 @@ class Stopwords(Cleaner):
             # Kept with a saved pipeline: it must not change with the list of a later version.
             self.words = list(FRENCH_STOPWORDS)
 
-    def clean(self, texts: pd.Series) -> pd.Series:
-        """Remove stop words."""
-        return texts.map(self._without_stop_words, na_action="ignore")
-
     @cached_property
     def _folded(self) -> frozenset[str]:
         return frozenset(_fold(word) for word in self.words or ())
 
-    def _without_stop_words(self, text: str) -> str:
+    def clean_text(self, text: str) -> str:
+        """Remove stop words."""
         # Words end where `SpecialCharacters` would put a blank: `L'ÉTÉ` is two, before and after that cleaner.
         kept, end = [], 0
         for word in _WORD.finditer(text.translate(_BLANKS)):

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from libelle.components import Natural, Positive
 from libelle.models.encoders import BagEncoder, LSTMEncoder, WordEncoder
-from libelle.models.network import Shape
+from libelle.models.network import OptimizerConfig, Shape
 from libelle.models.paths import PathsModel
 
 
@@ -31,6 +31,8 @@ class MLP(PathsModel):
     fusion: Literal["concat", "fused"] = "concat"
     word_dim: Positive = 64
     first_words: Natural = 2
+    batch_size: Positive = 128
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
     lstm: Annotated[list[Positive], Field(min_length=1)] = field(default_factory=lambda: [128, 64])
 
     def encoder(self, shape: Shape) -> WordEncoder:

@@ -33,8 +33,8 @@ from libelle.processes.ngrams import (
 #: Items of each field that stand for a missing and for an empty text.
 _MARKERS = 2
 _FILE = "ngrams.safetensors"
-#: Bytes below which memory is not asked for: the question takes longer than the work.
-_SMALL = 1 << 26
+#: Characters up to which memory is not asked for when rows are encoded: the question takes longer than the work.
+_MANY = 1 << 18
 
 
 @dataclass
@@ -82,6 +82,7 @@ class NgramBags:
         for column in columns.values():
             for word, count in zip(column.words.words, word_counts(column).tolist(), strict=True):
                 counts[word] = counts.get(word, 0) + count
+        self._require_room(list(counts))
         hashes, owners = self._characters(list(counts))
         frequency = np.fromiter(counts.values(), np.int64, len(counts))
         self.characters_ = NgramVocabulary.fit(hashes, owners, frequency, self.min_count, self.max_size)
@@ -162,17 +163,21 @@ class NgramBags:
     def _characters(self, words: Sequence[str]) -> tuple[npt.NDArray[np.uint64], Ints]:
         if not self.char_ngrams_max:
             return np.empty(0, np.uint64), np.empty(0, np.int64)
-        count = (sum(map(len, words)) + 2 * len(words)) * (self.char_ngrams_max - self.char_ngrams_min + 1)
-        if count * NGRAM_BYTES > _SMALL:
-            require_memory(
-                NGRAM_BYTES * count,
-                f"process: counting {count:,} n-grams of characters",
-                "lower process.char_ngrams_max, or set it to 0 for none",
-            )
         return characters_of_words(words, self.char_ngrams_min, self.char_ngrams_max)
+
+    def _require_room(self, words: Sequence[str]) -> None:
+        lengths = self.char_ngrams_max - self.char_ngrams_min + 1 if self.char_ngrams_max else 0
+        count = (sum(map(len, words)) + 2 * len(words)) * lengths
+        require_memory(
+            NGRAM_BYTES * count,
+            f"process: counting {count:,} n-grams of characters",
+            "lower process.char_ngrams_max, or set it to 0 for none",
+        )
 
     def _spell(self, words: Sequence[str]) -> Items:
         """The n-grams of characters of each word, as far as they are kept; the weights of a word are of length 1."""
+        if sum(map(len, words)) > _MANY:
+            self._require_room(words)
         hashes, owners = self._characters(words)
         places = self.characters_.find(hashes)
         kept = np.flatnonzero(places >= 0)

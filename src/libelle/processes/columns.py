@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from libelle.data.tables import distinct_texts
 from libelle.features import Ints
 from libelle.files import read_json, write_json
 from libelle.processes.ngrams import WordTable
@@ -32,8 +33,8 @@ class Column:
     @classmethod
     def of(cls, column: pd.Series) -> "Column":
         """Find a column's distinct texts."""
-        codes, texts = pd.factorize(column)
-        return cls(list(texts), np.where(codes < 0, len(texts), codes).astype(np.int64))
+        texts, codes = distinct_texts(column)
+        return cls(texts, np.where(codes < 0, len(texts), codes))
 
     @cached_property
     def words(self) -> WordTable:
