@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from libelle.models.embedding import VectorEmbedding
 from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
 from libelle.models.network import LossConfig, Network, OptimizerConfig
 from libelle.models.optimizers import SparseAdamW, make_schedule
+from libelle.models.pool_weights import equal_weights, fit_weights, pooled
 
 #: Vectors that the process gives move at this share of the rate of those that start at random: they know something.
 GIVEN_RATE = 0.1
@@ -99,8 +100,9 @@ class Classifier(pl.LightningModule):
         self._validation.clear()
         paths, targets = [torch.cat(path).float() for path in zip(*parts, strict=True)], torch.cat(rows)
         if all(path.isfinite().all() for path in paths):
-            self.network.pool.copy_(self.fit_pool(paths, targets))
-        logits = self.network.pooled(paths, self.network.pool)
+            equal = equal_weights(self.network.margins).to(targets.device)
+            self.network.pool.copy_(fit_weights(paths, targets, equal, partial(self.loss, smoothing=0.0)))
+        logits = pooled(paths, self.network.pool)
         self.log("validation_loss", self.loss(logits, targets, 0.0), prog_bar=True)
         if not logits.isfinite().all():
             return  # the loss is not finite either, and early stopping sees it
@@ -109,30 +111,6 @@ class Classifier(pl.LightningModule):
         if logits.shape[1] == 2 and targets.any():
             scores = logits.softmax(1)[:, 1]
             self.log("validation_average_precision", float(average_precision_score(targets, scores)), prog_bar=True)
-
-    @torch.inference_mode(False)
-    @torch.enable_grad()
-    def fit_pool(self, paths: Sequence[Tensor], targets: Tensor) -> Tensor:
-        """Weights, float32 [paths], of the least loss on the validation rows.
-
-        Positive, and held near equal weights by a Gaussian prior on their logarithms that counts as much as a few rows.
-        """
-        paths, targets = [path.clone() for path in paths], targets.clone()  # tensors of inference have no gradient
-        scales = [Network.MARGIN_SCALE if margins else 1.0 for margins in self.network.margins]
-        equal = torch.tensor(scales, device=targets.device) / len(paths)
-        logarithms = torch.zeros_like(equal, requires_grad=True)
-        solver = torch.optim.LBFGS([logarithms], max_iter=30, line_search_fn="strong_wolfe")
-
-        def objective() -> Tensor:
-            solver.zero_grad()
-            logits = self.network.pooled(paths, logarithms.exp() * equal)
-            loss = self.loss(logits, targets, 0.0) + logarithms.square().sum() / len(targets)
-            loss.backward()  # type: ignore[no-untyped-call]
-            return loss
-
-        solver.step(objective)  # type: ignore[no-untyped-call]
-        weights = (logarithms.exp() * equal).detach()
-        return weights if weights.isfinite().all() else equal
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or SGD, with the schedule over the planned steps."""

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from torch import Tensor, nn
 
 from libelle.components import AboveZero, Component, NonNegative, PartialShare
 from libelle.features import Features
 from libelle.models.batches import Batch
+from libelle.models.pool_weights import equal_weights, pooled
 
 
 @dataclass(frozen=True)
@@ -48,17 +48,12 @@ class Network(nn.Module):
     """Paths from a batch to logits, each trained by itself, and pooled to score.
 
     Each path is thus at its best by itself, and they are an ensemble: trained on their sum, the stronger one would
-    leave the other nothing to learn. They are pooled as the weighted sum of their logits, a logarithmic opinion pool
-    (Heskes 1998, "Selecting Weighting Factors in Logarithmic Opinion Pools"), whose weights, one a path, are fitted to
-    the validation rows; that calibrates the scores as well, as temperature scaling does (Guo et al. 2017).
+    leave the other nothing to learn. How they are pooled, and by which weights, is in `libelle.models.pool_weights`.
 
     Attributes:
         margins: for each path, whether its logits are margins of a support vector machine.
         pool: float32 [paths], the weights.
     """
-
-    #: A path of margins around 1 weighs that much more at first.
-    MARGIN_SCALE = 4.0
 
     margins: tuple[bool, ...]
     pool: Tensor
@@ -70,20 +65,15 @@ class Network(nn.Module):
     def make_pool(self, margins: Sequence[bool]) -> None:
         """Declare the paths and give them equal weights; a network of one path need not."""
         self.margins = tuple(margins)
-        scales = torch.tensor([self.MARGIN_SCALE if margin else 1.0 for margin in margins])
-        self.register_buffer("pool", scales / len(margins))
+        self.register_buffer("pool", equal_weights(margins))
 
     @abstractmethod
     def paths(self, batch: Batch) -> list[Tensor]:
         """Return each path's logits, float32 [rows, classes]; in training, those of the paths that steps train."""
 
-    def pooled(self, paths: Sequence[Tensor], weights: Tensor) -> Tensor:
-        """Return the weighted sum of the paths' logits, float32 [rows, classes]."""
-        return torch.stack([weight * path for weight, path in zip(weights, paths, strict=True)]).sum(0)
-
     def forward(self, batch: Batch) -> Tensor:
         """Return the pooled logits, float32 [rows, classes]."""
-        return self.pooled(self.paths(batch), self.pool)
+        return pooled(self.paths(batch), self.pool)
 
     def set_rates(self, groups: list[dict[str, Any]], lr: float) -> list[dict[str, Any]]:
         """Give the optimiser's parameter groups learning rates of their own, where the network has reasons to.
