@@ -188,7 +188,7 @@ def test_labels_without_a_threshold_are_named(many, capsys):
     choice = threshold.decide(many, ThresholdRequest(workload=0.9))
     choice["classes"]["2"] = None
     choice["test"].pop("2", None)
-    print_threshold(many, choice, "python", [])
+    print_threshold(many, choice, [])
     without = sum(limit is None for limit in choice["classes"].values())
     shown = capsys.readouterr().out
     assert f"Without a threshold: {without} of 3 labels, never coded automatically." in shown
@@ -196,7 +196,7 @@ def test_labels_without_a_threshold_are_named(many, capsys):
 
 
 def test_a_target_that_no_label_reaches_is_refused(many):
-    with pytest.raises(UserError, match="No class reaches it"):
+    with pytest.raises(UserError, match="No label reaches it"):
         threshold.decide(many, ThresholdRequest(precision=1, confidence=0.999999))
 
 

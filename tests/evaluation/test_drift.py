@@ -283,5 +283,5 @@ def test_multiclass_files_are_compared_by_their_decisions(tmp_path):
     assert 0 < found.now < 1
     assert "coded automatically" in page_of(decided, forms, "new.csv")[0]
     page, verdict = page_of(pipeline, shifted(300), "new.csv")
-    assert any(sentence.startswith("Decisions are distributed otherwise") for sentence in verdict)
+    assert any(sentence.startswith("Decisions are distributed differently") for sentence in verdict)
     assert "The labels whose shares differ most." in page

@@ -15,6 +15,7 @@ from helpers.tiny import choose, reopened
 from libelle.errors import UserError
 from libelle.evaluation import threshold
 from libelle.evaluation.curve import Curve, figures, sentence
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import lower_bound, upper_bound, wilson
 from libelle.evaluation.threshold_request import Cost, ThresholdRequest
 from libelle.pipeline import Pipeline
@@ -140,7 +141,7 @@ def test_the_sentence():
     counts = [80, 20, 420, 2813]
     positive, scores = np.repeat([True, False, True, False], counts), np.repeat([1, 1, 0, 0], counts)
     found = figures(positive, scores, 1, ThresholdRequest(value=1))
-    assert sentence(found, ["0", "1"]) == (
+    assert sentence(found, DecisionRule(["0", "1"])) == (
         "Of 100 records set aside, 80 (71–87) are truly label 1; 3.0 % of records are set aside; "
         "16 % of label 1 are caught."
     )

@@ -8,6 +8,7 @@ from sklearn.calibration import calibration_curve
 
 from helpers.scores import sample
 from libelle.evaluation.calibration import Isotonic
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import share
 from libelle.reports import figures
 
@@ -50,7 +51,7 @@ def test_threshold_and_workload_curves_are_those_of_each_threshold(drawn):
 
 def test_automatic_coding_is_accuracy_on_the_share_that_is_coded(drawn):
     targets, scores = sample(5)
-    left, right = drawn.coding({"test": (targets, scores)}).axes
+    left, right = drawn.automatic_coding({"test": (targets, scores)}, DecisionRule(list("abcde"))).axes
     decisions, surest = scores.argmax(axis=1), scores.max(axis=1)
     accuracies, shares = (np.array(line.get_xydata()) for line in right.lines)
     for threshold, accuracy in accuracies:
@@ -66,7 +67,7 @@ def test_reliability_is_drawn_before_and_after_calibration(drawn, classes):
     before = {"validation": sample(classes, 2000, seed=1), "test": sample(classes, 2000, seed=2)}
     fitted = Isotonic().fit(before["validation"][1], before["validation"][0])
     after = {name: (targets, fitted.transform(scores)) for name, (targets, scores) in before.items()}
-    panels = drawn.calibration(after, before).axes
+    panels = drawn.calibration(after, DecisionRule(list("abcd")[:classes]), before).axes
     assert [axes.get_title(loc="left") for axes in panels[:2]] == ["before calibration", "after calibration"]
     for axes, below, runs in zip(panels[:2], panels[2:], (before, after), strict=True):
         bars = {container.get_label(): container for container in axes.containers}
@@ -106,17 +107,19 @@ def test_curves_by_epoch_are_the_loggers(drawn):
 
 
 @pytest.mark.parametrize("runs", [2, 6])
-@pytest.mark.parametrize("name", ["ranking", "thresholds", "coding", "calibration"])
+@pytest.mark.parametrize("name", ["ranking", "thresholds", "automatic_coding", "calibration"])
 def test_no_legend_covers_what_is_drawn(monkeypatch: pytest.MonkeyPatch, name: str, runs: int) -> None:
     generator = np.random.default_rng(1)
-    classes = 3 if name == "coding" else 2
+    classes = 3 if name == "automatic_coding" else 2
     targets = generator.integers(classes, size=200)
     scored = {}
     for number in range(runs):
         scores = generator.dirichlet(np.ones(classes), size=200).astype(np.float32)
         scored[f"2026-11-23_{number} LogisticRegression"] = (targets, scores)
     monkeypatch.setattr(figures, "svg", lambda figure, description: figure)
-    figure = getattr(figures, name)(scored, *([None] if name == "thresholds" else []))
+    rule = DecisionRule(list("abc")[:classes])
+    second = {"ranking": [], "thresholds": [None]}.get(name, [rule])
+    figure = getattr(figures, name)(scored, *second)
     figure.draw_without_rendering()
     (legend,) = figure.legends
     texts = [text.get_text() for text in legend.get_texts()]

@@ -39,7 +39,7 @@ def test_the_page_shows_log_loss_brier_and_calibration_error_before_and_after(tm
         part = forms.loc[splits.index[splits == split]]
         targets = part["label"].map({label: place for place, label in enumerate(pipeline.labels)}).to_numpy()
         for stage in (replace(pipeline, calibration=None), pipeline):
-            scores = stage.score(part[pipeline.fields]).astype(float)
+            scores = stage.score(stage.clean(part[pipeline.fields])).astype(float)
             scores /= 1 if classes == 2 else scores.sum(axis=1, keepdims=True)
             decisive = scores[:, 1] if classes == 2 else scores.max(axis=1)
             positive = decisive if classes == 2 else scores
