@@ -1,4 +1,4 @@
-"""Which options go together, enumerated from the conf folder."""
+"""What goes with what, enumerated from the conf folder."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which options go together: the documented table, refusals, and every allowed pairing from training to publication."""
+"""What goes with what: the documented table, refusals, and every allowed pairing from training to publication."""
 
 import json
 import subprocess
@@ -33,7 +33,7 @@ def test_the_documented_table_is_the_data() -> None:
     assert table() in text, f"docs/models.md should hold this table:\n{table()}"
 
 
-def test_every_option_has_a_partner() -> None:
+def test_every_option_goes_with_something() -> None:
     pairs = [pair for pair, goes in allowed().items() if goes]
     assert {process for process, _ in pairs} == set(options("process"))
     assert {model for _, model in pairs} == set(options("model"))
