@@ -41,7 +41,7 @@ def load_published(reference: str, store: Store | None = None) -> Pipeline:
         store: where it is; the local store `store/` by default.
 
     Raises:
-        UserError: when there is none, a file of it was altered, or the golden records no longer get their scores.
+        UserError: when nothing has this name, a file was altered, or the golden records no longer get their scores.
     """
     store = store or LocalStore()
     return read_version(store, find(store, reference), default_cache())

@@ -6,6 +6,7 @@ import pytest
 
 from libelle.evaluation.field_worth import BATCH, erase, worth
 from libelle.features import Features
+from libelle.reports import figures
 
 
 class Lengths:
@@ -21,7 +22,8 @@ def score(features):
     return np.stack([1 - positive, positive], axis=1)
 
 
-def test_what_fields_and_words_are_worth_by_hand(drawn):
+def test_what_fields_and_words_are_worth_by_hand(monkeypatch):
+    monkeypatch.setattr(figures, "svg", lambda figure, _: figure)
     rows = BATCH + 7  # more than are scored at a time
     texts = {"a": ["le pain"] * 6 + ["vin"] * (rows - 6), "b": ["x"] * (rows - 1) + [None]}
     cleaned = pd.DataFrame(texts, dtype="str")
@@ -38,7 +40,7 @@ def test_what_fields_and_words_are_worth_by_hand(drawn):
     # "le pain" without "pain" is "le", five letters less.
     assert table.loc[("a", "pain"), "toward"] == pytest.approx((-0.05 + 5 * 0.05) / 6)
     assert table.loc[("a", "vin"), "records"] == 20
-    (axes,) = drawn.field_worth(found[found["word"].isna()]).axes
+    (axes,) = figures.field_worth(found[found["word"].isna()]).axes
     widths = dict(
         zip(
             [text.get_text() for text in axes.get_yticklabels()], [bar.get_width() for bar in axes.patches], strict=True

@@ -1,5 +1,6 @@
 """Networks: deterministic, independent of the batch, saved without pickle; loss, optimiser and schedule by hand."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from libelle.models.mlp import MLP
 from libelle.models.network import LossConfig, Network, OptimizerConfig
 from libelle.models.neural import NeuralModel
 from libelle.models.optimizers import SparseAdamW, make_schedule
+from libelle.models.pool_weights import equal_weights, fit_weights
 from libelle.models.transformer import Transformer
 from libelle.processes.tokens import Tokens
 from libelle.training.workflow import full
@@ -142,7 +144,8 @@ def test_the_pool_trusts_the_path_that_is_right_and_calibrates_it() -> None:
     noise = torch.randn(300, 3, generator=generator)
     network = TwoPaths([False, False])
     classifier = Classifier(network, LossConfig(), OptimizerConfig(), torch.ones(3))
-    weights = classifier.fit_pool([good, noise], targets)
+    loss = partial(classifier.loss, smoothing=0.0)
+    weights = fit_weights([good, noise], targets, equal_weights(network.margins), loss)
     assert weights[0] > 10 * weights[1] > 0
     batch = {"good": good, "noise": noise}
     before = classifier.loss(network(batch), targets, 0.0)

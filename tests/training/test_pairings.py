@@ -36,7 +36,7 @@ def test_the_table_has_a_row_a_model_and_a_default_in_each() -> None:
     assert all(row.count(" default ") == 1 for row in rows), "the process that comes with a model goes with it"
 
 
-def test_every_option_has_a_partner() -> None:
+def test_every_option_goes_with_something() -> None:
     pairs = [pair for pair, goes in allowed().items() if goes]
     assert {process for process, _ in pairs} == set(options("process"))
     assert {model for _, model in pairs} == set(options("model"))

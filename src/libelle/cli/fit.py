@@ -51,7 +51,7 @@ def fit(
     Args:
         frame: one row per record.
         target: the label's column; several with `data.target_rule=all_empty` among the overrides.
-        columns: the text fields; all columns without another role where left out.
+        columns: the text fields; by default all columns without another role.
         model: an option of the group `model`.
         overrides: anything else that `train.py` takes, as `"process=tfidf"`, `"data.id=form"`, `"seed=2"`.
         store: keeps the result as a run, with its report: a store, or the folder of a local one; by default nothing is

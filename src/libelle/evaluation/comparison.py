@@ -54,8 +54,8 @@ class Difference:
     Attributes:
         candidate: the run.
         metrics: metric → value less the first run's, with the interval of the paired bootstrap.
-        only_first: test records that the first run alone decides rightly.
-        only_this: test records that this run alone decides rightly.
+        only_first: test records that only the first run decides correctly.
+        only_this: test records that only this run decides correctly.
         p: of McNemar's exact test.
         p_holm: the same, corrected for the number of runs compared with the first.
     """

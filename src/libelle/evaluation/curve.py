@@ -45,7 +45,7 @@ class Curve:
         Args:
             positive: whether each row is positive, bool [rows].
             scores: [rows]; -inf for a row that no threshold sets aside.
-            prevalence: share of positives where the model will be used; that of the rows where left out.
+            prevalence: share of positives where the model will be used; by default that of the rows.
 
         Raises:
             UserError: when a prevalence is given, and one of the two classes has no rows to estimate from.
@@ -76,7 +76,7 @@ class Curve:
 
     @property
     def share_right(self) -> Doubles:
-        """Share of all records that are set aside rightly, float64 [n]."""
+        """Share of all records that are set aside correctly, float64 [n]."""
         return self.prevalence * self.recall if self.weighted else self.tp / (self.positives + self.negatives)
 
     @property

@@ -122,7 +122,7 @@ class DecisionRule:
         return None if self.is_binary else self.set_aside(self.decide(scores), self.decisive(scores))
 
     def thresholds(self, decisions: Ints) -> list[float | None]:
-        """The threshold that each record's score is held against; None where no score is enough, or there is none.
+        """The threshold that each record's score is held against; None where no score is enough, or none was chosen.
 
         Args:
             decisions: positions of the decided labels, [rows].

@@ -23,7 +23,7 @@ class Erased:
 
     Attributes:
         variants: one row a variant: `row` (position among all records), `field` and `word`, both missing for the
-            record as it is, `word` alone for the whole field left out.
+            unchanged record, `word` alone for the whole field left out.
         features: of the variants.
     """
 

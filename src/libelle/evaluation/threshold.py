@@ -223,8 +223,8 @@ def outcomes(part: pd.DataFrame, rule: DecisionRule, label: str | None = None) -
     Args:
         part: rows of `predictions`.
         rule: the decision rule.
-        label: multiclass: positive is what bears this label; its score is -inf for rows that are decided otherwise,
-            which are never coded so. By default, positive is what is decided rightly.
+        label: multiclass: positive are the rows with this label; the score is -inf for rows decided otherwise, which
+            are never coded with it. By default, positive are the rows decided correctly.
     """
     scores = scores_of(part, rule)
     targets = part["target"].to_numpy(dtype=object)

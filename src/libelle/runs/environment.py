@@ -40,8 +40,8 @@ def library_versions() -> dict[str, str]:
 
 
 def git_commit() -> str | None:
-    """Commit of the checkout that this code lies in, with `+` where it has changes; None outside a checkout."""
-    if CHECKOUT is None:  # the package may lie inside somebody else's checkout
+    """Commit of the checkout that holds this code, with `+` where it has changes; None outside a checkout."""
+    if CHECKOUT is None:  # the package may be inside somebody else's checkout
         return None
     describe = ["describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     try:

@@ -40,7 +40,7 @@ def newest(store: Store) -> RunId:
     """Id of the newest completed run.
 
     Raises:
-        UserError: when there is none.
+        UserError: when no run has completed.
     """
     for run_id in run_ids(store):
         manifest = _manifest(store, run_id)

@@ -41,7 +41,7 @@ class BinFile:
         words: entries of the dictionary.
         buckets: rows for hashed n-grams.
         shortest: shortest n-gram of characters.
-        longest: longest; 0 where there are none.
+        longest: longest n-gram of characters; 0 without n-grams.
         input: float32 [words + buckets, dim], memory-mapped.
         output: float32 [words, dim], memory-mapped.
     """

@@ -34,7 +34,7 @@ class VectorTable:
         ngram_vectors: float32 [kept, dim].
         buckets: number of buckets of the fastText model.
         shortest: shortest n-gram of characters.
-        longest: longest; 0 where there are none.
+        longest: longest n-gram of characters; 0 without n-grams.
     """
 
     words: npt.NDArray[np.uint64]
