@@ -1,6 +1,6 @@
 """The contract of a cleaner, and how cleaners are applied to a table."""
 
-from abc import ABC
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
 import numpy as np
@@ -17,16 +17,21 @@ class Cleaner(Component, ABC):
     commute, so that `[accents, stopwords]` and `[stopwords, accents]` give the same texts.
     """
 
+    @abstractmethod
     def clean(self, texts: pd.Series) -> pd.Series:
-        """Clean each text: same length, order and index; missing stays missing, an emptied text is `""`.
+        """Clean each text: same length, order and index; missing stays missing, an emptied text is `""`."""
 
-        A cleaner defines this or `clean_text`, which is faster.
-        """
-        return texts.map(self.clean_text, na_action="ignore")
 
+class TextCleaner(Cleaner):
+    """A cleaner that is said by what it makes of one text, which is faster than a series of them."""
+
+    @abstractmethod
     def clean_text(self, text: str) -> str:
-        """Clean one text; cleaners that define `clean` need not."""
-        raise NotImplementedError(text)
+        """Clean one text."""
+
+    def clean(self, texts: pd.Series) -> pd.Series:
+        """Clean each text."""
+        return texts.map(self.clean_text, na_action="ignore")
 
 
 def clean_table(table: pd.DataFrame, cleaners: Iterable[Cleaner]) -> pd.DataFrame:
@@ -41,7 +46,7 @@ def _clean_column(column: pd.Series, cleaners: Iterable[Cleaner]) -> pd.Series:
     distinct, codes = distinct_texts(column)
     texts = distinct
     for cleaner in cleaners:
-        if type(cleaner).clean is Cleaner.clean:
+        if isinstance(cleaner, TextCleaner):
             texts = [cleaner.clean_text(text) for text in texts]
         else:
             texts = cleaner.clean(pd.Series(texts, dtype="str")).tolist()

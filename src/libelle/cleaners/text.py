@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from libelle.cleaners.base import Cleaner
+from libelle.cleaners.base import TextCleaner
 
 # What Unicode does not decompose, though a form filled in capitals does.
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
@@ -67,7 +67,7 @@ def without_accents(text: str) -> str:
 
 
 @dataclass
-class SpecialCharacters(Cleaner):
+class SpecialCharacters(TextCleaner):
     """Punctuation, symbols (`’ — ° €`) and control characters become blanks; runs of blanks become one."""
 
     def clean_text(self, text: str) -> str:
@@ -76,7 +76,7 @@ class SpecialCharacters(Cleaner):
 
 
 @dataclass
-class Punctuation(Cleaner):
+class Punctuation(TextCleaner):
     """Each punctuation mark and symbol becomes a word of its own; control characters become blanks."""
 
     def clean_text(self, text: str) -> str:
@@ -85,7 +85,7 @@ class Punctuation(Cleaner):
 
 
 @dataclass
-class Accents(Cleaner):
+class Accents(TextCleaner):
     """`é` becomes `e`, `œ` becomes `oe`; runs of blanks, which an accent on its own may leave, become one."""
 
     def clean_text(self, text: str) -> str:
@@ -94,7 +94,7 @@ class Accents(Cleaner):
 
 
 @dataclass
-class Lowercase(Cleaner):
+class Lowercase(TextCleaner):
     """Capitals become small letters."""
 
     def clean_text(self, text: str) -> str:
@@ -104,7 +104,7 @@ class Lowercase(Cleaner):
 
 
 @dataclass
-class Whitespace(Cleaner):
+class Whitespace(TextCleaner):
     """Runs of white space, line breaks and no-break spaces among them, become one blank; none at the ends."""
 
     def clean_text(self, text: str) -> str:
@@ -113,7 +113,7 @@ class Whitespace(Cleaner):
 
 
 @dataclass
-class Stopwords(Cleaner):
+class Stopwords(TextCleaner):
     """Words that carry no meaning are removed, whatever their case and accents.
 
     Attributes:
