@@ -2,7 +2,6 @@
 
     python benchmarks/sweeper.py --optuna-python OPTUNA/bin/python > docs/results-tuning.md
     python benchmarks/sweeper.py --seeds 5 --problems branin   # a short look, without Optuna
-    python benchmarks/sweeper.py --record                 # train the grid behind the last problem anew (see there)
 
 Optuna needs an environment of its own, because Hydra's sweeper wants a version that wants an old NumPy:
 
@@ -195,19 +194,13 @@ def superiority(ours: list[float], others: list[float]) -> str:
 
 
 def main() -> None:
-    """Print docs/results-tuning.md, or record the table of the last problem."""
+    """Print docs/results-tuning.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=30)
     parser.add_argument("--problems", nargs="+", default=None)
     parser.add_argument("--optuna-python", help="the python of an environment with hydra-optuna-sweeper")
-    parser.add_argument("--record", action="store_true", help="train what benchmarks/mlp_diaries.csv holds")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.record:
-        from sweeper_record import record
-
-        record()
-        return
     if unknown := set(options.problems or ()) - set(problems()):
         parser.error(f"no problem {', '.join(unknown)}: there are {', '.join(problems())}")
     chosen = {name: problems()[name] for name in options.problems or problems()}
@@ -250,7 +243,7 @@ no difference. All samplers have their defaults; Optuna's are those of `hydra/sw
 - `mlp on diaries` is `model=mlp` on `data=diaries`: validation average precision after 4 epochs over
   `model.optimizer.lr`, `model.optimizer.linear_lr` (both on a log scale), `model.dropout` and `model.ngram_dropout`,
   recorded on a grid of 256 points in `benchmarks/mlp_diaries.csv`. A point counts as its nearest neighbour on the
-  grid; `python benchmarks/sweeper.py --record` makes the grid anew."""
+  grid. The grid is of an earlier `mlp`, whose linear path was trained by SGD at that rate."""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The fitted pipeline: the scores of training, for records as they come, from run or folder."""
 
 import json
+import pickle
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -149,8 +150,15 @@ def test_bare_texts_fill_the_text_field(pipeline):
 
 
 def test_a_text_that_is_not_unicode_is_refused(pipeline):
-    with pytest.raises(UserError, match=r"A record holds '\\ud800'"):
-        pipeline.predict([{"job": "maçon"}, {"job": "ma\ud800on"}])
+    half = [{"job": "maçon"}, {"job": "ma\ud800on"}]
+    for records in (half, pd.DataFrame(half, dtype=object).assign(employer=None, town=None)):
+        with pytest.raises(UserError, match=r"A record holds '\\ud800'"):
+            pipeline.predict(records)
+
+
+def test_a_pipeline_that_has_predicted_can_be_copied_to_another_process(pipeline, forms):
+    expected = pipeline.predict(forms)
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(pipeline)).predict(forms), expected)
 
 
 def test_a_record_without_an_id_is_known_by_its_number(pipeline):

@@ -1,6 +1,5 @@
 """The fitted pipeline: texts → clean → score → answers. Training, runtime and publication all use this one."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from safetensors import SafetensorError
 
 from libelle.cleaners.base import Cleaner, clean_table
 from libelle.components import build, describe
-from libelle.data.raw_records import RawRecords, to_table
+from libelle.data.raw_records import RawRecords, to_table, whole_characters
 from libelle.data.tables import as_strings, blank_to_missing
 from libelle.data.targets import Target
 from libelle.errors import UserError
@@ -21,6 +20,7 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.explanation import FieldEffect, explain
 from libelle.features import Features, Floats
+from libelle.files import read_json, write_json
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.runs.run import Run
@@ -152,7 +152,8 @@ class Pipeline:
 
     def texts(self, table: pd.DataFrame) -> pd.DataFrame:
         """The fields of a table of raw records, one `str` column each, missing where missing or blank."""
-        return blank_to_missing(as_strings(table[self.fields]))
+        with whole_characters():
+            return blank_to_missing(as_strings(table[self.fields]))
 
     def clean(self, texts: pd.DataFrame) -> pd.DataFrame:
         """Clean texts, one `str` column a field."""
@@ -232,8 +233,8 @@ class Pipeline:
         records = self.golden.astype(object).where(self.golden.notna(), None).to_dict(orient="records")
         scores = self.score(self.clean(self.golden)).tolist()
         replayed = [{"record": record, "scores": row} for record, row in zip(records, scores, strict=True)]
-        for name, value in (("golden.json", replayed), ("pipeline.json", about)):
-            (folder / name).write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+        write_json(folder / "golden.json", replayed)
+        write_json(folder / "pipeline.json", about)
 
     def replay(self, expected: Floats, tolerance: float = GOLDEN_TOLERANCE) -> None:
         """Score the golden records again.
@@ -263,9 +264,9 @@ class Pipeline:
             UserError: when the folder holds no pipeline or a damaged one, or the golden records score differently.
         """
         try:
-            about = json.loads((folder / "pipeline.json").read_text(encoding="utf-8"))
+            about = read_json(folder / "pipeline.json")
             check_format(about, PIPELINE, f"The pipeline in {folder}", "train again")
-            golden = json.loads((folder / "golden.json").read_text(encoding="utf-8"))
+            golden = read_json(folder / "golden.json")
             pipeline = cls(
                 **{name: about[name] for name in ("fields", "text", "id")},
                 target=Target(**about["target"]),

@@ -12,10 +12,10 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent))
 
 from helpers.tiny import make_forms, tiny_plan  # noqa: E402
-from libelle import formats  # noqa: E402
 from libelle.publication import publish  # noqa: E402
 from libelle.runs.ids import RunId  # noqa: E402
 from libelle.runs.run import Run  # noqa: E402
+from libelle.stores import formats  # noqa: E402
 from libelle.stores.local import LocalStore  # noqa: E402
 from libelle.training.workflow import full  # noqa: E402
 

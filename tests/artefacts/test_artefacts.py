@@ -19,6 +19,6 @@ def test_what_was_stored_loads_and_scores_equally(folder: Path) -> None:
     forms = pd.read_csv(folder / "scored.csv", dtype={"form": "str"}, keep_default_na=False, na_values=[""])
     for name, threshold in ((str(newest(store)), 0.5), ("tiny", 0.4)):
         pipeline = Pipeline.load(name, store)
-        assert pipeline.threshold == threshold
+        assert pipeline.rule.threshold == threshold
         scores = pipeline.predict(forms.drop(columns="score_1"))["score_1"]
         assert np.allclose(scores, forms["score_1"], rtol=0, atol=1e-5)

@@ -56,7 +56,7 @@ def test_every_folder_of_conf_is_known_to_these_tests():
 
 @pytest.mark.parametrize(("group", "option"), GROUPS)
 def test_option_composes_and_is_accepted(group, option):
-    # Alone an option may not go with the default model: tests/test_pairings.py has the pairs.
+    # Alone an option may not go with the default model: tests/training/test_pairings.py has the pairs.
     partner = {"sampler": ["model=logreg"], "process": ["mode=prepare"]}.get(group, [])
     config = composed(f"{group}={option}", *(["model=ensemble"] if option == "raw" else partner))
     plan = build_plan(Provenance(config))

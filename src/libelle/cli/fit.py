@@ -1,7 +1,7 @@
 """`libelle.fit`, the door for Python: a DataFrame in, a fitted pipeline out, by the config of the command line."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, replace
 from functools import partial
@@ -21,6 +21,7 @@ from libelle.cli.command import plain, register_resolvers
 from libelle.cli.composition import chosen_options
 from libelle.cli.lightning_nodes import make_lightning
 from libelle.cli.raw_arguments import protect
+from libelle.components import describe
 from libelle.data.source import FrameSource, Source
 from libelle.errors import UserError
 from libelle.installation import CONF
@@ -33,17 +34,20 @@ from libelle.training import workflow
 from libelle.training.plan import Plan, Provenance
 from libelle.training.schema import build_plan
 
-#: Config keys that `fit` sets from its arguments, or has no use for.
-_SAID_OTHERWISE = ("store", "mode", "tune", "base", "hydra")
+#: Keys that are arguments of `fit`, or about a file.
+_FILE_KEYS = ("path", "delimiter", "encoding", "name")
+_ARGUMENTS = ("data", "model", *(f"data.{key}" for key in (*_FILE_KEYS, "target", "columns")))
+#: Groups and nodes that mean nothing to `fit`.
+_NOT_FOR_FIT = ("store", "mode", "tune", "base", "hydra")
 
 
 def fit(
     frame: pd.DataFrame,
     *,
     target: str | Sequence[str],
-    columns: Sequence[str] | None = None,
+    columns: str | Sequence[str] | None = None,
     model: str = "mlp",
-    overrides: Sequence[str] = (),
+    overrides: str | Sequence[str] = (),
     store: Store | str | Path | None = None,
 ) -> Pipeline:
     """Train a classifier on a DataFrame.
@@ -65,38 +69,48 @@ def fit(
     """
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"fit takes a DataFrame, and this is one {type(frame).__name__}; put the records into one.")
+    names, texts, typed = _texts("target", target), _texts("columns", columns), _texts("overrides", overrides)
     place = LocalStore(root=str(store)) if isinstance(store, str | Path) else store
-    plan = _make_plan(frame, target, columns, [f"model={model}", *overrides], place)
+    plan = _make_plan(frame, names, texts, model, typed, place)
     with _quiet(plan.model):
         return workflow.fit_alone(plan) if store is None else workflow.full(plan).pipeline
 
 
+def _texts(name: str, value: str | Sequence[str] | None) -> list[str]:
+    """An argument that is a text or several, as a list."""
+    texts = [value] if isinstance(value, str) else list(value) if isinstance(value, Iterable) else value or []
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise UserError(f"{name}={value!r} is neither a text nor a list of texts; give one or the other.")
+    return texts
+
+
 def _make_plan(
     frame: pd.DataFrame,
-    target: str | Sequence[str],
-    columns: Sequence[str] | None,
-    overrides: Sequence[str],
+    target: list[str],
+    columns: list[str],
+    model: str,
+    overrides: list[str],
     store: Store | None,
 ) -> Plan:
     keys = [override.partition("=")[0].lstrip("+~") for override in overrides]
     for key, override in zip(keys, overrides, strict=True):
-        if key == "data" or key.partition(".")[0] in _SAID_OTHERWISE:
+        if key in _ARGUMENTS or key.partition(".")[0] in _NOT_FOR_FIT:
             raise UserError(
-                f"{override} is not for fit, which trains on its DataFrame and keeps it in store=; leave it out."
+                f"{override} is not for fit, which has arguments of its own for data, model and store; leave it out."
             )
-    with _composed(overrides) as config:
+    with _composed([f"model={model}", *overrides]) as config:
         values, options = plain(config), chosen_options(config, HydraConfig.get())
-        names = target if isinstance(target, str) else list(target)
-        values["data"] |= {"name": "dataframe", "target": names}
-        values["data"] |= {} if columns is None else {"columns": list(columns)}
+        values["data"] |= {"name": "dataframe", "target": target[0] if len(target) == 1 else target}
+        values["data"] |= {"columns": columns} if columns else {}
         if config.callbacks.get("progress_bar") is not None:
             config.callbacks.progress_bar = None
         plan = build_plan(Provenance(values, options, command="libelle.fit"), partial(make_lightning, config))
         refuse_unchosen(plan.process, keys)
     about = {field.name: getattr(plan.source, field.name) for field in fields(Source)}
     # The run does not say where its data are: they are nowhere that another program could read.
-    kept = replace(plan.provenance, config={**values, "data": None})
-    return replace(plan, source=FrameSource(**about, frame=frame), store=store or plan.store, provenance=kept)
+    place = store or plan.store
+    kept = replace(plan.provenance, config={**plan.provenance.config, "data": None, "store": describe(place)})
+    return replace(plan, source=FrameSource(**about, frame=frame), store=place, provenance=kept)
 
 
 @contextmanager

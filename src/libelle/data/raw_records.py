@@ -1,6 +1,8 @@
 """Raw records as people hand them over in Python: a DataFrame, mappings or bare texts, made one checked table."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -56,12 +58,28 @@ def _from_sequence(records: Any, fields: Sequence[str], text: str, others: Seque
                         f"{', '.join(fields)}."
                     )
             rows.append(dict(record))
-        elif isinstance(record, str) or record is None or record is pd.NA or record != record:
+        elif (
+            isinstance(record, str)
+            or record is None
+            or record is pd.NA
+            or (isinstance(record, float) and isnan(record))
+        ):
             rows.append({text: record})
         else:
             raise UserError(f"Record {number} is neither a text nor a mapping; give {{field: text}} or a text.")
-    try:
+    with whole_characters():
         return pd.DataFrame(rows)
+
+
+def _is_missing(record: object) -> bool:
+    return record is None or record is pd.NA or (isinstance(record, float) and isnan(record))
+
+
+@contextmanager
+def whole_characters() -> Iterator[None]:
+    """Turn what pandas says of half a character (a lone surrogate) into a `UserError`."""
+    try:
+        yield
     except UnicodeEncodeError as error:
         wrong = ascii(error.object[error.start])
         raise UserError(f"A record holds {wrong}, which is half of a character; correct the text.") from None

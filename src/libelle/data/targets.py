@@ -39,7 +39,9 @@ class Target:
         Raises:
             UserError: when a column or a label is missing, or a label is not one of the model's.
         """
-        source = "the records"
+        source = "The table of records"
+        if table.empty:
+            raise UserError(f"{source} has no rows; give it some.")
         require_columns(table, {"the target": self.columns}, source, keys="")
         given = blank_to_missing(as_strings(table[self.columns])).set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
         targets = make_targets(given, self.columns, self.rule, self.value, source)

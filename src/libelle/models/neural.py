@@ -29,7 +29,10 @@ PREDICT_ROWS = 1024
 
 @contextmanager
 def torch_threads(count: int) -> Iterator[None]:
-    """Let torch compute on so many threads, in this thread of Python alone; 0 changes nothing."""
+    """Let torch compute on so many threads; 0 changes nothing.
+
+    It is set back at the end. Threads of Python that first use torch meanwhile start with the same number.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:

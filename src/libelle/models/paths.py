@@ -9,13 +9,14 @@ begins (`linear_path.py`): on small sets it is the strongest linear model.
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from torch import Tensor
 
 from libelle.components import AboveZero, PartialShare, Positive
 from libelle.features import Dataset, Features, Ints
+from libelle.memory import require_memory
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch, stack_items
 from libelle.models.encoders import WordEncoder
@@ -102,6 +103,10 @@ class PathsModel(NeuralModel):
         if self.freeze_words:
             self.needs = self.needs | {"vectors"}  # type: ignore[misc]  # by config, more than the class needs
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what is kept between calls, and its lock, out of copies and pickles."""
+        return {**vars(self), "_items": None}
+
     @abstractmethod
     def encoder(self, shape: Shape) -> WordEncoder:
         """Build the word encoder with fresh weights."""
@@ -119,6 +124,9 @@ class PathsModel(NeuralModel):
             if self.loss.class_weights == "balanced":
                 _, codes, counts = np.unique(train.targets, return_inverse=True, return_counts=True)
                 costs *= len(train) / (len(counts) * counts[codes])
+            # Some fourteen arrays of rows and columns stand beside each other while it is solved.
+            cells = len(train) * (1 if self.classes_ == 2 else self.classes_)
+            require_memory(4 * 14 * cells, "model: solving the linear path", "set model.wide=false")
             wide.learn(train.features.bag, train.targets, costs)
 
     def batch(self, features: Features, rows: Ints) -> Batch:

@@ -128,20 +128,3 @@ def objective_of(name: str | None, prepared: Prepared) -> str:
     if metric not in known:
         raise UserError(f"optimize={name} is not a metric of these data; choose among {', '.join(known)}.")
     return name
-
-
-def _pipeline(plan: Plan, prepared: Prepared, unseen: Floats, metrics: Mapping[str, Metrics]) -> Pipeline:
-    return Pipeline(
-        fields=prepared.fields,
-        text=prepared.text,
-        id=prepared.id,
-        rule=DecisionRule(prepared.labels),
-        cleaners=prepared.cleaners,
-        process=prepared.process,
-        model=plan.model,
-        calibration=plan.calibration,
-        reference=prepared.reference.with_scores(unseen),
-        golden=prepared.golden,
-        target=prepared.target,
-        metrics=metrics,
-    )
