@@ -20,7 +20,7 @@ ARGUMENTS = (
     "data=csv", "data.path=forms.csv", "data.id=form", "data.columns=[employer,job,town]", "data.target=label",
     "trainer.max_epochs=2", "trainer.accelerator=cpu",
 )  # fmt: skip
-SMALL = ("model.hidden=[8]", "model.ngram_hidden=[8]", "model.word_dim=8", "model.ngram_dim=8")
+SMALL = ("model.batch_size=64", "model.hidden=[8]", "model.ngram_hidden=[8]", "model.word_dim=8", "model.ngram_dim=8")
 
 
 @pytest.fixture
