@@ -1,4 +1,4 @@
-"""What `runs.py` prints with `format=json`: the functions of `report` that it calls, for programs."""
+"""What `runs.py` prints with `format=json`: what `terminal_tables` prints for people, for programs."""
 
 import json
 from collections.abc import Sequence
