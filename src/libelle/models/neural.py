@@ -18,6 +18,7 @@ from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Model, Training
 from libelle.models.batches import Batch, make_batch
+from libelle.models.bucketing import row_lengths
 from libelle.models.embedding import VectorEmbedding
 from libelle.models.layers import NgramEncoder
 from libelle.models.linear_path import LinearPath
@@ -54,6 +55,8 @@ class NeuralModel(Model):
     """
 
     lightning = True
+    #: Whether the network pads the rows of a batch to the longest of them.
+    padded: ClassVar[bool] = False
     #: Tokens at most in one padded batch that is scored.
     predict_tokens: ClassVar[int] = 1 << 17
 
@@ -94,6 +97,7 @@ class NeuralModel(Model):
                 batch_size=self.batch_size,
                 optimizer=self.optimizer,
                 loss=self.loss,
+                padded=self.padded,
             )
         self.network_.eval()
         return self
@@ -165,7 +169,7 @@ class NeuralModel(Model):
     @classmethod
     def _batches(cls, features: Features) -> list[np.ndarray]:
         """Rows of similar length together, so that little is padded."""
-        lengths = sum((data.lengths for data in (features.words or {}).values()), np.zeros(features.rows, np.int64))
+        lengths = row_lengths(features)
         order = np.argsort(lengths, kind="stable")
         batches, start = [], 0
         while start < len(order):
