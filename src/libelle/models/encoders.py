@@ -13,6 +13,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from libelle.models.batches import by_field, by_record
 from libelle.models.dropout import Dropout
 from libelle.models.embedding import VectorEmbedding, WordEmbedding
+from libelle.models.encoder_block import EncoderBlock
 from libelle.models.layers import masked_mean
 from libelle.models.network import Shape
 from libelle.processes.tokens import UNKNOWN_ID
@@ -150,13 +151,9 @@ class TransformerEncoder(WordEncoder):
         self.field = _embedding(shape.fields, dim)
         self.norm = nn.LayerNorm(dim)
         self.drop = Dropout(dropout)
-        block = nn.TransformerEncoderLayer(
-            dim, heads, feed_forward, 0.0, activation="gelu", batch_first=True, norm_first=norm_first
+        self.blocks = nn.ModuleList(
+            EncoderBlock(dim, heads, feed_forward, dropout, norm_first=norm_first) for _ in range(blocks)
         )
-        # Attention itself has none: without, its weights need not be written down.
-        block.dropout, block.dropout1, block.dropout2 = (Dropout(dropout) for _ in range(3))  # type: ignore[assignment]
-        # Nested tensors would make a row's scores depend on the padding of its batch.
-        self.blocks = nn.TransformerEncoder(block, blocks, enable_nested_tensor=False)
         self.width = dim
 
     def forward(self, words: Tensor, offsets: Tensor, unseen: Tensor | None = None) -> Tensor:
@@ -164,7 +161,10 @@ class TransformerEncoder(WordEncoder):
         ids, positions, fields, mask = by_record(words, offsets, self.fields)
         positions = positions.clamp(max=self.positions.num_embeddings - 1)
         states = self.words(ids, unseen) + self.positions(positions) + self.field(fields)
-        return masked_mean(self.blocks(self.drop(self.norm(states)), src_key_padding_mask=~mask), mask)
+        states = self.drop(self.norm(states))
+        for block in self.blocks:
+            states = block(states, mask)
+        return masked_mean(states, mask)
 
 
 def _word_embedding(shape: Shape, dim: int) -> WordEmbedding | VectorEmbedding:
