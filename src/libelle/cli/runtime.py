@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from libelle.cli.command import plain_errors, values_and_store
 from libelle.cli.score_writers import CsvWriter, JsonWriter, ParquetWriter, TableWriter, Writer
@@ -26,6 +24,7 @@ from libelle.errors import UserError
 from libelle.files import whole_file
 from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
+from libelle.progress import stage
 from libelle.runs.run_list import newest
 
 if TYPE_CHECKING:
@@ -178,7 +177,7 @@ def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", s
             log.warning("%s; passed over", message)
 
     rows = 0
-    with _progress() as advance:
+    with stage(f"scoring {request.input}") as advance:
         for chunk in _chunks(request, on_bad_row):
             require_columns(chunk, {"the model": pipeline.fields}, str(request.input), keys="")
             # What has no id is known by its row number in the file; readers leave no blank texts.
@@ -203,15 +202,6 @@ def _chunks(request: ScoringRequest, on_bad_row: tables.OnBadRow) -> tables.Chun
         sys.stdin.reconfigure(encoding=request.encoding, errors="surrogateescape", newline="")  # type: ignore[union-attr]
         return tables.read_csv(sys.stdin, "stdin", **options)
     return tables.read_file(Path(request.input), **options)
-
-
-@contextmanager
-def _progress() -> Iterator[Any]:
-    """A counter on stderr, where somebody is looking."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as progress:
-        task = progress.add_task("records", total=None)
-        yield lambda rows: progress.advance(task, rows)
 
 
 @contextmanager

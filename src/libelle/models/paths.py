@@ -25,6 +25,7 @@ from libelle.models.layers import Dense, NgramEncoder, drop_words
 from libelle.models.linear_path import LinearPath
 from libelle.models.network import Network, Shape
 from libelle.models.neural import NeuralModel
+from libelle.progress import stage
 
 #: What a batch holds instead of the parts of its items, where this is known.
 ITEM_TABLES = ("item_vectors", "item_logits")
@@ -127,7 +128,8 @@ class PathsModel(NeuralModel):
             # Some fourteen arrays of rows and columns stand beside each other while it is solved.
             cells = len(train) * (1 if self.classes_ == 2 else self.classes_)
             require_memory(4 * 14 * cells, "model: solving the linear path", "set model.wide=false")
-            wide.learn(train.features.bag, train.targets, costs)
+            with stage("solving the linear path"):
+                wide.learn(train.features.bag, train.targets, costs)
 
     def batch(self, features: Features, rows: Ints) -> Batch:
         """Some rows as tensors; what the network makes of items that it has met before is not computed again."""
