@@ -23,7 +23,8 @@ class RowBlocks:
 
     def __init__(self, stream: BinaryIO, delimiter: str) -> None:
         self._stream = stream
-        self._separators = np.frombuffer(f"\n\r{delimiter}".encode(), np.uint8)
+        self._is_separator = np.zeros(256, dtype=bool)
+        self._is_separator[list(f"\n\r{delimiter}".encode())] = True
         self._left = b""
 
     def __iter__(self) -> Iterator[bytes]:
@@ -67,13 +68,12 @@ class RowBlocks:
         if len(quotes) % 2:
             return False
         first, second = quotes[::2], quotes[1::2]
-        separators = np.zeros(256, dtype=bool)
-        separators[self._separators] = True
-        padded = np.concatenate(([_LINE_FEED], buffer, [_LINE_FEED])).astype(np.uint8, copy=False)
-        doubled = np.append(second[:-1] + 1 == first[1:], False)
-        begins = separators[padded[first]]
-        begins[1:] |= doubled[:-1]
-        ends = separators[padded[second + 2]] | doubled
+        doubled = second[:-1] + 1 == first[1:]
+        begins = (first == 0) | self._is_separator[buffer[first - 1]]
+        begins[1:] |= doubled
+        last = len(buffer) - 1
+        ends = (second == last) | self._is_separator[buffer[np.minimum(second + 1, last)]]
+        ends[:-1] |= doubled
         return bool(begins.all() and ends.all())
 
 

@@ -33,7 +33,7 @@ def golden_records(columns: Columns, rows: Ints, seed: int, count: int = GOLDEN_
     sources = np.array([len(set(candidate)) for candidate in zip(*chosen.values(), strict=True)])
     best = np.argsort(-sources, kind="stable")
     table = pd.DataFrame(drawn, dtype="str")
-    return table.iloc[best[~real[best]][:count]].reset_index(drop=True)
+    return table.take(best[~real[best]][:count]).reset_index(drop=True)
 
 
 def _draw(column: Column, rows: Ints, count: int, generator: np.random.Generator) -> Ints:
