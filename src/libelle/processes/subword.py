@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from libelle.components import Positive, PositiveShare, Several
+from libelle.data.columns import Columns, count_rows, from_frame
 from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
-from libelle.processes.columns import Column
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
 from libelle.stores.base import Store
 
@@ -65,12 +65,15 @@ class Subword(WordsAndBags):
         return _fetch(str(self.pretrained))
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """As `fit_columns`."""
+        return self.fit_columns(from_frame(table), target)
+
+    def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
         """Train the tokenizer or fetch the pretrained one, and learn length caps and n-grams.
 
         Raises:
             UserError: when `tokenizers` is not installed, or there is no such pretrained tokenizer.
         """
-        columns = {str(field): Column.of(column) for field, column in table.items()}
         texts = [text for column in columns.values() for text in column.texts]
         self._use(self._fetched if self.pretrained else self._train(texts))
         self.lengths_ = {}
@@ -84,9 +87,12 @@ class Subword(WordsAndBags):
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows."""
+        return self.encode(from_frame(table))
+
+    def encode(self, columns: Columns) -> Features:
+        """Encode rows."""
         size = len(SPECIAL) + self.tokenizer_.get_vocab_size(with_added_tokens=True)
         words: dict[str, Ragged] = {}
-        columns = {field: Column.of(table[field]) for field in self.lengths_}
         for field, cap in self.lengths_.items():
             column = columns[field]
             rows = [ids or [EMPTY_ID] for ids in self._encode(column.texts, cap)]
@@ -94,7 +100,8 @@ class Subword(WordsAndBags):
             offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in rows]))).astype(np.int64)
             ids = np.fromiter((part for row in rows for part in row), dtype=np.int32, count=int(offsets[-1]))
             words[field] = Ragged(ids, offsets, size, None, column.index.astype(np.int32))
-        return Features(len(table), words=words, bag=self.bags_.transform(columns) if self.ngrams else None)
+        bag = self.bags_.transform(columns) if self.ngrams else None
+        return Features(count_rows(columns), words=words, bag=bag)
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, the tokenizers library's own format, `lengths.json`, and the n-grams."""

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pandas as pd
 import scipy.sparse
 
 from libelle.components import Natural, Positive
+from libelle.data.columns import Columns, to_frame
 from libelle.errors import UserError
 from libelle.features import Ints
 from libelle.processes.columns import FUSED, Column, fuse
@@ -55,12 +55,12 @@ class Tfidf(NgramProcess):
         if not (self.per_field or self.fused):
             raise UserError("process.per_field=false and process.fused=false leave no matrix; set one of them to true.")
 
-    def columns(self, table: pd.DataFrame) -> dict[str, Column]:
+    def columns(self, columns: Columns) -> dict[str, Column]:
         """The distinct texts of each field, and of all joined."""
-        columns = super().columns(table) if self.per_field else {}
+        chosen = super().columns(columns) if self.per_field else {}
         if self.fused:
-            columns[FUSED] = Column.of(fuse(table[self.fields_]))
-        return columns
+            chosen[FUSED] = Column.of(fuse(to_frame(super().columns(columns))))
+        return chosen
 
     def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
         """N-grams of words and, where wanted, of characters, each with the text it stands in."""

@@ -10,11 +10,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.components import Positive, PositiveShare
+from libelle.data.columns import Columns, count_rows, from_frame, to_frame
+from libelle.data.words import WordTable
 from libelle.features import Features, Floats, Ragged, Vectors
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
-from libelle.processes.columns import Column, frequent_words
-from libelle.processes.ngrams import WordTable
+from libelle.processes.columns import frequent_words
 from libelle.stores.base import Store
 from libelle.vectors.sources import WordVectors
 from libelle.vectors.table import VectorTable
@@ -68,7 +69,10 @@ class Tokens(WordsAndBags):
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Learn vocabulary, length caps and n-grams from the training rows."""
-        columns = {str(name): Column.of(column) for name, column in table.items()}
+        return self.fit_columns(from_frame(table), target)
+
+    def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
+        """Learn vocabulary, length caps and n-grams from the training rows."""
         self.lengths_: dict[str, int] = {}
         for name, column in columns.items():
             lengths = np.repeat(np.diff(column.words.offsets), column.counts)
@@ -79,15 +83,18 @@ class Tokens(WordsAndBags):
             self.bags_.fit(columns, self.words_)
         if self.embeddings == "fasttext":
             seen = sorted(frequent_words(columns.values(), 1)) if self.embeddings_unseen else []
-            self._set_vectors(self.vectors.fit(table, self.words_, seen))
+            self._set_vectors(self.vectors.fit(to_frame(columns), self.words_, seen))
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows."""
+        return self.encode(from_frame(table))
+
+    def encode(self, columns: Columns) -> Features:
+        """Encode rows."""
         words: dict[str, Ragged] = {}
         unseen: dict[str, int] = {}
         vectors: list[Floats] = []
-        columns = {name: Column.of(table[name]) for name in self.lengths_}
         for name, cap in self.lengths_.items():
             column = columns[name]
             split = column.words
@@ -99,7 +106,7 @@ class Tokens(WordsAndBags):
             none = np.empty((0, self.matrix_.shape[1]), np.float32)
             given = Vectors(self.matrix_, np.concatenate([none, *vectors]))
         bags = self.bags_.transform(columns) if self.ngrams else None
-        return Features(len(table), words=words, bag=bags, vectors=given)
+        return Features(count_rows(columns), words=words, bag=bags, vectors=given)
 
     def save(self, folder: Path) -> None:
         """Write `vocabulary.json`, `ngrams.safetensors` and, where there are word vectors, these."""
