@@ -14,7 +14,8 @@ from helpers.fasttext_models import WORDS, table, texts, train_bin
 from helpers.tiny import make_forms, tiny_plan
 from libelle import Pipeline
 from libelle.errors import UserError
-from libelle.features import Dataset, load_features, save_features
+from libelle.feature_files import load_features, save_features
+from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.mlp import MLP
 from libelle.models.neural import NeuralModel
