@@ -62,9 +62,8 @@ def test_it_is_part_of_the_scores_and_balances_classes_where_asked(features: Fea
     def positive(weights: str) -> float:
         model = MLP(word_dim=4, ngram_dim=4, hidden=[4], ngram_hidden=[4], loss=LossConfig(class_weights=weights))  # type: ignore[arg-type]
         model.fit(data, data, 2, Training(tmp_path, trainer={"max_epochs": 1, "accelerator": "cpu"}))
-        wide = model.network_.wide  # type: ignore[union-attr]
-        weight = wide.weight.numpy()
+        weight = model.weights_["wide.weight"]
         np.testing.assert_array_equal(weight[:, 0], -weight[:, 1])
-        return float(wide.constant[1])
+        return float(model.weights_["wide.constant"][1])
 
     assert positive("balanced") > positive("none")

@@ -15,7 +15,7 @@ from helpers.tiny import make_forms
 from libelle import memory as room
 from libelle.components import build, describe
 from libelle.errors import UserError
-from libelle.features import load_features, save_features
+from libelle.feature_files import load_features, save_features
 from libelle.processes.base import Process
 from libelle.processes.bigrams import Bigrams
 from libelle.processes.doc2vec import Doc2Vec

@@ -23,9 +23,10 @@ from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
 from libelle.models.embedding import VectorEmbedding
 from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
-from libelle.models.network import LossConfig, Network, OptimizerConfig
+from libelle.models.network import LossConfig, OptimizerConfig
 from libelle.models.optimizers import SparseAdamW, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights, pooled
+from libelle.models.torch_network import Network
 
 #: Vectors that the process gives move at this share of the rate of those that start at random: they know something.
 GIVEN_RATE = 0.1

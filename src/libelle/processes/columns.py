@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from libelle.data.columns import Column as Column
+from libelle.data.columns import Column
 from libelle.features import Ints
 from libelle.files import read_json, write_json
 

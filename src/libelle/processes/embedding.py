@@ -10,12 +10,12 @@ import scipy.sparse
 from safetensors.numpy import load_file, save_file
 
 from libelle.components import AboveZero, PartialShare, Positive, Seed
-from libelle.data.columns import from_frame
+from libelle.data.columns import Column, from_frame
+from libelle.data.words import WordTable
 from libelle.features import Floats, Ints
 from libelle.memory import require_memory
-from libelle.processes.columns import Column, frequent_words, load_words, save_words
+from libelle.processes.columns import frequent_words, load_words, save_words
 from libelle.processes.matrices import MatrixProcess
-from libelle.processes.ngrams import WordTable
 
 
 @dataclass

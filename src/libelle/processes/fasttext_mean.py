@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from libelle.data.words import WordTable
 from libelle.features import Floats
 from libelle.files import read_json, write_json
 from libelle.processes.matrices import MatrixProcess
-from libelle.processes.ngrams import WordTable
 from libelle.stores.base import Store
 from libelle.vectors.sources import WordVectors
 from libelle.vectors.table import VectorTable

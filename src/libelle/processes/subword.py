@@ -16,6 +16,7 @@ from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
+from libelle.processes.field_texts import FieldTexts
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
 from libelle.stores.base import Store
 
@@ -74,15 +75,15 @@ class Subword(WordsAndBags):
         Raises:
             UserError: when `tokenizers` is not installed, or there is no such pretrained tokenizer.
         """
-        texts = [text for column in columns.values() for text in column.texts]
-        self._use(self._fetched if self.pretrained else self._train(texts))
-        self.lengths_ = {}
-        for field, column in columns.items():
-            lengths = np.repeat([len(ids) for ids in self._encode(column.texts, self.max_length)], column.counts)
-            longest = np.quantile(lengths, self.length_quantile) if len(lengths) else 0
-            self.lengths_[field] = int(np.clip(np.ceil(longest), 1, self.max_length))
+        texts = FieldTexts.of(columns)
+        given = [text for column in columns.values() for text in column.texts]
+        self._use(self._fetched if self.pretrained else self._train(given))
+        lengths = [
+            len(parts) for column in columns.values() for parts in (*self._encode(column.texts, self.max_length), [])
+        ]
+        self.lengths_ = texts.quantiles(np.array(lengths), self.length_quantile, self.max_length)
         if self.ngrams:
-            self.bags_.fit(columns, [])
+            self.bags_.fit(texts, [])
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
@@ -100,7 +101,8 @@ class Subword(WordsAndBags):
             offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in rows]))).astype(np.int64)
             ids = np.fromiter((part for row in rows for part in row), dtype=np.int32, count=int(offsets[-1]))
             words[field] = Ragged(ids, offsets, size, None, column.index.astype(np.int32))
-        bag = self.bags_.transform(columns) if self.ngrams else None
+        texts = FieldTexts.of({field: columns[field] for field in self.lengths_}) if self.ngrams else None
+        bag = None if texts is None else self.bags_.transform(texts)
         return Features(count_rows(columns), words=words, bag=bag)
 
     def save(self, folder: Path) -> None:
@@ -119,7 +121,7 @@ class Subword(WordsAndBags):
         self.lengths_ = read_json(folder / "lengths.json")
         self._use(_library().Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8")))
         if self.ngrams:
-            self.bags_.load(folder, list(self.lengths_), [])
+            self.bags_.load(folder, [])
         return self
 
     def _use(self, tokenizer: Any) -> None:

@@ -7,12 +7,13 @@ from typing import ClassVar
 import scipy.sparse
 
 from libelle.components import Natural, Positive
-from libelle.data.columns import Columns, to_frame
+from libelle.data.columns import Column, Columns, to_frame
+from libelle.data.words import WordTable
 from libelle.errors import UserError
 from libelle.features import Ints
-from libelle.processes.columns import FUSED, Column, fuse
+from libelle.processes.columns import FUSED, fuse
 from libelle.processes.matrices import NgramProcess
-from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
+from libelle.processes.ngrams import Hashes, NgramVocabulary, character_ngrams, word_ngrams
 
 
 @dataclass

@@ -20,7 +20,8 @@ from libelle.data.split import SPLITS, TEST, TRAIN
 from libelle.data.targets import Target
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.field_worth import Erased, erase
-from libelle.features import Dataset, Features, Ints, load_features, save_features
+from libelle.feature_files import load_features, save_features
+from libelle.features import Dataset, Features, Ints
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
 from libelle.stores.formats import PREPARED, check_format

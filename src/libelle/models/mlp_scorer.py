@@ -1,0 +1,198 @@
+"""How `mlp` scores: its trained network in numpy, without torch, whose import alone takes longer than an answer.
+
+Whatever depends on one text alone is computed once for each distinct text of a call: the average of the words and the
+first ones, the n-grams, and the first dense layer of each path (`dense_scorer.py`). A record is the sum of its fields.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from libelle.features import Bags, Features, Floats, Ints, Items, Stack, Vectors, gather
+from libelle.models.dense_scorer import DenseScorer, softmax
+from libelle.models.item_vectors import ItemVectors, multiply
+from libelle.models.stored_weights import Weights
+from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
+
+#: Texts of all fields that are scored at once: memory stays bounded whatever is asked.
+_TEXTS = 1 << 15
+
+
+@dataclass(frozen=True)
+class _Texts:
+    """The distinct texts of some rows.
+
+    Attributes:
+        stored: int64 [texts], the stored rows, those of the first field first.
+        places: int64 [fields, rows], the text of each field of each row.
+        starts: where each field's texts begin, and their number.
+    """
+
+    stored: Ints
+    places: Ints
+    starts: list[int]
+
+    @classmethod
+    def of(cls, index: Ints) -> "_Texts":
+        stored, places = np.unique(index, return_inverse=True)
+        places = places.reshape(index.shape)
+        return cls(stored, places, [*places.min(axis=1).tolist(), len(stored)])
+
+    def sum(self, values: Floats) -> Floats:
+        """The sum over the fields of each row, float32 [rows, columns], of values of texts [texts, columns]."""
+        fields, rows = self.places.shape
+        return multiply(self.places.T.ravel(), np.arange(rows + 1) * fields, np.ones(fields * rows, np.float32), values)
+
+
+class MLPScorer:
+    """Scores features; thread-safe."""
+
+    def __init__(self, weights: Weights, fields: int, vocabulary: int) -> None:
+        """Read the network.
+
+        Args:
+            weights: by the names of its state; tables of any precision.
+            fields: number of fields.
+            vocabulary: size of the vocabulary of the words.
+        """
+        self._fields = fields
+        self._words = _WordPath(weights, fields, vocabulary)
+        self._ngrams = _NgramPath(weights, fields) if "ngrams.weight" in weights else None
+        self._pool = weights["pool"].astype(np.float32)
+
+    def predict_proba(self, features: Features) -> Floats:
+        """Softmax of the pooled logits, float32 [rows, classes]."""
+        step = max(_TEXTS // self._fields, 1)
+        chunks = [np.arange(start, min(start + step, features.rows)) for start in range(0, features.rows, step)]
+        scores = [softmax(self._logits(features, rows)) for rows in chunks]
+        return scores[0] if len(scores) == 1 else np.concatenate(scores)
+
+    def _logits(self, features: Features, rows: Ints) -> Floats:
+        words = Stack.of(features.words or {})
+        index = words.index[:, rows]
+        texts = _Texts.of(index)
+        paths = [self._words.logits(words, texts, features.vectors)]
+        if self._ngrams is not None:
+            assert features.bag is not None
+            of_bag = features.bag.texts.index[:, rows]
+            paths += self._ngrams.logits(features.bag, texts if np.array_equal(of_bag, index) else _Texts.of(of_bag))
+        logits: Floats = self._pool[0] * paths[0]
+        for weight, path in zip(self._pool[1:], paths[1:], strict=True):
+            logits += weight * path
+        return logits
+
+
+class _WordPath:
+    """`BagEncoder` and the dense layers after it."""
+
+    def __init__(self, weights: Weights, fields: int, vocabulary: int) -> None:
+        self._vocabulary = vocabulary
+        self._given = _below(weights, "words.words.")
+        table = weights["words.table.weight"].astype(np.float32)
+        tables = table.reshape(-1, vocabulary, table.shape[1])
+        self._means: Floats = self._known() if self._given else tables[0]
+        self._first: Floats = tables if self._given else tables[1:]
+        self._marks = weights.get("words.field.weight")
+        self._dense = DenseScorer(_below(weights, "words_dense."))
+        # Inputs stand by place, then by field, and are wanted by field.
+        averages = fields if self._marks is None else 1
+        inputs = self._dense.first.reshape(-1, self._means.shape[1], self._dense.outputs)
+        first = inputs[averages:].reshape(len(self._first), fields, *inputs.shape[1:])
+        places = [inputs[:averages][None], first] if self._marks is None else [first]
+        self._by_field = np.concatenate(places).swapaxes(0, 1).reshape(fields, -1, self._dense.outputs)
+        self._of_average = inputs[0]
+
+    def logits(self, words: Stack, texts: _Texts, vectors: Vectors | None) -> Floats:
+        """Return float32 [rows, classes]."""
+        ids, offsets, _ = gather(words.ids, words.offsets, None, texts.stored)
+        lengths = np.diff(offsets)
+        means = multiply(
+            ids, offsets, np.repeat(np.float32(1) / lengths.astype(np.float32), lengths), self._table(vectors)
+        )
+        first = [self._in_place(ids, offsets, place) for place in range(len(self._first))]
+        if self._marks is None:
+            return self._dense.logits(*_first_layer(np.concatenate([means, *first], axis=1), self._by_field, texts))
+        sums = (means + self._marks[np.repeat(np.arange(len(words)), np.diff(texts.starts))]) * lengths[:, None]
+        together = texts.sum(np.column_stack([sums, lengths]).astype(np.float32))
+        average = together[:, :-1] / together[:, -1:]
+        inputs = np.concatenate([np.empty((len(means), 0), np.float32), *first], axis=1)
+        output, total, squares = _first_layer(inputs, self._by_field, texts)
+        output += average @ self._of_average
+        return self._dense.logits(output, total + average.sum(1), squares + np.square(average).sum(1))
+
+    def _in_place(self, ids: Ints, offsets: Ints, place: int) -> Floats:
+        """The embedding of the word in a place; a shorter text ends with the same word again and again."""
+        chosen = ids[np.minimum(offsets[:-1] + place, offsets[1:] - 1)]
+        embedded: Floats = self._first[place][np.where(chosen < self._vocabulary, chosen, UNKNOWN_ID)]
+        return embedded
+
+    def _table(self, vectors: Vectors | None) -> Floats:
+        if vectors is None or not len(vectors.unseen):
+            return self._means
+        return np.concatenate([self._means, self._map(vectors.unseen * self._given["scale"])])
+
+    def _known(self) -> Floats:
+        known = self._map(self._given["table.weight"])
+        known[: len(SPECIAL)] = self._given["special.weight"]
+        return known
+
+    def _map(self, vectors: Floats) -> Floats:
+        return vectors @ self._given["map.weight"].T if "map.weight" in self._given else vectors.copy()
+
+
+class _NgramPath:
+    """`NgramEncoder`, the dense layers after it, and the linear path."""
+
+    def __init__(self, weights: Weights, fields: int) -> None:
+        names = [name for name in ("ngrams.weight", "wide.weight") if name in weights]
+        self._tables = [weights[name] for name in names]
+        self._constant: Floats | None = weights.get("wide.constant")
+        self._dim = self._tables[0].shape[1]
+        self._dense = DenseScorer(_below(weights, "ngrams_dense."))
+        self._by_field = self._dense.first.reshape(fields, self._dim, -1)
+        self._items = ItemVectors(
+            self._tables, Items(np.empty(0, np.int32), np.zeros(1, np.int64), np.empty(0, np.float32))
+        )
+
+    def logits(self, bags: Bags, texts: _Texts) -> list[Floats]:
+        """Return the logits of the dense layers and, where it is there, of the linear path, float32 [rows, classes]."""
+        items = self._items
+        if items.known is not bags.known:
+            items = self._items = ItemVectors(self._tables, bags.known)
+        ids, offsets, weights = gather(bags.texts.ids, bags.texts.offsets, bags.texts.weights, texts.stored)
+        assert weights is not None
+        sums = items.sum(bags, ids, offsets, weights)
+        squares = bags.squares[texts.stored]
+        lengths: Floats = np.sqrt(squares)
+        inputs = sums[:, : self._dim] / lengths[:, None]
+        logits = [self._dense.logits(*_first_layer(inputs, self._by_field, texts))]
+        if self._constant is not None:
+            together = texts.sum(np.column_stack([sums[:, self._dim :], squares]))
+            length: Floats = np.sqrt(together[:, -1:])
+            logits.append(together[:, :-1] / length + self._constant)
+        return logits
+
+
+def _first_layer(inputs: Floats, by_field: Floats, texts: _Texts) -> tuple[Floats, Floats, Floats]:
+    """The first dense layer without its norm, float32 [rows, outputs], and each row's sum and sum of squares.
+
+    Args:
+        inputs: float32 [texts, width].
+        by_field: float32 [fields, width, outputs].
+        texts: of the inputs.
+    """
+    of_texts = np.empty((len(inputs), by_field.shape[2] + 2), np.float32)
+    for matrix, start, end in zip(by_field, texts.starts[:-1], texts.starts[1:], strict=True):
+        np.matmul(inputs[start:end], matrix, out=of_texts[start:end, :-2])
+    of_texts[:, -2] = inputs.sum(1)
+    of_texts[:, -1] = np.einsum("ij,ij->i", inputs, inputs)
+    of_rows = texts.sum(of_texts)
+    return of_rows[:, :-2], of_rows[:, -2], of_rows[:, -1]
+
+
+def _below(weights: Weights, prefix: str) -> dict[str, Floats]:
+    return {
+        name.removeprefix(prefix): array.astype(np.float32)
+        for name, array in weights.items()
+        if name.startswith(prefix)
+    }
