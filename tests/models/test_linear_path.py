@@ -11,7 +11,8 @@ from sklearn.svm import LinearSVC
 from helpers.tiny import make_forms
 from libelle.features import Dataset, Features
 from libelle.models.base import Training
-from libelle.models.linear_path import Rows, solve
+from libelle.models.linear_path import solve
+from libelle.models.linear_rows import Rows
 from libelle.models.mlp import MLP
 from libelle.models.network import LossConfig
 from libelle.processes.tokens import Tokens
@@ -46,6 +47,13 @@ def test_it_is_solved_as_by_liblinear(features: Features, weighted: bool) -> Non
     weights, constants = solve(rows, signs, cost)
     reference = LinearSVC(C=1, tol=1e-8, max_iter=100_000, random_state=1).fit(matrix(rows), targets, cost)
     np.testing.assert_allclose(rows.times(weights) + constants, reference.decision_function(matrix(rows)), atol=0.05)
+
+
+def test_rows_meet_each_other_as_in_the_matrix(features: Features) -> None:
+    rows = rows_of(features)
+    values = np.random.default_rng(1).normal(size=(features.rows, 3)).astype(np.float32)
+    expected = matrix(rows) @ (matrix(rows).T @ values) + values.sum(axis=0)
+    np.testing.assert_allclose(rows.kernel(values), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_each_record_is_the_sum_of_its_words_scaled_by_their_length(features: Features) -> None:

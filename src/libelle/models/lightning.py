@@ -24,7 +24,7 @@ from libelle.models.batches import Batch, make_batch
 from libelle.models.embedding import VectorEmbedding
 from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
 from libelle.models.network import LossConfig, OptimizerConfig
-from libelle.models.optimizers import SparseAdamW, make_schedule
+from libelle.models.optimizers import SparseAdamW, coalesced, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights, pooled
 from libelle.models.torch_network import Network
 
@@ -138,7 +138,7 @@ class Classifier(pl.LightningModule):
         gradients: list[Tensor] = []
         for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
             if parameter.grad is not None and parameter.grad.is_sparse:
-                parameter.grad = parameter.grad.coalesce()
+                parameter.grad = coalesced(parameter.grad)
                 gradients.append(parameter.grad.values())
             elif parameter.grad is not None:
                 gradients.append(parameter.grad)
