@@ -187,7 +187,7 @@ def train_network(
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-        trainer = make_trainer(training)
+        trainer = make_trainer(training, len(train))
         refuse_unvalidated(trainer, math.ceil(len(train) / batch_size))
         try:
             trainer.fit(

@@ -135,8 +135,8 @@ def _factors(matrix: scipy.sparse.csr_array) -> tuple[Tensor, Tensor]:
 
 
 def _tensor(matrix: scipy.sparse.csr_array) -> Tensor:
-    ends, columns = (torch.from_numpy(part.astype(np.int32, copy=False)) for part in (matrix.indptr, matrix.indices))
-    values = torch.from_numpy(matrix.data)
+    offsets, columns = (torch.from_numpy(part.astype(np.int32, copy=False)) for part in (matrix.indptr, matrix.indices))
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
-        return torch.sparse_csr_tensor(ends, columns, values, matrix.shape, check_invariants=False)
+        values = torch.from_numpy(matrix.data)
+        return torch.sparse_csr_tensor(offsets, columns, values, matrix.shape, check_invariants=False)

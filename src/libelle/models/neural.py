@@ -82,12 +82,12 @@ class NeuralModel(Model):
         self.shape_, self.classes_ = Shape.of(train.features), classes
         self.require_room()
         torch.manual_seed(training.seed)
-        self.network_ = self.network(self.shape_, classes)
-        if train.features.vectors is not None:
-            for module in self.network_.modules():
-                if isinstance(module, VectorEmbedding):
-                    module.start(train.features.vectors)
-        with torch_threads(self.threads):
+        with torch_threads(self.threads):  # to draw weights is work for threads, too
+            self.network_ = self.network(self.shape_, classes)
+            if train.features.vectors is not None:
+                for module in self.network_.modules():
+                    if isinstance(module, VectorEmbedding):
+                        module.start(train.features.vectors)
             self.begin(train)
             train_network(
                 self.network_,
