@@ -234,6 +234,11 @@ class Features:
         """Names of the blocks that are there."""
         return frozenset(name for name in ("words", "bag", "matrix", "texts") if getattr(self, name) is not None)
 
+    @property
+    def lengths(self) -> Ints:
+        """Words of each row in all fields, int64 [rows]."""
+        return sum((data.lengths for data in (self.words or {}).values()), np.zeros(self.rows, np.int64))
+
     def take(self, rows: Ints) -> "Features":
         """The given rows, in the given order."""
         words = None if self.words is None else Stack.of(self.words).take(rows)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from libelle.models.batches import by_field, by_record
+from libelle.models.dropout import Dropout
 from libelle.models.embedding import VectorEmbedding, WordEmbedding
 from libelle.models.layers import masked_mean
 from libelle.models.network import Shape
@@ -152,10 +153,12 @@ class TransformerEncoder(WordEncoder):
         self.positions = _embedding(shape.longest, dim)
         self.field = _embedding(shape.fields, dim)
         self.norm = nn.LayerNorm(dim)
-        self.drop = nn.Dropout(dropout)
+        self.drop = Dropout(dropout)
         block = nn.TransformerEncoderLayer(
-            dim, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=norm_first
+            dim, heads, feed_forward, 0.0, activation="gelu", batch_first=True, norm_first=norm_first
         )
+        # Attention itself has none: without, its weights need not be written down.
+        block.dropout, block.dropout1, block.dropout2 = (Dropout(dropout) for _ in range(3))  # type: ignore[assignment]
         # Nested tensors would make a row's scores depend on the padding of its batch.
         self.blocks = nn.TransformerEncoder(block, blocks, enable_nested_tensor=False)
         self.width = dim

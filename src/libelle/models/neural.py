@@ -55,6 +55,8 @@ class NeuralModel(Model):
     """
 
     lightning = True
+    #: Whether the network pads the rows of a batch to the longest of them.
+    padded: ClassVar[bool] = False
     #: Tokens at most in one padded batch that is scored.
     predict_tokens: ClassVar[int] = 1 << 17
 
@@ -98,6 +100,7 @@ class NeuralModel(Model):
                 batch_size=self.batch_size,
                 optimizer=self.optimizer,
                 loss=self.loss,
+                padded=self.padded,
             )
         self.network_.eval()
         return self
@@ -185,7 +188,7 @@ class NeuralModel(Model):
     @classmethod
     def _batches(cls, features: Features) -> list[np.ndarray]:
         """Rows of similar length together, so that little is padded."""
-        lengths = sum((data.lengths for data in (features.words or {}).values()), np.zeros(features.rows, np.int64))
+        lengths = features.lengths
         order = np.argsort(lengths, kind="stable")
         batches, start = [], 0
         while start < len(order):

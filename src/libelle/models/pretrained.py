@@ -123,6 +123,7 @@ class Pretrained(NeuralModel):
     conf_name = "pretrained"
     proposed = True
     needs: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
+    padded = True
     predict_tokens: ClassVar[int] = 1 << 13
 
     encoder: str = "camembert-base"

@@ -23,6 +23,7 @@ class Transformer(PathsModel):
 
     conf_name = "transformer"
     proposed = True
+    padded = True
 
     hidden: list[Positive] = field(default_factory=list)
     dim: Positive = 128
