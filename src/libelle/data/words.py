@@ -1,12 +1,16 @@
 """Texts as sequences of words."""
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
+
+#: Words whose hashes are kept from one call to the next.
+_KEPT_WORDS = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -26,11 +30,12 @@ class WordTable:
     @classmethod
     def split(cls, texts: list[str]) -> "WordTable":
         """Split texts at white space."""
-        seen: dict[str, int] = {}
+        seen: defaultdict[str, int] = defaultdict()
+        seen.default_factory = seen.__len__  # a word that is met for the first time gets the next number
         codes: list[int] = []
         ends = [0]
         for text in texts:
-            codes.extend(seen.setdefault(word, len(seen)) for word in text.split())
+            codes.extend(map(seen.__getitem__, text.split()))
             ends.append(len(codes))
         return cls(list(seen), np.array(codes, dtype=np.int64), np.array(ends, dtype=np.int64))
 
@@ -42,8 +47,9 @@ class WordTable:
     @cached_property
     def hashes(self) -> npt.NDArray[np.uint64]:
         """A hash of each distinct word, uint64 [words]; that of a sequence of words is made of them."""
-        return np.array([_hash_word(word) for word in self.words], dtype=np.uint64)
+        return np.fromiter(map(_hash_word, self.words), np.uint64, len(self.words))
 
 
+@lru_cache(_KEPT_WORDS)
 def _hash_word(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
