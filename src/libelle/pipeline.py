@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 from safetensors import SafetensorError
 
 from libelle.cleaners.base import Cleaner, clean_columns, clean_table
 from libelle.components import build, describe
 from libelle.data.columns import Column, Columns, count_rows
-from libelle.data.frames import as_strings, blank_to_missing, to_series
+from libelle.data.frames import as_strings, blank_to_missing
 from libelle.data.raw_records import RawRecords, to_columns, to_table, whole_characters
 from libelle.data.targets import Target
 from libelle.errors import UserError
+from libelle.evaluation.answers import answers
 from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import Reference
@@ -74,11 +74,6 @@ class Pipeline:
     def labels(self) -> Sequence[str]:
         """Labels in the order of the score columns; binary: the positive one is last."""
         return self.rule.labels
-
-    @property
-    def _others(self) -> list[str]:
-        """Columns of records that are no fields and still mean something."""
-        return [*self.target.columns, *([self.id] if self.id else [])]
 
     @classmethod
     def load(cls, source: str | Path, store: Store | None = None) -> "Pipeline":
@@ -147,11 +142,11 @@ class Pipeline:
 
     def table(self, records: RawRecords) -> pd.DataFrame:
         """Raw records as one table, checked, see `libelle.data.raw_records.to_table`."""
-        return to_table(records, self.fields, self.text, self._others)
+        return to_table(records, self.fields, self.text, [*self.target.columns, *([self.id] if self.id else [])])
 
     def columns(self, records: RawRecords) -> dict[str, Column]:
         """The fields of raw records, and their ids where they have some, see `libelle.data.raw_records.to_columns`."""
-        return to_columns(records, self.fields, self.text, self._others, self.id)
+        return to_columns(records, self.fields, self.text, self.target.columns, self.id)
 
     def ids(self, table: pd.DataFrame, numbers: pd.Index | None = None) -> pd.Series:
         """Each row's id, `str`, where the table has the column of ids; else its number, int64.
@@ -192,24 +187,8 @@ class Pipeline:
         return scores if self.calibration is None else self.calibration.transform(scores)
 
     def answers(self, scores: Floats, ids: pd.Series) -> pd.DataFrame:
-        """Decisions with their scores, as `predict` returns them.
-
-        Args:
-            scores: float32 [rows, classes].
-            ids: of the rows.
-        """
-        decisions = self.rule.decide(scores)
-        column = np.ones(len(scores), np.int64) if self.rule.is_binary else decisions
-        result = {
-            "id": ids.array,
-            "label": to_series(pa.array(self.labels).take(pa.array(decisions))).array,
-            "score": scores[np.arange(len(scores)), column],
-            **dict(zip((f"score_{label}" for label in self.labels), scores.T.copy(), strict=True)),
-        }
-        if (automatic := self.rule.automatic(scores)) is not None:
-            result["automatic"] = automatic
-        # Nobody else holds these arrays, so that they need not be copied.
-        return pd.DataFrame(result, index=ids.index, copy=False)
+        """Decisions with their scores, float32 [rows, classes], as `predict` returns them."""
+        return answers(scores, ids, self.rule)
 
     def explain_texts(self, texts: pd.DataFrame) -> list[list[FieldEffect]]:
         """What each field and word adds to the score of texts, as `texts` returns them."""

@@ -38,8 +38,8 @@ class Column:
         """Find a column's distinct texts."""
         if len(column) <= FEW_ROWS:
             return cls.of_texts(column.tolist())
-        texts, codes = _distinct(column)
-        return cls(texts, np.where(codes < 0, len(texts), codes).astype(np.int32))
+        encoded = to_arrow(column).dictionary_encode()
+        return _column([encoded.indices], encoded.dictionary)
 
     @classmethod
     def of_texts(cls, texts: Sequence[object]) -> "Column":
@@ -110,20 +110,16 @@ class ColumnBuilder:
     """Makes one column of parts as they come, so that the text of a row never stands in memory twice."""
 
     def __init__(self) -> None:
-        self._seen: dict[str, int] = {}
-        self._parts: list[npt.NDArray[np.int32]] = []
+        self._parts: list[pa.DictionaryArray] = []
 
     def add(self, column: pd.Series) -> None:
         """Append rows."""
-        part = Column.of(column)
-        codes = [self._seen.setdefault(text, len(self._seen)) for text in part.texts]
-        self._parts.append(np.array([*codes, -1], dtype=np.int32)[part.index])
+        self._parts.append(to_arrow(column).dictionary_encode())
 
     def build(self) -> Column:
         """The column of all rows."""
-        index = np.concatenate([np.empty(0, np.int32), *self._parts])
-        index[index < 0] = len(self._seen)
-        return Column(list(self._seen), index)
+        parts = pa.chunked_array(self._parts).unify_dictionaries().chunks
+        return _column([part.indices for part in parts], parts[0].dictionary)
 
 
 def from_frame(table: pd.DataFrame) -> dict[str, Column]:
@@ -158,6 +154,7 @@ def row_keys(columns: Columns) -> npt.NDArray[np.uint64]:
     return keys
 
 
-def _distinct(column: pd.Series) -> tuple[list[str], npt.NDArray[np.int32]]:
-    encoded = to_arrow(column).dictionary_encode()
-    return encoded.dictionary.to_pylist(), encoded.indices.fill_null(-1).to_numpy()
+def _column(codes: Sequence[pa.Int32Array], texts: pa.LargeStringArray) -> Column:
+    """A column from Arrow's encoding, whose codes are missing where the text is."""
+    index = np.concatenate([part.fill_null(len(texts)).to_numpy() for part in codes])
+    return Column(texts.to_pylist(), index)

@@ -27,8 +27,13 @@ def from_arrow(table: pa.Table, index: pd.Index) -> pd.DataFrame:
 
 def to_series(texts: pa.Array | pa.ChunkedArray, index: pd.Index | None = None) -> pd.Series:
     """Strings as a `str` column; they are not copied where they are `large_string`."""
-    array = pd.arrays.ArrowStringArray(texts.cast(pa.large_string()), dtype=_STR)  # type: ignore[call-arg]
-    return pd.Series(array, index=index)
+    return pd.Series(to_array(texts), index=index)
+
+
+def to_array(texts: pa.Array | pa.ChunkedArray) -> pd.api.extensions.ExtensionArray:
+    """Strings as what a `str` column holds."""
+    texts = texts if texts.type == pa.large_string() else texts.cast(pa.large_string())
+    return pd.arrays.ArrowStringArray(texts, dtype=_STR)  # type: ignore[call-arg]
 
 
 def to_arrow(column: pd.Series) -> pa.LargeStringArray:

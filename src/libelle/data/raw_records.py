@@ -45,7 +45,7 @@ def to_columns(
         records: as in `to_table`, like the others.
         fields: names of the text fields.
         text: the field that a bare text fills.
-        others: keys that mean something.
+        others: keys that are no fields and still mean something, beside the id.
         id_: the column of ids, if any.
 
     Raises:
@@ -54,7 +54,7 @@ def to_columns(
     if isinstance(records, pd.DataFrame):
         table = _check(records, fields)
     else:
-        rows = _rows(records, fields, text, others)
+        rows = _rows(records, fields, text, others if id_ is None else [*others, id_])
         names = [*fields, id_] if id_ is not None and any(id_ in row for row in rows) else fields
         if any(name in row for row in rows for name in fields) and (columns := _texts_alone(rows, names)) is not None:
             return columns
