@@ -100,6 +100,7 @@ class _Rows:
         name, delimiter, encoding, on_bad_row, keys: as in `read_csv`.
         header: names of the columns, once they have been read.
         number: of the last row.
+        begun: whether the first line has been read.
         yielded: whether a table was.
     """
 
@@ -110,10 +111,14 @@ class _Rows:
     keys: str
     header: list[str] | None = None
     number: int = 0
+    begun: bool = False
     yielded: bool = False
 
     def parse(self, block: bytes) -> Chunks:
         """Yield the rows of a block by Arrow, or by Python where they are not all as they should be."""
+        if self.header is None and not block.strip(b"\r\n"):  # the header is yet to come
+            self.begun = True
+            return
         rest = self._read_header(block) if self.header is None else block
         table = parse_block(rest, self._names, self.delimiter, self.encoding)
         if table is None:
@@ -198,11 +203,10 @@ class _Rows:
 
     def _decoded(self, lines: Iterable[str]) -> Iterator[str]:
         """The lines; those of a file begin without the byte-order mark that spreadsheets write."""
-        first = self.header is None
         try:
             for line in lines:
-                yield line.removeprefix("\ufeff") if first else line
-                first = False
+                yield line if self.begun else line.removeprefix("\ufeff")
+                self.begun = True
         except UnicodeError:  # not every encoding knows surrogateescape
             raise self._wrong_encoding() from None
 
