@@ -30,7 +30,7 @@ _BLANK = ord(" ")
 #: Words whose hashes are kept from one call to the next.
 _KEPT_WORDS = 1 << 18
 #: Hashes up to which bisection finds them faster than buckets do.
-_FEW = 1 << 10
+_FEW = 32
 
 
 @dataclass(frozen=True)
