@@ -20,8 +20,6 @@ _EPSILON = np.float32(1e-5)
 _ERROR_SCALE = np.float32(0.3275911)
 _ERROR_SERIES = tuple(map(np.float32, (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)))
 
-#: Rows that pass the layers at once, so that they stay in the processor's cache.
-_ROWS = 256
 #: Rows whose products are too small to be shared among threads.
 _FEW_ROWS = 32
 
@@ -40,6 +38,7 @@ class DenseScorer:
         scaled = weights[f"{first}.weight"] * weights[f"{norm}.weight"]
         self.first: Floats = np.ascontiguousarray(scaled.T)
         self.outputs = self.first.shape[1]
+        self._width = np.float32(len(self.first))
         self._total = self.first.sum(0)
         self._constant = weights[f"{first}.weight"] @ weights[f"{norm}.bias"] + weights[f"{first}.bias"]
         self._others = [
@@ -51,19 +50,12 @@ class DenseScorer:
 
         Args:
             first: float32 [rows, outputs], the inputs times `first`.
-            total: float32 [rows], the sum of a row's inputs.
-            squares: float32 [rows], the sum of their squares.
+            total: float32 [rows, 1], the sum of a row's inputs.
+            squares: float32 [rows, 1], the sum of their squares.
         """
-        mean = total / np.float32(len(self.first))
-        deviation = np.sqrt(np.maximum(squares / np.float32(len(self.first)) - mean * mean, 0) + _EPSILON)
-        logits = [
-            self._finish(first[rows], mean[rows, None], deviation[rows, None])
-            for rows in (slice(start, start + _ROWS) for start in range(0, len(first), _ROWS))
-        ]
-        return logits[0] if len(logits) == 1 else np.concatenate(logits)
-
-    def _finish(self, values: Floats, mean: Floats, deviation: Floats) -> Floats:
-        values = (values - mean * self._total) / deviation
+        mean = total / self._width
+        deviation: Floats = np.sqrt(np.maximum(squares / self._width - mean * mean, 0) + _EPSILON)
+        values: Floats = (first - mean * self._total) / deviation
         values += self._constant
         for matrix, bias in self._others:
             values = gelu(values) @ matrix

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from threading import Lock
 
 import numpy as np
-import numpy.typing as npt
 import scipy.sparse
 
 from libelle.features import Bags, Floats, Ints, Items
+from libelle.models.stored_weights import Weights, rows_of
 
 #: Items that are computed at once.
 _ITEMS = 1 << 14
+#: Rows of a table up to which numpy adds them up before scipy has made a matrix.
+_FEW = 1 << 10
 
 
 class ItemVectors:
@@ -23,16 +25,17 @@ class ItemVectors:
         width: of a vector.
     """
 
-    def __init__(self, tables: Sequence[npt.NDArray[np.floating]], known: Items) -> None:
+    def __init__(self, weights: Weights, names: Sequence[str], known: Items) -> None:
         """Begin with nothing known.
 
         Args:
-            tables: [parts, columns] each; of any precision.
+            weights: of the network.
+            names: of those that are tables with a row for each part.
             known: of the process.
         """
         self.known = known
-        self.width = sum(table.shape[1] for table in tables)
-        self._tables = tables
+        self.width = sum(weights[name].shape[1] for name in names)
+        self._weights, self._names = weights, names
         self._filled = np.zeros(len(known), dtype=bool)
         self._vectors: Floats = np.empty((len(known), self.width), np.float32)  # what is not written takes no memory
         self._filling = Lock()
@@ -52,10 +55,10 @@ class ItemVectors:
             return multiply(items, offsets, weights, self._vectors)
         kept, others = np.flatnonzero(~unknown), np.flatnonzero(unknown)
         self._fill(items[kept])
-        starts = np.concatenate(([0], np.cumsum(unknown)))[offsets]
-        sums = multiply(items[kept], offsets - starts, weights[kept], self._vectors)
+        before = np.concatenate(([0], np.cumsum(unknown)))[offsets]
+        sums = multiply(items[kept], offsets - before, weights[kept], self._vectors)
         used, places = np.unique(items[others] - len(self.known), return_inverse=True)
-        sums += multiply(places, starts, weights[others], self._compute(bags.extra.take(used)))
+        sums += multiply(places, before, weights[others], self._compute(bags.extra.take(used)))
         return sums
 
     def _fill(self, items: Ints) -> None:
@@ -70,7 +73,7 @@ class ItemVectors:
 
     def _compute(self, items: Items) -> Floats:
         parts, places = np.unique(items.parts, return_inverse=True)
-        rows = np.concatenate([table[parts].astype(np.float32) for table in self._tables], axis=1)
+        rows = np.concatenate([rows_of(self._weights, name, parts) for name in self._names], axis=1)
         return multiply(places, items.offsets, items.weights, rows)
 
 
@@ -83,6 +86,12 @@ def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats
         weights: float32 [ids].
         table: float32 [rows, columns].
     """
-    shape = (len(offsets) - 1, len(table))
-    product: Floats = scipy.sparse.csr_array((weights, ids.astype(np.int32), offsets.astype(np.int32)), shape) @ table
-    return product
+    if len(ids) > _FEW:
+        indices, ends = ids.astype(np.int32), offsets.astype(np.int32)
+        product: Floats = scipy.sparse.csr_array((weights, indices, ends), (len(ends) - 1, len(table))) @ table
+        return product
+    rows = np.zeros((len(ids) + 1, table.shape[1]), np.float32)
+    np.multiply(table[ids], weights[:, None], out=rows[:-1])
+    sums: Floats = np.add.reduceat(rows, offsets[:-1])
+    sums[offsets[1:] == offsets[:-1]] = 0  # where reduceat has the row that follows
+    return sums

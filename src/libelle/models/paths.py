@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from safetensors.numpy import load_file, save_file
 
 from libelle.components import AboveZero, PartialShare, Positive
 from libelle.features import Dataset, Features, Ints
@@ -22,7 +21,7 @@ from libelle.memory import require_memory
 from libelle.models.base import Training
 from libelle.models.network import Shape
 from libelle.models.neural import NeuralModel
-from libelle.models.stored_weights import Weights, rounded
+from libelle.models.stored_weights import Weights, exact, load_weights, rounded, save_weights
 from libelle.progress import stage
 
 if TYPE_CHECKING:  # torch, which scoring an `mlp` does without
@@ -86,22 +85,21 @@ class PathsModel(NeuralModel):
         self.weights_, self._items = weights, None
         with torch.device("meta"):  # no time spent on random weights
             self.network_ = self.network(self.shape_, self.classes_)
-        state = {name: torch.from_numpy(array.astype(np.float32)) for name, array in weights.items()}
+        state = {name: torch.from_numpy(array) for name, array in exact(weights).items()}
         self.network_.load_state_dict(state, assign=True)
         self.network_.eval()
 
     def save(self, folder: Path) -> None:
-        """Write `network.json` and `weights.safetensors`."""
+        """Write `network.json` and the weights."""
         about = {"shape": asdict(self.shape_), "classes": self.classes_}
         write_json(folder / "network.json", about)
-        weights = {name: np.ascontiguousarray(array) for name, array in self.weights_.items()}
-        save_file(weights, folder / "weights.safetensors")
+        save_weights(self.weights_, folder)
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
         about = read_json(folder / "network.json")
         self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
-        self.use(load_file(folder / "weights.safetensors"))
+        self.use(load_weights(folder))
         return self
 
     def begin(self, train: Dataset) -> None:

@@ -27,7 +27,7 @@ NGRAM_BYTES = 58
 _MULTIPLIER = np.uint64(0x100000001B3)  # the prime of the FNV-1a hash
 _BLANK = ord(" ")
 #: Hashes up to which bisection finds them faster than buckets do.
-_FEW = 1 << 10
+_FEW = 32
 
 
 def word_keys(table: WordTable) -> Hashes:
