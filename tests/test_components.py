@@ -1,5 +1,6 @@
 """From config nodes to objects and back; every wrong key has a sentence."""
 
+import sys
 from dataclasses import dataclass, field
 
 import pytest
@@ -8,6 +9,7 @@ from libelle.cleaners.base import Cleaner
 from libelle.cleaners.text import Stopwords
 from libelle.components import Component, build, check_arguments, describe, validate
 from libelle.errors import UserError
+from libelle.stores.base import Store
 
 
 @dataclass(kw_only=True)
@@ -67,3 +69,12 @@ def test_arguments_of_other_libraries_are_checked_against_their_annotations():
         UserError, match=r"^callbacks\.stop\.patience=soon does not fit: input should be a valid integer"
     ):
         check_arguments(ForeignStopping, {"patience": "soon"}, "callbacks.stop")
+
+
+def test_an_option_whose_library_is_not_installed_names_its_extra(monkeypatch):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "minio" or "libelle.stores." in name]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "minio", None)
+    node = {"_target_": "libelle.stores.minio.MinioStore"}
+    with pytest.raises(UserError, match=r"^store=minio needs minio, .* install it with pip install 'libelle\[minio\]'"):
+        build(node, Store, "store")

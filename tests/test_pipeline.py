@@ -217,7 +217,8 @@ def test_weights_that_are_not_numbers_are_noticed(folder):
 
 
 @pytest.mark.parametrize(
-    "file", ["model/weights.safetensors", "golden.json", "pipeline.json", "process/vocabulary.json"]
+    "file",
+    ["model/weights.safetensors", "model/linear.npz", "golden.json", "pipeline.json", "process/vocabulary.json"],
 )
 @pytest.mark.parametrize("damage", ["cut", "gone"])
 def test_a_damaged_folder_is_refused_with_a_sentence(folder, file, damage):

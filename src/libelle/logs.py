@@ -12,12 +12,15 @@ from rich.logging import RichHandler
 _NAMES = ("libelle", "pytorch_lightning", "py.warnings")
 _SWEEPER = "hydra_plugins.hydra_hyperopt_sweeper"
 
+#: What is shown to people who look on: lines and bars, of which rich keeps a bar below the lines.
+console = Console(stderr=True)
+
 
 def log_to_terminal() -> None:
     """Show libelle's and its sweeper's messages, and other libraries' errors, on stderr; called once, by a script."""
     handler: logging.Handler
     if sys.stderr.isatty():
-        handler = RichHandler(console=Console(stderr=True), show_path=False, log_time_format="%H:%M:%S")
+        handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(message)s"))
@@ -25,6 +28,11 @@ def log_to_terminal() -> None:
     handler.addFilter(_is_for_people)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
+
+
+def on_terminal() -> bool:
+    """Whether `log_to_terminal` was called, and somebody looks on."""
+    return any(isinstance(handler, RichHandler) for handler in logging.getLogger().handlers)
 
 
 def _is_for_people(record: logging.LogRecord) -> bool:

@@ -16,10 +16,11 @@ from libelle.models.batches import Batch
 from libelle.models.layers import drop_ngrams
 from libelle.models.lightning import Classifier
 from libelle.models.mlp import MLP
-from libelle.models.network import LossConfig, Network, OptimizerConfig
+from libelle.models.network import LossConfig, OptimizerConfig
 from libelle.models.neural import NeuralModel
 from libelle.models.optimizers import SparseAdamW, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights
+from libelle.models.torch_network import Network
 from libelle.models.transformer import Transformer
 from libelle.processes.tokens import Tokens
 from libelle.training.workflow import full
@@ -68,7 +69,8 @@ def test_what_is_saved_scores_the_same(name: str, data: Dataset, tmp_path: Path)
     model.save(saved)
     again = MODELS[name]().load(saved)
     np.testing.assert_array_equal(again.predict_proba(data.features), model.predict_proba(data.features))
-    assert {path.name for path in saved.iterdir()} == {"network.json", "weights.safetensors"}
+    linear = {"linear.npz"} if model.wide else set()
+    assert {path.name for path in saved.iterdir()} == {"network.json", "weights.safetensors", *linear}
 
 
 def test_the_first_words_are_seen_in_their_place(tmp_path: Path) -> None:

@@ -25,6 +25,8 @@ def make_lightning(config: DictConfig, scratch: Path) -> tuple[Sequence[Any], Se
     # Importing Lightning takes seconds, and only models that it trains need it.
     from pytorch_lightning.callbacks import ProgressBar
 
+    from libelle.models.epoch_lines import EpochLines
+
     def build(group: str, **extra: Any) -> list[Any]:
         built = []
         for name, node in config[group].items():
@@ -44,5 +46,5 @@ def make_lightning(config: DictConfig, scratch: Path) -> tuple[Sequence[Any], Se
 
     callbacks = build("callbacks")
     if not sys.stderr.isatty():
-        callbacks = [callback for callback in callbacks if not isinstance(callback, ProgressBar)]
+        callbacks = [EpochLines() if isinstance(callback, ProgressBar) else callback for callback in callbacks]
     return callbacks, build("logger", save_dir=str(scratch))

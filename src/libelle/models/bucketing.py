@@ -6,15 +6,10 @@ import numpy as np
 import torch
 from torch.utils.data import Sampler
 
-from libelle.features import Features, Ints
+from libelle.features import Ints
 
 #: Batches whose rows are sorted together. Among more, the longest rows would meet each other in every epoch.
 _WINDOW = 50
-
-
-def row_lengths(features: Features) -> Ints:
-    """Words of each row in all fields, int64 [rows]."""
-    return sum((data.lengths for data in (features.words or {}).values()), np.zeros(features.rows, np.int64))
 
 
 class LengthBuckets(Sampler[list[int]]):

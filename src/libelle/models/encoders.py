@@ -16,6 +16,7 @@ from libelle.models.embedding import VectorEmbedding, WordEmbedding
 from libelle.models.encoder_block import EncoderBlock
 from libelle.models.layers import masked_mean
 from libelle.models.network import Shape
+from libelle.models.sums import sum_rows
 from libelle.processes.tokens import UNKNOWN_ID
 
 
@@ -76,7 +77,10 @@ class BagEncoder(WordEncoder):
             start = len(words) if not found else 0
             ends.append(start + torch.arange(place * texts + 1, (place + 1) * texts + 1, device=words.device))
         if ids:
-            found += self.table(torch.cat(ids), torch.cat([offsets[:1], *ends])).split(texts)
+            every = torch.cat([offsets[:1], *ends])
+            lengths = every.diff()
+            shares = (1 / lengths.to(self.table.weight.dtype)).repeat_interleave(lengths)
+            found += torch.split(sum_rows(self.table.weight, torch.cat(ids), every, shares, sparse=True), texts)
         return [part.view(self.fields, -1, self.dim) for part in found]
 
     def _average_vectors(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> Tensor:

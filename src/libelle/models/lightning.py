@@ -21,12 +21,13 @@ from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
-from libelle.models.bucketing import LengthBuckets, row_lengths
+from libelle.models.bucketing import LengthBuckets
 from libelle.models.embedding import VectorEmbedding
 from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
-from libelle.models.network import LossConfig, Network, OptimizerConfig
-from libelle.models.optimizers import SparseAdamW, make_schedule
+from libelle.models.network import LossConfig, OptimizerConfig
+from libelle.models.optimizers import SparseAdamW, coalesced, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights, pooled
+from libelle.models.torch_network import Network
 
 #: Vectors that the process gives move at this share of the rate of those that start at random: they know something.
 GIVEN_RATE = 0.1
@@ -138,7 +139,7 @@ class Classifier(pl.LightningModule):
         gradients: list[Tensor] = []
         for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
             if parameter.grad is not None and parameter.grad.is_sparse:
-                parameter.grad = parameter.grad.coalesce()
+                parameter.grad = coalesced(parameter.grad)
                 gradients.append(parameter.grad.values())
             elif parameter.grad is not None:
                 gradients.append(parameter.grad)
@@ -185,8 +186,8 @@ def train_network(
     generator = torch.Generator().manual_seed(training.seed)
     held: list[int] | range = range(len(validation))
     if padded:
-        batches: Sampler[list[int]] = LengthBuckets(row_lengths(train.features), batch_size, generator)
-        held = np.argsort(row_lengths(validation.features), kind="stable").tolist()
+        batches: Sampler[list[int]] = LengthBuckets(train.features.lengths, batch_size, generator)
+        held = np.argsort(validation.features.lengths, kind="stable").tolist()
     else:
         batches = BatchSampler(RandomSampler(range(len(train)), generator=generator), batch_size, drop_last=False)
     with warnings.catch_warnings():
@@ -194,7 +195,7 @@ def train_network(
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-        trainer = make_trainer(training)
+        trainer = make_trainer(training, len(train))
         refuse_unvalidated(trainer, math.ceil(len(train) / batch_size))
         try:
             trainer.fit(

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.features import Dataset, Floats
 from libelle.models.base import Training
 from libelle.pipeline import Pipeline
+from libelle.progress import stage
 from libelle.reports.run_report import CALIBRATED, Uncalibrated
 from libelle.training.plan import Plan
 from libelle.training.prepared_data import Prepared
@@ -76,9 +78,12 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
     datasets = {split: prepared.dataset(split) for split in SPLITS}
     seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
     started = time.monotonic()
-    plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
+    # What Lightning trains has a bar or lines of its own.
+    with nullcontext() if plan.model.lightning else stage(f"training on {len(seen):,} rows"):
+        plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
     fitted = time.monotonic()
-    scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
+    with stage(f"scoring {prepared.features.rows:,} rows"):
+        scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
     seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
     metrics, before = _evaluate(prepared, datasets, scores), None
     if plan.calibration is not None:

@@ -17,6 +17,7 @@ from libelle.logs import log_to_file
 from libelle.models.base import Training
 from libelle.pipeline import Pipeline
 from libelle.processes.base import Process
+from libelle.progress import stage
 from libelle.runs.environment import git_commit, library_versions
 from libelle.runs.run import COMPLETED, FAILED, Run
 from libelle.training.bases import Base, has_base, read_base, write_base
@@ -71,8 +72,7 @@ def prepare(plan: Plan) -> str:
     """Clean and process once, into the base; returns its new version. What was there before stays until then."""
     with _workplace(plan) as scratch:
         plan.process.prepare(plan.store)
-        records = plan.source.read()
-        prepared = _prepare(plan, records)
+        prepared = _prepare(plan, plan.source.read())
         prepared.report()
         config = {name: plan.provenance.config.get(name) for name in BASE_NODES}
         options = {name: plan.provenance.options.get(name) for name in BASE_NODES}
@@ -149,7 +149,8 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     if fitted.calibration is not None:
         run.put_json("calibration.json", fitted.calibration)
     run.manifest.objective, run.manifest.value = fitted.objective, fitted.value
-    keep(run, prepared, fitted, plan, scratch)
+    with stage("writing the run and its report"):
+        keep(run, prepared, fitted, plan, scratch)
     page = run.key("report.html")
     return Outcome(
         run_id=str(run.id),

@@ -1,0 +1,67 @@
+"""What long work says while it lasts: a bar on a terminal, in a pipe a line now and then; short work says nothing."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Event, Thread
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from libelle import logs
+
+log = logging.getLogger(__name__)
+
+#: Seconds until there is a bar, how often it moves, and seconds until each line in a pipe.
+BAR_AFTER, BAR_EVERY = 1.0, 0.2
+LINE_EVERY = 20.0
+
+
+class _Counter:
+    def __init__(self) -> None:
+        self.done = 0
+
+    def advance(self, count: int) -> None:
+        self.done += count
+
+
+@contextmanager
+def stage(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Say that something is being done, as long as it lasts, and yield the function that counts what is done.
+
+    A thread says it, so that work without a loop needs no more than this.
+
+    Args:
+        what: for instance `reading forms.csv`.
+        total: how much there is to do, where that is known.
+    """
+    counter, ended = _Counter(), Event()
+    say = _show_bar if logs.on_terminal() else _write_lines
+    thread = Thread(target=say, args=(what, total, counter, ended), daemon=True)
+    thread.start()
+    try:
+        yield counter.advance
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _show_bar(what: str, total: int | None, counter: _Counter, ended: Event) -> None:
+    if ended.wait(BAR_AFTER):
+        return
+    columns = [SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()]
+    with Progress(*columns, console=logs.console, transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        while not ended.wait(BAR_EVERY):
+            if counter.done and len(columns) == 3:
+                columns += [BarColumn(), MofNCompleteColumn()] if total else [MofNCompleteColumn()]
+                bar.columns = tuple(columns)
+            bar.update(task, completed=counter.done)
+
+
+def _write_lines(what: str, total: int | None, counter: _Counter, ended: Event) -> None:
+    begun = time.monotonic()
+    while not ended.wait(LINE_EVERY):
+        done = f": {counter.done:,}" if counter.done else ""
+        of = f" of {total:,}" if counter.done and total else ""
+        log.info("%s%s%s, %.0f s", what, done, of, time.monotonic() - begun)

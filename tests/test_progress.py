@@ -1,0 +1,82 @@
+"""What long work says while it lasts."""
+
+import io
+import logging
+from threading import Event
+
+import pytest
+from rich.console import Console
+
+from libelle import logs, progress
+
+
+class Heard(logging.Handler):
+    """Keeps lines, and knows when there are two."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[str] = []
+        self.twice = Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(record.getMessage())
+        if len(self.lines) == 2:
+            self.twice.set()
+
+
+@pytest.fixture
+def heard() -> Heard:
+    handler = Heard()
+    logger = logging.getLogger("libelle.progress")
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(logging.NOTSET)
+
+
+def test_long_work_says_again_and_again_how_far_it_is(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.001)
+    with progress.stage("reading forms.csv", total=5000) as advance:
+        advance(1000)
+        advance(500)
+        assert heard.twice.wait(60)
+    assert any(line.startswith("reading forms.csv: 1,500 of 5,000, ") for line in heard.lines)
+
+
+def test_work_without_a_loop_is_not_silent_either(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.001)
+    with progress.stage("writing the report"):
+        assert heard.twice.wait(60)
+    assert heard.lines[0] == "writing the report, 0 s"
+
+
+def test_short_work_says_nothing(heard: Heard) -> None:
+    with progress.stage("writing the report"):
+        pass
+    assert heard.lines == []
+
+
+def test_an_error_ends_the_stage(heard: Heard) -> None:
+    with pytest.raises(ValueError, match="broken"), progress.stage("reading"):
+        raise ValueError("broken")
+    assert heard.lines == []
+
+
+def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, seen = io.StringIO(), Event()
+
+    class Screen(Console):
+        def print(self, *args: object, **kwargs: object) -> None:
+            super().print(*args, **kwargs)
+            if "1000/5000" in drawn.getvalue():
+                seen.set()
+
+    monkeypatch.setattr(progress, "BAR_AFTER", 0.0)
+    monkeypatch.setattr(progress, "BAR_EVERY", 0.001)
+    monkeypatch.setattr(logs, "on_terminal", lambda: True)
+    monkeypatch.setattr(logs, "console", Screen(file=drawn, force_terminal=True, width=100))
+    with progress.stage("reading forms.csv", total=5000) as advance:
+        advance(1000)
+        assert seen.wait(60)
+    assert "reading forms.csv" in drawn.getvalue()
