@@ -21,7 +21,7 @@ import torch
 from peers import PEERS
 from quality_sets import SETS
 
-MODELS = ["mlp", "logreg", "svm"]
+MODELS = ["mlp", "transformer", "logreg", "svm"]
 COMPARED = ["fasttext", "fasttext_chars", "logreg", "svc"]
 
 

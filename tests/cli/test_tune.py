@@ -4,6 +4,7 @@ import json
 import math
 import re
 import shlex
+import shutil
 
 import pytest
 import yaml
@@ -43,8 +44,24 @@ def ledger(place, name):
     return [json.loads(line) for line in (place / "sweeps" / name / "trials.jsonl").read_text().splitlines()]
 
 
-def test_a_search_prepares_the_base_once_and_ends_with_its_best_run(place):
-    answer = tune(place, *DATA, *FAST, *SPACE)
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory):
+    """A folder after a search of three trials, and what it printed; tests do not change the folder."""
+    folder = tmp_path_factory.mktemp("searched")
+    make_forms().to_csv(folder / "forms.csv", index=False)
+    return folder, tune(folder, *DATA, *FAST, *SPACE)
+
+
+@pytest.fixture
+def continued(searched, tmp_path):
+    """A copy of that folder, and what was printed."""
+    folder, answer = searched
+    shutil.copytree(folder, tmp_path / "copy")
+    return tmp_path / "copy", answer
+
+
+def test_a_search_prepares_the_base_once_and_ends_with_its_best_run(searched):
+    place, answer = searched
     assert answer.returncode == 0, answer.stderr
     assert answer.stderr.count("preparing it") == 1
     found = runs(place)
@@ -57,8 +74,8 @@ def test_a_search_prepares_the_base_once_and_ends_with_its_best_run(place):
     assert all(run.run_id in listed for run in found)
 
 
-def test_the_printed_command_trains_the_same_model_again(place):
-    answer = tune(place, *DATA, *FAST, *SPACE, trials=2)
+def test_the_printed_command_trains_the_same_model_again(continued):
+    place, answer = continued
     (command,) = re.findall(r"train\.py .*", answer.stdout)
     value = re.search(r"= (\d\.\d+)", answer.stdout)[1]
     again = call(*shlex.split(command), cwd=place)
@@ -66,11 +83,11 @@ def test_the_printed_command_trains_the_same_model_again(place):
     assert runs(place)[0].sweep is None
 
 
-def test_a_search_goes_on_to_a_larger_total(place):
-    tune(place, *DATA, *FAST, *SPACE, trials=2)
-    answer = tune(place, *DATA, *FAST, *SPACE, trials=3)
+def test_a_search_goes_on_to_a_larger_total(continued):
+    place, _ = continued
+    answer = tune(place, *DATA, *FAST, *SPACE, trials=4)
     assert answer.returncode == 0, answer.stderr
-    assert len(runs(place)) == 3
+    assert len(runs(place)) == 4
     assert "preparing it" not in answer.stderr
 
 

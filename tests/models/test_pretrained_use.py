@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from helpers.encoders import pair
-from helpers.scripts import call, start
+from helpers.scripts import call
 from helpers.tiny import make_forms, tiny_plan
 from libelle import memory as room
 from libelle.errors import UserError
@@ -119,13 +119,11 @@ def test_tokens_of_other_models_are_not_checked(tmp_path):
 def test_trained_used_and_published_by_the_commands(camembert, tmp_path):
     make_forms(80).to_csv(tmp_path / "forms.csv", index=False)
     shutil.copytree(camembert, tmp_path / "encoder")
-    offline = {"HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
     data = ["data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job,town", "data.target=label"]
-    command = ["model=pretrained", "model.encoder=encoder", "process.max_length=64", "trainer.max_epochs=1", *data]
-    process = start("train.py", *command, cwd=tmp_path, **offline)
-    out, err = process.communicate()
-    assert process.returncode == 0, err
-    assert "Loading" not in out + err
+    keys = ["process.max_length=64", "trainer.max_epochs=1", "trainer.accelerator=cpu"]
+    training = call("train.py", "model=pretrained", "model.encoder=encoder", *keys, *data, cwd=tmp_path)
+    assert training.returncode == 0, training.stderr
+    assert "Loading" not in training.stdout + training.stderr
     # Nothing but the run is needed from now on.
     shutil.rmtree(tmp_path / "encoder")
     (manifest,) = (tmp_path / "store" / "runs").glob("*/1/*.manifest.json")
@@ -135,22 +133,21 @@ def test_trained_used_and_published_by_the_commands(camembert, tmp_path):
     assert publishing.returncode == 0, publishing.stderr
     scores = []
     for source in (f"run_id={run_id}", "published=forms"):
-        process = start("runtime.py", source, "record.job=infirmière", "format=json", cwd=tmp_path, **offline)
-        out, err = process.communicate()
-        assert process.returncode == 0, err
-        scores.append(json.loads(out)[0]["scores"])
+        answer = call("runtime.py", source, "record.job=infirmière", "format=json", cwd=tmp_path)
+        assert answer.returncode == 0, answer.stderr
+        scores.append(json.loads(answer.stdout)[0]["scores"])
     assert scores[0] == scores[1]
 
 
-def test_an_unknown_encoder_is_one_sentence(tmp_path):
+@pytest.mark.parametrize("encoder", ["no/such/folder", "camembert-base"])
+def test_an_unknown_encoder_is_one_sentence(encoder, tmp_path, monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
     make_forms(40).to_csv(tmp_path / "forms.csv", index=False)
     data = ["data=csv", "data.path=forms.csv", "data.columns=job", "data.target=label"]
-    for encoder in ("no/such/folder", "camembert-base"):
-        process = start("train.py", "model=pretrained", f"model.encoder={encoder}", *data, cwd=tmp_path,
-                        HF_HUB_OFFLINE="1", HF_HOME=str(tmp_path))  # fmt: skip
-        out, err = process.communicate()
-        assert process.returncode == 2, err
-        assert not out
-        assert f"model.encoder={encoder} is no folder here" in err
-        assert len(err.strip().splitlines()) == 1
+    answer = call("train.py", "model=pretrained", f"model.encoder={encoder}", *data, cwd=tmp_path)
+    assert answer.returncode == 2, answer.stderr
+    assert not answer.stdout
+    assert f"model.encoder={encoder} is no folder here" in answer.stderr
+    assert len(answer.stderr.strip().splitlines()) == 1
     assert not list(tmp_path.rglob("*.manifest.json"))

@@ -34,7 +34,7 @@ class Transformer(PathsModel):
     feed_forward: Positive = 128
     norm_first: bool = False
     batch_size: Positive = 128
-    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=2e-3))
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
 
     def __post_init__(self) -> None:
         super().__post_init__()
