@@ -9,7 +9,7 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
 
-TRAINING_ONLY = ("hydra", "omegaconf", "pytorch_lightning", "torchmetrics", "sklearn", "rich", "sqlalchemy")
+TRAINING_ONLY = ("hydra", "omegaconf", "pytorch_lightning", "torch", "torchmetrics", "sklearn", "rich", "sqlalchemy")
 
 CODE = """
 import sys

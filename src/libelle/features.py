@@ -4,17 +4,14 @@ Named blocks: `words` maps fields to `Ragged` rows, `bag` holds n-grams (`Bags`)
 or dense float32 matrices. A row of any block is one record.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
-
-from libelle.files import read_json, write_json
 
 #: Whole numbers of any size: positions, counts, targets.
 Ints = npt.NDArray[np.integer]
@@ -71,9 +68,66 @@ def gather(
     return ids[items], ends, None if weights is None else weights[items]
 
 
+@dataclass(frozen=True, eq=False)
+class Stack(Mapping[str, Ragged]):
+    """Field → its rows, all in one set of arrays, so that all fields are read at once.
+
+    Attributes:
+        names: of the fields.
+        ids: int32 [items], the stored rows of the first field, then those of the second, ….
+        offsets: int64 [stored rows + 1]; stored row `i` is `ids[offsets[i]:offsets[i + 1]]`.
+        size: number of different ids, as in `Ragged`.
+        weights: float32 [items], or None where every item counts the same.
+        index: int32 [fields, rows], the stored row of each field of each row.
+    """
+
+    names: tuple[str, ...]
+    ids: npt.NDArray[np.int32]
+    offsets: npt.NDArray[np.int64]
+    size: int
+    weights: Floats | None
+    index: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, fields: Mapping[str, Ragged]) -> "Stack":
+        """Put the rows of some fields one after the other."""
+        if isinstance(fields, Stack):
+            return fields
+        parts = list(fields.values())
+        items = np.cumsum([0, *(len(part.ids) for part in parts)])
+        rows = np.cumsum([0, *(len(part.offsets) - 1 for part in parts)])
+        weights = [part.weights for part in parts if part.weights is not None]
+        offsets = [part.offsets[:-1] + start for part, start in zip(parts, items[:-1], strict=True)]
+        return cls(
+            tuple(fields),
+            np.concatenate([part.ids for part in parts]),
+            np.concatenate([*offsets, items[-1:]]),
+            max(part.size for part in parts),
+            np.concatenate(weights) if weights else None,
+            np.stack([part.index + start for part, start in zip(parts, rows[:-1], strict=True)]).astype(np.int32),
+        )
+
+    def __getitem__(self, name: str) -> Ragged:
+        try:
+            index = self.index[self.names.index(name)]
+        except ValueError:
+            raise KeyError(name) from None
+        return Ragged(self.ids, self.offsets, self.size, self.weights, index)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def take(self, rows: Ints) -> "Stack":
+        """The given rows, in the given order; items are shared, not copied."""
+        return replace(self, index=self.index[:, rows])
+
+
 @dataclass(frozen=True)
 class Items:
-    """What items are made of. An item is a word, a pair of words or a marker, of one field.
+    """What items are made of. An item is a word, a sequence of words or a marker, of one field.
 
     Attributes:
         parts: int32, the parts of one item after the other: its own number, and those of its n-grams of characters.
@@ -88,6 +142,12 @@ class Items:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def take(self, items: Ints) -> "Items":
+        """Copy the given items, in the given order."""
+        parts, offsets, weights = gather(self.parts, self.offsets, self.weights, items)
+        assert weights is not None
+        return Items(parts, offsets, weights)
+
 
 @dataclass(frozen=True)
 class Bags:
@@ -97,22 +157,35 @@ class Bags:
 
     Attributes:
         texts: field → items, and their weights before the text is scaled to length 1.
-        squares: field → float32 [stored rows], the squared length of each distinct text's words.
+        squares: float32 [stored rows of all fields], the squared length of each distinct text's words.
         known: the items that the process knows, the same object in all features that it makes.
         extra: items of these features alone: words that are taken apart as they come. Their ids follow on those of
             `known`.
         size: number of parts; all are below it.
     """
 
-    texts: Mapping[str, Ragged]
-    squares: Mapping[str, Floats]
+    texts: Stack
+    squares: Floats
     known: Items
     extra: Items
     size: int
 
     def take(self, rows: Ints) -> "Bags":
         """The given rows, in the given order; items are shared, not copied."""
-        return replace(self, texts={name: data.take(rows) for name, data in self.texts.items()})
+        return replace(self, texts=self.texts.take(rows))
+
+    def take_apart(self, items: Ints) -> Items:
+        """The parts of the given items, which are in order."""
+        first = int(np.searchsorted(items, len(self.known)))
+        known = self.known.take(items[:first])
+        if first == len(items):
+            return known
+        extra = self.extra.take(items[first:] - len(self.known))
+        return Items(
+            np.concatenate([known.parts, extra.parts]),
+            np.concatenate([known.offsets, extra.offsets[1:] + known.offsets[-1]]),
+            np.concatenate([known.weights, extra.weights]),
+        )
 
 
 Matrix: TypeAlias = scipy.sparse.csr_array | Floats
@@ -152,14 +225,23 @@ class Features:
     vectors: Vectors | None = None
     texts: pd.DataFrame | None = None
 
+    def __post_init__(self) -> None:
+        if self.words is not None:
+            object.__setattr__(self, "words", Stack.of(self.words))
+
     @property
     def blocks(self) -> frozenset[str]:
         """Names of the blocks that are there."""
         return frozenset(name for name in ("words", "bag", "matrix", "texts") if getattr(self, name) is not None)
 
+    @property
+    def lengths(self) -> Ints:
+        """Words of each row in all fields, int64 [rows]."""
+        return sum((data.lengths for data in (self.words or {}).values()), np.zeros(self.rows, np.int64))
+
     def take(self, rows: Ints) -> "Features":
         """The given rows, in the given order."""
-        words = None if self.words is None else {name: data.take(rows) for name, data in self.words.items()}
+        words = None if self.words is None else Stack.of(self.words).take(rows)
         bag = None if self.bag is None else self.bag.take(rows)
         matrix = None if self.matrix is None else {name: data[rows] for name, data in self.matrix.items()}
         texts = None if self.texts is None else self.texts.iloc[rows]
@@ -179,74 +261,3 @@ class Dataset:
     def take(self, rows: Ints) -> "Dataset":
         """The given rows, in the given order."""
         return Dataset(self.features.take(rows), self.targets[rows])
-
-
-def save_features(features: Features, folder: Path) -> None:
-    """Write each array as a `.npy` file of an existing folder, so that it can be memory-mapped.
-
-    A field's name may hold any character: files are numbered, and `features.json` says which is which.
-    """
-    listing: dict[str, Any] = {"rows": features.rows, "blocks": {}}
-    blocks: dict[str, Mapping[str, Ragged | Matrix]] = {"words": features.words or {}, "matrix": features.matrix or {}}
-    if features.bag is not None:
-        blocks["bag"] = features.bag.texts
-        listing["size"] = features.bag.size
-        for number, squares in enumerate(features.bag.squares.values()):
-            np.save(folder / f"bag.{number}.squares.npy", squares)
-        for name in ("known", "extra"):
-            for part, array in vars(getattr(features.bag, name)).items():
-                np.save(folder / f"items.{name}.{part}.npy", array)
-    for block in sorted(features.blocks):
-        listing["blocks"][block] = []
-        for number, (name, data) in enumerate(blocks[block].items()):
-            about, arrays = _disassemble(data)
-            for part, array in arrays.items():
-                np.save(folder / f"{block}.{number}.{part}.npy", array)
-            listing["blocks"][block].append({"name": name, **about, "arrays": list(arrays)})
-    if features.vectors is not None:
-        np.save(folder / "vectors.vocabulary.npy", features.vectors.vocabulary)
-        np.save(folder / "vectors.unseen.npy", features.vectors.unseen)
-    write_json(folder / "features.json", listing)
-
-
-def load_features(folder: Path) -> Features:
-    """Read back what `save_features` wrote, memory-mapped."""
-
-    def read(name: str) -> npt.NDArray[Any]:
-        return np.load(folder / f"{name}.npy", mmap_mode="r")  # type: ignore[no-any-return]
-
-    listing = read_json(folder / "features.json")
-    blocks: dict[str, Any] = {}
-    for block, entries in listing["blocks"].items():
-        blocks[block] = {}
-        for number, entry in enumerate(entries):
-            arrays = {part: read(f"{block}.{number}.{part}") for part in entry["arrays"]}
-            blocks[block][entry["name"]] = _assemble(entry, arrays)
-    if "bag" in blocks:
-        squares = {name: read(f"bag.{number}.squares") for number, name in enumerate(blocks["bag"])}
-        known, extra = (
-            Items(*(read(f"items.{name}.{part}") for part in ("parts", "offsets", "weights")))
-            for name in ("known", "extra")
-        )
-        blocks["bag"] = Bags(blocks["bag"], squares, known, extra, listing["size"])
-    vectors = None
-    if (folder / "vectors.vocabulary.npy").exists():
-        vectors = Vectors(read("vectors.vocabulary"), read("vectors.unseen"))
-    return Features(listing["rows"], **blocks, vectors=vectors)
-
-
-def _disassemble(data: Ragged | Matrix) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
-    if isinstance(data, Ragged):
-        arrays: dict[str, npt.NDArray[Any]] = {"ids": data.ids, "offsets": data.offsets, "index": data.index}
-        return {"size": data.size}, arrays if data.weights is None else {**arrays, "weights": data.weights}
-    if isinstance(data, np.ndarray):
-        return {}, {"dense": data}
-    return {"shape": data.shape}, {"data": data.data, "indices": data.indices, "indptr": data.indptr}
-
-
-def _assemble(about: Mapping[str, Any], arrays: Mapping[str, npt.NDArray[Any]]) -> Ragged | Matrix:
-    if "ids" in arrays:
-        return Ragged(arrays["ids"], arrays["offsets"], about["size"], arrays.get("weights"), arrays["index"])
-    if "dense" in arrays:
-        return arrays["dense"]
-    return scipy.sparse.csr_array((arrays["data"], arrays["indices"], arrays["indptr"]), shape=about["shape"])

@@ -9,12 +9,14 @@ import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
 
-from libelle.cleaners.base import Cleaner, clean_table
+from libelle.cleaners.base import Cleaner, clean_columns, clean_table
 from libelle.components import build, describe
-from libelle.data.raw_records import RawRecords, to_table, whole_characters
-from libelle.data.tables import as_strings, blank_to_missing
+from libelle.data.columns import Column, Columns, count_rows
+from libelle.data.frames import as_strings, blank_to_missing
+from libelle.data.raw_records import RawRecords, to_columns, to_table, whole_characters
 from libelle.data.targets import Target
 from libelle.errors import UserError
+from libelle.evaluation.answers import answers
 from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import Reference
@@ -104,12 +106,16 @@ class Pipeline:
         Raises:
             UserError: when a field is missing or unknown, a column comes twice, or a text is not valid Unicode.
         """
-        table = self.table(records)
-        return self.answers(self.score(self.clean(self.texts(table))), self.ids(table))
+        columns = self.columns(records)
+        index = records.index if isinstance(records, pd.DataFrame) else pd.RangeIndex(count_rows(columns))
+        ids = pd.Series(np.arange(1, len(index) + 1), index=index)
+        if self.id in columns:
+            ids = columns[self.id].series(index).fillna(ids.astype("str"))
+        return self.answers(self.score_columns(columns), ids)
 
     def predict_proba(self, records: RawRecords) -> Floats:
         """Probabilities of raw records, float32 [rows, classes], in the order of `labels`; otherwise as `predict`."""
-        return self.score(self.clean(self.texts(self.table(records))))
+        return self.score_columns(self.columns(records))
 
     def explain(self, records: RawRecords) -> list[list[FieldEffect]]:
         """What each field and word adds to the score, see `libelle.evaluation.explanation`; otherwise as `predict`."""
@@ -138,6 +144,10 @@ class Pipeline:
         """Raw records as one table, checked, see `libelle.data.raw_records.to_table`."""
         return to_table(records, self.fields, self.text, [*self.target.columns, *([self.id] if self.id else [])])
 
+    def columns(self, records: RawRecords) -> dict[str, Column]:
+        """The fields of raw records, and their ids where they have some, see `libelle.data.raw_records.to_columns`."""
+        return to_columns(records, self.fields, self.text, self.target.columns, self.id)
+
     def ids(self, table: pd.DataFrame, numbers: pd.Index | None = None) -> pd.Series:
         """Each row's id, `str`, where the table has the column of ids; else its number, int64.
 
@@ -163,32 +173,22 @@ class Pipeline:
         """Probabilities of cleaned texts, float32 [rows, classes]."""
         return self.score_features(self.process.transform(cleaned))
 
+    def score_columns(self, columns: Columns) -> Floats:
+        """Probabilities of raw texts by their distinct ones, float32 [rows, classes]."""
+        return self.score_features(self.process.encode(self.clean_columns(columns)))
+
+    def clean_columns(self, columns: Columns) -> dict[str, Column]:
+        """Clean the distinct texts of each field; columns that are no fields are left out."""
+        return clean_columns({name: columns[name] for name in self.fields}, self.cleaners.values())
+
     def score_features(self, features: Features) -> Floats:
         """Probabilities of encoded records, float32 [rows, classes]."""
         scores = self.model.predict_proba(features)
         return scores if self.calibration is None else self.calibration.transform(scores)
 
     def answers(self, scores: Floats, ids: pd.Series) -> pd.DataFrame:
-        """Decisions with their scores, as `predict` returns them.
-
-        Args:
-            scores: float32 [rows, classes].
-            ids: of the rows.
-        """
-        decisions = self.rule.decide(scores)
-        column = np.ones(len(scores), np.int64) if self.rule.is_binary else decisions
-        result = pd.DataFrame(
-            {
-                "id": ids,
-                "label": np.array(self.labels, dtype=object)[decisions],
-                "score": scores[np.arange(len(scores)), column],
-                **{f"score_{label}": scores[:, place] for place, label in enumerate(self.labels)},
-            },
-            index=ids.index,
-        )
-        if (automatic := self.rule.automatic(scores)) is not None:
-            result["automatic"] = automatic
-        return result.astype({"label": "str"})
+        """Decisions with their scores, float32 [rows, classes], as `predict` returns them."""
+        return answers(scores, ids, self.rule)
 
     def explain_texts(self, texts: pd.DataFrame) -> list[list[FieldEffect]]:
         """What each field and word adds to the score of texts, as `texts` returns them."""

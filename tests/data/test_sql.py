@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 
 from helpers.scripts import call
-from libelle.data import tables
+from libelle.data import frames
 from libelle.data.sql import PASSWORD_VARIABLE, SQLSource
 from libelle.errors import UserError
 
@@ -52,7 +52,7 @@ def test_sqlite(sqlite_url: str) -> None:
 
 
 def test_rows_are_streamed_in_chunks(sqlite_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "CHUNK_ROWS", 30)
+    monkeypatch.setattr(frames, "CHUNK_ROWS", 30)
     chunks = list(source(sqlite_url).chunks())
     assert [len(chunk) for chunk in chunks] == [30, 30, 30, 10]
     assert chunks[1].index[0] == 31
@@ -139,7 +139,7 @@ def test_postgresql(postgresql: tuple[str, str], monkeypatch: pytest.MonkeyPatch
             insert = sqlalchemy.text("INSERT INTO forms VALUES (:form, :employer, :job, :label)")
             connection.execute(insert, dict(zip(("form", "employer", "job", "label"), row, strict=True)))
     writer.dispose()
-    monkeypatch.setattr(tables, "CHUNK_ROWS", 30)
+    monkeypatch.setattr(frames, "CHUNK_ROWS", 30)
     check_records(source(url))
     with pytest.raises(UserError, match="nothing") as error:
         source(url, "SELECT nothing FROM forms").read()

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from libelle.data import tables
+from libelle.data import csv_blocks, frames, tables
 from libelle.errors import UserError
 
 
@@ -95,7 +95,8 @@ def test_a_field_of_a_megabyte(tmp_path):
 
 
 def test_more_rows_than_a_chunk(monkeypatch, tmp_path):
-    monkeypatch.setattr(tables, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(frames, "CHUNK_ROWS", 3)
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 5)
     frame = pd.DataFrame({"id": [str(number) for number in range(8)]})
     frame.to_csv(tmp_path / "a.csv", index=False)
     frame.to_parquet(tmp_path / "a.parquet")
@@ -151,7 +152,7 @@ def test_missing_files_folders_and_false_parquet_stop_with_a_sentence(tmp_path):
 
 def test_the_messages_name_the_keys_of_the_script(tmp_path):
     with pytest.raises(UserError, match=r"^delimiter="):
-        list(tables.read_csv(io.StringIO("a\n"), "stdin", delimiter=";;", on_bad_row=print, keys=""))
+        list(tables.read_csv(io.BytesIO(b"a\n"), "stdin", delimiter=";;", on_bad_row=print, keys=""))
     with pytest.raises(UserError, match=r"^encoding="):
         list(tables.read_file(tmp_path, delimiter=",", encoding="hex", on_bad_row=print, keys=""))
 
@@ -188,14 +189,14 @@ def test_a_named_index_of_a_parquet_file_is_a_column(tmp_path):
 
 
 def test_a_value_is_written_the_same_way_whatever_its_neighbours():
-    alone = tables.as_strings(pd.DataFrame({"amount": [57.0, np.nan]}))
-    among = tables.as_strings(pd.DataFrame({"amount": [57.0, 12.5]}))
+    alone = frames.as_strings(pd.DataFrame({"amount": [57.0, np.nan]}))
+    among = frames.as_strings(pd.DataFrame({"amount": [57.0, 12.5]}))
     assert alone["amount"][0] == among["amount"][0] == "57"
     assert pd.isna(alone["amount"][1])
 
 
 def test_python_values_of_all_kinds_become_strings_and_missing_stays_missing():
     frame = pd.DataFrame({"a": [None, np.nan, pd.NA, "nan", 57, True, ""]}, dtype=object)
-    texts = tables.blank_to_missing(tables.as_strings(frame))["a"]
+    texts = frames.blank_to_missing(frames.as_strings(frame))["a"]
     assert texts.isna().tolist() == [True, True, True, False, False, False, True]
     assert texts.tolist()[3:6] == ["nan", "57", "True"]

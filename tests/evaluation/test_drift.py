@@ -16,6 +16,7 @@ from helpers.tiny import EMPLOYERS, JOBS, TOWNS, make_forms, tiny_plan
 from libelle import Pipeline
 from libelle.cli.runtime import ScoringRequest, score
 from libelle.components import validate
+from libelle.data.columns import count_rows, from_frame
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift import Seen, compare, compare_shares, histogram, stability
@@ -28,7 +29,6 @@ from libelle.stores.local import LocalStore
 from libelle.training.workflow import prepare, train
 
 LEVEL = 0.95
-clean = Pipeline.clean
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ def seen_of(pipeline: Pipeline, forms: pd.DataFrame, chunk: int = 50) -> Seen:
     seen = Seen(pipeline.rule, pipeline.reference)
     for start in range(0, len(forms), chunk):
         cleaned = pipeline.clean(pipeline.texts(forms.iloc[start : start + chunk]))
-        seen.add_texts(cleaned)
+        seen.add_texts(from_frame(cleaned))
         seen.add_scores(pipeline.score(cleaned))
     return seen
 
@@ -62,7 +62,7 @@ def page_of(pipeline: Pipeline, forms: pd.DataFrame, source: str) -> tuple[str, 
 def test_the_reference_counts_what_is_not_for_training():
     texts = ["le pain"] * 4 + ["pain pain pain vin", "vin"] + ["pain neuf pain", "vin", "", None]
     cleaned = pd.DataFrame({"a": pd.Series(texts, dtype="str")})
-    reference = Reference.of(cleaned, np.arange(10) < 6)
+    reference = Reference.of(from_frame(cleaned), np.arange(10) < 6)
     assert reference.rows == 4
     # Five training records hold `pain`, four `le`, two `vin`: the repeated word of one record does not count again.
     assert len(reference.known["a"]) == 1
@@ -73,10 +73,12 @@ def test_the_reference_counts_what_is_not_for_training():
 @given(st.lists(st.lists(st.sampled_from("abcde"), max_size=6).map(" ".join) | st.none(), min_size=1, max_size=40))
 def test_counts_of_chunks_add_up_to_those_of_the_whole(texts):
     cleaned = pd.DataFrame({"a": pd.Series(texts, dtype="str")})
-    known = Reference.of(cleaned, np.ones(len(cleaned), dtype=bool)).known
-    parts = [count_fields(cleaned.iloc[start : start + 7], known)["a"] for start in range(0, len(cleaned), 7)]
+    known = Reference.of(from_frame(cleaned), np.ones(len(cleaned), dtype=bool)).known
+    parts = [
+        count_fields(from_frame(cleaned.iloc[start : start + 7]), known)["a"] for start in range(0, len(cleaned), 7)
+    ]
     counts = sum(parts, FieldCounts())
-    assert counts == count_fields(cleaned, known)["a"]
+    assert counts == count_fields(from_frame(cleaned), known)["a"]
     words = [text.split() for text in texts if text]
     frequent = {word for word in "abcde" if sum(word in text for text in words) >= 5}
     assert counts == FieldCounts(
@@ -222,7 +224,10 @@ def test_no_text_of_the_scored_file_reaches_the_page_or_the_log(trained, tmp_pat
 
 def test_texts_are_cleaned_once_for_scores_and_report(pipeline, monkeypatch, tmp_path):
     cleaned = []
-    monkeypatch.setattr(Pipeline, "clean", lambda self, texts: cleaned.append(len(texts)) or clean(self, texts))
+    clean = Pipeline.clean_columns
+    monkeypatch.setattr(
+        Pipeline, "clean_columns", lambda self, columns: cleaned.append(count_rows(columns)) or clean(self, columns)
+    )
     monkeypatch.chdir(tmp_path)
     make_forms(120).to_csv("forms.csv", index=False)
     score(validate(ScoringRequest, {"input": "forms.csv", "output": "scores.csv", "report": True}, ""), pipeline)
@@ -239,7 +244,7 @@ def test_labels_whose_shares_differ_most_come_first(pipeline):
 
 def test_of_a_rare_word_not_even_the_hash_is_kept():
     texts = pd.DataFrame({"a": pd.Series(["pain"] * 5 + ["Zanzibar"] * 4, dtype="str")})
-    known = Reference.of(texts, np.ones(9, dtype=bool)).known["a"]
+    known = Reference.of(from_frame(texts), np.ones(9, dtype=bool)).known["a"]
     assert known.tolist() == pd.util.hash_array(np.array(["pain"], dtype=object)).tolist()
 
 

@@ -10,7 +10,9 @@ from torch import nn
 
 from helpers.scripts import call
 from helpers.tiny import make_forms
+from libelle.models.base import Training
 from libelle.models.lightning import Classifier
+from libelle.models.lightning_trainer import make_trainer
 from libelle.pipeline import Pipeline
 from libelle.runs.run_list import newest
 from libelle.stores.local import LocalStore
@@ -93,6 +95,21 @@ def test_a_key_that_does_not_is_refused_in_a_sentence(train, keys, words):
     assert answer.returncode == 2, answer.stderr
     assert "Traceback" not in answer.stderr
     assert all(word in answer.stderr.splitlines()[-1] for word in words), answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("rows", "keys", "epochs"),
+    [
+        (500, {}, 8),
+        (20_000, {}, 5),
+        (1_000_000, {}, 3),
+        (1_000_000, {"max_epochs": 7}, 7),
+        (500, {"max_steps": 9}, -1),
+        (500, {"max_time": "00:00:01:00"}, 1000),
+    ],
+)
+def test_larger_sets_have_fewer_epochs_unless_a_key_says_how_long(tmp_path, rows, keys, epochs):
+    assert make_trainer(Training(tmp_path, trainer={"accelerator": "cpu", **keys}), rows).max_epochs == epochs
 
 
 def test_a_refused_key_costs_no_run(train, tmp_path):

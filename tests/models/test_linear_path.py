@@ -11,7 +11,8 @@ from sklearn.svm import LinearSVC
 from helpers.tiny import make_forms
 from libelle.features import Dataset, Features
 from libelle.models.base import Training
-from libelle.models.linear_path import Rows, solve
+from libelle.models.linear_path import solve
+from libelle.models.linear_rows import Rows
 from libelle.models.mlp import MLP
 from libelle.models.network import LossConfig
 from libelle.processes.tokens import Tokens
@@ -48,6 +49,13 @@ def test_it_is_solved_as_by_liblinear(features: Features, weighted: bool) -> Non
     np.testing.assert_allclose(rows.times(weights) + constants, reference.decision_function(matrix(rows)), atol=0.05)
 
 
+def test_rows_meet_each_other_as_in_the_matrix(features: Features) -> None:
+    rows = rows_of(features)
+    values = np.random.default_rng(1).normal(size=(features.rows, 3)).astype(np.float32)
+    expected = matrix(rows) @ (matrix(rows).T @ values) + values.sum(axis=0)
+    np.testing.assert_allclose(rows.kernel(values), expected, rtol=1e-3, atol=1e-3)
+
+
 def test_each_record_is_the_sum_of_its_words_scaled_by_their_length(features: Features) -> None:
     product = rows_of(features).items
     squares = np.asarray(product.multiply(product).sum(axis=1)).ravel()
@@ -62,9 +70,8 @@ def test_it_is_part_of_the_scores_and_balances_classes_where_asked(features: Fea
     def positive(weights: str) -> float:
         model = MLP(word_dim=4, ngram_dim=4, hidden=[4], ngram_hidden=[4], loss=LossConfig(class_weights=weights))  # type: ignore[arg-type]
         model.fit(data, data, 2, Training(tmp_path, trainer={"max_epochs": 1, "accelerator": "cpu"}))
-        wide = model.network_.wide  # type: ignore[union-attr]
-        weight = wide.weight.numpy()
+        weight = model.weights_["wide.weight"]
         np.testing.assert_array_equal(weight[:, 0], -weight[:, 1])
-        return float(wide.constant[1])
+        return float(model.weights_["wide.constant"][1])
 
     assert positive("balanced") > positive("none")

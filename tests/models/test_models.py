@@ -16,10 +16,11 @@ from libelle.models.batches import Batch
 from libelle.models.layers import drop_ngrams
 from libelle.models.lightning import Classifier
 from libelle.models.mlp import MLP
-from libelle.models.network import LossConfig, Network, OptimizerConfig
+from libelle.models.network import LossConfig, OptimizerConfig
 from libelle.models.neural import NeuralModel
 from libelle.models.optimizers import SparseAdamW, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights
+from libelle.models.torch_network import Network
 from libelle.models.transformer import Transformer
 from libelle.processes.tokens import Tokens
 from libelle.training.workflow import full

@@ -134,8 +134,8 @@ def test_rows_are_encoded_one_by_one_as_together(texts: list[str | None]) -> Non
     alone = [tokens.transform(table(text)) for text in texts]
     assert encoded(tokens, *texts) == [encoded(tokens, text)[0] for text in texts]
     assert parts(together) == [parts(features)[0] for features in alone]
-    squares = [(features.bag.squares["job"], features.bag.texts["job"].index) for features in (together, *alone)]  # type: ignore[union-attr]
-    first, *others = [values[index] for values, index in squares]
+    bags = [features.bag for features in (together, *alone) if features.bag is not None]
+    first, *others = [bag.squares[bag.texts["job"].index] for bag in bags]
     np.testing.assert_array_equal(first, np.concatenate(others))
 
 

@@ -3,11 +3,10 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-import numpy as np
 import pandas as pd
 
 from libelle.components import Component
-from libelle.data.tables import distinct_texts
+from libelle.data.columns import Column, Columns, from_frame, to_frame
 
 
 class Cleaner(Component, ABC):
@@ -37,20 +36,21 @@ class TextCleaner(Cleaner):
 
 
 def clean_table(table: pd.DataFrame, cleaners: Iterable[Cleaner]) -> pd.DataFrame:
-    """Apply the cleaners to every column of strings, working on the distinct values: real columns repeat a lot."""
+    """Apply the cleaners to every column of strings."""
     cleaners = list(cleaners)
-    if not cleaners:
-        return table
-    return pd.DataFrame({name: _clean_column(column, cleaners) for name, column in table.items()}, index=table.index)
+    return to_frame(clean_columns(from_frame(table), cleaners), table.index) if cleaners else table
 
 
-def _clean_column(column: pd.Series, cleaners: Iterable[Cleaner]) -> pd.Series:
-    distinct, codes = distinct_texts(column)
-    texts = distinct
+def clean_columns(columns: Columns, cleaners: Iterable[Cleaner]) -> dict[str, Column]:
+    """Apply the cleaners to the distinct texts of every column: real columns repeat a lot."""
+    cleaners = list(cleaners)
+    return {name: column.replace(_clean(column.texts, cleaners)) for name, column in columns.items()}
+
+
+def _clean(texts: list[str], cleaners: Iterable[Cleaner]) -> list[str]:
     for cleaner in cleaners:
         if isinstance(cleaner, TextCleaner):
             texts = [cleaner.clean_text(text) for text in texts]
         else:
             texts = cleaner.clean(pd.Series(texts, dtype="str")).tolist()
-    cleaned = np.array([*texts, None], dtype=object)  # the last one answers for missing values
-    return pd.Series(cleaned[codes], index=column.index, dtype="str")
+    return texts

@@ -18,8 +18,11 @@ from omegaconf import DictConfig
 from libelle.cli.command import plain_errors, values_and_store
 from libelle.cli.score_writers import CsvWriter, JsonWriter, ParquetWriter, TableWriter, Writer
 from libelle.components import Component, validate
-from libelle.data import tables
+from libelle.data.columns import Columns, from_frame, to_frame
+from libelle.data.csv_files import OnBadRow, read_csv
+from libelle.data.frames import Chunks
 from libelle.data.records import require_columns
+from libelle.data.tables import read_file
 from libelle.errors import UserError
 from libelle.files import whole_file
 from libelle.loading import load_published, load_run
@@ -111,7 +114,7 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
     with _open_writer(request, pipeline) as writer:
         if request.input is None:
             table = pipeline.table([_single_record(request, pipeline)])
-            writer.write(_answer(request, pipeline, pipeline.texts(table), pipeline.ids(table)))
+            writer.write(_answer(request, pipeline, from_frame(pipeline.texts(table)), pipeline.ids(table)))
         else:
             _score_file(request, pipeline, writer, seen)
     if request.output is not None:
@@ -140,16 +143,16 @@ def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
 
 
 def _answer(
-    request: ScoringRequest, pipeline: Pipeline, texts: pd.DataFrame, ids: pd.Series, seen: "Seen | None" = None
+    request: ScoringRequest, pipeline: Pipeline, texts: Columns, ids: pd.Series, seen: "Seen | None" = None
 ) -> pd.DataFrame:
-    cleaned = pipeline.clean(texts)
-    scores = pipeline.score(cleaned)
+    cleaned = pipeline.clean_columns(texts)
+    scores = pipeline.score_features(pipeline.process.encode(cleaned))
     if seen is not None:
         seen.add_texts(cleaned)
         seen.add_scores(scores)
     result = pipeline.answers(scores, ids)
     if request.explain:
-        result["explanation"] = pd.Series(pipeline.explain_texts(texts), index=result.index, dtype=object)
+        result["explanation"] = pd.Series(pipeline.explain_texts(to_frame(texts)), index=result.index, dtype=object)
     return result
 
 
@@ -179,17 +182,17 @@ def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", s
     rows = 0
     with stage(f"scoring {request.input}") as advance:
         for chunk in _chunks(request, on_bad_row):
-            require_columns(chunk, {"the model": pipeline.fields}, str(request.input), keys="")
+            require_columns(list(chunk.columns), {"the model": pipeline.fields}, str(request.input), keys="")
             # What has no id is known by its row number in the file; readers leave no blank texts.
             ids = pipeline.ids(chunk, chunk.index)
-            writer.write(_answer(request, pipeline, chunk[pipeline.fields], ids, seen))
+            writer.write(_answer(request, pipeline, from_frame(chunk[pipeline.fields]), ids, seen))
             rows += len(chunk)
             advance(len(chunk))
     if bad:
         log.warning("%d rows of %s were passed over, %d were scored", len(bad), request.input, rows)
 
 
-def _chunks(request: ScoringRequest, on_bad_row: tables.OnBadRow) -> tables.Chunks:
+def _chunks(request: ScoringRequest, on_bad_row: OnBadRow) -> Chunks:
     assert request.input is not None
     options: dict[str, Any] = {
         "delimiter": request.delimiter,
@@ -198,10 +201,8 @@ def _chunks(request: ScoringRequest, on_bad_row: tables.OnBadRow) -> tables.Chun
         "keys": "",
     }
     if request.input == "-":
-        tables.check_encoding(request.encoding, keys="")
-        sys.stdin.reconfigure(encoding=request.encoding, errors="surrogateescape", newline="")  # type: ignore[union-attr]
-        return tables.read_csv(sys.stdin, "stdin", **options)
-    return tables.read_file(Path(request.input), **options)
+        return read_csv(sys.stdin.buffer, "stdin", **options)
+    return read_file(Path(request.input), **options)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ from typing import Any
 
 import pandas as pd
 
+from libelle.data.columns import Column, from_frame
+from libelle.data.frames import as_strings, blank_to_missing
 from libelle.errors import UserError
 
 #: What `to_table` takes.
@@ -29,19 +31,86 @@ def to_table(records: RawRecords, fields: Sequence[str], text: str, others: Sequ
     Raises:
         UserError: names the column, field or record that is wrong.
     """
-    table = records if isinstance(records, pd.DataFrame) else _from_sequence(records, fields, text, others)
+    if isinstance(records, pd.DataFrame):
+        return _check(records, fields)
+    return _table_of(_rows(records, fields, text, others), fields)
+
+
+def to_columns(
+    records: RawRecords, fields: Sequence[str], text: str, others: Sequence[str], id_: str | None
+) -> dict[str, Column]:
+    """The fields of raw records, and their ids where they have some: texts, missing where missing or blank.
+
+    Args:
+        records: as in `to_table`, like the others.
+        fields: names of the text fields.
+        text: the field that a bare text fills.
+        others: keys that are no fields and still mean something, beside the id.
+        id_: the column of ids, if any.
+
+    Raises:
+        UserError: as `to_table`, and when a text is not valid Unicode.
+    """
+    if isinstance(records, pd.DataFrame):
+        table = _check(records, fields)
+    else:
+        rows = _rows(records, fields, text, others if id_ is None else [*others, id_])
+        names = [*fields, id_] if id_ is not None and any(id_ in row for row in rows) else fields
+        if any(name in row for row in rows for name in fields) and (columns := _texts_alone(rows, names)) is not None:
+            return columns
+        table = _table_of(rows, fields)
+    names = [*fields, id_] if id_ is not None and id_ in table.columns else fields
+    with whole_characters():
+        return from_frame(blank_to_missing(as_strings(table[list(names)])))
+
+
+def _texts_alone(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Column] | None:
+    """The columns of rows that hold texts and nothing else, without a DataFrame; None where there are other values."""
+    columns = {}
+    for name in names:
+        values = [row.get(name) for row in rows]
+        if not all(isinstance(value, str) or _is_missing(value) for value in values):
+            return None
+        column = Column.of_texts([value if isinstance(value, str) and value.strip() else None for value in values])
+        with whole_characters():
+            for value in column.texts:
+                value.encode()
+        columns[name] = column
+    return columns
+
+
+def _table_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> pd.DataFrame:
+    with whole_characters():
+        table = pd.DataFrame(rows)
+    if len(table) and not any(name in table.columns for name in fields):
+        raise _no_column(fields[0], fields)
+    return _with(table, fields)
+
+
+def _check(table: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:
+    """The table, checked; one without rows need not have the fields."""
     repeated = table.columns[table.columns.duplicated()]
     if len(repeated):
         raise UserError(
             f"The records have the column {str(repeated[0])!r} more than once; give each column a name of its own."
         )
     missing = [name for name in fields if name not in table.columns]
-    if missing and len(table) and (table is records or len(missing) == len(fields)):
-        raise UserError(f"The records have no column {missing[0]!r}; the model's fields are {', '.join(fields)}.")
+    if missing and len(table):
+        raise _no_column(missing[0], fields)
+    return _with(table, fields)
+
+
+def _with(table: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:
+    missing = [name for name in fields if name not in table.columns]
     return table.reindex(columns=[*table.columns, *missing])
 
 
-def _from_sequence(records: Any, fields: Sequence[str], text: str, others: Sequence[str]) -> pd.DataFrame:
+def _no_column(name: str, fields: Sequence[str]) -> UserError:
+    return UserError(f"The records have no column {name!r}; the model's fields are {', '.join(fields)}.")
+
+
+def _rows(records: Any, fields: Sequence[str], text: str, others: Sequence[str]) -> list[dict[str, Any]]:
+    """One mapping per record, checked."""
     if isinstance(records, str | bytes | Mapping) or not hasattr(records, "__iter__"):
         raise UserError(
             f"The records are one {type(records).__name__}; give a DataFrame, or a list of records or texts, as in "
@@ -58,17 +127,11 @@ def _from_sequence(records: Any, fields: Sequence[str], text: str, others: Seque
                         f"{', '.join(fields)}."
                     )
             rows.append(dict(record))
-        elif (
-            isinstance(record, str)
-            or record is None
-            or record is pd.NA
-            or (isinstance(record, float) and isnan(record))
-        ):
+        elif isinstance(record, str) or _is_missing(record):
             rows.append({text: record})
         else:
             raise UserError(f"Record {number} is neither a text nor a mapping; give {{field: text}} or a text.")
-    with whole_characters():
-        return pd.DataFrame(rows)
+    return rows
 
 
 def _is_missing(record: object) -> bool:

@@ -6,18 +6,22 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from libelle.data.columns import Columns, take, to_frame
+from libelle.data.frames import to_arrow
 from libelle.errors import UserError
 
 
 @dataclass(frozen=True)
 class Records:
-    """Records ready for cleaning. All parts have the same index, the row number from 1.
+    """Records ready for cleaning. All Series have the same index, the row number from 1.
 
     Attributes:
         ids: the records' ids, `str`, or the row number, int64.
-        fields: the text fields, `str`, missing where missing.
+        columns: the text fields.
         targets: the labels, `str`.
         splits: `train`, `validation` or `test`.
         labels: all labels in the order of the score columns; binary: the positive one is last.
@@ -25,25 +29,45 @@ class Records:
     """
 
     ids: pd.Series
-    fields: pd.DataFrame
+    columns: Columns
     targets: pd.Series
     splits: pd.Series
     labels: list[str]
     slices: pd.DataFrame
 
+    @property
+    def fields(self) -> pd.DataFrame:
+        """The text fields as a table, one `str` column each, missing where missing."""
+        return to_frame(self.columns, self.ids.index)
+
     def take(self, split: str) -> "Records":
         """The records of one split."""
-        rows = self.splits == split
-        return Records(
-            self.ids[rows], self.fields[rows], self.targets[rows], self.splits[rows], self.labels, self.slices[rows]
-        )
+        rows = (self.splits == split).to_numpy()
+        columns = take(self.columns, np.flatnonzero(rows))
+        return Records(self.ids[rows], columns, self.targets[rows], self.splits[rows], self.labels, self.slices[rows])
 
     def fingerprint(self) -> str:
         """SHA-256 of ids, fields, targets and split, in row order."""
-        table = pd.concat([self.ids.rename("id"), self.fields, self.targets, self.splits], axis=1)
-        digest = hashlib.sha256("\x1f".join([*self.fields.columns, *self.labels]).encode())
-        digest.update(pd.util.hash_pandas_object(table, index=False).to_numpy().tobytes())
+        digest = hashlib.sha256("\x1f".join([*self.columns, *self.labels]).encode())
+        for column in self.columns.values():
+            digest.update(column.index.tobytes())
+            _add_texts(digest, pa.array(column.texts, pa.large_string()))
+        for series in (self.ids, self.targets, self.splits):
+            if pd.api.types.is_integer_dtype(series.dtype):
+                digest.update(series.to_numpy(dtype=np.int64).tobytes())
+            else:
+                _add_texts(digest, to_arrow(series))
         return digest.hexdigest()
+
+
+def _add_texts(digest: "hashlib._Hash", texts: pa.LargeStringArray) -> None:
+    """Add the lengths of texts, then all their characters; Arrow has both as they are."""
+    if not len(texts):
+        return
+    _, offsets, data = texts.buffers()
+    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    digest.update(np.diff(ends).tobytes())
+    digest.update(memoryview(data)[ends[0] : ends[-1]] if data is not None else b"")
 
 
 #: Column names: a list, or one text as `name_list` takes it.
@@ -66,11 +90,13 @@ def name_list(value: Names) -> list[str]:
     return list(dict.fromkeys(name.strip() for row in rows for name in row if name.strip()))
 
 
-def require_columns(table: pd.DataFrame, wanted: Mapping[str, Sequence[str]], source: str, keys: str = "data.") -> None:
-    """Raise unless the table has every column that is wanted.
+def require_columns(
+    there: Sequence[str], wanted: Mapping[str, Sequence[str]], source: str, keys: str = "data."
+) -> None:
+    """Raise unless a table has every column that is wanted.
 
     Args:
-        table: the rows.
+        there: the table's columns.
         wanted: config key → column names.
         source: what messages call the data.
         keys: what stands before `delimiter` in the config.
@@ -80,12 +106,12 @@ def require_columns(table: pd.DataFrame, wanted: Mapping[str, Sequence[str]], so
     """
     for key, names in wanted.items():
         for name in names:
-            if name not in table.columns:
-                raise UserError(_missing_column(table, key, name, source, keys))
+            if name not in there:
+                raise UserError(_missing_column(there, key, name, source, keys))
 
 
-def _missing_column(table: pd.DataFrame, key: str, name: str, source: str, keys: str) -> str:
-    there = [str(column) for column in table.columns]
+def _missing_column(there: Sequence[str], key: str, name: str, source: str, keys: str) -> str:
+    there = [str(column) for column in there]
     if len(there) == 1 and any(mark in there[0] for mark in ",;\t|"):
         mark = next(mark for mark in ";\t|," if mark in there[0])
         return (

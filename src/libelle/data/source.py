@@ -10,6 +10,8 @@ from pydantic import Field
 from libelle.components import Component
 from libelle.data import tables
 from libelle.data.census import sample as bi
+from libelle.data.columns import Column, ColumnBuilder
+from libelle.data.frames import Chunks, as_strings, blank_to_missing
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
@@ -53,7 +55,7 @@ class Source(Component, ABC):
             setattr(self, key, getattr(self, key) or None)
 
     @abstractmethod
-    def chunks(self) -> tables.Chunks:
+    def chunks(self) -> Chunks:
         """Yield the source's rows as tables of strings, indexed by row number."""
 
     def __str__(self) -> str:
@@ -65,29 +67,49 @@ class Source(Component, ABC):
         Raises:
             UserError: names the file, column or row that is wrong.
         """
-        table = pd.concat(list(self.chunks()))
-        targets = self._target_columns()
-        roles = {"data.target": targets}
-        for key, column in (
-            ("data.id", self.id),
-            ("data.split.column", self.split.column),
-            ("data.split.group", self.split.group),
-        ):
-            roles[key] = [column] if column else []
-        wanted = name_list(self.columns)
-        sliced = name_list(self.slices)
-        require_columns(table, {**roles, "data.columns": wanted, "data.slices": sliced}, str(self))
-        taken = {name for names in roles.values() for name in names}
-        fields = self._fields(list(table.columns), wanted, taken)
+        columns, table = self._read_columns()
         if table.empty:
             raise UserError(f"{self} has a header and no rows; give it some.")
-        labels = make_targets(table, targets, self.target_rule, self.target_value, str(self))
+        labels = make_targets(table, self._target_columns(), self.target_rule, self.target_value, str(self))
         order = order_labels(labels, self.positive, str(self))
         ids = self._ids(table)
         given = table[self.split.column] if self.split.column else None
         groups = table[self.split.group] if self.split.group else None
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
-        return Records(ids, table[fields], labels.rename("target"), splits.rename("split"), order, table[sliced])
+        slices = table[name_list(self.slices)]
+        return Records(ids, columns, labels.rename("target"), splits.rename("split"), order, slices)
+
+    def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame]:
+        """The text fields, encoded chunk by chunk, and a table of the columns with other roles."""
+        builders: dict[str, ColumnBuilder] = {}
+        parts: list[pd.DataFrame] = []
+        for chunk in self.chunks():
+            if not parts:
+                fields = self._check(list(chunk.columns))
+                builders = {name: ColumnBuilder() for name in fields}
+                others = list(dict.fromkeys(name for names in self._roles().values() for name in names))
+            for name, builder in builders.items():
+                builder.add(chunk[name])
+            parts.append(chunk[others])
+        # One by one, so that nothing stands in memory twice.
+        return {name: builders.pop(name).build() for name in fields}, pd.concat(parts)
+
+    def _roles(self) -> dict[str, list[str]]:
+        """Config key → columns that are read for what they mean, not as text fields."""
+        single = {"data.id": self.id, "data.split.column": self.split.column, "data.split.group": self.split.group}
+        return {
+            "data.target": self._target_columns(),
+            **{key: [name] if name else [] for key, name in single.items()},
+            "data.slices": name_list(self.slices),
+        }
+
+    def _check(self, there: list[str]) -> list[str]:
+        """Check a table's columns against the schema, and choose the text fields."""
+        roles = self._roles()
+        wanted = name_list(self.columns)
+        require_columns(there, {**roles, "data.columns": wanted}, str(self))
+        roles.pop("data.slices")  # these may be fields, too
+        return self._fields(there, wanted, {name for names in roles.values() for name in names})
 
     @property
     def label(self) -> Target:
@@ -150,7 +172,7 @@ class FileSource(Source):
     def __str__(self) -> str:
         return str(self.path)
 
-    def chunks(self) -> tables.Chunks:
+    def chunks(self) -> Chunks:
         """Yield the file's rows; a row that cannot be read raises `UserError`."""
         if not self.path:
             raise UserError("data.path is not set; name the file to read, as in data.path=forms.csv.")
@@ -178,14 +200,14 @@ class FrameSource(Source):
     def __str__(self) -> str:
         return "the DataFrame"
 
-    def chunks(self) -> tables.Chunks:
+    def chunks(self) -> Chunks:
         """Yield the frame's rows."""
         repeated = self.frame.columns[self.frame.columns.duplicated()]
         if len(repeated):
             raise UserError(
                 f"{self} has the column {str(repeated[0])!r} more than once; give each column a name of its own."
             )
-        table = tables.blank_to_missing(tables.as_strings(self.frame))
+        table = blank_to_missing(as_strings(self.frame))
         yield table.set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
 
 
@@ -209,7 +231,7 @@ class BISample(Source):
     size: Annotated[int, Field(ge=100)] = 20_000
     seed: int = 1
 
-    def chunks(self) -> tables.Chunks:
+    def chunks(self) -> Chunks:
         """Generate the forms."""
         table = bi.generate(self.size, self.seed)
         table.index = pd.RangeIndex(1, len(table) + 1)

@@ -1,13 +1,16 @@
 """The split into training, validation and test rows."""
 
 import hashlib
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from libelle.components import Component, OpenShare
+from libelle.data.frames import to_series
 from libelle.errors import UserError
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
@@ -110,22 +113,25 @@ def _read_given(given: pd.Series, config: SplitConfig, source: str) -> pd.Series
 
 def _cut(units: pd.Series, strata: pd.Series | None, cuts: dict[str, float], seed: int) -> pd.Series:
     """Order the rows by the hash of their unit within each stratum; the first share is the first cut, and so on."""
-    hashes = units.map({unit: _hash(unit, seed) for unit in units.unique()})
+    codes, distinct = pd.factorize(units)
+    hashes = _hash(distinct.tolist(), seed)[codes]
     # A group larger than a whole cut comes last, among the training rows.
-    large = units.map(units.value_counts()) > min(cuts.values()) * len(units)
-    order = pd.DataFrame({"large": large, "hash": hashes}).sort_values(["large", "hash"]).index
-    stratum = (
-        pd.Series(0, index=units.index) if strata is None else pd.Series(pd.factorize(strata)[0], index=units.index)
-    )
-    by_stratum = stratum.loc[order].groupby(stratum.loc[order])
-    place = (by_stratum.cumcount() + 0.5) / by_stratum.transform("size")
-    # Rows of one unit share its middle place, so that a group is never torn.
-    place = place.groupby([stratum.loc[order], hashes.loc[order]]).transform("mean")
+    large = np.bincount(codes)[codes] > min(cuts.values()) * len(units)
+    stratum = np.zeros(len(units), np.int64) if strata is None else pd.factorize(strata)[0]
+    order = np.lexsort((hashes, large, stratum))
+    sizes = np.bincount(stratum)
+    starts = np.cumsum(sizes) - sizes
+    in_order = stratum[order]
+    place = (np.arange(len(units)) - starts[in_order] + 0.5) / sizes[in_order]
+    if len(distinct) < len(units):
+        # Rows of one unit share its middle place, so that a group is never torn.
+        place = pd.Series(place).groupby([in_order, hashes[order]]).transform("mean").to_numpy()
     names, shares = list(cuts), np.cumsum(list(cuts.values()))
-    chosen = np.searchsorted(shares, place.to_numpy(), side="right")
-    return pd.Series(np.array([*names, TRAIN])[chosen], index=order, dtype="str").reindex(units.index)
+    chosen = np.empty(len(units), np.int64)
+    chosen[order] = np.searchsorted(shares, place, side="right")
+    return to_series(pa.array([*names, TRAIN]).take(pa.array(chosen)), units.index)
 
 
-def _hash(unit: Hashable, seed: int) -> int:
-    digest = hashlib.blake2b(f"{seed}:{unit}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big", signed=True)
+def _hash(units: Iterable[Hashable], seed: int) -> npt.NDArray[np.int64]:
+    digests = [hashlib.blake2b(f"{seed}:{unit}".encode(), digest_size=8).digest() for unit in units]
+    return np.frombuffer(b"".join(digests), ">i8").astype(np.int64)

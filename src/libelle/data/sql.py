@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import pandas as pd
 from pandas.errors import DatabaseError
 
-from libelle.data import tables
+from libelle.data import frames
+from libelle.data.frames import Chunks, as_strings, blank_to_missing
 from libelle.data.source import Source
 from libelle.errors import UserError, needs_extra
 
@@ -36,7 +37,7 @@ class SQLSource(Source):
     def __str__(self) -> str:
         return "data.query"
 
-    def chunks(self) -> tables.Chunks:
+    def chunks(self) -> Chunks:
         """Yield the query's rows.
 
         Raises:
@@ -49,10 +50,10 @@ class SQLSource(Source):
         first = 1
         try:
             with engine.connect().execution_options(stream_results=True) as connection:
-                for frame in pd.read_sql_query(self.query, connection, chunksize=tables.CHUNK_ROWS):
+                for frame in pd.read_sql_query(self.query, connection, chunksize=frames.CHUNK_ROWS):
                     frame.index = pd.RangeIndex(first, first + len(frame))
                     first += len(frame)
-                    yield tables.blank_to_missing(tables.as_strings(frame))
+                    yield blank_to_missing(as_strings(frame))
         except (SQLAlchemyError, DatabaseError) as error:
             raise UserError(f"data.query failed at {engine.url.render_as_string()}: {_reason(error)}") from error
         finally:

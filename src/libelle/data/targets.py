@@ -7,8 +7,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from libelle.data.frames import as_strings, blank_to_missing
 from libelle.data.records import require_columns
-from libelle.data.tables import as_strings, blank_to_missing
 from libelle.errors import UserError
 from libelle.features import Ints
 
@@ -42,7 +42,7 @@ class Target:
         source = "The table of records"
         if table.empty:
             raise UserError(f"{source} has no rows; give it some.")
-        require_columns(table, {"the target": self.columns}, source, keys="")
+        require_columns(list(table.columns), {"the target": self.columns}, source, keys="")
         given = blank_to_missing(as_strings(table[self.columns])).set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
         targets = make_targets(given, self.columns, self.rule, self.value, source)
         places = pd.Index(labels).get_indexer(pd.Index(targets)).astype(np.int64)

@@ -21,8 +21,8 @@ from math import asin, hypot, sqrt
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
+from libelle.data.columns import Columns
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import FieldCounts, Reference, count_fields
 from libelle.evaluation.intervals import Interval, wilson
@@ -58,8 +58,8 @@ class Seen:
         self.drawn: Counts = np.zeros(DRAWN_BINS, dtype=np.int64)
         self.decisions: Counts = np.zeros(len(rule.labels), dtype=np.int64)
 
-    def add_texts(self, cleaned: pd.DataFrame) -> None:
-        """Count the cleaned texts of a chunk, one `str` column per field."""
+    def add_texts(self, cleaned: Columns) -> None:
+        """Count the cleaned texts of a chunk."""
         for name, counts in count_fields(cleaned, self.reference.known).items():
             self.fields[name] += counts
 

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from libelle.data.columns import Column, Columns
 from libelle.features import Floats
 from libelle.files import read_json, write_json
 
@@ -66,18 +67,17 @@ class Reference:
     chosen: npt.NDArray[np.int64]
 
     @classmethod
-    def of(cls, cleaned: pd.DataFrame, train: npt.NDArray[np.bool_]) -> Self:
+    def of(cls, cleaned: Columns, train: npt.NDArray[np.bool_]) -> Self:
         """Learn the words of the training records, and count the others; scores come with `with_scores`.
 
         Args:
-            cleaned: all records, one `str` column per field.
+            cleaned: all records.
             train: bool [records], which of them are for training.
         """
-        known = {str(name): _known(column[train]) for name, column in cleaned.items()}
-        others = cleaned[~train]
-        fields = count_fields(others, known)
+        known = {name: _known(column, column.index[train]) for name, column in cleaned.items()}
+        fields = {name: _count(column, column.index[~train], known[name]) for name, column in cleaned.items()}
         none = np.empty(0, np.int64)
-        return cls(len(others), known, fields, np.empty(0, np.float32), none, none)
+        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none)
 
     def with_scores(self, scores: Floats) -> Self:
         """The same with scores, float32 [rows, classes], of the validation and test records in any order."""
@@ -116,44 +116,46 @@ class Reference:
         return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays["chosen"])
 
 
-def count_fields(cleaned: pd.DataFrame, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:
+def count_fields(cleaned: Columns, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:
     """Count empty texts, words and new words of each field.
 
     Args:
-        cleaned: one `str` column per field.
+        cleaned: some records.
         known: field → hashes of known words, sorted.
     """
-    return {str(name): _count(column, known[str(name)]) for name, column in cleaned.items()}
+    return {name: _count(column, column.index, known[name]) for name, column in cleaned.items()}
 
 
-def _count(column: pd.Series, known: Hashes) -> FieldCounts:
-    records, hashes, rows = _words(column)
+def _count(column: Column, index: npt.NDArray[np.int32], known: Hashes) -> FieldCounts:
+    """Count what some rows of a column hold; `index` says which text each of them has."""
+    words = column.words
+    lengths = np.diff(words.offsets)
+    rows = _rows_of_texts(column, index)
+    times = np.bincount(words.codes, weights=np.repeat(rows, lengths), minlength=len(words.words))
+    hashes = _hash(words.words)
     places = np.searchsorted(known, hashes)
     found = np.zeros(len(hashes), dtype=bool)
     if len(known):
         found = known[np.minimum(places, len(known) - 1)] == hashes
-    return FieldCounts(int(len(column) - records), int(rows.sum()), int(rows[~found].sum()))
+    return FieldCounts(len(index) - int(rows[lengths > 0].sum()), int(times.sum()), int(times[~found].sum()))
 
 
-def _known(column: pd.Series) -> Hashes:
-    _, hashes, rows = _words(column, once=True)
-    words, places = np.unique(hashes, return_inverse=True)
-    records = np.bincount(places, weights=rows, minlength=len(words))
-    return np.asarray(words[records >= KNOWN_RECORDS], dtype=np.uint64)
+def _known(column: Column, index: npt.NDArray[np.int32]) -> Hashes:
+    words = column.words
+    # A word that a text repeats counts once.
+    text_of = np.repeat(np.arange(len(column.texts)), np.diff(words.offsets))
+    pairs = np.unique(words.codes * len(column.texts) + text_of)
+    rows = _rows_of_texts(column, index)
+    texts = max(len(column.texts), 1)
+    records = np.bincount(pairs // texts, weights=rows[pairs % texts], minlength=len(words.words))
+    return np.sort(_hash([words.words[word] for word in np.flatnonzero(records >= KNOWN_RECORDS).tolist()]))
 
 
-def _words(column: pd.Series, *, once: bool = False) -> tuple[int, Hashes, npt.NDArray[np.int64]]:
-    """Records that have a word; hashes of the words of distinct texts, and how many records hold each such text.
+def _rows_of_texts(column: Column, index: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    return np.bincount(index, minlength=len(column.texts) + 1)[:-1]
 
-    Args:
-        column: cleaned texts.
-        once: whether a word that a text repeats counts once.
-    """
-    texts = column.value_counts()  # real columns repeat a lot
-    split = [list(dict.fromkeys(words)) if once else words for words in texts.index.astype(object).str.split()]
-    lengths = np.array([len(words) for words in split], dtype=np.int64)
-    rows = texts.to_numpy(dtype=np.int64)
-    flat = np.array([word for words in split for word in words], dtype=object)
+
+def _hash(words: list[str]) -> Hashes:
     # The hash is part of what is saved: pandas' SipHash with its default key gives the same everywhere.
-    hashes = pd.util.hash_array(flat, categorize=False) if len(flat) else np.empty(0, np.uint64)
-    return int(rows[lengths > 0].sum()), hashes, np.repeat(rows, lengths)
+    flat = np.array(words, dtype=object)
+    return pd.util.hash_array(flat, categorize=False) if len(flat) else np.empty(0, np.uint64)

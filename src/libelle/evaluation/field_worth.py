@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from libelle.data.columns import Column, Columns, take
 from libelle.features import Features, Floats, Ints
 from libelle.processes.base import Process
 
@@ -36,7 +37,7 @@ class Erased:
         return int(self.variants["field"].isna().sum())
 
 
-def erase(cleaned: pd.DataFrame, test: Ints, process: Process, seed: int) -> Erased:
+def erase(cleaned: Columns, test: Ints, process: Process, seed: int) -> Erased:
     """Encode test records without each of their fields, and some of them without each frequent word.
 
     Args:
@@ -46,35 +47,64 @@ def erase(cleaned: pd.DataFrame, test: Ints, process: Process, seed: int) -> Era
         seed: of the sample of test records, where they are too many, and of the records that words are left out of.
     """
     generator = np.random.default_rng(seed)
-    most = MOST_BLANKED // max(len(cleaned.columns), 1)
+    most = MOST_BLANKED // max(len(cleaned), 1)
     sample = test if len(test) <= most else np.sort(generator.permutation(test)[:most])
-    parts = [pd.DataFrame({"row": sample, "field": None, "word": None, "text": None})]
-    for field in cleaned.columns:
-        column = cleaned[field].iloc[sample].reset_index(drop=True)
-        has = column.notna().to_numpy()
-        parts.append(pd.DataFrame({"row": sample[has], "field": field, "word": None, "text": None}))
+    columns = take(cleaned, sample)
+    parts = [_Variants(np.arange(len(sample)), None)]
+    for field, column in columns.items():
+        parts.append(_Variants(np.flatnonzero(~column.missing), field))
         for word, places in _frequent_words(column):
-            chosen = np.sort(generator.permutation(places)[:OCCURRENCES])
-            rest = [" ".join(other for other in str(text).split() if other != word) for text in column.iloc[chosen]]
-            parts.append(pd.DataFrame({"row": sample[chosen], "field": field, "word": word, "text": rest}))
-    variants = pd.concat([part.astype({"field": "str", "word": "str", "text": "str"}) for part in parts])
-    variants = variants.reset_index(drop=True)
-    table = cleaned.iloc[variants["row"].to_numpy()].reset_index(drop=True)
-    text = variants.pop("text")
-    for field in cleaned.columns:
-        table[field] = table[field].where(variants["field"] != field, text).astype("str")
-    return Erased(variants, process.transform(table))
+            parts.append(_Variants(np.sort(generator.permutation(places)[:OCCURRENCES]), field, word))
+    places = np.concatenate([part.places for part in parts])
+    table = {field: _without(field, columns[field], parts) for field in columns}
+    named = [(part.field, part.word) for part in parts for _ in part.places]
+    variants = pd.DataFrame(named, columns=["field", "word"], dtype="str")
+    variants.insert(0, "row", sample[places])
+    return Erased(variants, process.encode(table))
 
 
-def _frequent_words(column: pd.Series) -> list[tuple[str, Ints]]:
+@dataclass(frozen=True)
+class _Variants:
+    """Records in the sample, int64, and what they are without: nothing, a field, or a word of a field."""
+
+    places: Ints
+    field: str | None
+    word: str | None = None
+
+
+def _without(field: str, column: Column, parts: Sequence[_Variants]) -> Column:
+    """A field's texts in all variants."""
+    texts = {text: code for code, text in enumerate(column.texts)}
+    codes = []
+    for part in parts:
+        if part.field != field:
+            codes.append(np.where(column.missing[part.places], -1, column.index[part.places]))
+        elif part.word is None:
+            codes.append(np.full(len(part.places), -1))
+        else:
+            rest = (_without_word(str(text), part.word) for text in column.rows(part.places))
+            codes.append(np.array([texts.setdefault(text, len(texts)) for text in rest]))
+    index = np.concatenate(codes).astype(np.int32)
+    index[index < 0] = len(texts)
+    return Column(list(texts), index).take(np.arange(len(index)))
+
+
+def _without_word(text: str, word: str) -> str:
+    return " ".join(other for other in text.split() if other != word)
+
+
+def _frequent_words(column: Column) -> list[tuple[str, Ints]]:
     """The words that most records hold, and the positions of these records."""
-    words = column.dropna().str.split().explode()
-    words = words[words.notna() & (words != "")]
-    codes, names = pd.factorize(words)
-    pairs = np.unique(np.stack([codes, words.index.to_numpy(dtype=np.int64)], axis=1), axis=0)
-    records = np.bincount(pairs[:, 0], minlength=len(names))
-    order = np.argsort(-records, kind="stable")[:WORDS]
-    return [(str(names[code]), pairs[pairs[:, 0] == code, 1]) for code in order if records[code] >= FEWEST_RECORDS]
+    words = column.words
+    text_of = np.repeat(np.arange(len(column.texts)), np.diff(words.offsets))
+    pairs = np.unique(np.stack([words.codes, text_of], axis=1), axis=0)
+    records = np.bincount(pairs[:, 0], weights=column.counts[pairs[:, 1]], minlength=len(words.words))
+    found: list[tuple[str, Ints]] = []
+    for code in np.argsort(-records, kind="stable")[:WORDS]:
+        if records[code] >= FEWEST_RECORDS:
+            texts = pairs[pairs[:, 0] == code, 1]
+            found.append((words.words[code], np.flatnonzero(np.isin(column.index, texts))))
+    return found
 
 
 def worth(erased: Erased, score: Callable[[Features], Floats], targets: Ints, fields: Sequence[str]) -> pd.DataFrame:

@@ -69,7 +69,7 @@ class Model(Component, ABC):
 
     @abstractmethod
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
-        """Learn from `train`; `validation` serves early stopping alone.
+        """Learn from `train`; `validation` serves early stopping, and numbers that calibrate.
 
         Args:
             train: the training rows.

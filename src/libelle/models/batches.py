@@ -1,12 +1,13 @@
 """Batches of features as tensors, without Lightning."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from libelle.features import Bags, Features, Ints, Ragged, Vectors, gather
+from libelle.features import Bags, Features, Ints, Ragged, Stack, Vectors, gather
 
 Batch = dict[str, Tensor]
 """`words` int32 [items] and `word_offsets` int64 [fields x rows + 1]: the first field of every row, then the second.
@@ -20,9 +21,10 @@ def make_batch(features: Features, rows: Ints) -> Batch:
     """Copy the given rows of the `words` and `bag` blocks into tensors."""
     batch: Batch = {}
     if features.words is not None:
-        batch["words"], batch["word_offsets"], _ = _stack(features.words, rows)
+        words, offsets, _ = _stack(features.words, rows)
+        batch["words"], batch["word_offsets"] = torch.from_numpy(words), torch.from_numpy(offsets)
         if features.vectors is not None:
-            batch["words"], batch["unseen"] = _unseen(batch["words"].numpy(), features.vectors)
+            batch["words"], batch["unseen"] = _unseen(words, features.vectors)
     if features.bag is not None:
         texts, distinct = stack_items(features.bag, rows)
         batch |= texts | take_apart(features.bag, distinct)
@@ -32,13 +34,13 @@ def make_batch(features: Features, rows: Ints) -> Batch:
 def stack_items(bags: Bags, rows: Ints) -> tuple[Batch, Ints]:
     """The items of the given rows as tensors, and the distinct ones among them, in order."""
     items, offsets, weights = _stack(bags.texts, rows)
-    squares = np.stack([bags.squares[name][data.index[rows]] for name, data in bags.texts.items()])
-    lengths = offsets.diff().numpy()
+    squares = bags.squares[bags.texts.index[:, rows]]
+    lengths = np.diff(offsets)
     of_records = np.broadcast_to(squares.sum(0), squares.shape)
-    distinct, places = np.unique(items.numpy(), return_inverse=True)
+    distinct, places = np.unique(items, return_inverse=True)
     texts = {
         "items": torch.from_numpy(places),
-        "item_offsets": offsets,
+        "item_offsets": torch.from_numpy(offsets),
         "field_weights": torch.from_numpy(weights / np.sqrt(squares).ravel().repeat(lengths)),
         "record_weights": torch.from_numpy(weights / np.sqrt(of_records).ravel().repeat(lengths)),
     }
@@ -47,28 +49,17 @@ def stack_items(bags: Bags, rows: Ints) -> tuple[Batch, Ints]:
 
 def take_apart(bags: Bags, items: Ints) -> Batch:
     """The parts of the given items, which are in order."""
-    known = np.searchsorted(items, len(bags.known))
-    chosen = ((bags.known, items[:known]), (bags.extra, items[known:] - len(bags.known)))
-    first, second = (gather(table.parts, table.offsets, table.weights, rows) for table, rows in chosen)
-    assert first[2] is not None
-    assert second[2] is not None
+    found = bags.take_apart(items)
     return {
-        "parts": torch.from_numpy(np.concatenate([first[0], second[0]])),
-        "part_offsets": torch.from_numpy(np.concatenate([first[1], second[1][1:] + first[1][-1]])),
-        "part_weights": torch.from_numpy(np.concatenate([first[2], second[2]])),
+        "parts": torch.from_numpy(found.parts),
+        "part_offsets": torch.from_numpy(found.offsets),
+        "part_weights": torch.from_numpy(found.weights),
     }
 
 
-def _stack(block: Mapping[str, Ragged], rows: Ints) -> tuple[Tensor, Tensor, np.ndarray]:
-    parts = [gather(data.ids, data.offsets, data.weights, data.index[rows]) for data in block.values()]
-    starts = np.concatenate(([0], np.cumsum([len(ids) for ids, _, _ in parts])))
-    offsets = [offsets[:-1] + start for (_, offsets, _), start in zip(parts, starts, strict=False)]
-    weights = [weights for _, _, weights in parts if weights is not None]
-    return (
-        torch.from_numpy(np.concatenate([ids for ids, _, _ in parts])),
-        torch.from_numpy(np.concatenate([*offsets, starts[-1:]])),
-        np.concatenate(weights) if weights else np.empty(0, np.float32),
-    )
+def _stack(block: Mapping[str, Ragged], rows: Ints) -> tuple[Ints, Ints, Any]:
+    stack = Stack.of(block)
+    return gather(stack.ids, stack.offsets, stack.weights, stack.index[:, rows].ravel())
 
 
 def _unseen(words: np.ndarray, vectors: Vectors) -> tuple[Tensor, Tensor]:

@@ -15,6 +15,7 @@ from libelle.features import Dataset, Doubles, Features, Floats, Ints, Matrix
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Model, Training
+from libelle.models.equal_columns import MergedColumns
 from libelle.processes.matrix_stack import stack
 
 #: Rows scored at once.
@@ -137,6 +138,13 @@ class LinearModel(ClassicalModel):
         """Read back what `write` wrote."""
         weights = load_file(folder / "weights.safetensors")
         self.coef_, self.intercept_ = weights["coef"], weights["intercept"]
+
+    def merge(self, matrix: Matrix, targets: Ints, copies: int) -> MergedColumns:
+        """Take equal columns as one; raise `UserError` unless so many copies of their weights fit into memory."""
+        self.require_room(matrix, targets, 3)
+        merged = MergedColumns.of(matrix, self.remedy)
+        self.require_room(merged.matrix, targets, copies)
+        return merged
 
     def require_room(self, matrix: Matrix, targets: Ints, copies: int) -> None:
         """Raise `UserError` unless so many float64 copies of the weights, and three of the scores, fit into memory."""

@@ -11,9 +11,12 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from libelle.models.batches import by_field, by_record
+from libelle.models.dropout import Dropout
 from libelle.models.embedding import VectorEmbedding, WordEmbedding
+from libelle.models.encoder_block import EncoderBlock
 from libelle.models.layers import masked_mean
 from libelle.models.network import Shape
+from libelle.models.sums import sum_rows
 from libelle.processes.tokens import UNKNOWN_ID
 
 
@@ -74,7 +77,10 @@ class BagEncoder(WordEncoder):
             start = len(words) if not found else 0
             ends.append(start + torch.arange(place * texts + 1, (place + 1) * texts + 1, device=words.device))
         if ids:
-            found += self.table(torch.cat(ids), torch.cat([offsets[:1], *ends])).split(texts)
+            every = torch.cat([offsets[:1], *ends])
+            lengths = every.diff()
+            shares = (1 / lengths.to(self.table.weight.dtype)).repeat_interleave(lengths)
+            found += torch.split(sum_rows(self.table.weight, torch.cat(ids), every, shares, sparse=True), texts)
         return [part.view(self.fields, -1, self.dim) for part in found]
 
     def _average_vectors(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> Tensor:
@@ -148,12 +154,10 @@ class TransformerEncoder(WordEncoder):
         self.positions = _embedding(shape.longest, dim)
         self.field = _embedding(shape.fields, dim)
         self.norm = nn.LayerNorm(dim)
-        self.drop = nn.Dropout(dropout)
-        block = nn.TransformerEncoderLayer(
-            dim, heads, feed_forward, dropout, activation="gelu", batch_first=True, norm_first=norm_first
+        self.drop = Dropout(dropout)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(dim, heads, feed_forward, dropout, norm_first=norm_first) for _ in range(blocks)
         )
-        # Nested tensors would make a row's scores depend on the padding of its batch.
-        self.blocks = nn.TransformerEncoder(block, blocks, enable_nested_tensor=False)
         self.width = dim
 
     def forward(self, words: Tensor, offsets: Tensor, unseen: Tensor | None = None) -> Tensor:
@@ -161,7 +165,10 @@ class TransformerEncoder(WordEncoder):
         ids, positions, fields, mask = by_record(words, offsets, self.fields)
         positions = positions.clamp(max=self.positions.num_embeddings - 1)
         states = self.words(ids, unseen) + self.positions(positions) + self.field(fields)
-        return masked_mean(self.blocks(self.drop(self.norm(states)), src_key_padding_mask=~mask), mask)
+        states = self.drop(self.norm(states))
+        for block in self.blocks:
+            states = block(states, mask)
+        return masked_mean(states, mask)
 
 
 def _word_embedding(shape: Shape, dim: int) -> WordEmbedding | VectorEmbedding:

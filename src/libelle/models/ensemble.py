@@ -65,7 +65,7 @@ class Ensemble(Model):
 
     def accept(self, records: Records) -> None:
         """Raise `UserError` unless each member was trained on these records, with this split."""
-        fields = [str(name) for name in records.fields.columns]
+        fields = list(records.columns)
         fingerprint = records.fingerprint()
         for name, member, trained_on in zip(self.runs, self.members_, self.fingerprints_, strict=True):
             for what, theirs, ours in (

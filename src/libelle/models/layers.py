@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from libelle.models.batches import Batch
 from libelle.models.network import Shape
+from libelle.models.sums import sum_rows
 from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
 
 
@@ -31,8 +32,8 @@ class NgramEncoder(nn.EmbeddingBag):
 
     def of_items(self, batch: Batch, dropout: float = 0.0) -> Tensor:
         """Embed items, float32 [items, dim]; `dropout` is the share of their parts that are left out."""
-        embedded: Tensor = self(*drop_ngrams(batch["parts"], batch["part_offsets"], batch["part_weights"], dropout))
-        return embedded
+        parts = drop_ngrams(batch["parts"], batch["part_offsets"], batch["part_weights"], dropout)
+        return sum_rows(self.weight, *parts, sparse=True)
 
     def encode(self, batch: Batch, items: Tensor) -> Tensor:
         """Return float32 [rows, width] from the embeddings of the batch's items."""
@@ -48,10 +49,7 @@ def sum_items(batch: Batch, vectors: Tensor, weights: Tensor) -> Tensor:
         vectors: float32 [distinct items, dim].
         weights: float32 [items].
     """
-    summed: Tensor = functional.embedding_bag(
-        batch["items"], vectors, batch["item_offsets"], mode="sum", per_sample_weights=weights, include_last_offset=True
-    )
-    return summed
+    return sum_rows(vectors, batch["items"], batch["item_offsets"], weights, sparse=False)
 
 
 def drop_words(words: Tensor, share: float) -> Tensor:

@@ -14,18 +14,20 @@ from sklearn.metrics import accuracy_score, average_precision_score
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
 from torch.utils.data import Dataset as TorchDataset
 
 from libelle.errors import UserError
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
+from libelle.models.bucketing import LengthBuckets
 from libelle.models.embedding import VectorEmbedding
 from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
-from libelle.models.network import LossConfig, Network, OptimizerConfig
-from libelle.models.optimizers import SparseAdamW, make_schedule
+from libelle.models.network import LossConfig, OptimizerConfig
+from libelle.models.optimizers import SparseAdamW, coalesced, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights, pooled
+from libelle.models.torch_network import Network
 
 #: Vectors that the process gives move at this share of the rate of those that start at random: they know something.
 GIVEN_RATE = 0.1
@@ -137,7 +139,7 @@ class Classifier(pl.LightningModule):
         gradients: list[Tensor] = []
         for parameter in (parameter for group in optimizer.param_groups for parameter in group["params"]):
             if parameter.grad is not None and parameter.grad.is_sparse:
-                parameter.grad = parameter.grad.coalesce()
+                parameter.grad = coalesced(parameter.grad)
                 gradients.append(parameter.grad.values())
             elif parameter.grad is not None:
                 gradients.append(parameter.grad)
@@ -159,6 +161,7 @@ def train_network(
     batch_size: int,
     optimizer: OptimizerConfig,
     loss: LossConfig,
+    padded: bool,
 ) -> None:
     """Train a network in place and leave it with its best weights, on the CPU.
 
@@ -171,6 +174,7 @@ def train_network(
         batch_size: rows a step.
         optimizer: how weights are moved.
         loss: what is minimised.
+        padded: whether the network pads the rows of a batch to the longest of them.
 
     Raises:
         UserError: when the loss is not finite, or Lightning refuses its settings.
@@ -180,19 +184,24 @@ def train_network(
     counts = torch.bincount(torch.from_numpy(train.targets), minlength=classes).float()
     classifier = Classifier(network, loss, optimizer, counts)
     generator = torch.Generator().manual_seed(training.seed)
-    order = torch.utils.data.RandomSampler(range(len(train)), generator=generator)
+    held: list[int] | range = range(len(validation))
+    if padded:
+        batches: Sampler[list[int]] = LengthBuckets(train.features.lengths, batch_size, generator)
+        held = np.argsort(validation.features.lengths, kind="stable").tolist()
+    else:
+        batches = BatchSampler(RandomSampler(range(len(train)), generator=generator), batch_size, drop_last=False)
     with warnings.catch_warnings():
         # Batches are gathered from arrays in microseconds: worker processes would only cost.
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-        trainer = make_trainer(training)
+        trainer = make_trainer(training, len(train))
         refuse_unvalidated(trainer, math.ceil(len(train) / batch_size))
         try:
             trainer.fit(
                 classifier,
-                _loader(train, order, batch_size),
-                _loader(validation, range(len(validation)), min(1024, 8 * batch_size)),
+                _loader(train, batches),
+                _loader(validation, BatchSampler(held, min(1024, 8 * batch_size), drop_last=False)),
             )
         except MisconfigurationException as error:
             raise refused(error) from error
@@ -213,9 +222,8 @@ def train_network(
         )
 
 
-def _loader(dataset: Dataset, order: Any, batch_size: int) -> DataLoader[Any]:
-    sampler = torch.utils.data.BatchSampler(order, batch_size, drop_last=False)
-    return DataLoader(Batches(dataset), sampler=sampler, batch_size=None)
+def _loader(dataset: Dataset, batches: Sampler[list[int]]) -> DataLoader[Any]:
+    return DataLoader(Batches(dataset), sampler=batches, batch_size=None)
 
 
 def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:

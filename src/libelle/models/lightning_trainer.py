@@ -25,17 +25,27 @@ _OURS = {
 }
 #: What nothing is trained, or validated, with.
 _AT_LEAST_ONE = ("max_epochs", "max_steps", "accumulate_grad_batches", "check_val_every_n_epoch")
-_EPOCHS = 1000
+#: Where `max_epochs` is open: as many epochs as show the network so many rows, between a least and a greatest number.
+#: Large sets are learnt in few epochs; more of them only cost time.
+_ROWS_SEEN, _EPOCHS = 100_000, (3, 8)
+#: Epochs at most where time ends them.
+_ENDLESS = 1000
 _ABOVE_ZERO = ("limit_train_batches", "limit_val_batches", "val_check_interval")
 
 
-def make_trainer(training: Training) -> pl.Trainer:
+def make_trainer(training: Training, rows: int = 1) -> pl.Trainer:
     """Make the Trainer of a run.
+
+    Args:
+        training: the keys of the config, callbacks and loggers.
+        rows: training rows, which decide the number of epochs where no key does; they are not known before the data are
+            read, and a wrong key is refused before.
 
     Raises:
         UserError: names the key that is unknown or wrong, or says what Lightning refuses.
     """
     values = _check_keys(training.trainer)
+    values.setdefault("max_epochs", _epochs(values, rows))
     try:
         trainer = pl.Trainer(
             **values,
@@ -80,9 +90,17 @@ def _check_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
         value = values.get(name)
         if isinstance(value, int | float) and value <= 0:
             raise UserError(f"trainer.{name}={value} leaves nothing to train or to validate with; give it more than 0.")
-    # Lightning's own default, which it leaves open until training starts.
-    values.setdefault("max_epochs", -1 if values.get("max_steps", -1) > 0 else _EPOCHS)
     return values
+
+
+def _epochs(values: Mapping[str, Any], rows: int) -> int:
+    """The number of epochs where no key names it: -1, for no end, where there are steps to end training."""
+    if values.get("max_steps", -1) > 0:
+        return -1
+    if values.get("max_time") is not None:
+        return _ENDLESS
+    least, greatest = _EPOCHS
+    return min(max(round(_ROWS_SEEN / rows), least), greatest)
 
 
 def _check_trainer(trainer: pl.Trainer) -> None:

@@ -2,24 +2,23 @@
 
 It is solved, not stepped towards: the least of the squared hinge loss with an L2 penalty, as LIBLINEAR finds it (Fan et
 al. 2008), here without ever writing down which n-grams a record holds. The rows are `A @ G`, items of records times
-parts of items, both sparse and small, so a product with them costs a tenth of one with the matrix itself.
+parts of items, both sparse and small (`linear_rows.py`), so a product with them costs a tenth of one with the matrix
+itself, or less.
 
 The solver is a truncated Newton method, as LIBLINEAR's for large sets (Lin, Weng and Keerthi 2008, "Trust Region Newton
 Method for Large-Scale Logistic Regression"), of all classes at once. Weights are sums of rows, so they are held as the
 coefficients of the rows: of these there are fewer than of n-grams, by far.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 import torch
 from torch import Tensor, nn
 
 from libelle.features import Bags, Floats, Ints
-from libelle.models.batches import Batch, stack_items, take_apart
+from libelle.models.batches import Batch
 from libelle.models.layers import sum_items
+from libelle.models.linear_rows import Rows
 from libelle.models.network import Shape
 
 #: Newton steps at most, and steps of conjugate gradients in each.
@@ -29,8 +28,6 @@ _INNER, _OUTER = 0.3, 1e-3
 #: How often a step is halved at most.
 _HALVINGS = 8
 _TINY = 1e-12
-#: Rows whose items are stacked at once.
-_ROWS = 1 << 14
 
 
 class LinearPath(nn.EmbeddingBag):
@@ -74,55 +71,6 @@ class LinearPath(nn.EmbeddingBag):
         """Return margins, float32 [rows, classes], from those of the batch's items."""
         by_text = sum_items(batch, items, batch["record_weights"])
         return by_text.view(self.fields, -1, items.shape[1]).sum(0) + self.constant
-
-
-@dataclass(frozen=True)
-class Rows:
-    """The rows of a linear model in two factors.
-
-    Attributes:
-        items: float32 CSR [rows, items], the weights of each record's items.
-        parts: float32 CSR [items, parts].
-    """
-
-    items: scipy.sparse.csr_array
-    parts: scipy.sparse.csr_array
-
-    @classmethod
-    def of(cls, bags: Bags, rows: int) -> "Rows":
-        """Factor the rows of some features."""
-        stacked = [_items(bags, np.arange(start, min(start + _ROWS, rows))) for start in range(0, rows, _ROWS)]
-        used = np.unique(np.concatenate([part.indices for part in stacked]))
-        items = scipy.sparse.csr_array(scipy.sparse.vstack(stacked, format="csr"))
-        apart = {name: tensor.numpy() for name, tensor in take_apart(bags, used).items()}
-        values = apart["part_weights"], apart["parts"], apart["part_offsets"]
-        parts = scipy.sparse.csr_array(values, shape=(len(used), bags.size))
-        narrow = np.searchsorted(used, items.indices).astype(np.int32)
-        return cls(scipy.sparse.csr_array((items.data, narrow, items.indptr), shape=(rows, len(used))), parts)
-
-    def times(self, weights: Floats) -> Floats:
-        """The rows times weights, float32 [rows, columns]."""
-        product: Floats = self.items @ (self.parts @ weights)
-        return product
-
-    def transposed_times(self, values: Floats) -> Floats:
-        """The parts' share of each column of values [rows, columns], float32 [parts, columns]."""
-        product: Floats = self.parts.T @ (self.items.T @ values)
-        return product
-
-    def kernel(self, values: Floats) -> Floats:
-        """What the rows have in common with each other, and a constant, times values: float32 [rows, columns]."""
-        product: Floats = self.times(self.transposed_times(values)) + values.sum(0)
-        return product
-
-
-def _items(bags: Bags, rows: Ints) -> scipy.sparse.csr_array:
-    texts, distinct = stack_items(bags, rows)
-    fields = len(bags.texts)
-    record = np.tile(np.arange(len(rows)), fields).repeat(texts["item_offsets"].diff().numpy())
-    shape = (len(rows), len(bags.known) + len(bags.extra))
-    places = record, distinct[texts["items"].numpy()]
-    return scipy.sparse.csr_array((texts["record_weights"].numpy(), places), shape=shape)
 
 
 def solve(rows: Rows, signs: Floats, cost: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:

@@ -1,14 +1,21 @@
 """Models `mlp`, `mlp_lstm` and `mlp_fusion`: multi-layer perceptrons on encoded words and on bags of n-grams."""
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from libelle.components import Natural, Positive
-from libelle.models.encoders import BagEncoder, LSTMEncoder, WordEncoder
+from libelle.features import Features, Floats
+from libelle.models.dense_scorer import blas_threads
+from libelle.models.mlp_scorer import MLPScorer
 from libelle.models.network import OptimizerConfig, Shape
 from libelle.models.paths import PathsModel
+from libelle.models.stored_weights import Weights
+
+if TYPE_CHECKING:
+    from libelle.models.encoders import WordEncoder
 
 
 @dataclass
@@ -35,8 +42,38 @@ class MLP(PathsModel):
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
     lstm: Annotated[list[Positive], Field(min_length=1)] = field(default_factory=lambda: [128, 64])
 
-    def encoder(self, shape: Shape) -> WordEncoder:
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._scorer: MLPScorer | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave what is kept between calls out of copies and pickles."""
+        return {**super().__getstate__(), "_scorer": None}
+
+    def use(self, weights: Weights) -> None:
+        """Score with these weights; LSTMs need torch for it."""
+        self._scorer = None
+        if self.word_encoder == "lstm":
+            super().use(weights)
+        else:
+            self.weights_ = weights
+            vars(self).pop("network_", None)
+
+    def predict_proba(self, features: Features) -> Floats:
+        """Softmax of the logits, float32 [rows, classes]."""
+        if self.word_encoder == "lstm":
+            return super().predict_proba(features)
+        if not features.rows:
+            return np.empty((0, self.classes_), np.float32)
+        if self._scorer is None:
+            self._scorer = MLPScorer(self.weights_, self.shape_.fields, self.shape_.words)
+        with blas_threads(self.threads, features.rows):
+            return self._scorer.predict_proba(features)
+
+    def encoder(self, shape: Shape) -> "WordEncoder":
         """Build the word encoder with fresh weights."""
+        from libelle.models.encoders import BagEncoder, LSTMEncoder
+
         fused = self.fusion == "fused"
         if self.word_encoder == "lstm":
             return LSTMEncoder(shape, self.word_dim, self.lstm, fused=fused)

@@ -5,23 +5,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
 
 from libelle.components import Natural, Positive
 from libelle.features import Dataset, Features, Floats, Ints
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Model, Training
-from libelle.models.batches import Batch, make_batch
-from libelle.models.embedding import VectorEmbedding
-from libelle.models.layers import NgramEncoder
-from libelle.models.linear_path import LinearPath
-from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
+from libelle.models.network import LossConfig, OptimizerConfig, Shape
+
+if TYPE_CHECKING:  # imported where a network is built: it takes a second, and `mlp` scores without
+    from torch import Tensor, nn
+
+    from libelle.models.batches import Batch
+    from libelle.models.torch_network import Network
 
 #: Rows scored at once: memory stays bounded whatever is asked.
 PREDICT_ROWS = 1024
@@ -33,6 +32,8 @@ def torch_threads(count: int) -> Iterator[None]:
 
     It is set back at the end. Threads of Python that first use torch meanwhile start with the same number.
     """
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(count or before)
     try:
@@ -49,11 +50,14 @@ class NeuralModel(Model):
         optimizer: how weights are moved.
         loss: what is minimised.
         batch_size: rows a step.
-        threads: of torch in training and scoring; 0 for as many as it chooses. Small operators on two threads wait for
-            each other as soon as anything else runs on the machine: 26 times as long was measured.
+        threads: of torch in training, and of torch or numpy in scoring; 0 for as many as they choose. Small operators
+            on two threads wait for each other as soon as anything else runs on the machine: 26 times as long was
+            measured.
     """
 
     lightning = True
+    #: Whether the network pads the rows of a batch to the longest of them.
+    padded: ClassVar[bool] = False
     #: Tokens at most in one padded batch that is scored.
     predict_tokens: ClassVar[int] = 1 << 17
 
@@ -63,7 +67,7 @@ class NeuralModel(Model):
     threads: Natural = 1
 
     @abstractmethod
-    def network(self, shape: Shape, classes: int) -> Network:
+    def network(self, shape: Shape, classes: int) -> "Network":
         """Build the network with fresh weights."""
 
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
@@ -73,17 +77,20 @@ class NeuralModel(Model):
             UserError: when memory would not suffice, or training fails for a reason that a setting can remove.
         """
         # Importing Lightning takes seconds, and scoring never needs it.
+        import torch
+
+        from libelle.models.embedding import VectorEmbedding
         from libelle.models.lightning import train_network
 
         self.shape_, self.classes_ = Shape.of(train.features), classes
         self.require_room()
         torch.manual_seed(training.seed)
-        self.network_ = self.network(self.shape_, classes)
-        if train.features.vectors is not None:
-            for module in self.network_.modules():
-                if isinstance(module, VectorEmbedding):
-                    module.start(train.features.vectors)
-        with torch_threads(self.threads):
+        with torch_threads(self.threads):  # to draw weights is work for threads, too
+            self.network_ = self.network(self.shape_, classes)
+            if train.features.vectors is not None:
+                for module in self.network_.modules():
+                    if isinstance(module, VectorEmbedding):
+                        module.start(train.features.vectors)
             self.begin(train)
             train_network(
                 self.network_,
@@ -94,6 +101,7 @@ class NeuralModel(Model):
                 batch_size=self.batch_size,
                 optimizer=self.optimizer,
                 loss=self.loss,
+                padded=self.padded,
             )
         self.network_.eval()
         return self
@@ -103,6 +111,8 @@ class NeuralModel(Model):
 
     def require_room(self) -> None:
         """Raise `UserError` unless the weights, and what training adds to them, fit into memory."""
+        import torch
+
         with torch.device("meta"):  # which takes none
             network = self.network(self.shape_, self.classes_)
         cells: dict[nn.Module, int] = {}
@@ -115,8 +125,13 @@ class NeuralModel(Model):
         largest = max(cells, key=lambda module: cells[module])
         require_memory(4 * sum(cells.values()), f"model: training {weights:,} weights", self._smaller(largest))
 
-    def _smaller(self, largest: nn.Module) -> str:
+    def _smaller(self, largest: "nn.Module") -> str:
         """How to make do with fewer weights."""
+        from torch import nn
+
+        from libelle.models.layers import NgramEncoder
+        from libelle.models.linear_path import LinearPath
+
         if isinstance(largest, LinearPath):
             return f"set model.wide=false, or {self.remedy}"
         if isinstance(largest, NgramEncoder):
@@ -129,24 +144,30 @@ class NeuralModel(Model):
 
     def predict_proba(self, features: Features) -> Floats:
         """Softmax of the logits, float32 [rows, classes]."""
+        import torch
+
         scores = np.empty((features.rows, self.classes_), dtype=np.float32)
         with torch_threads(self.threads):
             for rows in self._batches(features):
-                scores[rows] = torch.softmax(self.logits(features, rows), dim=1).numpy()
+                with torch.inference_mode():
+                    scores[rows] = torch.softmax(self.logits(features, rows), dim=1).numpy()
         return scores
 
-    @torch.inference_mode()
-    def logits(self, features: Features, rows: Ints) -> Tensor:
+    def logits(self, features: Features, rows: Ints) -> "Tensor":
         """Score some rows as one batch: float32 [rows, classes]."""
         logits: Tensor = self.network_(self.batch(features, rows))
         return logits
 
-    def batch(self, features: Features, rows: Ints) -> Batch:
+    def batch(self, features: Features, rows: Ints) -> "Batch":
         """Some rows as tensors."""
+        from libelle.models.batches import make_batch
+
         return make_batch(features, rows)
 
     def save(self, folder: Path) -> None:
         """Write `network.json` and `weights.safetensors`."""
+        from safetensors.torch import save_file
+
         about = {"shape": asdict(self.shape_), "classes": self.classes_}
         write_json(folder / "network.json", about)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network_.state_dict().items()}
@@ -156,6 +177,9 @@ class NeuralModel(Model):
         """Read back what `save` wrote."""
         about = read_json(folder / "network.json")
         self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
+        import torch
+        from safetensors.torch import load_file
+
         with torch.device("meta"):  # no time spent on random weights
             self.network_ = self.network(self.shape_, self.classes_)
         self.network_.load_state_dict(load_file(folder / "weights.safetensors"), assign=True)
@@ -165,7 +189,7 @@ class NeuralModel(Model):
     @classmethod
     def _batches(cls, features: Features) -> list[np.ndarray]:
         """Rows of similar length together, so that little is padded."""
-        lengths = sum((data.lengths for data in (features.words or {}).values()), np.zeros(features.rows, np.int64))
+        lengths = features.lengths
         order = np.argsort(lengths, kind="stable")
         batches, start = [], 0
         while start < len(order):

@@ -33,7 +33,7 @@ class SparseAdamW(torch.optim.AdamW):
                 if parameter.grad is None:
                     continue
                 if parameter.grad.is_sparse:
-                    self._move_rows(parameter, parameter.grad.coalesce(), group["lr"])
+                    self._move_rows(parameter, coalesced(parameter.grad), group["lr"])
                     parameter.grad = None
         super().step()
         return loss
@@ -46,7 +46,16 @@ class SparseAdamW(torch.optim.AdamW):
         # `index_select` and its kin take a fraction of the time of indexing with brackets.
         squares = state["squares"].index_select(0, rows) + values.square().mean(1)
         state["squares"].index_copy_(0, rows, squares)
-        parameter.index_add_(0, rows, values / (squares.sqrt() + _EPSILON).unsqueeze(1), alpha=-rate)
+        moved = parameter.index_select(0, rows).addcdiv_(values, (squares.sqrt() + _EPSILON).unsqueeze(1), value=-rate)
+        parameter.index_copy_(0, rows, moved)  # `index_add_` takes twice as long
+
+
+def coalesced(gradient: Tensor) -> Tensor:
+    """Each row of a sparse gradient once; accumulating gradients forgets that they were so already."""
+    rows = gradient._indices()[0]
+    if not gradient.is_coalesced() and bool((rows[1:] > rows[:-1]).all()):
+        gradient._coalesced_(True)
+    return gradient.coalesce()
 
 
 def make_schedule(

@@ -8,67 +8,27 @@ begins (`linear_path.py`): on small sets it is the strongest linear model.
 """
 
 from abc import abstractmethod
-from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Self
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
-from torch import Tensor
 
 from libelle.components import AboveZero, PartialShare, Positive
 from libelle.features import Dataset, Features, Ints
+from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Training
-from libelle.models.batches import Batch, make_batch, stack_items
-from libelle.models.encoders import WordEncoder
-from libelle.models.item_cache import ItemCache
-from libelle.models.layers import Dense, NgramEncoder, drop_words
-from libelle.models.linear_path import LinearPath
-from libelle.models.network import Network, Shape
+from libelle.models.network import Shape
 from libelle.models.neural import NeuralModel
+from libelle.models.stored_weights import Weights, exact, load_weights, rounded, save_weights
 from libelle.progress import stage
 
-#: What a batch holds instead of the parts of its items, where this is known.
-ITEM_TABLES = ("item_vectors", "item_logits")
-
-
-class PathsNetwork(Network):
-    """A word encoder with its dense layers, and beside it what the n-grams say."""
-
-    def __init__(self, encoder: WordEncoder, shape: Shape, classes: int, config: "PathsModel") -> None:
-        super().__init__()
-        self.word_dropout, self.ngram_dropout = config.word_dropout, config.ngram_dropout
-        self.words = encoder
-        if config.freeze_words:
-            encoder.freeze_words()
-        self.words_dense = Dense(encoder.width, config.hidden, classes, config.dropout)
-        self.ngrams: NgramEncoder | None = None
-        self.wide: LinearPath | None = None
-        if shape.parts:
-            self.ngrams = NgramEncoder(shape, config.ngram_dim)
-            self.ngrams_dense = Dense(self.ngrams.width, config.ngram_hidden, classes, config.dropout)
-            self.wide = LinearPath(shape, classes) if config.wide else None
-        deep = 1 if self.ngrams is None else 2
-        self.make_pool([False] * deep + [True] * (self.wide is not None))
-
-    def paths(self, batch: Batch) -> list[Tensor]:
-        """Return the logits of the words and, where there are n-grams, of these and of the linear path.
-
-        The linear path is not trained by steps: it is left out then.
-        """
-        words = drop_words(batch["words"], self.word_dropout if self.training else 0)
-        logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
-        if self.ngrams is not None:
-            tables = [batch[name] for name in ITEM_TABLES if name in batch] or self.of_items(batch)
-            logits.append(self.ngrams_dense(self.ngrams.encode(batch, tables[0])))
-            if self.wide is not None and not self.training:
-                logits.append(self.wide.logits(batch, tables[1]))
-        return logits
-
-    def of_items(self, batch: Batch) -> list[Tensor]:
-        """What the paths of the n-grams compute of items by themselves, float32 [items, ...], from their parts."""
-        assert self.ngrams is not None
-        tables = [self.ngrams.of_items(batch, self.ngram_dropout if self.training else 0)]
-        return tables if self.wide is None or self.training else [*tables, self.wide.of_items(batch)]
+if TYPE_CHECKING:  # torch, which scoring an `mlp` does without
+    from libelle.models.batches import Batch
+    from libelle.models.encoders import WordEncoder
+    from libelle.models.item_cache import ItemCache
+    from libelle.models.paths_network import PathsNetwork
 
 
 @dataclass
@@ -109,13 +69,38 @@ class PathsModel(NeuralModel):
         return {**vars(self), "_items": None}
 
     @abstractmethod
-    def encoder(self, shape: Shape) -> WordEncoder:
+    def encoder(self, shape: Shape) -> "WordEncoder":
         """Build the word encoder with fresh weights."""
 
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
         """Train with Lightning; the weights of the best epoch on `validation` are kept."""
-        self._items = None
-        return super().fit(train, validation, classes, training)
+        super().fit(train, validation, classes, training)
+        self.use(rounded({name: tensor.numpy() for name, tensor in self.network_.state_dict().items()}))
+        return self
+
+    def use(self, weights: Weights) -> None:
+        """Score with these weights, which are those that are saved."""
+        import torch
+
+        self.weights_, self._items = weights, None
+        with torch.device("meta"):  # no time spent on random weights
+            self.network_ = self.network(self.shape_, self.classes_)
+        state = {name: torch.from_numpy(array) for name, array in exact(weights).items()}
+        self.network_.load_state_dict(state, assign=True)
+        self.network_.eval()
+
+    def save(self, folder: Path) -> None:
+        """Write `network.json` and `weights.safetensors`."""
+        about = {"shape": asdict(self.shape_), "classes": self.classes_}
+        write_json(folder / "network.json", about)
+        save_weights(self.weights_, folder)
+
+    def load(self, folder: Path) -> Self:
+        """Read back what `save` wrote."""
+        about = read_json(folder / "network.json")
+        self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
+        self.use(load_weights(folder))
+        return self
 
     def begin(self, train: Dataset) -> None:
         """Solve the linear path."""
@@ -131,8 +116,12 @@ class PathsModel(NeuralModel):
             with stage("solving the linear path"):
                 wide.learn(train.features.bag, train.targets, costs)
 
-    def batch(self, features: Features, rows: Ints) -> Batch:
+    def batch(self, features: Features, rows: Ints) -> "Batch":
         """Some rows as tensors; what the network makes of items that it has met before is not computed again."""
+        from libelle.models.batches import make_batch, stack_items
+        from libelle.models.item_cache import ItemCache
+        from libelle.models.paths_network import ITEM_TABLES, PathsNetwork
+
         network, bags = self.network_, features.bag
         if bags is None or not isinstance(network, PathsNetwork) or network.ngrams is None:
             return make_batch(features, rows)
@@ -142,6 +131,8 @@ class PathsModel(NeuralModel):
         tables = self._items.look_up(bags, distinct)
         return make_batch(replace(features, bag=None), rows) | texts | dict(zip(ITEM_TABLES, tables, strict=False))
 
-    def network(self, shape: Shape, classes: int) -> PathsNetwork:
+    def network(self, shape: Shape, classes: int) -> "PathsNetwork":
         """Build the network with fresh weights."""
+        from libelle.models.paths_network import PathsNetwork
+
         return PathsNetwork(self.encoder(shape), shape, classes, self)

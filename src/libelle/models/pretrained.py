@@ -17,8 +17,9 @@ from libelle.memory import require_memory
 from libelle.models.base import Training
 from libelle.models.batches import Batch, by_record
 from libelle.models.layers import masked_mean
-from libelle.models.network import LossConfig, Network, OptimizerConfig, Shape
+from libelle.models.network import LossConfig, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
+from libelle.models.torch_network import Network
 from libelle.processes.base import Process
 from libelle.processes.hub import locate_encoder, reading_encoder
 from libelle.processes.pretrained import PretrainedTokens
@@ -122,6 +123,7 @@ class Pretrained(NeuralModel):
     conf_name = "pretrained"
     proposed = True
     needs: ClassVar[frozenset[str]] = frozenset({"words", "encoder"})
+    padded = True
     predict_tokens: ClassVar[int] = 1 << 13
 
     encoder: str = "camembert-base"

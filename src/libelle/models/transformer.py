@@ -1,6 +1,7 @@
 """Model `transformer`: attention over the words of all fields, trained from scratch."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from libelle.components import Positive
 from libelle.errors import UserError
@@ -23,14 +24,17 @@ class Transformer(PathsModel):
 
     conf_name = "transformer"
     proposed = True
+    padded = True
+    predict_tokens: ClassVar[int] = 1 << 13  # what is computed of more tokens at once does not stay in the cache
 
     hidden: list[Positive] = field(default_factory=list)
-    dim: Positive = 128
+    dim: Positive = 64
     blocks: Positive = 1
     heads: Positive = 4
-    feed_forward: Positive = 256
+    feed_forward: Positive = 128
     norm_first: bool = False
-    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
+    batch_size: Positive = 128
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=2e-3))
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -6,7 +6,7 @@ characters of the word, which all fields share (as in fastText: Bojanowski et al
 Subword Information"). Nothing of the size texts x n-grams ever exists.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Self
@@ -16,16 +16,18 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
 from libelle.components import Natural, Positive
+from libelle.data.words import WordTable
 from libelle.errors import UserError
-from libelle.features import Bags, Floats, Ints, Items, Ragged, gather
+from libelle.features import Bags, Floats, Ints, Items, Stack, gather
 from libelle.memory import require_memory
 from libelle.processes.base import Process
-from libelle.processes.columns import Column, word_counts
+from libelle.processes.field_texts import FieldTexts
 from libelle.processes.ngrams import (
     NGRAM_BYTES,
     NgramVocabulary,
-    WordTable,
     characters_of_words,
+    count_rows,
+    field_keys,
     word_keys,
     word_ngrams,
 )
@@ -35,6 +37,8 @@ _MARKERS = 2
 _FILE = "ngrams.safetensors"
 #: Characters up to which memory is not asked for when rows are encoded: the question takes longer than the work.
 _MANY = 1 << 18
+#: Words that are taken apart at once.
+_WORDS = 1 << 13
 
 
 @dataclass
@@ -62,60 +66,84 @@ class NgramBags:
                 f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
             )
 
-    def fit(self, columns: Mapping[str, Column], words: Sequence[str]) -> Self:
+    def fit(self, texts: FieldTexts, words: Sequence[str]) -> Self:
         """Keep the items and n-grams of the training rows.
 
         Args:
-            columns: field → its texts.
+            texts: those of the training rows.
             words: those that the process keeps as texts, too. They are taken apart now, and all others as they come: a
                 saved process does not tell the n-grams of a word that it does not hold.
         """
-        self.items_ = {
-            name: NgramVocabulary.fit(
-                *word_ngrams(column.words, self.word_ngrams), column.counts, self.min_count, self.max_size
-            )
-            for name, column in columns.items()
-        }
+        hashes, owners = word_ngrams(texts.table, self.word_ngrams)
+        self.keys_ = field_keys(len(texts.names))
+        distinct, frequency, first = count_rows(hashes ^ self.keys_[texts.fields[owners]], owners, texts.counts)
+        fields = texts.fields[owners[first]]
+        kept = frequency >= self.min_count
+        for field in np.flatnonzero(np.bincount(fields[kept], minlength=1) > self.max_size):
+            own = np.flatnonzero(kept & (fields == field))
+            kept[own[np.argsort(-frequency[own], kind="stable")[self.max_size :]]] = False
+        rows = np.bincount(texts.fields, weights=texts.counts, minlength=len(texts.names))
+        idf = np.log((1 + rows[fields[kept]]) / (1 + frequency[kept])) + 1  # scikit-learn's smooth_idf
+        self.items_ = NgramVocabulary(distinct[kept], idf.astype(np.float32))
         #: What a word outside the vocabulary would weigh, had it been in no row: one number for each field.
-        self.unseen_ = np.array([np.log1p(column.counts.sum()) + 1 for column in columns.values()], dtype=np.float32)
-        counts: dict[str, int] = {}
-        for column in columns.values():
-            for word, count in zip(column.words.words, word_counts(column).tolist(), strict=True):
-                counts[word] = counts.get(word, 0) + count
-        self._require_room(list(counts))
-        hashes, owners = self._characters(list(counts))
-        frequency = np.fromiter(counts.values(), np.int64, len(counts))
-        self.characters_ = NgramVocabulary.fit(hashes, owners, frequency, self.min_count, self.max_size)
+        self.unseen_ = (np.log1p(rows) + 1).astype(np.float32)
+        counts = texts.word_counts
+        seen = np.flatnonzero(counts)
+        spelled = [texts.table.words[word] for word in seen.tolist()]
+        self._require_room(spelled)
+        hashes, owners = self._characters(spelled)
+        self.characters_ = NgramVocabulary.fit(hashes, owners, counts[seen], self.min_count, self.max_size)
         return self._know(words)
 
-    def transform(self, columns: Mapping[str, Column]) -> Bags:
+    def transform(self, texts: FieldTexts) -> Bags:
         """Encode the rows of all fields."""
-        texts: dict[str, Ragged] = {}
-        squares: dict[str, Floats] = {}
-        extra = _Extra(len(self.known_))
-        for number, (name, vocabulary) in enumerate(self.items_.items()):
-            column, start = columns[name], int(self.starts_[number])
-            table = column.words
-            places = vocabulary.find(word_keys(table))
-            weights = np.where(places < 0, self.unseen_[number], vocabulary.idf[places] if len(vocabulary) else 0)
-            own = np.where(places < 0, -1, places + start)
-            ids = np.where((places >= 0) & self.spelled_[own], own, -1)
-            new = np.flatnonzero(ids < 0)
-            ids[new] = extra.add(own[new], [table.words[word] for word in new.tolist()])
-            sequences, text_of = word_ngrams(table, self.word_ngrams, shortest=2)
-            found = vocabulary.find(sequences)
-            kept = found >= 0
-            texts[name], squares[name] = _encode(
-                table,
-                ids.astype(np.int32),
-                weights.astype(np.float32),
-                (text_of[kept], (found[kept] + start).astype(np.int32), vocabulary.idf[found[kept]]),
-                column.index.astype(np.int32),
-                start + len(vocabulary),
-            )
-        own, owners = extra.arrays()
-        made = _assemble(own, owners, self._spell(list(extra.words)))
-        return Bags(texts, squares, self.known_, made, self.size)
+        table, fields = texts.table, len(texts.names)
+        lengths = np.diff(table.offsets)
+        text_of = np.repeat(np.arange(len(lengths)), lengths)
+        # Each distinct word of each field is looked up once.
+        places = texts.fields[text_of] * len(table.words) + table.codes
+        there = np.zeros(fields * len(table.words), dtype=bool)
+        there[places] = True
+        distinct = np.flatnonzero(there)
+        field_of, word_of = distinct // max(len(table.words), 1), distinct % max(len(table.words), 1)
+        own, idf = self.items_.look_up(word_keys(table)[word_of] ^ self.keys_[field_of], self.unseen_[field_of])
+        ids = np.where((own >= 0) & self.spelled_[own], own, -1)
+        new = np.flatnonzero(ids < 0)
+        ids[new] = np.arange(len(self.known_), len(self.known_) + len(new))
+        spelled, owners = np.unique(word_of[new], return_inverse=True)
+        extra = _assemble(own[new], owners, self._spell([table.words[word] for word in spelled.tolist()]))
+        item_of, weight_of = np.empty(len(there), np.int32), np.empty(len(there), np.float32)
+        item_of[distinct], weight_of[distinct] = ids, idf
+        weights = weight_of[places]
+        squares = np.bincount(text_of, weights=weights**2, minlength=len(lengths)).astype(np.float32)
+        alone = np.flatnonzero(lengths == 0)
+        squares[alone] = 1
+        marks = len(self.items_) + _MARKERS * texts.fields[alone] + ~texts.missing[alone]
+        parts: list[tuple[Ints, Ints, Floats]] = [
+            (text_of, item_of[places], weights),
+            (alone, marks, np.ones(len(alone), np.float32)),
+        ]
+        if self.word_ngrams > 1:
+            parts.append(self._sequences(texts))
+        owners, items, item_weights = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        order = np.argsort(owners, kind="stable")
+        offsets = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(lengths)))))
+        stack = Stack(
+            texts.names,
+            items[order].astype(np.int32),
+            offsets,
+            len(self.known_),
+            item_weights[order],
+            texts.index,
+        )
+        return Bags(stack, squares, self.known_, extra, self.size)
+
+    def _sequences(self, texts: FieldTexts) -> tuple[Ints, Ints, Floats]:
+        """The sequences of words that are kept: the text, the item and the weight of each."""
+        hashes, owners = word_ngrams(texts.table, self.word_ngrams, shortest=2)
+        found = self.items_.find(hashes ^ self.keys_[texts.fields[owners]])
+        kept = np.flatnonzero(found >= 0)
+        return owners[kept], found[kept], self.items_.idf[found[kept]]
 
     @property
     def size(self) -> int:
@@ -124,36 +152,29 @@ class NgramBags:
 
     def save(self, folder: Path) -> None:
         """Write `ngrams.safetensors`; fields are numbered, for a name may hold any character."""
-        arrays: dict[str, npt.NDArray[np.generic]] = {
-            "unseen": self.unseen_,
-            "characters.hashes": self.characters_.hashes,
-            "characters.idf": self.characters_.idf,
-        }
-        for number, items in enumerate(self.items_.values()):
-            arrays[f"{number}.hashes"], arrays[f"{number}.idf"] = items.hashes, items.idf
+        arrays: dict[str, npt.NDArray[np.generic]] = {"unseen": self.unseen_}
+        for name, vocabulary in (("items", self.items_), ("characters", self.characters_)):
+            arrays[f"{name}.hashes"], arrays[f"{name}.idf"] = vocabulary.hashes, vocabulary.idf
         save_file(arrays, folder / _FILE)
 
-    def load(self, folder: Path, fields: Sequence[str], words: Sequence[str]) -> Self:
-        """Read back what `save` wrote, of the given fields; `words` are those of `fit`."""
+    def load(self, folder: Path, words: Sequence[str]) -> Self:
+        """Read back what `save` wrote; `words` are those of `fit`."""
         arrays = load_file(folder / _FILE)
         self.unseen_ = arrays["unseen"]
-        self.characters_ = NgramVocabulary(arrays["characters.hashes"], arrays["characters.idf"])
-        self.items_ = {
-            name: NgramVocabulary(arrays[f"{number}.hashes"], arrays[f"{number}.idf"])
-            for number, name in enumerate(fields)
-        }
+        self.keys_ = field_keys(len(self.unseen_))
+        self.items_, self.characters_ = (
+            NgramVocabulary(arrays[f"{name}.hashes"], arrays[f"{name}.idf"]) for name in ("items", "characters")
+        )
         return self._know(words)
 
     def _know(self, words: Sequence[str]) -> Self:
         """Number the items, and take the given words apart."""
-        sizes = [len(items) + _MARKERS for items in self.items_.values()]
-        self.starts_ = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
-        owners = np.full(self.starts_[-1], -1, dtype=np.int64)
+        owners = np.full(len(self.items_) + _MARKERS * len(self.unseen_), -1, dtype=np.int64)
         keys = word_keys(WordTable.of_words(words))
-        for items, start in zip(self.items_.values(), self.starts_[:-1], strict=True):
-            places = items.find(keys)
+        for key in self.keys_:
+            places = self.items_.find(keys ^ key)
             found = np.flatnonzero(places >= 0)
-            owners[start + places[found]] = found
+            owners[places[found]] = found
         self.spelled_ = owners >= 0
         # N-grams of characters have the numbers after those of the items.
         self.first_character_ = len(owners)
@@ -178,38 +199,23 @@ class NgramBags:
         """The n-grams of characters of each word, as far as they are kept; the weights of a word are of length 1."""
         if sum(map(len, words)) > _MANY:
             self._require_room(words)
-        hashes, owners = self._characters(words)
-        places = self.characters_.find(hashes)
-        kept = np.flatnonzero(places >= 0)
-        kept = kept[np.argsort(owners[kept], kind="stable")]
-        places, owners = places[kept], owners[kept]
+        found = [
+            self._spell_some(words[start : start + _WORDS], start) for start in range(0, max(len(words), 1), _WORDS)
+        ]
+        places, owners = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         weights = self.characters_.idf[places]
         lengths = np.sqrt(np.bincount(owners, weights=weights**2, minlength=len(words)))
         offsets = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(words)))))
         parts = (places + self.first_character_).astype(np.int32)
         return Items(parts, offsets, (weights / lengths[owners]).astype(np.float32))
 
-
-class _Extra:
-    """The items that are taken apart as they come: their own numbers, -1 where they have none, and their words."""
-
-    def __init__(self, first: int) -> None:
-        self.first, self.count = first, 0
-        self.words: dict[str, int] = {}
-        self._own: list[Ints] = []
-        self._owners: list[list[int]] = []
-
-    def add(self, own: Ints, words: list[str]) -> Ints:
-        """Add items and return their ids."""
-        self._own.append(own)
-        self._owners.append([self.words.setdefault(word, len(self.words)) for word in words])
-        self.count += len(words)
-        return np.arange(self.count - len(words), self.count) + self.first
-
-    def arrays(self) -> tuple[Ints, Ints]:
-        """Own numbers, and the place of each item's word in `words`, int64 [items]."""
-        owners = [owner for part in self._owners for owner in part]
-        return np.concatenate([np.empty(0, np.int64), *self._own]), np.array(owners, dtype=np.int64)
+    def _spell_some(self, words: Sequence[str], first: int) -> tuple[Ints, Ints]:
+        """The n-grams of characters that are kept, by word, and each one's word, counted from `first` on."""
+        hashes, owners = self._characters(words)
+        places = self.characters_.find(hashes)
+        kept = np.flatnonzero(places >= 0)
+        kept = kept[np.argsort(owners[kept], kind="stable")]
+        return places[kept], owners[kept] + first
 
 
 def _assemble(own: Ints, owners: Ints, spelled: Items) -> Items:
@@ -225,43 +231,6 @@ def _assemble(own: Ints, owners: Ints, spelled: Items) -> Items:
     all_parts[first], all_parts[others] = own[numbered], parts
     all_weights[others] = weights
     return Items(all_parts, starts, all_weights)
-
-
-def _encode(
-    table: WordTable,
-    ids: npt.NDArray[np.int32],
-    weights: Floats,
-    sequences: tuple[Ints, npt.NDArray[np.int32], Floats],
-    index: npt.NDArray[np.int32],
-    markers: int,
-) -> tuple[Ragged, Floats]:
-    """The items of each distinct text, a marker for one without words and, as the last stored row, for missing ones.
-
-    Args:
-        table: the texts.
-        ids: int32, the item of each distinct word.
-        weights: float32, likewise.
-        sequences: of the sequences of words: the text, the item and the weight of each.
-        index: int32 [rows], the text of each row.
-        markers: the item for missing texts; the next one is that for empty ones.
-
-    Returns:
-        The items of each text, and the squared length of its words, float32 [texts + 1].
-    """
-    count = len(table.offsets) - 1
-    lengths = np.diff(table.offsets)
-    text_of = np.repeat(np.arange(count), lengths)
-    empty = np.flatnonzero(lengths == 0)
-    alone = np.append(empty, count)
-    marks = np.append(np.full(len(empty), markers + 1), markers)
-    texts = np.concatenate([text_of, sequences[0], alone])
-    order = np.argsort(texts, kind="stable")
-    items = np.concatenate([ids[table.codes], sequences[1], marks.astype(np.int32)])[order]
-    of_items = np.concatenate([weights[table.codes], sequences[2], np.ones(len(alone), np.float32)])[order]
-    offsets = np.concatenate(([0], np.cumsum(np.bincount(texts, minlength=count + 1))))
-    squares = np.bincount(text_of, weights=weights[table.codes] ** 2, minlength=count + 1).astype(np.float32)
-    squares[alone] = 1
-    return Ragged(items, offsets, markers + _MARKERS, of_items, index), squares
 
 
 @dataclass

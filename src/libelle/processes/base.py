@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import pandas as pd
 
 from libelle.components import Component
+from libelle.data.columns import Columns, to_frame
 from libelle.features import Features
 from libelle.stores.base import Store
 
@@ -52,6 +53,14 @@ class Process(Component, ABC):
     @abstractmethod
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows with the same fields as those of `fit`; pure and thread-safe."""
+
+    def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
+        """As `fit`, of columns by their distinct texts; a process that works on these defines it, and `fit` by it."""
+        return self.fit(to_frame(columns, target.index), target)
+
+    def encode(self, columns: Columns) -> Features:
+        """As `transform`, of columns by their distinct texts; otherwise as `fit_columns`."""
+        return self.transform(to_frame(columns))
 
     @abstractmethod
     def save(self, folder: Path) -> None:

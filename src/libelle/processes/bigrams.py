@@ -7,9 +7,10 @@ import numpy as np
 import scipy.sparse
 
 from libelle.components import Positive
+from libelle.data.words import WordTable
 from libelle.features import Ints
 from libelle.processes.matrices import NgramProcess
-from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, word_ngrams
+from libelle.processes.ngrams import Hashes, NgramVocabulary, word_ngrams
 
 
 @dataclass

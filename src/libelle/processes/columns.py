@@ -1,50 +1,17 @@
-"""Fields by their distinct texts, since columns of forms repeat a lot, and the words that stand in them."""
+"""The words that stand in columns, and all fields joined."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-from libelle.data.tables import distinct_texts
+from libelle.data.columns import Column
 from libelle.features import Ints
 from libelle.files import read_json, write_json
-from libelle.processes.ngrams import WordTable
 
 #: Name of all fields joined.
 FUSED = "<all fields>"
-
-
-@dataclass(frozen=True)
-class Column:
-    """A field's distinct texts.
-
-    Attributes:
-        texts: each text once, in the order of its first row.
-        index: int64 [rows], the text of each row; `len(texts)` where it is missing.
-    """
-
-    texts: list[str]
-    index: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, column: pd.Series) -> "Column":
-        """Find a column's distinct texts."""
-        texts, codes = distinct_texts(column)
-        return cls(texts, np.where(codes < 0, len(texts), codes))
-
-    @cached_property
-    def words(self) -> WordTable:
-        """The texts, split into words."""
-        return WordTable.split(self.texts)
-
-    @cached_property
-    def counts(self) -> Ints:
-        """Rows that hold each text, int64 [texts]."""
-        return np.bincount(self.index, minlength=len(self.texts) + 1)[:-1]
 
 
 def fuse(table: pd.DataFrame) -> pd.Series:

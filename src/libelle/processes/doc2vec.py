@@ -15,6 +15,7 @@ import pandas as pd
 from safetensors.numpy import load_file, save_file
 
 from libelle.components import AboveZero, Positive, Seed
+from libelle.data.columns import from_frame
 from libelle.errors import needs_extra
 from libelle.features import Floats
 from libelle.memory import require_memory
@@ -69,7 +70,7 @@ class Doc2Vec(MatrixProcess):
             UserError: when gensim is not installed, or memory would not suffice.
         """
         self.fields_ = [str(field) for field in table.columns]
-        columns = self.columns(table)
+        columns = self.columns(from_frame(table))
         known = set(frequent_words(columns.values(), self.min_count))
         model = self._fresh()
         from gensim.models.doc2vec import TaggedDocument
@@ -88,7 +89,7 @@ class Doc2Vec(MatrixProcess):
             self.model_ = self._assemble(model.wv.index_to_key, _arrays(model))
         return self
 
-    def encode(self, field: str, texts: list[str]) -> Floats:
+    def encode_texts(self, field: str, texts: list[str]) -> Floats:
         """Infer a vector for each text, float32 [texts, vector_size]."""
         vectors = np.zeros((len(texts), self.vector_size), dtype=np.float32)
         if self.model_ is not None:

@@ -10,11 +10,12 @@ import scipy.sparse
 from safetensors.numpy import load_file, save_file
 
 from libelle.components import AboveZero, PartialShare, Positive, Seed
+from libelle.data.columns import Column, from_frame
+from libelle.data.words import WordTable
 from libelle.features import Floats, Ints
 from libelle.memory import require_memory
-from libelle.processes.columns import Column, frequent_words, load_words, save_words
+from libelle.processes.columns import frequent_words, load_words, save_words
 from libelle.processes.matrices import MatrixProcess
-from libelle.processes.ngrams import WordTable
 
 
 @dataclass
@@ -56,12 +57,12 @@ class Embedding(MatrixProcess):
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Learn the vocabulary, then the embeddings."""
         self.fields_ = [str(field) for field in table.columns]
-        columns = self.columns(table)
+        columns = self.columns(from_frame(table))
         self._set_words(frequent_words(columns.values(), self.min_count)[: self.max_words])
         self.embeddings_ = self._train([self._shares(column) for column in columns.values()], pd.factorize(target)[0])
         return self
 
-    def encode(self, field: str, texts: list[str]) -> Floats:
+    def encode_texts(self, field: str, texts: list[str]) -> Floats:
         """Average the known words of each text, float32 [texts, dim]."""
         averages: Floats = self._average(texts) @ self.embeddings_
         return averages

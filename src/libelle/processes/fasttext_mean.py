@@ -7,10 +7,10 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from libelle.data.words import WordTable
 from libelle.features import Floats
 from libelle.files import read_json, write_json
 from libelle.processes.matrices import MatrixProcess
-from libelle.processes.ngrams import WordTable
 from libelle.stores.base import Store
 from libelle.vectors.sources import WordVectors
 from libelle.vectors.table import VectorTable
@@ -49,7 +49,7 @@ class FastTextMean(MatrixProcess):
         self.table_ = self.vectors.fit(table, sorted(words), sorted(words))
         return self
 
-    def encode(self, field: str, texts: list[str]) -> Floats:
+    def encode_texts(self, field: str, texts: list[str]) -> Floats:
         """Average the words of each distinct text, float32 [texts, dim]; zeros where nothing is known of any."""
         split = WordTable.split(texts)
         vectors, known = self.table_.lookup(split.words)

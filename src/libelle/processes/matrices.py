@@ -14,12 +14,13 @@ import pandas as pd
 import scipy.sparse
 from safetensors.numpy import load_file, save_file
 
+from libelle.data.columns import Column, Columns, count_rows, from_frame
+from libelle.data.words import WordTable
 from libelle.features import Features, Ints, Matrix
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.processes.base import Process
-from libelle.processes.columns import Column
-from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable
+from libelle.processes.ngrams import Hashes, NgramVocabulary
 
 #: Columns that each field has beside its own: 1 for a missing text, and 1 for one without words.
 FLAGS = 2
@@ -40,25 +41,31 @@ class MatrixProcess(Process):
         return 0
 
     @abstractmethod
-    def encode(self, field: str, texts: list[str]) -> Matrix:
+    def encode_texts(self, field: str, texts: list[str]) -> Matrix:
         """Encode the distinct texts of a field: float32 CSR or dense [texts, columns]."""
 
-    def columns(self, table: pd.DataFrame) -> dict[str, Column]:
-        """The distinct texts of each field."""
-        return {field: Column.of(table[field]) for field in self.fields_}
+    def columns(self, columns: Columns) -> dict[str, Column]:
+        """What is encoded: the columns of the fields."""
+        return {field: columns[field] for field in self.fields_}
 
     def transform(self, table: pd.DataFrame) -> Features:
+        """As `encode`."""
+        return self.encode(from_frame(table))
+
+    def encode(self, columns: Columns) -> Features:
         """Encode rows, each field by its distinct texts.
 
         Raises:
             UserError: when the matrices would not fit into memory.
         """
-        columns = self.columns(table)
+        rows, columns = count_rows(columns), self.columns(columns)
         if self.width:
             cells = sum(len(column.texts) + 1 + len(column.index) for column in columns.values()) * (self.width + FLAGS)
             require_memory(cells * np.dtype(np.float32).itemsize, _WHAT, self.remedy)
-        matrix = {field: self._expand(self.encode(field, column.texts), column) for field, column in columns.items()}
-        return Features(len(table), matrix=matrix)
+        matrix = {
+            field: self._expand(self.encode_texts(field, column.texts), column) for field, column in columns.items()
+        }
+        return Features(rows, matrix=matrix)
 
     def _expand(self, encoded: Matrix, column: Column) -> Matrix:
         flags = np.zeros((len(column.texts) + 1, FLAGS), dtype=np.float32)
@@ -94,18 +101,22 @@ class NgramProcess(MatrixProcess):
         """Weigh the n-grams of one kind, float32 CSR [rows, kept]."""
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """As `fit_columns`."""
+        return self.fit_columns(from_frame(table), target)
+
+    def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
         """Learn which n-grams the training rows hold, and in how many of them each stands."""
-        self.fields_ = [str(field) for field in table.columns]
+        self.fields_ = list(columns)
         self.ngrams_ = {
             name: [
                 NgramVocabulary.fit(hashes, places, column.counts, self.min_df, self.max_features)
                 for hashes, places in self.hash(WordTable.split(column.texts))
             ]
-            for name, column in self.columns(table).items()
+            for name, column in self.columns(columns).items()
         }
         return self
 
-    def encode(self, field: str, texts: list[str]) -> scipy.sparse.csr_array:
+    def encode_texts(self, field: str, texts: list[str]) -> scipy.sparse.csr_array:
         """Encode the distinct texts of a field, float32 CSR [texts, n-grams]; kinds follow on each other."""
         kinds = zip(self.ngrams_[field], self.hash(WordTable.split(texts)), strict=True)
         parts = [self.weigh(ngrams, hashes, places, len(texts)) for ngrams, (hashes, places) in kinds]

@@ -6,7 +6,6 @@ the data, and two n-grams share an id about once in 2^64 pairs. Everything is co
 for each distinct word, word n-grams once for each distinct text.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from libelle.data.words import WordTable
 from libelle.features import Floats, Ints, gather
 from libelle.memory import require_memory
 
@@ -26,47 +26,18 @@ NGRAM_BYTES = 58
 
 _MULTIPLIER = np.uint64(0x100000001B3)  # the prime of the FNV-1a hash
 _BLANK = ord(" ")
-
-
-@dataclass(frozen=True)
-class WordTable:
-    """Texts as sequences of words.
-
-    Attributes:
-        words: the distinct words.
-        codes: int64 [items], each text's words one after the other, as positions in `words`.
-        offsets: int64 [texts + 1], where each text's words begin.
-    """
-
-    words: list[str]
-    codes: npt.NDArray[np.int64]
-    offsets: npt.NDArray[np.int64]
-
-    @classmethod
-    def split(cls, texts: list[str]) -> "WordTable":
-        """Split texts at white space."""
-        seen: dict[str, int] = {}
-        codes: list[int] = []
-        ends = [0]
-        for text in texts:
-            codes.extend(seen.setdefault(word, len(seen)) for word in text.split())
-            ends.append(len(codes))
-        return cls(list(seen), np.array(codes, dtype=np.int64), np.array(ends, dtype=np.int64))
-
-    @classmethod
-    def of_words(cls, words: Sequence[str]) -> "WordTable":
-        """One text for each of some distinct words."""
-        return cls(list(words), np.arange(len(words)), np.arange(len(words) + 1))
-
-    @cached_property
-    def hashes(self) -> Hashes:
-        """A hash of each distinct word, uint64 [words]; that of a sequence of words is made of them."""
-        return np.array([_hash_word(word) for word in self.words], dtype=np.uint64)
+#: Hashes up to which bisection finds them faster than buckets do.
+_FEW = 32
 
 
 def word_keys(table: WordTable) -> Hashes:
     """The hash of each distinct word as an n-gram of one word, uint64 [words]."""
     return _mix(table.hashes)
+
+
+def field_keys(count: int) -> Hashes:
+    """A number for each of some fields, uint64: XORed with it, the same n-gram of two fields has two hashes."""
+    return _mix(np.arange(1, count + 1, dtype=np.uint64))
 
 
 def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hashes, Ints]:
@@ -142,10 +113,6 @@ def characters_of_words(words: Sequence[str], shortest: int, longest: int) -> tu
     return _concatenate(hashes, np.uint64), _concatenate(rows, np.int64)
 
 
-def _hash_word(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
-
-
 def _mix(hashes: Hashes) -> Hashes:
     """Spread the bits, so that hashes that differ little end far apart (the finalizer of splitmix64)."""
     hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -155,6 +122,26 @@ def _mix(hashes: Hashes) -> Hashes:
 
 def _concatenate(parts: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
     return np.concatenate([*parts, np.empty(0, dtype)])
+
+
+def count_rows(hashes: Hashes, texts: Ints, counts: Ints) -> tuple[Hashes, Ints, Ints]:
+    """In how many rows each n-gram stands; one that stands twice in a text counts once.
+
+    Args:
+        hashes: all n-grams of the distinct texts.
+        texts: the text that each stands in; rising among those of the same hash.
+        counts: in how many rows each text stands.
+
+    Returns:
+        The distinct hashes, uint64, sorted; for each of them the rows, int64, and where it stands first.
+    """
+    order = np.argsort(hashes, kind="stable")
+    hashes, texts = hashes[order], texts[order]
+    changes = hashes[1:] != hashes[:-1]
+    starts = np.flatnonzero(np.concatenate(([True], changes))) if len(hashes) else np.empty(0, np.int64)
+    rows = counts[texts].astype(np.int64)
+    rows[1:][~changes & (texts[1:] == texts[:-1])] = 0
+    return hashes[starts], np.add.reduceat(rows, starts) if len(starts) else rows, order[starts]
 
 
 @dataclass(frozen=True)
@@ -180,14 +167,7 @@ class NgramVocabulary:
             min_count: rows that must hold an n-gram.
             max_size: n-grams kept at most.
         """
-        distinct, codes = np.unique(hashes, return_inverse=True)
-        # One entry for each pair of text and n-gram: an n-gram that stands twice in a text counts once.
-        pairs = np.unique(texts * len(distinct) + codes) if len(distinct) else np.empty(0, np.int64)
-        frequency = np.bincount(
-            pairs % max(len(distinct), 1),
-            weights=counts[pairs // max(len(distinct), 1)],
-            minlength=len(distinct),
-        )
+        distinct, frequency, _ = count_rows(hashes, texts, counts)
         kept = np.flatnonzero(frequency >= min_count)
         if len(kept) > max_size:
             kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:max_size]])
@@ -201,8 +181,38 @@ class NgramVocabulary:
         """The place of each hash, int64; -1 where it is not kept."""
         if not len(self):
             return np.full(len(hashes), -1, dtype=np.int64)
-        places = np.minimum(np.searchsorted(self.hashes, hashes), len(self) - 1)
+        if len(hashes) > _FEW:
+            return self._find_many(hashes)
+        places = np.minimum(self.hashes.searchsorted(hashes), len(self) - 1)
         return np.where(self.hashes[places] == hashes, places, -1)
+
+    def look_up(self, hashes: Hashes, otherwise: Floats) -> tuple[Ints, Floats]:
+        """The place of each hash, and its idf, or the number that stands for one that is not kept."""
+        places = self.find(hashes)
+        return places, np.where(places < 0, otherwise, self.idf[places]) if len(self) else otherwise
+
+    @cached_property
+    def _buckets(self) -> tuple[np.uint64, npt.NDArray[np.int32]]:
+        """Where the hashes begin that share their highest bits, and how far a hash is shifted to leave these."""
+        bits = max(len(self) - 1, 1).bit_length()
+        shift = np.uint64(64 - bits)
+        counts = np.bincount((self.hashes >> shift).astype(np.int64), minlength=1 << bits)
+        return shift, np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
+
+    def _find_many(self, hashes: Hashes) -> Ints:
+        """Hashes are spread evenly, so a bucket holds one or two: bisection would miss the caches at each step."""
+        shift, starts = self._buckets
+        buckets = (hashes >> shift).astype(np.int64)
+        places, ends = starts[buckets], starts[buckets + 1]
+        found = np.full(len(hashes), -1, dtype=np.int64)
+        open_ = np.flatnonzero(places < ends)
+        while len(open_):
+            at = places[open_]
+            same = self.hashes[at] == hashes[open_]
+            found[open_[same]] = at[same]
+            places[open_] = at + 1
+            open_ = open_[~same & (at + 1 < ends[open_])]
+        return found
 
     def count(self, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
         """Count each text's n-grams, float32 CSR [rows, kept]."""

@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from libelle.components import Positive, PositiveShare, Several
+from libelle.data.columns import Columns, count_rows, from_frame
 from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
-from libelle.processes.columns import Column
+from libelle.processes.field_texts import FieldTexts
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
 from libelle.stores.base import Store
 
@@ -65,28 +66,34 @@ class Subword(WordsAndBags):
         return _fetch(str(self.pretrained))
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """As `fit_columns`."""
+        return self.fit_columns(from_frame(table), target)
+
+    def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
         """Train the tokenizer or fetch the pretrained one, and learn length caps and n-grams.
 
         Raises:
             UserError: when `tokenizers` is not installed, or there is no such pretrained tokenizer.
         """
-        columns = {str(field): Column.of(column) for field, column in table.items()}
-        texts = [text for column in columns.values() for text in column.texts]
-        self._use(self._fetched if self.pretrained else self._train(texts))
-        self.lengths_ = {}
-        for field, column in columns.items():
-            lengths = np.repeat([len(ids) for ids in self._encode(column.texts, self.max_length)], column.counts)
-            longest = np.quantile(lengths, self.length_quantile) if len(lengths) else 0
-            self.lengths_[field] = int(np.clip(np.ceil(longest), 1, self.max_length))
+        texts = FieldTexts.of(columns)
+        given = [text for column in columns.values() for text in column.texts]
+        self._use(self._fetched if self.pretrained else self._train(given))
+        lengths = [
+            len(parts) for column in columns.values() for parts in (*self._encode(column.texts, self.max_length), [])
+        ]
+        self.lengths_ = texts.quantiles(np.array(lengths), self.length_quantile, self.max_length)
         if self.ngrams:
-            self.bags_.fit(columns, [])
+            self.bags_.fit(texts, [])
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows."""
+        return self.encode(from_frame(table))
+
+    def encode(self, columns: Columns) -> Features:
+        """Encode rows."""
         size = len(SPECIAL) + self.tokenizer_.get_vocab_size(with_added_tokens=True)
         words: dict[str, Ragged] = {}
-        columns = {field: Column.of(table[field]) for field in self.lengths_}
         for field, cap in self.lengths_.items():
             column = columns[field]
             rows = [ids or [EMPTY_ID] for ids in self._encode(column.texts, cap)]
@@ -94,7 +101,9 @@ class Subword(WordsAndBags):
             offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in rows]))).astype(np.int64)
             ids = np.fromiter((part for row in rows for part in row), dtype=np.int32, count=int(offsets[-1]))
             words[field] = Ragged(ids, offsets, size, None, column.index.astype(np.int32))
-        return Features(len(table), words=words, bag=self.bags_.transform(columns) if self.ngrams else None)
+        texts = FieldTexts.of({field: columns[field] for field in self.lengths_}) if self.ngrams else None
+        bag = None if texts is None else self.bags_.transform(texts)
+        return Features(count_rows(columns), words=words, bag=bag)
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, the tokenizers library's own format, `lengths.json`, and the n-grams."""
@@ -112,7 +121,7 @@ class Subword(WordsAndBags):
         self.lengths_ = read_json(folder / "lengths.json")
         self._use(_library().Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8")))
         if self.ngrams:
-            self.bags_.load(folder, list(self.lengths_), [])
+            self.bags_.load(folder, [])
         return self
 
     def _use(self, tokenizer: Any) -> None:

@@ -4,15 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-import pandas as pd
 import scipy.sparse
 
 from libelle.components import Natural, Positive
+from libelle.data.columns import Column, Columns, to_frame
+from libelle.data.words import WordTable
 from libelle.errors import UserError
 from libelle.features import Ints
-from libelle.processes.columns import FUSED, Column, fuse
+from libelle.processes.columns import FUSED, fuse
 from libelle.processes.matrices import NgramProcess
-from libelle.processes.ngrams import Hashes, NgramVocabulary, WordTable, character_ngrams, word_ngrams
+from libelle.processes.ngrams import Hashes, NgramVocabulary, character_ngrams, word_ngrams
 
 
 @dataclass
@@ -55,12 +56,12 @@ class Tfidf(NgramProcess):
         if not (self.per_field or self.fused):
             raise UserError("process.per_field=false and process.fused=false leave no matrix; set one of them to true.")
 
-    def columns(self, table: pd.DataFrame) -> dict[str, Column]:
+    def columns(self, columns: Columns) -> dict[str, Column]:
         """The distinct texts of each field, and of all joined."""
-        columns = super().columns(table) if self.per_field else {}
+        chosen = super().columns(columns) if self.per_field else {}
         if self.fused:
-            columns[FUSED] = Column.of(fuse(table[self.fields_]))
-        return columns
+            chosen[FUSED] = Column.of(fuse(to_frame(super().columns(columns))))
+        return chosen
 
     def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
         """N-grams of words and, where wanted, of characters, each with the text it stands in."""

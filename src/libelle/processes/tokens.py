@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.components import Positive, PositiveShare
-from libelle.features import Features, Floats, Ragged, Vectors
+from libelle.data.columns import Columns, from_frame, to_frame
+from libelle.features import Features, Floats, Vectors
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
-from libelle.processes.columns import Column, frequent_words
-from libelle.processes.ngrams import WordTable
+from libelle.processes.field_texts import FieldTexts
 from libelle.stores.base import Store
 from libelle.vectors.sources import WordVectors
 from libelle.vectors.table import VectorTable
@@ -68,38 +68,31 @@ class Tokens(WordsAndBags):
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Learn vocabulary, length caps and n-grams from the training rows."""
-        columns = {str(name): Column.of(column) for name, column in table.items()}
-        self.lengths_: dict[str, int] = {}
-        for name, column in columns.items():
-            lengths = np.repeat(np.diff(column.words.offsets), column.counts)
-            longest = np.quantile(lengths, self.length_quantile) if len(lengths) else 0
-            self.lengths_[name] = int(np.clip(np.ceil(longest), 1, self.max_length))
-        self._set_words(frequent_words(columns.values(), self.min_count)[: self.max_words])
+        return self.fit_columns(from_frame(table), target)
+
+    def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
+        """As `fit`."""
+        texts = FieldTexts.of(columns)
+        self.lengths_ = texts.quantiles(np.diff(texts.table.offsets), self.length_quantile, self.max_length)
+        self._set_words(texts.frequent_words(self.min_count)[: self.max_words])
         if self.ngrams:
-            self.bags_.fit(columns, self.words_)
+            self.bags_.fit(texts, self.words_)
         if self.embeddings == "fasttext":
-            seen = sorted(frequent_words(columns.values(), 1)) if self.embeddings_unseen else []
-            self._set_vectors(self.vectors.fit(table, self.words_, seen))
+            seen = sorted(texts.frequent_words(1)) if self.embeddings_unseen else []
+            self._set_vectors(self.vectors.fit(to_frame(columns), self.words_, seen))
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows."""
-        words: dict[str, Ragged] = {}
-        unseen: dict[str, int] = {}
-        vectors: list[Floats] = []
-        columns = {name: Column.of(table[name]) for name in self.lengths_}
-        for name, cap in self.lengths_.items():
-            column = columns[name]
-            split = column.words
-            if self.embeddings == "fasttext" and self.embeddings_unseen:
-                vectors.append(self._add_unseen(split.words, unseen))
-            words[name] = _encode_words(split, cap, self.word_ids_, unseen, column.index.astype(np.int32))
-        given = None
-        if self.embeddings == "fasttext":
-            none = np.empty((0, self.matrix_.shape[1]), np.float32)
-            given = Vectors(self.matrix_, np.concatenate([none, *vectors]))
-        bags = self.bags_.transform(columns) if self.ngrams else None
-        return Features(len(table), words=words, bag=bags, vectors=given)
+        return self.encode(from_frame(table))
+
+    def encode(self, columns: Columns) -> Features:
+        """As `transform`."""
+        texts = FieldTexts.of({name: columns[name] for name in self.lengths_})
+        ids, vectors = self._look_up(texts.table.words)
+        words = texts.stack(ids, list(self.lengths_.values()), len(SPECIAL) + len(self.words_), MISSING_ID, EMPTY_ID)
+        bags = self.bags_.transform(texts) if self.ngrams else None
+        return Features(texts.index.shape[1], words=words, bag=bags, vectors=vectors)
 
     def save(self, folder: Path) -> None:
         """Write `vocabulary.json`, `ngrams.safetensors` and, where there are word vectors, these."""
@@ -116,7 +109,7 @@ class Tokens(WordsAndBags):
         self.lengths_ = vocabulary["lengths"]
         self._set_words(vocabulary["words"])
         if self.ngrams:
-            self.bags_.load(folder, list(self.lengths_), self.words_)
+            self.bags_.load(folder, self.words_)
         if self.embeddings == "fasttext":
             self._set_vectors(VectorTable.load(folder))
         return self
@@ -130,27 +123,19 @@ class Tokens(WordsAndBags):
         special = np.zeros((len(SPECIAL), table.dim), np.float32)
         self.matrix_: Floats = np.concatenate([special, table.lookup(self.words_)[0]])
 
-    def _add_unseen(self, words: list[str], unseen: dict[str, int]) -> Floats:
-        """Give ids to words outside the vocabulary whose n-grams say something, and return their vectors."""
-        new = [word for word in words if word not in self.word_ids_ and word not in unseen]
-        vectors, known = self.table_.lookup(new)
-        for word, found in zip(new, known, strict=True):
-            if found:
-                unseen[word] = len(self.matrix_) + len(unseen)
-        return vectors[known]
+    def _look_up(self, words: list[str]) -> tuple[npt.NDArray[np.int32], Vectors | None]:
+        """Ids of distinct words, int32 [words], and their vectors.
 
-
-def _encode_words(
-    split: WordTable, cap: int, word_ids: dict[str, int], unseen: dict[str, int], index: npt.NDArray[np.int32]
-) -> Ragged:
-    """Ids of the words of each distinct text, `<empty>` for a text without any, `<missing>` as the last stored row."""
-    known = (word_ids.get(word) or unseen.get(word, UNKNOWN_ID) for word in split.words)  # no word has the id 0
-    ids = np.fromiter(known, np.int32, len(split.words))[split.codes]
-    lengths = np.diff(split.offsets)
-    place = np.arange(len(ids)) - np.repeat(split.offsets[:-1], lengths)
-    offsets = np.concatenate(([0], np.cumsum(np.append(np.clip(lengths, 1, cap), 1))))
-    encoded = np.full(offsets[-1], EMPTY_ID, dtype=np.int32)
-    kept = place < cap
-    encoded[(np.repeat(offsets[:-2], lengths) + place)[kept]] = ids[kept]
-    encoded[-1] = MISSING_ID
-    return Ragged(encoded, offsets, len(word_ids) + len(SPECIAL), None, index)
+        Words outside the vocabulary whose n-grams say something get ids that follow on those of the vocabulary.
+        """
+        get = self.word_ids_.get
+        ids = np.fromiter((get(word, UNKNOWN_ID) for word in words), np.int32, len(words))
+        if self.embeddings != "fasttext":
+            return ids, None
+        unseen = np.empty((0, self.matrix_.shape[1]), np.float32)
+        if self.embeddings_unseen:
+            new = np.flatnonzero(ids == UNKNOWN_ID)
+            unseen, known = self.table_.lookup([words[word] for word in new.tolist()])
+            unseen, new = unseen[known], new[known]
+            ids[new] = len(self.matrix_) + np.arange(len(new))
+        return ids, Vectors(self.matrix_, unseen)

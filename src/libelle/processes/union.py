@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 import pandas as pd
 
 from libelle.components import build, describe, load_class
+from libelle.data.columns import Columns, count_rows, from_frame
 from libelle.errors import UserError
 from libelle.features import Features, Matrix
 from libelle.processes.base import Process
@@ -52,20 +53,28 @@ class Union(Process):
                 process.prepare(store)
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
+        """As `fit_columns`."""
+        return self.fit_columns(from_frame(table), target)
+
+    def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
         """Fit each part on the same rows."""
         for name, process in self.processes_.items():
             with _naming(name, type(process)):
-                process.fit(table, target)
+                process.fit_columns(columns, target)
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
+        """As `encode`."""
+        return self.encode(from_frame(table))
+
+    def encode(self, columns: Columns) -> Features:
         """Encode with each part."""
         matrix: dict[str, Matrix] = {}
         for name, process in self.processes_.items():
             with _naming(name, type(process)):
-                made = process.transform(table).matrix or {}
+                made = process.encode(columns).matrix or {}
             matrix.update({f"{name}.{field}": data for field, data in made.items()})
-        return Features(len(table), matrix=matrix)
+        return Features(count_rows(columns), matrix=matrix)
 
     def save(self, folder: Path) -> None:
         """Write each part into a folder of its name."""

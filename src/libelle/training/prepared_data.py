@@ -8,16 +8,20 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from libelle.cleaners.base import Cleaner, clean_table
+from libelle.cleaners.base import Cleaner, clean_columns
 from libelle.components import build, describe
+from libelle.data.columns import Columns, count_rows, row_keys, take
+from libelle.data.frames import to_series
 from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN
 from libelle.data.targets import Target
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.field_worth import Erased, erase
-from libelle.features import Dataset, Features, Ints, load_features, save_features
+from libelle.feature_files import load_features, save_features
+from libelle.features import Dataset, Features, Ints
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
 from libelle.stores.formats import PREPARED, check_format
@@ -84,10 +88,11 @@ class Prepared:
             process: not yet fitted.
             keep_texts: keep the raw texts, too.
         """
-        cleaned = clean_table(records.fields, cleaners.values())
-        train = records.splits == TRAIN
-        process.fit(cleaned[train], records.targets[train])
-        fields = [str(name) for name in records.fields.columns]
+        train = (records.splits == TRAIN).to_numpy()
+        golden = golden_records(records.columns, np.flatnonzero(train), seed=source.split.seed)
+        cleaned = clean_columns(records.columns, cleaners.values())
+        process.fit_columns(take(cleaned, np.flatnonzero(train)), records.targets[train])
+        fields = list(records.columns)
         return cls(
             name=source.name,
             text=source.text or fields[0],
@@ -96,14 +101,14 @@ class Prepared:
             fields=fields,
             labels=records.labels,
             rows=_rows(records, cleaned),
-            features=process.transform(cleaned),
+            features=process.encode(cleaned),
             cleaners=cleaners,
             process=process,
-            golden=golden_records(records.fields[train], seed=source.split.seed),
+            golden=golden,
             about=_describe(records),
-            erased=erase(cleaned, np.flatnonzero(records.splits == TEST), process, source.split.seed),
+            erased=erase(cleaned, np.flatnonzero((records.splits == TEST).to_numpy()), process, source.split.seed),
             texts=records.fields if keep_texts else None,
-            reference=Reference.of(cleaned, train.to_numpy(dtype=bool)),
+            reference=Reference.of(cleaned, train),
         )
 
     def dataset(self, split: str) -> Dataset:
@@ -114,7 +119,7 @@ class Prepared:
     @property
     def targets(self) -> Ints:
         """Each record's position in `labels`, int64 [records]."""
-        return self.rows["target"].map({label: code for code, label in enumerate(self.labels)}).to_numpy(dtype=np.int64)
+        return pd.Index(self.labels).get_indexer(pd.Index(self.rows["target"])).astype(np.int64)
 
     def save(self, folder: Path) -> None:
         """Write everything into an empty folder, without pickle; raw records only where they were asked for."""
@@ -170,20 +175,28 @@ class Prepared:
             log.warning("%d labels have no training row and cannot be learnt: %s", len(unseen), ", ".join(unseen[:10]))
 
 
-def _rows(records: Records, cleaned: pd.DataFrame) -> pd.DataFrame:
-    # Numbers instead of texts or their hashes, which could be looked up.
-    content = pd.factorize(pd.util.hash_pandas_object(cleaned, index=False))[0]
-    patterns, codes = np.unique(records.fields.isna().to_numpy(), axis=0, return_inverse=True)
-    names = np.array([", ".join(cleaned.columns[pattern]) or "(none)" for pattern in patterns], dtype=object)
+def _rows(records: Records, cleaned: Columns) -> pd.DataFrame:
     rows = {
         "id": records.ids,
         "target": records.targets,
         "split": records.splits,
-        "content": content,
-        "missing": names[codes],
+        # Numbers instead of texts or their hashes, which could be looked up.
+        "content": pd.factorize(row_keys(cleaned))[0],
+        "missing": _missing(records.columns).set_axis(records.ids.index),
         **{f"slice_{name}": column for name, column in records.slices.items()},
     }
     return pd.DataFrame(rows)
+
+
+def _missing(columns: Columns) -> pd.Series:
+    """The names of each row's missing fields."""
+    codes = np.zeros(count_rows(columns), dtype=np.int64)
+    names = [""]
+    for field, column in columns.items():
+        codes, kept = pd.factorize(2 * codes + column.missing)
+        names = [f"{names[code // 2]}, {field}" if code % 2 else names[code // 2] for code in kept.tolist()]
+    texts = pa.array([name.removeprefix(", ") or "(none)" for name in names])
+    return to_series(texts.take(pa.array(codes)))
 
 
 def _describe(records: Records) -> dict[str, Any]:
@@ -192,9 +205,10 @@ def _describe(records: Records) -> dict[str, Any]:
         "fingerprint": records.fingerprint(),
         "rows": {split: int((records.splits == split).sum()) for split in SPLITS},
         "label_rows": {
-            split: {str(label): int(rows) for label, rows in records.take(split).targets.value_counts().items()}
+            split: {str(label): int(rows) for label, rows in counts.items()}
             for split in SPLITS
+            for counts in [records.targets[records.splits == split].value_counts()]
         },
-        "missing": {str(name): float(share) for name, share in records.fields.isna().mean().items()},
-        "distinct": {str(name): int(count) for name, count in records.fields.nunique().items()},
+        "missing": {name: float(column.missing.mean()) for name, column in records.columns.items()},
+        "distinct": {name: len(column.texts) for name, column in records.columns.items()},
     }

@@ -72,8 +72,7 @@ def prepare(plan: Plan) -> str:
     """Clean and process once, into the base; returns its new version. What was there before stays until then."""
     with _workplace(plan) as scratch:
         plan.process.prepare(plan.store)
-        records = plan.source.read()
-        prepared = _prepare(plan, records)
+        prepared = _prepare(plan, plan.source.read())
         prepared.report()
         config = {name: plan.provenance.config.get(name) for name in BASE_NODES}
         options = {name: plan.provenance.options.get(name) for name in BASE_NODES}

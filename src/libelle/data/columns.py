@@ -1,0 +1,160 @@
+"""Fields by their distinct texts: columns of forms repeat a lot, and so does all that is done to their texts.
+
+A table is a mapping from field to `Column`: what reading makes, cleaners change and processes encode. DataFrames stand
+at the doors alone, for those who bring records and for those who write cleaners and processes of their own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from libelle.data.frames import to_arrow, to_series
+from libelle.data.words import WordTable
+from libelle.features import Ints
+
+#: Rows up to which Python finds distinct texts faster than Arrow.
+FEW_ROWS = 1000
+
+
+@dataclass(frozen=True)
+class Column:
+    """A field's distinct texts.
+
+    Attributes:
+        texts: each text once, in the order of its first row.
+        index: int32 [rows], the text of each row; `len(texts)` where it is missing.
+    """
+
+    texts: list[str]
+    index: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, column: pd.Series) -> "Column":
+        """Find a column's distinct texts."""
+        if len(column) <= FEW_ROWS:
+            return cls.of_texts(column.tolist())
+        encoded = to_arrow(column).dictionary_encode()
+        return _column([encoded.indices], encoded.dictionary)
+
+    @classmethod
+    def of_texts(cls, texts: Sequence[object]) -> "Column":
+        """Find the distinct texts of some rows; whatever is no text is missing."""
+        seen: dict[str, int] = {}
+        found = [seen.setdefault(text, len(seen)) if isinstance(text, str) else -1 for text in texts]
+        index = np.array(found, dtype=np.int32)
+        index[index < 0] = len(seen)
+        return cls(list(seen), index)
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    @cached_property
+    def words(self) -> WordTable:
+        """The texts, split into words."""
+        return WordTable.split(self.texts)
+
+    @cached_property
+    def counts(self) -> Ints:
+        """Rows that hold each text, int64 [texts]."""
+        return np.bincount(self.index, minlength=len(self.texts) + 1)[:-1]
+
+    @property
+    def missing(self) -> npt.NDArray[np.bool_]:
+        """Rows without a text, bool [rows]."""
+        return np.equal(self.index, len(self.texts))
+
+    def rows(self, rows: Ints) -> list[str | None]:
+        """The texts of the given rows."""
+        texts = [*self.texts, None]
+        return [texts[text] for text in self.index[rows].tolist()]
+
+    def take(self, rows: Ints) -> "Column":
+        """The given rows, in the given order, and their texts alone."""
+        codes = self.index[rows]
+        # The last assignment to a place stays: backwards, that of the text's first row.
+        first = np.full(len(self.texts) + 1, len(codes))
+        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
+        used = np.flatnonzero(first[:-1] < len(codes))
+        used = used[np.argsort(first[used], kind="stable")]
+        new = np.full(len(self.texts) + 1, len(used), dtype=np.int32)
+        new[used] = np.arange(len(used))
+        return Column([self.texts[text] for text in used.tolist()], new[codes])
+
+    def replace(self, texts: Sequence[str]) -> "Column":
+        """The same rows with another text for each distinct one; texts that have become equal are one."""
+        seen: dict[str, int] = {}
+        new = [seen.setdefault(text, len(seen)) for text in texts]
+        if len(seen) == len(new):
+            return Column(list(seen), self.index)
+        return Column(list(seen), np.array([*new, len(seen)], dtype=np.int32)[self.index])
+
+    def series(self, index: pd.Index | None = None) -> pd.Series:
+        """The text of each row, `str`, missing where missing."""
+        if len(self.index) <= FEW_ROWS:
+            texts = np.array([*self.texts, None], dtype=object)
+            return pd.Series(texts[self.index], index=index, dtype="str")
+        texts = pa.array([*self.texts, None], pa.large_string())
+        return to_series(texts.take(pa.array(self.index)), index)
+
+
+#: Field → column; all have the same rows.
+Columns = Mapping[str, Column]
+
+
+class ColumnBuilder:
+    """Makes one column of parts as they come, so that the text of a row never stands in memory twice."""
+
+    def __init__(self) -> None:
+        self._parts: list[pa.DictionaryArray] = []
+
+    def add(self, column: pd.Series) -> None:
+        """Append rows."""
+        self._parts.append(to_arrow(column).dictionary_encode())
+
+    def build(self) -> Column:
+        """The column of all rows."""
+        parts = pa.chunked_array(self._parts).unify_dictionaries().chunks
+        return _column([part.indices for part in parts], parts[0].dictionary)
+
+
+def from_frame(table: pd.DataFrame) -> dict[str, Column]:
+    """The columns of a table of `str` columns."""
+    return {str(name): Column.of(column) for name, column in table.items()}
+
+
+def to_frame(columns: Columns, index: pd.Index | None = None) -> pd.DataFrame:
+    """One `str` column a field, with the given index."""
+    return pd.DataFrame({name: column.series(index) for name, column in columns.items()}, index=index)
+
+
+def count_rows(columns: Columns) -> int:
+    """The number of rows, which all columns have."""
+    return len(next(iter(columns.values())))
+
+
+def take(columns: Columns, rows: Ints) -> dict[str, Column]:
+    """The given rows of each column."""
+    return {name: column.take(rows) for name, column in columns.items()}
+
+
+def row_keys(columns: Columns) -> npt.NDArray[np.uint64]:
+    """A number for each row, uint64 [rows], equal where all its texts are; of these columns alone."""
+    keys = np.zeros(count_rows(columns), dtype=np.uint64)
+    for column in columns.values():
+        # The finalizer of splitmix64: two different rows have the same key about once in 2^64 pairs.
+        keys = (keys + column.index.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+        keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        keys ^= keys >> np.uint64(31)
+    return keys
+
+
+def _column(codes: Sequence[pa.Int32Array], texts: pa.LargeStringArray) -> Column:
+    """A column from Arrow's encoding, whose codes are missing where the text is."""
+    index = np.concatenate([part.fill_null(len(texts)).to_numpy() for part in codes])
+    return Column(texts.to_pylist(), index)

@@ -1,0 +1,55 @@
+"""Texts as sequences of words."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+#: Words whose hashes are kept from one call to the next.
+_KEPT_WORDS = 1 << 18
+
+
+@dataclass(frozen=True)
+class WordTable:
+    """Texts as sequences of words.
+
+    Attributes:
+        words: the distinct words.
+        codes: int64 [items], each text's words one after the other, as positions in `words`.
+        offsets: int64 [texts + 1], where each text's words begin.
+    """
+
+    words: list[str]
+    codes: npt.NDArray[np.int64]
+    offsets: npt.NDArray[np.int64]
+
+    @classmethod
+    def split(cls, texts: list[str]) -> "WordTable":
+        """Split texts at white space."""
+        seen: defaultdict[str, int] = defaultdict()
+        seen.default_factory = seen.__len__  # a word that is met for the first time gets the next number
+        codes: list[int] = []
+        ends = [0]
+        for text in texts:
+            codes.extend(map(seen.__getitem__, text.split()))
+            ends.append(len(codes))
+        return cls(list(seen), np.array(codes, dtype=np.int64), np.array(ends, dtype=np.int64))
+
+    @classmethod
+    def of_words(cls, words: Sequence[str]) -> "WordTable":
+        """One text for each of some distinct words."""
+        return cls(list(words), np.arange(len(words)), np.arange(len(words) + 1))
+
+    @cached_property
+    def hashes(self) -> npt.NDArray[np.uint64]:
+        """A hash of each distinct word, uint64 [words]; that of a sequence of words is made of them."""
+        return np.fromiter(map(_hash_word, self.words), np.uint64, len(self.words))
+
+
+@lru_cache(_KEPT_WORDS)
+def _hash_word(word: str) -> int:
+    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")

@@ -1,0 +1,107 @@
+"""Layer norm and dense layers in numpy, folded so that a record's first layer is a sum over its fields.
+
+A layer norm is linear but for two numbers, the mean and the deviation of its input. So the first dense layer is applied
+to each distinct text by itself, once, however many records hold it; what is left for a record is to add up its fields,
+and to subtract and divide.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cache
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from libelle.features import Floats
+
+#: As in torch.
+_EPSILON = np.float32(1e-5)
+#: Abramowitz and Stegun 1964, 7.1.26: the complementary error function to 1.5e-7.
+_ERROR_SCALE = np.float32(0.3275911)
+_ERROR_SERIES = tuple(map(np.float32, (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)))
+
+#: Rows whose products are too small to be shared among threads.
+_FEW_ROWS = 32
+
+
+class DenseScorer:
+    """What `layers.Dense` computes, but for the product with the first layer.
+
+    Attributes:
+        first: float32 [inputs, outputs], the first layer's weights, with the layer norm's.
+        outputs: of the first layer.
+    """
+
+    def __init__(self, weights: Mapping[str, Floats]) -> None:
+        """Read the layers, whose weights are named as in the state of a `Dense`."""
+        norm, first, *others = sorted({int(name.partition(".")[0]) for name in weights})
+        scaled = weights[f"{first}.weight"] * weights[f"{norm}.weight"]
+        self.first: Floats = np.ascontiguousarray(scaled.T)
+        self.outputs = self.first.shape[1]
+        self._width = np.float32(len(self.first))
+        self._total = self.first.sum(0)
+        self._constant = weights[f"{first}.weight"] @ weights[f"{norm}.bias"] + weights[f"{first}.bias"]
+        self._others = [
+            (np.ascontiguousarray(weights[f"{number}.weight"].T), weights[f"{number}.bias"]) for number in others
+        ]
+
+    def logits(self, first: Floats, total: Floats, squares: Floats) -> Floats:
+        """What follows, float32 [rows, classes].
+
+        Args:
+            first: float32 [rows, outputs], the inputs times `first`.
+            total: float32 [rows, 1], the sum of a row's inputs.
+            squares: float32 [rows, 1], the sum of their squares.
+        """
+        mean = total / self._width
+        deviation: Floats = np.sqrt(np.maximum(squares / self._width - mean * mean, 0) + _EPSILON)
+        values: Floats = (first - mean * self._total) / deviation
+        values += self._constant
+        for matrix, bias in self._others:
+            values = gelu(values) @ matrix
+            values += bias
+        return values
+
+
+def gelu(values: Floats) -> Floats:
+    """GELU, float32: x - x times the share of a normal distribution above x."""
+    size = np.abs(values)
+    scaled = size * np.float32(np.sqrt(0.5))
+    step = scaled * _ERROR_SCALE
+    step += 1
+    np.reciprocal(step, out=step)
+    tail = step * _ERROR_SERIES[0]
+    for number in _ERROR_SERIES[1:]:
+        tail += number
+        tail *= step
+    scaled *= scaled
+    np.negative(scaled, out=scaled)
+    tail *= np.exp(scaled, out=scaled)
+    tail *= size
+    tail *= np.float32(0.5)
+    result: Floats = np.maximum(values, 0)
+    result -= tail
+    return result
+
+
+def softmax(logits: Floats) -> Floats:
+    """Probabilities, float32 [rows, classes]; `logits` is overwritten."""
+    logits -= logits.max(axis=1, keepdims=True)
+    np.exp(logits, out=logits)
+    logits /= logits.sum(axis=1, keepdims=True)
+    return logits
+
+
+@contextmanager
+def blas_threads(count: int, rows: int) -> Iterator[None]:
+    """Let numpy's products of matrices use so many threads; 0 changes nothing, and so do few rows, which take one."""
+    if not count or rows < _FEW_ROWS:
+        yield
+        return
+    with _controller().limit(limits=count):
+        yield
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()

@@ -1,0 +1,133 @@
+"""What the paths of the n-grams make of items, kept from one call to the next."""
+
+from collections.abc import Sequence
+from threading import Lock
+
+import numpy as np
+import scipy.sparse
+
+from libelle.features import Bags, Floats, Ints, Items
+from libelle.models.stored_weights import Weights, rows_of
+
+#: Items that are computed at once.
+_ITEMS = 1 << 14
+#: Numbers that are sorted faster than they are ticked off.
+_FEW = 1 << 10
+#: Values up to which numpy adds rows up before scipy has made a matrix.
+_SMALL = 1 << 15
+
+
+class ItemVectors:
+    """Vectors of items: the weighted sums of the rows of their parts, of all tables side by side.
+
+    Those of items that a process knows are computed when they are first met. Thread-safe.
+
+    Attributes:
+        known: the items that are kept.
+        width: of a vector.
+    """
+
+    def __init__(self, weights: Weights, names: Sequence[str], known: Items) -> None:
+        """Begin with nothing known.
+
+        Args:
+            weights: of the network.
+            names: of those that are tables with a row for each part.
+            known: of the process.
+        """
+        self.known = known
+        self.width = sum(weights[name].shape[1] for name in names)
+        self._weights, self._names = weights, names
+        #: Where the vector of each item is; -1 where it has not been computed.
+        self._places = np.full(len(known), -1, np.int32)
+        self._vectors: Floats = np.empty((0, self.width), np.float32)  # grows
+        self._count = 0
+        self._filling = Lock()
+
+    def sum(self, bags: Bags, items: Ints, offsets: Ints, weights: Floats) -> Floats:
+        """Weighted sums of the vectors of texts' items, float32 [texts, width].
+
+        Args:
+            bags: which the items are of; their known ones are those that are kept.
+            items: of one text after the other.
+            offsets: int64 [texts + 1].
+            weights: float32 [items].
+        """
+        unknown = items >= len(self.known)
+        if not unknown.any():
+            return multiply(self._find(items), offsets, weights, self._vectors)
+        kept, others = np.flatnonzero(~unknown), np.flatnonzero(unknown)
+        found = self._find(items[kept])
+        before = np.concatenate(([0], np.cumsum(unknown)))[offsets]
+        sums = multiply(found, offsets - before, weights[kept], self._vectors)
+        used, places = np.unique(items[others] - len(self.known), return_inverse=True)
+        sums += multiply(places, before, weights[others], self._compute(bags.extra.take(used)))
+        return sums
+
+    def _find(self, items: Ints) -> Ints:
+        """Where the vectors of known items are; those that were never met are computed."""
+        places = self._places[items]
+        if places.min(initial=0) < 0:
+            with self._filling:
+                new, _ = distinct(items[self._places[items] < 0], len(self.known))
+                self._make_room(self._count + len(new))
+                for start in range(0, len(new), _ITEMS):
+                    self._keep(new[start : start + _ITEMS])
+            places = self._places[items]
+        return places
+
+    def _make_room(self, count: int) -> None:
+        if count > len(self._vectors):
+            grown = np.empty((min(max(count, 2 * self._count), len(self.known)), self.width), np.float32)
+            grown[: self._count] = self._vectors[: self._count]
+            self._vectors = grown
+
+    def _keep(self, items: Ints) -> None:
+        end = self._count + len(items)
+        self._vectors[self._count : end] = self._compute(self.known.take(items))
+        # Written last: who finds a place here finds the vector, too.
+        self._places[items] = np.arange(self._count, end)
+        self._count = end
+
+    def _compute(self, items: Items) -> Floats:
+        parts, places = distinct(items.parts, self._weights[self._names[0]].shape[0])
+        rows = np.concatenate([rows_of(self._weights, name, parts) for name in self._names], axis=1)
+        return multiply(places, items.offsets, items.weights, rows)
+
+
+def distinct(ids: Ints, size: int) -> tuple[Ints, Ints]:
+    """The distinct ids, in order, and where each id is among them, in the shape of the ids.
+
+    Args:
+        ids: whole numbers.
+        size: above all ids.
+    """
+    if ids.size < _FEW:
+        found, places = np.unique(ids, return_inverse=True)
+        return found, places.reshape(ids.shape)
+    there = np.zeros(size, dtype=bool)  # many are ticked off faster than sorted
+    there[ids] = True
+    found = np.flatnonzero(there)
+    numbers = np.empty(size, np.int32)
+    numbers[found] = np.arange(len(found), dtype=np.int32)
+    return found, numbers[ids]
+
+
+def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats:
+    """Weighted sums of rows of a table, float32 [texts, columns].
+
+    Args:
+        ids: rows of the table, of one text after the other.
+        offsets: [texts + 1].
+        weights: float32 [ids].
+        table: float32 [rows, columns].
+    """
+    if len(ids) * table.shape[1] > _SMALL:
+        indices, ends = ids.astype(np.int32), offsets.astype(np.int32)
+        product: Floats = scipy.sparse.csr_array((weights, indices, ends), (len(ends) - 1, len(table))) @ table
+        return product
+    rows = np.zeros((len(ids) + 1, table.shape[1]), np.float32)
+    np.multiply(table[ids], weights[:, None], out=rows[:-1])
+    sums: Floats = np.add.reduceat(rows, offsets[:-1])
+    sums[offsets[1:] == offsets[:-1]] = 0  # where reduceat has the row that follows
+    return sums

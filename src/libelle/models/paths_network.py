@@ -1,0 +1,58 @@
+"""The network of `mlp` and `transformer`: a path from the words, one from the n-grams, and a linear one."""
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor
+
+from libelle.models.batches import Batch
+from libelle.models.encoders import WordEncoder
+from libelle.models.layers import Dense, NgramEncoder, drop_words
+from libelle.models.linear_path import LinearPath
+from libelle.models.network import Shape
+from libelle.models.torch_network import Network
+
+if TYPE_CHECKING:
+    from libelle.models.paths import PathsModel
+
+#: What a batch holds instead of the parts of its items, where this is known.
+ITEM_TABLES = ("item_vectors", "item_logits")
+
+
+class PathsNetwork(Network):
+    """A word encoder with its dense layers, and beside it what the n-grams say."""
+
+    def __init__(self, encoder: WordEncoder, shape: Shape, classes: int, config: "PathsModel") -> None:
+        super().__init__()
+        self.word_dropout, self.ngram_dropout = config.word_dropout, config.ngram_dropout
+        self.words = encoder
+        if config.freeze_words:
+            encoder.freeze_words()
+        self.words_dense = Dense(encoder.width, config.hidden, classes, config.dropout)
+        self.ngrams: NgramEncoder | None = None
+        self.wide: LinearPath | None = None
+        if shape.parts:
+            self.ngrams = NgramEncoder(shape, config.ngram_dim)
+            self.ngrams_dense = Dense(self.ngrams.width, config.ngram_hidden, classes, config.dropout)
+            self.wide = LinearPath(shape, classes) if config.wide else None
+        deep = 1 if self.ngrams is None else 2
+        self.make_pool([False] * deep + [True] * (self.wide is not None))
+
+    def paths(self, batch: Batch) -> list[Tensor]:
+        """Return the logits of the words and, where there are n-grams, of these and of the linear path.
+
+        The linear path is not trained by steps: it is left out then.
+        """
+        words = drop_words(batch["words"], self.word_dropout if self.training else 0)
+        logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
+        if self.ngrams is not None:
+            tables = [batch[name] for name in ITEM_TABLES if name in batch] or self.of_items(batch)
+            logits.append(self.ngrams_dense(self.ngrams.encode(batch, tables[0])))
+            if self.wide is not None and not self.training:
+                logits.append(self.wide.logits(batch, tables[1]))
+        return logits
+
+    def of_items(self, batch: Batch) -> list[Tensor]:
+        """What the paths of the n-grams compute of items by themselves, float32 [items, ...], from their parts."""
+        assert self.ngrams is not None
+        tables = [self.ngrams.of_items(batch, self.ngram_dropout if self.training else 0)]
+        return tables if self.wide is None or self.training else [*tables, self.wide.of_items(batch)]

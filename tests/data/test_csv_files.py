@@ -1,0 +1,99 @@
+"""Arrow reads what Python's csv module would read, with the same reports of what cannot be read."""
+
+import io
+
+import pandas as pd
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from libelle.data import csv_blocks, csv_files
+from libelle.errors import UserError
+
+
+def read(content: bytes, encoding="utf-8", delimiter=","):
+    """The table and the bad rows, or the message where there is no table."""
+    bad: list[tuple[int, str]] = []
+    try:
+        chunks = csv_files.read_csv(
+            io.BytesIO(content),
+            "forms.csv",
+            delimiter=delimiter,
+            encoding=encoding,
+            on_bad_row=lambda row, reason: bad.append((row, reason)),
+        )
+        table = pd.concat(list(chunks))
+    except UserError as error:
+        return str(error), bad
+    rows = table.astype(object).where(table.notna(), None)
+    return (list(table.columns), table.index.tolist(), rows.to_numpy().tolist()), bad
+
+
+#: What makes files hard, and what most of them are made of.
+PIECES = [
+    "a",
+    "b,",
+    ",",
+    "\n",
+    "\r\n",
+    "\r",
+    '"',
+    '""',
+    '",',
+    ',"',
+    '"\n',
+    " ",
+    "é",
+    "\ufeff",
+    "\0",
+    ";",
+    "NA",
+    "\u2028",
+]
+CELLS = st.sampled_from(["a", "NA", "", " ", "é", 'say ""no""', "two\nlines", "a,b", "two\r\nlines", "x;y", "null"])
+QUOTED = CELLS.map(lambda cell: f'"{cell}"')
+PLAIN = CELLS.filter(lambda cell: not set(cell) & set(',"\n'))
+ROWS = st.lists(st.lists(QUOTED | PLAIN, min_size=2, max_size=2).map(",".join), max_size=12)
+FILES = st.tuples(ROWS, st.sampled_from(["\n", "\r\n", "\n\n"])).map(
+    lambda made: made[1].join(["one,two", *made[0], ""])
+)
+
+
+@settings(max_examples=400, deadline=None)
+@given(
+    st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | FILES,
+    st.integers(1, 60),
+    st.sampled_from(["utf-8", "latin-1", "cp1252", "ascii"]),
+    st.sampled_from(",;"),
+    st.sampled_from(["utf-8", "latin-1"]),
+)
+@example('one,two\n1,"a\n', 40, "utf-8", ",", "utf-8")
+@example('one,two\n"1"x,a\n2,b\n3,c', 12, "utf-8", ",", "utf-8")
+@example("one,two\r\n1,a\r\n2,b\n\n3,c", 9, "utf-8", ",", "utf-8")
+@example("one,two\n1,é\n2,b\n", 16, "ascii", ",", "utf-8")
+@example("one,two\n1,a,b\n2\n3,c\n", 16, "utf-8", ",", "utf-8")
+def test_any_file_means_what_it_means_to_python(text, block, encoding, delimiter, written):
+    content = text.encode(written, "replace")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_blocks, "BLOCK_BYTES", block)
+        by_arrow = read(content, encoding, delimiter)
+        patch.setattr(csv_files, "_PLAIN", frozenset())
+        assert by_arrow == read(content, encoding, delimiter)
+
+
+def test_most_files_are_read_by_arrow(monkeypatch):
+    monkeypatch.setattr(csv_files._Rows, "read", lambda self, lines: iter(()))
+    content = b'\xef\xbb\xbfone;two\r\n1;"a ""b""\r\nc; d"\r\n\r\n2;NA\r\n'
+    assert read(content, delimiter=";") == ((["one", "two"], [1, 2], [["1", 'a "b"\r\nc; d'], ["2", "NA"]]), [])
+    assert read("un;deux\n1;é\n".encode("latin-1"), "latin-1", ";")[0] == (["un", "deux"], [1], [["1", "é"]])
+
+
+def test_after_a_row_of_wrong_width_arrow_goes_on(monkeypatch):
+    monkeypatch.setattr(csv_blocks, "BLOCK_BYTES", 16)
+    parsed = []
+    parse = csv_files.parse_block
+    monkeypatch.setattr(csv_files, "parse_block", lambda block, *rest: parsed.append(block) or parse(block, *rest))
+    table, bad = read(b"one,two\n1,a\n2\n3,c\n4,d\n5,e\n6,f\n")
+    assert table[1] == [1, 3, 4, 5, 6]
+    assert bad == [(2, "1 fields where the header has 2")]
+    assert b"".join(parsed).endswith(b"6,f\n")

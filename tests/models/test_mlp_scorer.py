@@ -1,0 +1,91 @@
+"""`mlp` scores in numpy what its network computes in torch."""
+
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.special
+
+from helpers.tiny import make_forms
+from libelle.features import Dataset
+from libelle.models.base import Training
+from libelle.models.dense_scorer import gelu
+from libelle.models.mlp import MLP
+from libelle.models.neural import NeuralModel
+from libelle.models.paths import PathsModel
+from libelle.processes.tokens import Tokens
+
+FIELDS = ["employer", "job", "town"]
+SMALL = {"word_dim": 8, "hidden": [8], "ngram_dim": 4, "ngram_hidden": [4]}
+MODELS = {
+    "as by default": SMALL,
+    "fused": {**SMALL, "fusion": "fused"},
+    "averages alone": {**SMALL, "first_words": 0},
+    "fused averages alone": {**SMALL, "first_words": 0, "fusion": "fused"},
+    "without a linear path": {**SMALL, "wide": False},
+    "without hidden layers": {**SMALL, "hidden": [], "ngram_hidden": []},
+    "with two hidden layers": {**SMALL, "hidden": [8, 6], "ngram_hidden": [8, 6]},
+}
+
+
+def trained(process: Tokens, forms: pd.DataFrame, folder: Path, **keys: object) -> MLP:
+    features = process.transform(forms[FIELDS])
+    data = Dataset(features, forms["label"].astype("int64").to_numpy())
+    model = MLP(**keys)  # type: ignore[arg-type]
+    return model.fit(data, data, 3, Training(folder, trainer={"max_epochs": 2, "accelerator": "cpu"}))
+
+
+def records() -> pd.DataFrame:
+    """Forms, among them words that nobody has seen, empty and missing texts, and texts that are cut."""
+    forms = make_forms(60, seed=5)[FIELDS]
+    forms.loc[0, FIELDS] = None
+    forms.loc[1, FIELDS] = ""
+    forms.loc[2, FIELDS] = ["☃ carreleurs", "infirmières du nord", "lyon paris brest sète lyon paris brest"]
+    forms.loc[3, "job"] = "Lyon"
+    return forms
+
+
+@pytest.mark.parametrize("ngrams", [True, False], ids=["n-grams", "words alone"])
+@pytest.mark.parametrize("name", MODELS)
+def test_scores_are_those_of_the_network(name: str, ngrams: bool, tmp_path: Path) -> None:
+    forms = make_forms(90)
+    process = Tokens(ngrams=ngrams).fit(forms[FIELDS], forms["label"])
+    model = trained(process, forms, tmp_path, **MODELS[name])
+    features = process.transform(records())
+    scores = model.predict_proba(features)
+    PathsModel.use(model, model.weights_)
+    np.testing.assert_allclose(scores, NeuralModel.predict_proba(model, features), atol=1e-5)
+    assert scores.std(axis=0).min() > 1e-4
+
+
+def test_scores_do_not_depend_on_what_was_scored_before(tmp_path: Path) -> None:
+    forms = make_forms(90)
+    process = Tokens().fit(forms[FIELDS], forms["label"])
+    model = trained(process, forms, tmp_path, **SMALL)
+    features = process.transform(records())
+    together = model.predict_proba(features)
+    with ThreadPoolExecutor(8) as pool:
+        parts = [np.arange(start, start + 10) for start in range(0, 60, 10)] * 4
+        for rows, scores in zip(
+            parts, pool.map(lambda rows: model.predict_proba(features.take(rows)), parts), strict=True
+        ):
+            np.testing.assert_allclose(scores, together[rows], atol=1e-6)
+    other = Tokens().fit(forms[FIELDS], forms["label"]).transform(records())
+    np.testing.assert_array_equal(model.predict_proba(other), together)
+
+
+def test_gelu_is_that_of_the_error_function() -> None:
+    values = np.linspace(-9, 9, 20_001, dtype=np.float32)
+    exact = values / 2 * (1 + scipy.special.erf(values.astype(np.float64) / np.sqrt(2)))
+    np.testing.assert_allclose(gelu(values), exact, atol=1e-6)
+
+
+def test_the_modules_that_score_are_imported_without_torch() -> None:
+    modules = ["mlp", "mlp_scorer", "paths", "neural", "network"]
+    imports = "; ".join(f"import libelle.models.{name}" for name in modules)
+    code = f"import sys; {imports}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
