@@ -69,8 +69,7 @@ def test_what_is_saved_scores_the_same(name: str, data: Dataset, tmp_path: Path)
     model.save(saved)
     again = MODELS[name]().load(saved)
     np.testing.assert_array_equal(again.predict_proba(data.features), model.predict_proba(data.features))
-    linear = {"linear.npz"} if model.wide else set()
-    assert {path.name for path in saved.iterdir()} == {"network.json", "weights.safetensors", *linear}
+    assert {path.name for path in saved.iterdir()} == {"network.json", "weights.safetensors"}
 
 
 def test_the_first_words_are_seen_in_their_place(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 #: Bytes that are read at once.
-BLOCK_BYTES = 1 << 23
+BLOCK_BYTES = 1 << 24
 
 #: The byte-order mark in UTF-8.
 _MARK = b"\xef\xbb\xbf"

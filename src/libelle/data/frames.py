@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 #: Rows of a table, where the source does not say.
-CHUNK_ROWS = 50_000
+CHUNK_ROWS = 100_000
 
 #: Tables of `str` columns, indexed by row number from 1.
 Chunks = Iterator[pd.DataFrame]

@@ -1,6 +1,7 @@
 """How far a metric can be trusted: its bootstrap interval, and that of the difference between two runs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ from sklearn import metrics as sk
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metrics import TOP_K
-from libelle.features import Floats, Ints
+from libelle.features import Doubles, Floats, Ints
 
 #: Resamples of the bootstrap, fewer where rows are many: their product is at most `MOST_DRAWS`.
 RESAMPLES, FEWEST_RESAMPLES, MOST_DRAWS = 500, 100, 10_000_000
@@ -93,12 +94,9 @@ def bootstrap(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) 
         seed: of the resampling.
     """
     rows = row_statistics(targets, scores, rule)
-    intervals = {}
-    draws = _draws(len(targets), seed)
-    for name, metric in metrics_of(rule).items():
-        values = [_defined(metric, targets[drawn], rows[drawn], rule) for drawn in draws]
-        intervals[name] = _interval(_defined(metric, targets, rows, rule), np.array(values))
-    return intervals
+    draws = [np.arange(len(targets))], _draws(len(targets), seed)
+    values = np.array([_values(targets[drawn], rows[drawn], rule) for drawn in chain(*draws)])
+    return {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
 
 
 def paired_bootstrap(
@@ -116,19 +114,14 @@ def paired_bootstrap(
         seed: of the resampling.
     """
     pair = [row_statistics(targets, scores, rule) for scores, rule in zip((first, second), rules, strict=True)]
-    functions = [metrics_of(rule) for rule in rules]
-    draws = [np.arange(len(targets)), *_draws(len(targets), seed)]
-    intervals = {}
-    for name in functions[0]:
-        values = np.array(
-            [
-                _defined(functions[1][name], targets[drawn], pair[1][drawn], rules[1])
-                - _defined(functions[0][name], targets[drawn], pair[0][drawn], rules[0])
-                for drawn in draws
-            ]
-        )
-        intervals[name] = _interval(values[0], values[1:])
-    return intervals
+    draws = [np.arange(len(targets))], _draws(len(targets), seed)
+    values = np.array(
+        [
+            _values(targets[drawn], pair[1][drawn], rules[1]) - _values(targets[drawn], pair[0][drawn], rules[0])
+            for drawn in chain(*draws)
+        ]
+    )
+    return {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rules[0]), values.T, strict=True)}
 
 
 def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.bool_]) -> float:
@@ -140,17 +133,18 @@ def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.boo
     return float(stats.binomtest(only_first, only_first + only_second).pvalue)
 
 
-def _draws(rows: int, seed: int) -> list[Ints]:
+def _draws(rows: int, seed: int) -> Iterator[Ints]:
     generator = np.random.default_rng(seed)
     count = int(np.clip(MOST_DRAWS // max(rows, 1), FEWEST_RESAMPLES, RESAMPLES))
-    return [generator.integers(rows, size=rows) for _ in range(count)]
+    return (generator.integers(rows, size=rows) for _ in range(count))
 
 
-def _defined(metric: Metric, targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> float:
-    """The metric, NaN where it is undefined: a resample may hold only one class."""
+def _values(targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> Doubles:
+    """All metrics, float64; NaN where they are undefined: a resample may hold only one class."""
+    metrics = metrics_of(rule).values()
     if rule.is_binary and not 0 < targets.sum() < len(targets):
-        return np.nan
-    return float(metric(targets, rows))
+        return np.full(len(metrics), np.nan)
+    return np.array([metric(targets, rows) for metric in metrics], dtype=np.float64)
 
 
 def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:

@@ -11,8 +11,10 @@ from libelle.models.stored_weights import Weights, rows_of
 
 #: Items that are computed at once.
 _ITEMS = 1 << 14
-#: Rows of a table up to which numpy adds them up before scipy has made a matrix.
+#: Numbers that are sorted faster than they are ticked off.
 _FEW = 1 << 10
+#: Values up to which numpy adds rows up before scipy has made a matrix.
+_SMALL = 1 << 15
 
 
 class ItemVectors:
@@ -36,8 +38,10 @@ class ItemVectors:
         self.known = known
         self.width = sum(weights[name].shape[1] for name in names)
         self._weights, self._names = weights, names
-        self._filled = np.zeros(len(known), dtype=bool)
-        self._vectors: Floats = np.empty((len(known), self.width), np.float32)  # what is not written takes no memory
+        #: Where the vector of each item is; -1 where it has not been computed.
+        self._places = np.full(len(known), -1, np.int32)
+        self._vectors: Floats = np.empty((0, self.width), np.float32)  # grows
+        self._count = 0
         self._filling = Lock()
 
     def sum(self, bags: Bags, items: Ints, offsets: Ints, weights: Floats) -> Floats:
@@ -51,30 +55,62 @@ class ItemVectors:
         """
         unknown = items >= len(self.known)
         if not unknown.any():
-            self._fill(items)
-            return multiply(items, offsets, weights, self._vectors)
+            return multiply(self._find(items), offsets, weights, self._vectors)
         kept, others = np.flatnonzero(~unknown), np.flatnonzero(unknown)
-        self._fill(items[kept])
+        found = self._find(items[kept])
         before = np.concatenate(([0], np.cumsum(unknown)))[offsets]
-        sums = multiply(items[kept], offsets - before, weights[kept], self._vectors)
+        sums = multiply(found, offsets - before, weights[kept], self._vectors)
         used, places = np.unique(items[others] - len(self.known), return_inverse=True)
         sums += multiply(places, before, weights[others], self._compute(bags.extra.take(used)))
         return sums
 
-    def _fill(self, items: Ints) -> None:
-        if self._filled[items].all():
-            return
-        with self._filling:
-            new = np.unique(items[~self._filled[items]])
-            for start in range(0, len(new), _ITEMS):
-                some = new[start : start + _ITEMS]
-                self._vectors[some] = self._compute(self.known.take(some))
-                self._filled[some] = True
+    def _find(self, items: Ints) -> Ints:
+        """Where the vectors of known items are; those that were never met are computed."""
+        places = self._places[items]
+        if places.min(initial=0) < 0:
+            with self._filling:
+                new, _ = distinct(items[self._places[items] < 0], len(self.known))
+                self._make_room(self._count + len(new))
+                for start in range(0, len(new), _ITEMS):
+                    self._keep(new[start : start + _ITEMS])
+            places = self._places[items]
+        return places
+
+    def _make_room(self, count: int) -> None:
+        if count > len(self._vectors):
+            grown = np.empty((min(max(count, 2 * self._count), len(self.known)), self.width), np.float32)
+            grown[: self._count] = self._vectors[: self._count]
+            self._vectors = grown
+
+    def _keep(self, items: Ints) -> None:
+        end = self._count + len(items)
+        self._vectors[self._count : end] = self._compute(self.known.take(items))
+        # Written last: who finds a place here finds the vector, too.
+        self._places[items] = np.arange(self._count, end)
+        self._count = end
 
     def _compute(self, items: Items) -> Floats:
-        parts, places = np.unique(items.parts, return_inverse=True)
+        parts, places = distinct(items.parts, self._weights[self._names[0]].shape[0])
         rows = np.concatenate([rows_of(self._weights, name, parts) for name in self._names], axis=1)
         return multiply(places, items.offsets, items.weights, rows)
+
+
+def distinct(ids: Ints, size: int) -> tuple[Ints, Ints]:
+    """The distinct ids, in order, and where each id is among them, in the shape of the ids.
+
+    Args:
+        ids: whole numbers.
+        size: above all ids.
+    """
+    if ids.size < _FEW:
+        found, places = np.unique(ids, return_inverse=True)
+        return found, places.reshape(ids.shape)
+    there = np.zeros(size, dtype=bool)  # many are ticked off faster than sorted
+    there[ids] = True
+    found = np.flatnonzero(there)
+    numbers = np.empty(size, np.int32)
+    numbers[found] = np.arange(len(found), dtype=np.int32)
+    return found, numbers[ids]
 
 
 def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats:
@@ -86,7 +122,7 @@ def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats
         weights: float32 [ids].
         table: float32 [rows, columns].
     """
-    if len(ids) > _FEW:
+    if len(ids) * table.shape[1] > _SMALL:
         indices, ends = ids.astype(np.int32), offsets.astype(np.int32)
         product: Floats = scipy.sparse.csr_array((weights, indices, ends), (len(ends) - 1, len(table))) @ table
         return product

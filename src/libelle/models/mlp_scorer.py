@@ -10,7 +10,7 @@ import numpy as np
 
 from libelle.features import Bags, Features, Floats, Ints, Stack, Vectors, gather
 from libelle.models.dense_scorer import DenseScorer, softmax
-from libelle.models.item_vectors import ItemVectors, multiply
+from libelle.models.item_vectors import ItemVectors, distinct, multiply
 from libelle.models.stored_weights import Weights, rows_of
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
 
@@ -44,12 +44,7 @@ class _Texts:
             index: int32 [fields, rows], the stored row of each field of each row.
             stored: number of stored rows.
         """
-        there = np.zeros(stored, dtype=bool)
-        there[index] = True
-        found = np.flatnonzero(there)
-        numbers = np.empty(stored, np.int32)
-        numbers[found] = np.arange(len(found), dtype=np.int32)
-        places = numbers[index]
+        found, places = distinct(index, stored)
         return cls(found, places, [*places.min(axis=1).tolist(), len(found)])
 
     def sum(self, values: Floats, rows: slice = slice(None)) -> Floats:

@@ -50,8 +50,9 @@ class NeuralModel(Model):
         optimizer: how weights are moved.
         loss: what is minimised.
         batch_size: rows a step.
-        threads: of torch in training and scoring; 0 for as many as it chooses. Small operators on two threads wait for
-            each other as soon as anything else runs on the machine: 26 times as long was measured.
+        threads: of torch in training, and of torch or numpy in scoring; 0 for as many as they choose. Small operators
+            on two threads wait for each other as soon as anything else runs on the machine: 26 times as long was
+            measured.
     """
 
     lightning = True

@@ -90,7 +90,7 @@ class PathsModel(NeuralModel):
         self.network_.eval()
 
     def save(self, folder: Path) -> None:
-        """Write `network.json` and the weights."""
+        """Write `network.json` and `weights.safetensors`."""
         about = {"shape": asdict(self.shape_), "classes": self.classes_}
         write_json(folder / "network.json", about)
         save_weights(self.weights_, folder)

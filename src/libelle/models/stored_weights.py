@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from types import EllipsisType
-from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +21,9 @@ from libelle.features import Floats, Ints
 Weights = Mapping[str, npt.NDArray[np.generic]]
 
 _NGRAMS, _LINEAR, _WORDS = "ngrams.weight", "wide.weight", ("words.table.weight", "words.words.weight")
-_FILE, _LINEAR_FILE = "weights.safetensors", "linear.npz"
+_FILE = "weights.safetensors"
+#: The linear path's weights in the file: their bytes, deflated by zlib, and rows and columns.
+_DEFLATED, _SHAPE = f"{_LINEAR}.deflated", f"{_LINEAR}.shape"
 #: What rounding may move a weight of the linear path by, once the pool has weighed the path, twice over.
 _STEP = 8e-4
 
@@ -67,24 +68,26 @@ def exact(weights: Weights) -> dict[str, Floats]:
 
 
 def save_weights(weights: Weights, folder: Path) -> None:
-    """Write `weights.safetensors` and, where there is a linear path, `linear.npz`."""
-    others = {name: np.asarray(array, order="C") for name, array in weights.items() if name != _LINEAR}
-    save_file(others, folder / _FILE)
-    if _LINEAR in weights:
-        np.savez_compressed(folder / _LINEAR_FILE, weights=weights[_LINEAR])
+    """Write `weights.safetensors`."""
+    stored = {name: np.asarray(array, order="C") for name, array in weights.items()}
+    if _LINEAR in stored:
+        linear = stored.pop(_LINEAR)
+        stored[_DEFLATED] = np.frombuffer(zlib.compress(linear.tobytes()), np.uint8)
+        stored[_SHAPE] = np.array(linear.shape)
+    save_file(stored, folder / _FILE)
 
 
 def load_weights(folder: Path) -> Weights:
     """Read back what `save_weights` wrote.
 
     Raises:
-        ValueError: when `linear.npz` is damaged.
+        ValueError: when the linear path's weights are damaged.
     """
     weights: dict[str, npt.NDArray[np.generic]] = load_file(folder / _FILE)
-    if f"{_LINEAR}.scales" in weights:
+    if _DEFLATED in weights:
         try:
-            with np.load(folder / _LINEAR_FILE, allow_pickle=False) as file:
-                weights[_LINEAR] = file["weights"]
-        except (BadZipFile, EOFError, zlib.error) as error:
-            raise ValueError(f"{_LINEAR_FILE}: {error}") from error
+            inflated = zlib.decompress(weights.pop(_DEFLATED).tobytes())
+        except zlib.error as error:
+            raise ValueError(f"{_LINEAR}: {error}") from error
+        weights[_LINEAR] = np.frombuffer(inflated, np.int16).reshape(weights.pop(_SHAPE).tolist())
     return weights

@@ -37,6 +37,8 @@ _MARKERS = 2
 _FILE = "ngrams.safetensors"
 #: Characters up to which memory is not asked for when rows are encoded: the question takes longer than the work.
 _MANY = 1 << 18
+#: Words that are taken apart at once.
+_WORDS = 1 << 13
 
 
 @dataclass
@@ -197,16 +199,23 @@ class NgramBags:
         """The n-grams of characters of each word, as far as they are kept; the weights of a word are of length 1."""
         if sum(map(len, words)) > _MANY:
             self._require_room(words)
-        hashes, owners = self._characters(words)
-        places = self.characters_.find(hashes)
-        kept = np.flatnonzero(places >= 0)
-        kept = kept[np.argsort(owners[kept], kind="stable")]
-        places, owners = places[kept], owners[kept]
+        found = [
+            self._spell_some(words[start : start + _WORDS], start) for start in range(0, max(len(words), 1), _WORDS)
+        ]
+        places, owners = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         weights = self.characters_.idf[places]
         lengths = np.sqrt(np.bincount(owners, weights=weights**2, minlength=len(words)))
         offsets = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(words)))))
         parts = (places + self.first_character_).astype(np.int32)
         return Items(parts, offsets, (weights / lengths[owners]).astype(np.float32))
+
+    def _spell_some(self, words: Sequence[str], first: int) -> tuple[Ints, Ints]:
+        """The n-grams of characters that are kept, by word, and each one's word, counted from `first` on."""
+        hashes, owners = self._characters(words)
+        places = self.characters_.find(hashes)
+        kept = np.flatnonzero(places >= 0)
+        kept = kept[np.argsort(owners[kept], kind="stable")]
+        return places[kept], owners[kept] + first
 
 
 def _assemble(own: Ints, owners: Ints, spelled: Items) -> Items:

@@ -29,8 +29,8 @@ def golden_records(columns: Columns, rows: Ints, seed: int, count: int = GOLDEN_
     else:
         drawn = {name: column.rows(chosen[name]) for name, column in columns.items()}
         mixed = {name: Column(column.texts, column.index[chosen[name]]) for name, column in columns.items()}
-        keys, there = row_keys(mixed), row_keys(columns)
-        real = np.isin(keys, there[np.isin(there, keys)])
+        keys, all_keys = row_keys(mixed), row_keys(columns)
+        real = np.isin(keys, all_keys[np.isin(all_keys, keys)])
     sources = np.array([len(set(candidate)) for candidate in zip(*chosen.values(), strict=True)])
     best = np.argsort(-sources, kind="stable")
     table = pd.DataFrame(drawn, dtype="str")
