@@ -3,14 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import scipy.sparse
 
 from libelle.components import Positive
 from libelle.data.words import WordTable
-from libelle.features import Ints
 from libelle.processes.matrices import NgramProcess
-from libelle.processes.ngrams import Hashes, NgramVocabulary, word_ngrams
+from libelle.processes.ngrams import NgramVocabulary
+from libelle.processes.occurrences import Occurrences
 
 
 @dataclass
@@ -32,13 +31,12 @@ class Bigrams(NgramProcess):
     min_df: Positive = 1
     max_features: Positive = 500_000
 
-    def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
-        """Pairs of words, each with the text it stands in."""
-        return [word_ngrams(words, 2, shortest=1 if self.words else 2)]
+    def find(self, words: WordTable) -> list[Occurrences]:
+        """Pairs of words."""
+        return [Occurrences.of_words(words, 2, shortest=1 if self.words else 2)]
 
-    def weigh(self, ngrams: NgramVocabulary, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
-        """Count, float32 CSR [rows, kept]."""
-        matrix = ngrams.count(hashes, texts, rows)
+    def weigh(self, ngrams: NgramVocabulary, counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+        """Count, float32 CSR [texts, kept]."""
         if self.weight == "presence":
-            matrix.data = np.ones_like(matrix.data)
-        return matrix
+            counts.data[:] = 1
+        return counts

@@ -16,11 +16,12 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.data.columns import Column, Columns, count_rows, from_frame
 from libelle.data.words import WordTable
-from libelle.features import Features, Ints, Matrix
+from libelle.features import Features, Matrix
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.processes.base import Process
-from libelle.processes.ngrams import Hashes, NgramVocabulary
+from libelle.processes.ngrams import NgramVocabulary
+from libelle.processes.occurrences import Occurrences
 
 #: Columns that each field has beside its own: 1 for a missing text, and 1 for one without words.
 FLAGS = 2
@@ -93,12 +94,12 @@ class NgramProcess(MatrixProcess):
     max_features: int
 
     @abstractmethod
-    def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
-        """N-grams of each kind, each with the text it stands in."""
+    def find(self, words: WordTable) -> list[Occurrences]:
+        """N-grams of each kind."""
 
     @abstractmethod
-    def weigh(self, ngrams: NgramVocabulary, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
-        """Weigh the n-grams of one kind, float32 CSR [rows, kept]."""
+    def weigh(self, ngrams: NgramVocabulary, counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+        """Weigh the n-grams of one kind, float32 CSR [texts, kept], in place."""
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """As `fit_columns`."""
@@ -109,8 +110,8 @@ class NgramProcess(MatrixProcess):
         self.fields_ = list(columns)
         self.ngrams_ = {
             name: [
-                NgramVocabulary.fit(hashes, places, column.counts, self.min_df, self.max_features)
-                for hashes, places in self.hash(WordTable.split(column.texts))
+                found.fit(column.counts, self.min_df, self.max_features)
+                for found in self.find(WordTable.split(column.texts))
             ]
             for name, column in self.columns(columns).items()
         }
@@ -118,8 +119,8 @@ class NgramProcess(MatrixProcess):
 
     def encode_texts(self, field: str, texts: list[str]) -> scipy.sparse.csr_array:
         """Encode the distinct texts of a field, float32 CSR [texts, n-grams]; kinds follow on each other."""
-        kinds = zip(self.ngrams_[field], self.hash(WordTable.split(texts)), strict=True)
-        parts = [self.weigh(ngrams, hashes, places, len(texts)) for ngrams, (hashes, places) in kinds]
+        kinds = zip(self.ngrams_[field], self.find(WordTable.split(texts)), strict=True)
+        parts = [self.weigh(ngrams, found.count(ngrams)) for ngrams, found in kinds]
         return scipy.sparse.csr_array(scipy.sparse.hstack(parts, format="csr"))
 
     def save(self, folder: Path) -> None:

@@ -16,8 +16,7 @@ import numpy.typing as npt
 import scipy.sparse
 
 from libelle.data.words import WordTable
-from libelle.features import Floats, Ints, gather
-from libelle.memory import require_memory
+from libelle.features import Floats, Ints
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -60,30 +59,6 @@ def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hash
         hashes.append(_mix(current[inside]))
         rows.append(texts[: len(current)][inside])
     return _concatenate(hashes, np.uint64), _concatenate(rows, np.int64)
-
-
-def character_ngrams(table: WordTable, shortest: int, longest: int) -> tuple[Hashes, Ints]:
-    """Hash the n-grams of `shortest` to `longest` characters within words, each word with a blank on either side.
-
-    Returns:
-        The hashes, and for each the text it stands in, int64.
-
-    Raises:
-        UserError: when counting them would take more memory than there is.
-    """
-    hashes, words = characters_of_words(table.words, shortest, longest)
-    order = np.argsort(words, kind="stable")
-    each = np.bincount(words, minlength=len(table.words))
-    count = int(each[table.codes].sum())
-    require_memory(
-        NGRAM_BYTES * count,
-        f"process: counting {count:,} n-grams of characters",
-        "lower process.char_ngrams_max, or set it to 0 for none",
-    )
-    offsets = np.concatenate(([0], np.cumsum(each)))
-    positions, ends, _ = gather(order.astype(np.int32), offsets, None, table.codes)
-    texts = np.repeat(np.arange(len(table.offsets) - 1), np.diff(table.offsets))
-    return hashes[positions], np.repeat(texts, np.diff(ends))
 
 
 def characters_of_words(words: Sequence[str], shortest: int, longest: int) -> tuple[Hashes, Ints]:
@@ -168,10 +143,25 @@ class NgramVocabulary:
             max_size: n-grams kept at most.
         """
         distinct, frequency, _ = count_rows(hashes, texts, counts)
+        return cls.of_frequent(distinct, frequency, int(counts.sum()), min_count, max_size)
+
+    @classmethod
+    def of_frequent(
+        cls, distinct: Hashes, frequency: Ints, rows: int, min_count: int, max_size: int
+    ) -> "NgramVocabulary":
+        """Keep the n-grams that stand in at least `min_count` of some rows, the most frequent `max_size` of them.
+
+        Args:
+            distinct: n-grams, sorted.
+            frequency: int64, in how many rows each stands.
+            rows: in all.
+            min_count: rows that must hold an n-gram.
+            max_size: n-grams kept at most.
+        """
         kept = np.flatnonzero(frequency >= min_count)
         if len(kept) > max_size:
             kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:max_size]])
-        idf = np.log((1 + counts.sum()) / (1 + frequency[kept])) + 1  # scikit-learn's smooth_idf
+        idf = np.log((1 + rows) / (1 + frequency[kept])) + 1  # scikit-learn's smooth_idf
         return cls(distinct[kept], idf.astype(np.float32))
 
     def __len__(self) -> int:
@@ -214,26 +204,18 @@ class NgramVocabulary:
             open_ = open_[~same & (at + 1 < ends[open_])]
         return found
 
-    def count(self, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
-        """Count each text's n-grams, float32 CSR [rows, kept]."""
-        if not len(self):
-            return scipy.sparse.csr_array((rows, 0), dtype=np.float32)
-        places = self.find(hashes)
-        known = places >= 0
-        ones = np.ones(int(known.sum()), dtype=np.float32)
-        matrix = scipy.sparse.csr_array((ones, (texts[known], places[known])), shape=(rows, len(self)))
-        matrix.sum_duplicates()
-        return matrix
-
-    def encode(self, hashes: Hashes, texts: Ints, rows: int, *, sublinear: bool = True) -> scipy.sparse.csr_array:
+    def weigh(self, counts: scipy.sparse.csr_array, *, sublinear: bool = True) -> scipy.sparse.csr_array:
         """Weigh each text's n-grams by TF-IDF, with the logarithm of counts if `sublinear`; each text is of length 1.
 
+        Args:
+            counts: float32 CSR [texts, kept].
+
         Returns:
-            float32 CSR [rows, kept].
+            The same matrix, its values in place.
         """
-        matrix = self.count(hashes, texts, rows)
-        matrix.data = (1 + np.log(matrix.data) if sublinear else matrix.data) * self.idf[matrix.indices]
-        lengths = np.sqrt(np.add.reduceat(np.append(matrix.data**2, 0), matrix.indptr[:-1]))
-        per_row = np.diff(matrix.indptr)
-        matrix.data /= np.repeat(lengths, per_row)
-        return matrix
+        if sublinear:
+            counts.data = 1 + np.log(counts.data)
+        counts.data *= self.idf[counts.indices]
+        lengths = np.sqrt(np.add.reduceat(np.append(counts.data**2, 0), counts.indptr[:-1]))
+        counts.data /= np.repeat(lengths, np.diff(counts.indptr))
+        return counts

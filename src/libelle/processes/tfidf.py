@@ -10,10 +10,10 @@ from libelle.components import Natural, Positive
 from libelle.data.columns import Column, Columns, to_frame
 from libelle.data.words import WordTable
 from libelle.errors import UserError
-from libelle.features import Ints
 from libelle.processes.columns import FUSED, fuse
 from libelle.processes.matrices import NgramProcess
-from libelle.processes.ngrams import Hashes, NgramVocabulary, character_ngrams, word_ngrams
+from libelle.processes.ngrams import NgramVocabulary
+from libelle.processes.occurrences import Occurrences
 
 
 @dataclass
@@ -63,13 +63,13 @@ class Tfidf(NgramProcess):
             chosen[FUSED] = Column.of(fuse(to_frame(super().columns(columns))))
         return chosen
 
-    def hash(self, words: WordTable) -> list[tuple[Hashes, Ints]]:
-        """N-grams of words and, where wanted, of characters, each with the text it stands in."""
-        kinds = [word_ngrams(words, self.word_ngrams)]
+    def find(self, words: WordTable) -> list[Occurrences]:
+        """N-grams of words and, where wanted, of characters."""
+        kinds = [Occurrences.of_words(words, self.word_ngrams)]
         if self.char_ngrams_max:
-            kinds.append(character_ngrams(words, self.char_ngrams_min, self.char_ngrams_max))
+            kinds.append(Occurrences.of_characters(words, self.char_ngrams_min, self.char_ngrams_max))
         return kinds
 
-    def weigh(self, ngrams: NgramVocabulary, hashes: Hashes, texts: Ints, rows: int) -> scipy.sparse.csr_array:
-        """Weigh by TF-IDF, float32 CSR [rows, kept]."""
-        return ngrams.encode(hashes, texts, rows, sublinear=self.sublinear)
+    def weigh(self, ngrams: NgramVocabulary, counts: scipy.sparse.csr_array) -> scipy.sparse.csr_array:
+        """Weigh by TF-IDF, float32 CSR [texts, kept]."""
+        return ngrams.weigh(counts, sublinear=self.sublinear)
