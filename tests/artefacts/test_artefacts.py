@@ -8,9 +8,14 @@ import pytest
 
 from libelle.pipeline import Pipeline
 from libelle.runs.run_list import newest
+from libelle.stores import formats
 from libelle.stores.local import LocalStore
 
 FOLDERS = sorted(path for path in Path(__file__).parent.iterdir() if (path / "scored.csv").exists())
+
+
+def test_the_present_formats_are_among_what_was_stored() -> None:
+    assert f"{formats.PIPELINE}.{formats.RUN}.{formats.PUBLISHED}" in [folder.name for folder in FOLDERS]
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)

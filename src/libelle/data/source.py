@@ -17,6 +17,7 @@ from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
 from libelle.data.targets import Rule, Target, make_targets, order_labels
 from libelle.errors import UserError
+from libelle.progress import stage
 
 
 @dataclass(kw_only=True)
@@ -83,14 +84,16 @@ class Source(Component, ABC):
         """The text fields, encoded chunk by chunk, and a table of the columns with other roles."""
         builders: dict[str, ColumnBuilder] = {}
         parts: list[pd.DataFrame] = []
-        for chunk in self.chunks():
-            if not parts:
-                fields = self._check(list(chunk.columns))
-                builders = {name: ColumnBuilder() for name in fields}
-                others = list(dict.fromkeys(name for names in self._roles().values() for name in names))
-            for name, builder in builders.items():
-                builder.add(chunk[name])
-            parts.append(chunk[others])
+        with stage(f"reading {self}") as advance:
+            for chunk in self.chunks():
+                if not parts:
+                    fields = self._check(list(chunk.columns))
+                    builders = {name: ColumnBuilder() for name in fields}
+                    others = list(dict.fromkeys(name for names in self._roles().values() for name in names))
+                for name, builder in builders.items():
+                    builder.add(chunk[name])
+                parts.append(chunk[others])
+                advance(len(chunk))
         # One by one, so that nothing stands in memory twice.
         return {name: builders.pop(name).build() for name in fields}, pd.concat(parts)
 

@@ -67,7 +67,7 @@ class MLP(PathsModel):
             return np.empty((0, self.classes_), np.float32)
         if self._scorer is None:
             self._scorer = MLPScorer(self.weights_, self.shape_.fields, self.shape_.words)
-        with blas_threads(self.threads, features.rows):
+        with blas_threads(self.threads):
             return self._scorer.predict_proba(features)
 
     def encoder(self, shape: Shape) -> "WordEncoder":

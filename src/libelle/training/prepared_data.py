@@ -24,6 +24,7 @@ from libelle.feature_files import load_features, save_features
 from libelle.features import Dataset, Features, Ints
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
+from libelle.progress import stage
 from libelle.stores.formats import PREPARED, check_format
 from libelle.training.golden_records import golden_records
 
@@ -89,9 +90,15 @@ class Prepared:
             keep_texts: keep the raw texts, too.
         """
         train = (records.splits == TRAIN).to_numpy()
-        golden = golden_records(records.columns, np.flatnonzero(train), seed=source.split.seed)
-        cleaned = clean_columns(records.columns, cleaners.values())
-        process.fit_columns(take(cleaned, np.flatnonzero(train)), records.targets[train])
+        with stage(f"cleaning {len(train):,} records"):
+            golden = golden_records(records.columns, np.flatnonzero(train), seed=source.split.seed)
+            cleaned = clean_columns(records.columns, cleaners.values())
+        with stage(f"fitting the process to {train.sum():,} records"):
+            process.fit_columns(take(cleaned, np.flatnonzero(train)), records.targets[train])
+        with stage(f"encoding {len(train):,} records"):
+            features = process.encode(cleaned)
+            test = np.flatnonzero((records.splits == TEST).to_numpy())
+            erased = erase(cleaned, test, process, source.split.seed)
         fields = list(records.columns)
         return cls(
             name=source.name,
@@ -101,12 +108,12 @@ class Prepared:
             fields=fields,
             labels=records.labels,
             rows=_rows(records, cleaned),
-            features=process.encode(cleaned),
+            features=features,
             cleaners=cleaners,
             process=process,
             golden=golden,
             about=_describe(records),
-            erased=erase(cleaned, np.flatnonzero((records.splits == TEST).to_numpy()), process, source.split.seed),
+            erased=erased,
             texts=records.fields if keep_texts else None,
             reference=Reference.of(cleaned, train),
         )
