@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from scipy import stats
 from sklearn import metrics as sk
 
 from helpers.scores import sample
-from libelle.evaluation.bootstrap import bootstrap
+from libelle.evaluation.bootstrap import average_precision, bootstrap, roc_auc
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import calibration_error, evaluate
 
@@ -186,3 +188,11 @@ def test_the_bootstrap_is_scipys():
     found = bootstrap(targets, scores, DecisionRule(["0", "1"]))["accuracy"]
     expected = stats.bootstrap((right,), np.mean, n_resamples=5000, method="percentile", rng=1).confidence_interval
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.01)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 9)), min_size=2, max_size=40))
+def test_ranking_metrics_of_resamples_are_scikit_learns(rows):
+    targets, scores = np.array([row[0] for row in rows]), np.array([row[1] / 9 for row in rows])
+    assume(0 < targets.sum() < len(targets))
+    assert average_precision(targets, scores) == pytest.approx(sk.average_precision_score(targets, scores))
+    assert roc_auc(targets, scores) == pytest.approx(sk.roc_auc_score(targets, scores))

@@ -6,7 +6,6 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
-from sklearn import metrics as sk
 
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
@@ -65,8 +64,8 @@ def metrics_of(rule: DecisionRule) -> Mapping[str, Metric]:
             return metric
 
         return {
-            "average_precision": lambda targets, rows: sk.average_precision_score(targets, rows[:, 0]),
-            "roc_auc": lambda targets, rows: sk.roc_auc_score(targets, rows[:, 0]),
+            "average_precision": lambda targets, rows: average_precision(targets, rows[:, 0]),
+            "roc_auc": lambda targets, rows: roc_auc(targets, rows[:, 0]),
             "log_loss": lambda targets, rows: _log_loss(np.where(targets == 1, rows[:, 0], 1 - rows[:, 0])),
             "brier": lambda targets, rows: float(((rows[:, 0] - targets) ** 2).mean()),
             "accuracy": lambda targets, rows: float((rows[:, 1] == targets).mean()),
@@ -82,6 +81,33 @@ def metrics_of(rule: DecisionRule) -> Mapping[str, Metric]:
         "log_loss": lambda _, rows: _log_loss(rows[:, 0]),
         "brier": lambda _, rows: float(rows[:, 3].mean()),
     }
+
+
+def average_precision(targets: Ints, scores: Doubles) -> float:
+    """scikit-learn's, without the checks of its arguments: on a thousand rows they take ten times as long.
+
+    Args:
+        targets: int64 [rows], 0 and 1, both of them there.
+        scores: float64 [rows].
+    """
+    positives, rows = _cumulated(targets, scores)
+    return float((np.diff(positives, prepend=0) * positives / rows).sum() / positives[-1])
+
+
+def roc_auc(targets: Ints, scores: Doubles) -> float:
+    """scikit-learn's likewise; arguments as of `average_precision`."""
+    positives, rows = _cumulated(targets, scores)
+    negatives = rows - positives
+    heights = positives + np.concatenate(([0], positives[:-1]))
+    return float((np.diff(negatives, prepend=0) * heights).sum() / (2 * positives[-1] * negatives[-1]))
+
+
+def _cumulated(targets: Ints, scores: Doubles) -> tuple[Doubles, Doubles]:
+    """Positive rows, and rows, whose score reaches each distinct score, the highest first: float64."""
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
+    return np.cumsum(targets[order])[last].astype(np.float64), (last + 1).astype(np.float64)
 
 
 def bootstrap(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) -> dict[str, Interval]:
