@@ -23,7 +23,7 @@ def log_to_terminal() -> None:
         handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
     else:
         handler = logging.StreamHandler(sys.stderr)
-        handler.setFormatter(logging.Formatter("%(message)s"))
+    handler.setFormatter(logging.Formatter("%(message)s"))
     handler.setLevel(logging.INFO)
     handler.addFilter(_is_for_people)
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
