@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from libelle.models.batches import Batch
+from libelle.models.dropout import Dropout
 from libelle.models.network import Shape
 from libelle.models.sums import sum_rows
 from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
@@ -16,9 +17,9 @@ class Dense(nn.Sequential):
     """Layer norm, then dense layers with dropout before each, down to the logits."""
 
     def __init__(self, width: int, hidden: list[int], classes: int, dropout: float) -> None:
-        layers: list[nn.Module] = [nn.LayerNorm(width), nn.Dropout(dropout)]
+        layers: list[nn.Module] = [nn.LayerNorm(width), Dropout(dropout)]
         for wide, narrow in pairwise([width, *hidden]):
-            layers += [nn.Linear(wide, narrow), nn.GELU(), nn.Dropout(dropout)]
+            layers += [nn.Linear(wide, narrow), nn.GELU(), Dropout(dropout)]
         super().__init__(*layers, nn.Linear([width, *hidden][-1], classes))
 
 
