@@ -74,9 +74,9 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(progress, "BAR_AFTER", 0.0)
     monkeypatch.setattr(progress, "BAR_EVERY", 0.001)
-    monkeypatch.setattr(logs, "on_terminal", lambda: True)
-    monkeypatch.setattr(logs, "console", Screen(file=drawn, force_terminal=True, width=100))
-    with progress.stage("reading forms.csv", total=5000) as advance:
+    screen = Screen(file=drawn, force_terminal=True, width=100)
+    monkeypatch.setattr(logs, "terminal", lambda: screen)
+    with progress.stage("reading forms[/b].csv", total=5000) as advance:
         advance(1000)
         assert seen.wait(60)
-    assert "reading forms.csv" in drawn.getvalue()
+    assert "reading forms[/b].csv" in drawn.getvalue()

@@ -18,7 +18,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 import yaml
 from pydantic import ConfigDict, Field, PydanticSchemaGenerationError, TypeAdapter, ValidationError
 
-from libelle.errors import UserError, needs_extra
+from libelle.errors import UserError
 from libelle.installation import CONF
 
 T = TypeVar("T")
@@ -113,14 +113,10 @@ def load_class(target: object, base: type[C], key: str) -> type[C]:
         key: the node's place in the config, for messages.
 
     Raises:
-        UserError: when there is no such class, it is not a `base`, or its module needs a library that is not installed.
+        UserError: when there is no such class, or it is not a `base`.
     """
     path = str(target)
-    place = path if "." in path else _import_path(path, base)
-    # A module that needs a library at once has the name of the option, and of the extra that brings the library.
-    option = place.rpartition(".")[0].rpartition(".")[2]
-    with needs_extra(f"{key}={option}", option):
-        found = _import(place)
+    found = _import(path if "." in path else _import_path(path, base))
     if not (isinstance(found, type) and issubclass(found, base)) or inspect.isabstract(found):
         raise UserError(f"{key}._target_={path} is not a {base.__name__} of libelle; choose an option of the group.")
     return found

@@ -5,22 +5,28 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.logging import RichHandler
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _NAMES = ("libelle", "pytorch_lightning", "py.warnings")
 _SWEEPER = "hydra_plugins.hydra_hyperopt_sweeper"
 
-#: What is shown to people who look on: lines and bars, of which rich keeps a bar below the lines.
-console = Console(stderr=True)
+_console: "Console | None" = None
 
 
 def log_to_terminal() -> None:
     """Show libelle's and its sweeper's messages, and other libraries' errors, on stderr; called once, by a script."""
+    global _console
     handler: logging.Handler
     if sys.stderr.isatty():
-        handler = RichHandler(console=console, show_path=False, log_time_format="%H:%M:%S")
+        # Scoring in a service does without rich.
+        from rich.console import Console
+        from rich.logging import RichHandler
+
+        _console = Console(stderr=True)
+        handler = RichHandler(console=_console, show_path=False, log_time_format="%H:%M:%S")
     else:
         handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(logging.Formatter("%(message)s"))
@@ -30,9 +36,9 @@ def log_to_terminal() -> None:
     logging.captureWarnings(True)
 
 
-def on_terminal() -> bool:
-    """Whether `log_to_terminal` was called, and somebody looks on."""
-    return any(isinstance(handler, RichHandler) for handler in logging.getLogger().handlers)
+def terminal() -> "Console | None":
+    """What `log_to_terminal` writes to, where somebody looks on: rich keeps a bar below the lines of its console."""
+    return _console
 
 
 def _is_for_people(record: logging.LogRecord) -> bool:

@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 
 from libelle.cleaners.base import Cleaner, clean_columns, clean_table
 from libelle.components import build, describe
-from libelle.data.columns import Column, Columns, count_rows
+from libelle.data.columns import Column, Columns, count_rows, from_frame
 from libelle.data.frames import as_strings, blank_to_missing
 from libelle.data.raw_records import RawRecords, to_columns, to_table, whole_characters
 from libelle.data.targets import Target
@@ -171,11 +171,11 @@ class Pipeline:
 
     def score(self, cleaned: pd.DataFrame) -> Floats:
         """Probabilities of cleaned texts, float32 [rows, classes]."""
-        return self.score_features(self.process.transform(cleaned))
+        return self.score_features(self.process.transform_columns(from_frame(cleaned)))
 
     def score_columns(self, columns: Columns) -> Floats:
         """Probabilities of raw texts by their distinct ones, float32 [rows, classes]."""
-        return self.score_features(self.process.encode(self.clean_columns(columns)))
+        return self.score_features(self.process.transform_columns(self.clean_columns(columns)))
 
     def clean_columns(self, columns: Columns) -> dict[str, Column]:
         """Clean the distinct texts of each field; columns that are no fields are left out."""

@@ -5,8 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event, Thread
+from typing import TYPE_CHECKING
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+if TYPE_CHECKING:
+    from rich.console import Console
 
 from libelle import logs
 
@@ -35,9 +37,12 @@ def stage(what: str, total: int | None = None) -> Iterator[Callable[[int], None]
         what: for instance `reading forms.csv`.
         total: how much there is to do, where that is known.
     """
-    counter, ended = _Counter(), Event()
-    say = _show_bar if logs.on_terminal() else _write_lines
-    thread = Thread(target=say, args=(what, total, counter, ended), daemon=True)
+    counter, ended, console = _Counter(), Event(), logs.terminal()
+    given = (what, total, counter, ended)
+    if console is None:
+        thread = Thread(target=_write_lines, args=given, daemon=True)
+    else:
+        thread = Thread(target=_show_bar, args=(*given, console), daemon=True)
     thread.start()
     try:
         yield counter.advance
@@ -46,11 +51,14 @@ def stage(what: str, total: int | None = None) -> Iterator[Callable[[int], None]
         thread.join()
 
 
-def _show_bar(what: str, total: int | None, counter: _Counter, ended: Event) -> None:
+def _show_bar(what: str, total: int | None, counter: _Counter, ended: Event, console: "Console") -> None:
     if ended.wait(BAR_AFTER):
         return
-    columns = [SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()]
-    with Progress(*columns, console=logs.console, transient=True) as bar:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    # A file's name may hold what rich would read as markup.
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=total)
         while not ended.wait(BAR_EVERY):
             if counter.done and len(columns) == 3:

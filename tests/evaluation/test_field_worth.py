@@ -13,7 +13,7 @@ from libelle.reports import figures
 class Lengths:
     """A process that knows how many letters each field has."""
 
-    def encode(self, columns):
+    def transform_columns(self, columns):
         letters = {name: np.array([*map(len, column.texts), 0])[column.index] for name, column in columns.items()}
         return Features(count_rows(columns), matrix=letters)
 

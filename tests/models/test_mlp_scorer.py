@@ -4,16 +4,18 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pandas as pd
 import pytest
 import scipy.special
+from threadpoolctl import ThreadpoolController
 
 from helpers.tiny import make_forms
 from libelle.features import Dataset
 from libelle.models.base import Training
-from libelle.models.dense_scorer import gelu
+from libelle.models.dense_scorer import blas_threads, gelu
 from libelle.models.mlp import MLP
 from libelle.models.neural import NeuralModel
 from libelle.models.paths import PathsModel
@@ -89,3 +91,20 @@ def test_the_modules_that_score_are_imported_without_torch() -> None:
     imports = "; ".join(f"import libelle.models.{name}" for name in modules)
     code = f"import sys; {imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_threads_that_score_at_once_leave_the_products_as_they_were() -> None:
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    before = [library.get_num_threads() for library in libraries]
+    entered, leave = Barrier(4), Barrier(4)
+
+    def compute(_: int) -> list[int]:
+        with blas_threads(1):
+            entered.wait(60)
+            seen: list[int] = [library.get_num_threads() for library in libraries]
+            leave.wait(60)
+        return seen
+
+    with ThreadPoolExecutor(4) as threads:
+        assert list(threads.map(compute, range(4))) == [[1] * len(libraries)] * 4
+    assert [library.get_num_threads() for library in libraries] == before

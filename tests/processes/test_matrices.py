@@ -155,7 +155,7 @@ def test_doc2vec_infers_as_gensim_does(fitted, monkeypatch):
         process = fitted[name]
         assert isinstance(process, Doc2Vec)
         words = process.model_.wv.index_to_key[:3]
-        ours = process.encode_texts("job", [" ".join(words)])[0]
+        ours = process.encode("job", [" ".join(words)])[0]
         start = process.start(words)
         monkeypatch.setattr(doc2vec, "pseudorandom_weak_vector", lambda *_, start=start, **__: start[0])
         process.model_.random = np.random.RandomState(process.seed)
@@ -168,7 +168,7 @@ def test_embeddings_know_the_labels():
     chef, maire = dense(process.transform(one_field("chef", "maire")))[:, :-2]
     assert chef @ maire < 0 < chef @ chef
     # An average: how often a word is said, and words never seen, make no difference.
-    assert np.allclose(process.encode_texts("job", ["chef xyz chef"])[0], chef)
+    assert np.allclose(process.encode("job", ["chef xyz chef"])[0], chef)
 
 
 SCRIPT = """

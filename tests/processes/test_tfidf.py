@@ -10,6 +10,7 @@ from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 
 from helpers.matrices import FIELDS, dense, labels, one_field
 from helpers.tiny import make_forms
+from libelle.data.columns import from_frame
 from libelle.errors import UserError
 from libelle.processes.bigrams import Bigrams
 from libelle.processes.tfidf import FUSED, Tfidf
@@ -79,3 +80,15 @@ def test_any_texts_come_back_as_saved(tmp_path_factory, rows, fused):
     process.save(folder)
     loaded = Tfidf(fused=fused).load(folder)
     assert np.array_equal(dense(process.transform(table)), dense(loaded.transform(table)))
+
+
+def test_a_class_that_defines_transform_alone_is_asked_by_it(forms):
+    class Capitals(Tfidf):
+        def transform(self, table):
+            return super().transform(table.apply(lambda column: column.str.upper()))
+
+    process = Capitals().fit(forms[FIELDS], forms["label"])
+    by_columns = process.transform_columns(from_frame(forms[FIELDS])).matrix
+    for name, matrix in process.transform(forms[FIELDS]).matrix.items():
+        assert (matrix != by_columns[name]).nnz == 0
+        assert matrix.nnz != Tfidf().fit(forms[FIELDS], forms["label"]).transform(forms[FIELDS]).matrix[name].nnz

@@ -146,7 +146,7 @@ def _answer(
     request: ScoringRequest, pipeline: Pipeline, texts: Columns, ids: pd.Series, seen: "Seen | None" = None
 ) -> pd.DataFrame:
     cleaned = pipeline.clean_columns(texts)
-    scores = pipeline.score_features(pipeline.process.encode(cleaned))
+    scores = pipeline.score_features(pipeline.process.transform_columns(cleaned))
     if seen is not None:
         seen.add_texts(cleaned)
         seen.add_scores(scores)
@@ -180,7 +180,7 @@ def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", s
             log.warning("%s; passed over", message)
 
     rows = 0
-    with stage(f"scoring {request.input}") as advance:
+    with stage(f"scoring {'stdin' if request.input == '-' else request.input}") as advance:
         for chunk in _chunks(request, on_bad_row):
             require_columns(list(chunk.columns), {"the model": pipeline.fields}, str(request.input), keys="")
             # What has no id is known by its row number in the file; readers leave no blank texts.

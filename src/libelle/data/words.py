@@ -9,8 +9,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-#: Words whose hashes are kept from one call to the next.
-_KEPT_WORDS = 1 << 18
+#: Words whose hashes are kept from one call to the next, and the characters that such a word may have.
+_KEPT_WORDS, _KEPT_LENGTH = 1 << 18, 64
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,12 @@ class WordTable:
         return np.fromiter(map(_hash_word, self.words), np.uint64, len(self.words))
 
 
-@lru_cache(_KEPT_WORDS)
 def _hash_word(word: str) -> int:
+    return _known_hash(word) if len(word) <= _KEPT_LENGTH else _compute_hash(word)
+
+
+def _compute_hash(word: str) -> int:
     return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+
+
+_known_hash = lru_cache(_KEPT_WORDS)(_compute_hash)

@@ -60,7 +60,7 @@ def erase(cleaned: Columns, test: Ints, process: Process, seed: int) -> Erased:
     named = [(part.field, part.word) for part in parts for _ in part.places]
     variants = pd.DataFrame(named, columns=["field", "word"], dtype="str")
     variants.insert(0, "row", sample[places])
-    return Erased(variants, process.encode(table))
+    return Erased(variants, process.transform_columns(table))
 
 
 @dataclass(frozen=True)

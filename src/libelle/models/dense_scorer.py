@@ -6,11 +6,12 @@ and to subtract and divide.
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from threading import Lock
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import LibController, ThreadpoolController
 
 from libelle.features import Floats
 
@@ -89,20 +90,48 @@ def softmax(logits: Floats) -> Floats:
     return logits
 
 
-@contextmanager
-def blas_threads(count: int) -> Iterator[None]:
+class _BlasThreads:
+    """How many threads numpy's products use: one number for the whole process, whatever threads of Python there are.
+
+    So the first that computes sets it, and the last one sets it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._users = 0
+        self._before: list[tuple[LibController, int]] = []
+
+    @contextmanager
+    def limit(self, count: int) -> Iterator[None]:
+        with self._lock:
+            if not self._users:
+                self._before = [(library, library.get_num_threads()) for library in _blas()]
+                for library, _ in self._before:
+                    library.set_num_threads(count)
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    for library, before in self._before:
+                        library.set_num_threads(before)
+
+
+_threads = _BlasThreads()
+
+
+def blas_threads(count: int) -> AbstractContextManager[None]:
     """Let numpy's products use so many threads; 0 changes nothing.
 
     Few rows need it as well: BLAS shares the product of one row with a large matrix, too, and its threads wait for each
-    other for 11 ms instead of 0.1 where others are at work.
+    other for 11 ms instead of 0.1 where others are at work. Of several at once, the first one's number counts.
     """
-    if not count:
-        yield
-        return
-    with _blas().limit(limits=count):
-        yield
+    return _threads.limit(count) if count else nullcontext()
 
 
 @cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController().select(user_api="blas")
+def _blas() -> list[LibController]:
+    libraries: list[LibController] = ThreadpoolController().select(user_api="blas").lib_controllers
+    return libraries

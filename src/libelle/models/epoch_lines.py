@@ -27,6 +27,8 @@ class EpochLines(pl.Callback):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Say what was validated."""
+        if trainer.sanity_checking:
+            return
         found = {name: value for name, value in trainer.callback_metrics.items() if name.startswith("validation_")}
         self._say(trainer, ", ".join(f"{name} {float(value):.4f}" for name, value in found.items()))
 

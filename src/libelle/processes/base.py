@@ -31,6 +31,17 @@ class Process(Component, ABC):
     #: Feature block → the option to propose to whoever needs the block; a variant of the class may be one.
     proposed: ClassVar[Mapping[str, str]] = {}
 
+    def __init_subclass__(cls) -> None:
+        """A class that defines `fit` or `transform` alone is asked by these, whatever it derives from.
+
+        The other way round, `fit` and `transform` of libelle's own classes name the class whose columns they ask, so
+        that a class that extends them can call them.
+        """
+        super().__init_subclass__()
+        for by_table, by_columns in (("fit", "fit_columns"), ("transform", "transform_columns")):
+            if by_table in vars(cls) and by_columns not in vars(cls):
+                setattr(cls, by_columns, vars(Process)[by_columns])
+
     def prepare(self, store: Store) -> None:
         """Get what `fit` needs from outside, before any data is read; most processes need nothing.
 
@@ -58,7 +69,7 @@ class Process(Component, ABC):
         """As `fit`, of columns by their distinct texts; a process that works on these defines it, and `fit` by it."""
         return self.fit(to_frame(columns, target.index), target)
 
-    def encode(self, columns: Columns) -> Features:
+    def transform_columns(self, columns: Columns) -> Features:
         """As `transform`, of columns by their distinct texts; otherwise as `fit_columns`."""
         return self.transform(to_frame(columns))
 

@@ -89,7 +89,7 @@ class Doc2Vec(MatrixProcess):
             self.model_ = self._assemble(model.wv.index_to_key, _arrays(model))
         return self
 
-    def encode_texts(self, field: str, texts: list[str]) -> Floats:
+    def encode(self, field: str, texts: list[str]) -> Floats:
         """Infer a vector for each text, float32 [texts, vector_size]."""
         vectors = np.zeros((len(texts), self.vector_size), dtype=np.float32)
         if self.model_ is not None:

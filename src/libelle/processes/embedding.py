@@ -62,7 +62,7 @@ class Embedding(MatrixProcess):
         self.embeddings_ = self._train([self._shares(column) for column in columns.values()], pd.factorize(target)[0])
         return self
 
-    def encode_texts(self, field: str, texts: list[str]) -> Floats:
+    def encode(self, field: str, texts: list[str]) -> Floats:
         """Average the known words of each text, float32 [texts, dim]."""
         averages: Floats = self._average(texts) @ self.embeddings_
         return averages

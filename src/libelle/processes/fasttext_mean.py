@@ -49,7 +49,7 @@ class FastTextMean(MatrixProcess):
         self.table_ = self.vectors.fit(table, sorted(words), sorted(words))
         return self
 
-    def encode_texts(self, field: str, texts: list[str]) -> Floats:
+    def encode(self, field: str, texts: list[str]) -> Floats:
         """Average the words of each distinct text, float32 [texts, dim]; zeros where nothing is known of any."""
         split = WordTable.split(texts)
         vectors, known = self.table_.lookup(split.words)

@@ -42,7 +42,7 @@ class MatrixProcess(Process):
         return 0
 
     @abstractmethod
-    def encode_texts(self, field: str, texts: list[str]) -> Matrix:
+    def encode(self, field: str, texts: list[str]) -> Matrix:
         """Encode the distinct texts of a field: float32 CSR or dense [texts, columns]."""
 
     def columns(self, columns: Columns) -> dict[str, Column]:
@@ -51,9 +51,9 @@ class MatrixProcess(Process):
 
     def transform(self, table: pd.DataFrame) -> Features:
         """As `encode`."""
-        return self.encode(from_frame(table))
+        return MatrixProcess.transform_columns(self, from_frame(table))
 
-    def encode(self, columns: Columns) -> Features:
+    def transform_columns(self, columns: Columns) -> Features:
         """Encode rows, each field by its distinct texts.
 
         Raises:
@@ -63,9 +63,7 @@ class MatrixProcess(Process):
         if self.width:
             cells = sum(len(column.texts) + 1 + len(column.index) for column in columns.values()) * (self.width + FLAGS)
             require_memory(cells * np.dtype(np.float32).itemsize, _WHAT, self.remedy)
-        matrix = {
-            field: self._expand(self.encode_texts(field, column.texts), column) for field, column in columns.items()
-        }
+        matrix = {field: self._expand(self.encode(field, column.texts), column) for field, column in columns.items()}
         return Features(rows, matrix=matrix)
 
     def _expand(self, encoded: Matrix, column: Column) -> Matrix:
@@ -103,7 +101,7 @@ class NgramProcess(MatrixProcess):
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """As `fit_columns`."""
-        return self.fit_columns(from_frame(table), target)
+        return NgramProcess.fit_columns(self, from_frame(table), target)
 
     def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
         """Learn which n-grams the training rows hold, and in how many of them each stands."""
@@ -117,7 +115,7 @@ class NgramProcess(MatrixProcess):
         }
         return self
 
-    def encode_texts(self, field: str, texts: list[str]) -> scipy.sparse.csr_array:
+    def encode(self, field: str, texts: list[str]) -> scipy.sparse.csr_array:
         """Encode the distinct texts of a field, float32 CSR [texts, n-grams]; kinds follow on each other."""
         kinds = zip(self.ngrams_[field], self.find(WordTable.split(texts)), strict=True)
         parts = [self.weigh(ngrams, found.count(ngrams)) for ngrams, found in kinds]

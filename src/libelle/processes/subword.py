@@ -67,7 +67,7 @@ class Subword(WordsAndBags):
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """As `fit_columns`."""
-        return self.fit_columns(from_frame(table), target)
+        return Subword.fit_columns(self, from_frame(table), target)
 
     def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
         """Train the tokenizer or fetch the pretrained one, and learn length caps and n-grams.
@@ -88,9 +88,9 @@ class Subword(WordsAndBags):
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows."""
-        return self.encode(from_frame(table))
+        return Subword.transform_columns(self, from_frame(table))
 
-    def encode(self, columns: Columns) -> Features:
+    def transform_columns(self, columns: Columns) -> Features:
         """Encode rows."""
         size = len(SPECIAL) + self.tokenizer_.get_vocab_size(with_added_tokens=True)
         words: dict[str, Ragged] = {}

@@ -68,7 +68,7 @@ class Tokens(WordsAndBags):
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Learn vocabulary, length caps and n-grams from the training rows."""
-        return self.fit_columns(from_frame(table), target)
+        return Tokens.fit_columns(self, from_frame(table), target)
 
     def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
         """As `fit`."""
@@ -84,9 +84,9 @@ class Tokens(WordsAndBags):
 
     def transform(self, table: pd.DataFrame) -> Features:
         """Encode rows."""
-        return self.encode(from_frame(table))
+        return Tokens.transform_columns(self, from_frame(table))
 
-    def encode(self, columns: Columns) -> Features:
+    def transform_columns(self, columns: Columns) -> Features:
         """As `transform`."""
         texts = FieldTexts.of({name: columns[name] for name in self.lengths_})
         ids, vectors = self._look_up(texts.table.words)

@@ -54,7 +54,7 @@ class Union(Process):
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """As `fit_columns`."""
-        return self.fit_columns(from_frame(table), target)
+        return Union.fit_columns(self, from_frame(table), target)
 
     def fit_columns(self, columns: Columns, target: pd.Series) -> Self:
         """Fit each part on the same rows."""
@@ -65,14 +65,14 @@ class Union(Process):
 
     def transform(self, table: pd.DataFrame) -> Features:
         """As `encode`."""
-        return self.encode(from_frame(table))
+        return Union.transform_columns(self, from_frame(table))
 
-    def encode(self, columns: Columns) -> Features:
+    def transform_columns(self, columns: Columns) -> Features:
         """Encode with each part."""
         matrix: dict[str, Matrix] = {}
         for name, process in self.processes_.items():
             with _naming(name, type(process)):
-                made = process.encode(columns).matrix or {}
+                made = process.transform_columns(columns).matrix or {}
             matrix.update({f"{name}.{field}": data for field, data in made.items()})
         return Features(count_rows(columns), matrix=matrix)
 

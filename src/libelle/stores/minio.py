@@ -11,15 +11,17 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from minio import Minio
-from minio.datatypes import Object
-from minio.error import S3Error
-from minio.helpers import check_bucket_name
-
-from libelle.errors import UserError
+from libelle.errors import UserError, needs_extra
 from libelle.stores.base import Entry, Store, check_key
-from libelle.stores.conditional_write import write_if_absent
-from libelle.stores.s3 import FAILURES, HASTY, PATIENT, connect, explain, is_transient
+
+with needs_extra("store=minio", "minio"):
+    from minio import Minio
+    from minio.datatypes import Object
+    from minio.error import S3Error
+    from minio.helpers import check_bucket_name
+
+    from libelle.stores.conditional_write import write_if_absent
+    from libelle.stores.s3 import FAILURES, HASTY, PATIENT, connect, explain, is_transient
 
 #: For what one request cannot repeat by itself: a download cut short, an upload in parts, a claim put off.
 _ATTEMPTS = 4

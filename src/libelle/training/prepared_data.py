@@ -96,7 +96,7 @@ class Prepared:
         with stage(f"fitting the process to {train.sum():,} records"):
             process.fit_columns(take(cleaned, np.flatnonzero(train)), records.targets[train])
         with stage(f"encoding {len(train):,} records"):
-            features = process.encode(cleaned)
+            features = process.transform_columns(cleaned)
             test = np.flatnonzero((records.splits == TEST).to_numpy())
             erased = erase(cleaned, test, process, source.split.seed)
         fields = list(records.columns)
