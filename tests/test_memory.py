@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from helpers.encoders import make_bert, pair
+from helpers.ragged import flatten
 from helpers.tiny import make_forms, tiny_plan
 from libelle import Pipeline
 from libelle import memory as room
@@ -106,7 +107,7 @@ def test_the_words_of_a_long_text_are_cut_and_its_ngrams_are_not(process: Proces
     features = process.transform(long.reindex(columns=fields.columns).astype("str"))
     assert features.words is not None
     assert features.bag is not None
-    words, bag = features.words["job"].flatten(), features.bag.texts["job"].flatten()
+    words, bag = flatten(features.words["job"]), flatten(features.bag.texts["job"])
     longest = features.words["job"].lengths.max()
     assert longest == process.transform(fields).words["job"].lengths.max() < 256
     np.testing.assert_array_equal(words.ids[: words.offsets[1]], words.ids[words.offsets[1] :])

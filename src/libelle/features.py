@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float32]
 #: What is computed where float32 would not be exact enough.
 Doubles = npt.NDArray[np.float64]
 
+#: Below this many ids, sorting finds the distinct ones faster than a table of flags does.
+_FEW = 1 << 10
+
 
 @dataclass(frozen=True)
 class Ragged:
@@ -51,11 +54,6 @@ class Ragged:
         """The given rows, in the given order; items are shared, not copied."""
         return replace(self, index=self.index[rows])
 
-    def flatten(self) -> "Ragged":
-        """Copy the items so that row `i` is stored row `i`."""
-        ids, offsets, weights = gather(self.ids, self.offsets, self.weights, self.index)
-        return Ragged(ids, offsets, self.size, weights, np.arange(len(self), dtype=np.int32))
-
 
 def gather(
     ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], weights: Floats | None, rows: Ints
@@ -66,6 +64,25 @@ def gather(
     ends = np.concatenate(([0], np.cumsum(lengths)))
     items = np.arange(ends[-1]) + np.repeat(starts - ends[:-1], lengths)
     return ids[items], ends, None if weights is None else weights[items]
+
+
+def distinct(ids: Ints, size: int) -> tuple[Ints, Ints]:
+    """The distinct ids, in order, and where each id is among them, in the shape of the ids.
+
+    Args:
+        ids: whole numbers.
+        size: above all ids.
+    """
+    if ids.size < _FEW:
+        found, places = np.unique(ids, return_inverse=True)
+        return found, places.reshape(ids.shape)
+    there = np.zeros(size, dtype=bool)
+    there[ids] = True
+    found = np.flatnonzero(there)
+    # Left uninitialised: only the places of ids that occur are written and read.
+    numbers = np.empty(size, np.int32)
+    numbers[found] = np.arange(len(found), dtype=np.int32)
+    return found, numbers[ids]
 
 
 @dataclass(frozen=True, eq=False)

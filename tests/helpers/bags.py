@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 
+from helpers.ragged import flatten
 from libelle.features import Features
 
 
@@ -9,7 +10,7 @@ def parts(features: Features, field: str = "job") -> list[dict[int, float]]:
     """For each row, the weight of each part in its bag."""
     bags = features.bag
     assert bags is not None
-    rows = bags.texts[field].flatten()
+    rows = flatten(bags.texts[field])
     assert rows.weights is not None
     found: list[dict[int, float]] = []
     for row in range(len(rows)):

@@ -46,7 +46,8 @@ def test_it_is_solved_as_by_liblinear(features: Features, weighted: bool) -> Non
     signs = np.where(targets[:, None] == np.arange(targets.max() + 1), 1, -1).astype(np.float32)
     weights, constants = solve(rows, signs, cost)
     reference = LinearSVC(C=1, tol=1e-8, max_iter=100_000, random_state=1).fit(matrix(rows), targets, cost)
-    np.testing.assert_allclose(rows.times(weights) + constants, reference.decision_function(matrix(rows)), atol=0.05)
+    decisions = rows.items @ (rows.parts @ weights) + constants
+    np.testing.assert_allclose(decisions, reference.decision_function(matrix(rows)), atol=0.05)
 
 
 def test_rows_meet_each_other_as_in_the_matrix(features: Features) -> None:

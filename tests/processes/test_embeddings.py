@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from helpers.fasttext_models import WORDS, table, texts, train_bin
+from helpers.ragged import flatten
 from helpers.tiny import make_forms, tiny_plan
 from libelle import Pipeline
 from libelle.errors import UserError
@@ -92,7 +93,7 @@ def test_unseen_words_have_ids_of_their_own_and_unknown_ones_none(process: Token
     assert features.vectors is not None
     assert features.vectors.unseen.shape == (1, 8)
     size = len(process.words_) + len(SPECIAL)
-    rows = {name: block.flatten() for name, block in features.words.items()}
+    rows = {name: flatten(block) for name, block in features.words.items()}
     ids = rows["job"].ids[: rows["job"].offsets[2]].tolist()
     assert ids == [size, UNKNOWN_ID, size]
     assert rows["employer"].ids[0] == size
@@ -102,7 +103,7 @@ def test_by_choice_unseen_words_are_unknown() -> None:
     process = fitted(tokens(embeddings_unseen=False), make_forms(90)[FIELDS])
     frame = make_forms(1)[FIELDS].assign(job="infirmières")
     features = process.transform(frame)
-    assert features.words["job"].flatten().ids.tolist() == [UNKNOWN_ID]
+    assert flatten(features.words["job"]).ids.tolist() == [UNKNOWN_ID]
     assert len(features.vectors.unseen) == 0
     assert len(process.table_.ngrams) == 0
 

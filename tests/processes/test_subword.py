@@ -9,6 +9,7 @@ import pytest
 import tokenizers
 
 from helpers.bags import parts
+from helpers.ragged import flatten
 from helpers.tiny import make_forms, tiny_plan
 from libelle import Pipeline
 from libelle.components import build, describe
@@ -35,7 +36,7 @@ def fitted(*texts: str | None, **options) -> Subword:
 
 def ids(features: Features, field: str = "job") -> list[list[int]]:
     assert features.words is not None
-    rows = features.words[field].flatten()
+    rows = flatten(features.words[field])
     assert rows.ids.dtype == np.int32
     assert rows.ids.max(initial=0) < rows.size
     return [rows.ids[start:end].tolist() for start, end in zip(rows.offsets, rows.offsets[1:], strict=False)]

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from helpers.bags import parts
+from helpers.ragged import flatten
 from libelle.errors import UserError
 from libelle.features import Ragged
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN_ID, Tokens
@@ -28,7 +29,7 @@ def fitted(*texts: str | None, **options: int) -> Tokens:
 
 def words(tokens: Tokens, block: Ragged) -> list[list[str]]:
     known = [*SPECIAL, *tokens.words_]
-    rows = block.flatten()
+    rows = flatten(block)
     return [[known[i] for i in rows.ids[rows.offsets[r] : rows.offsets[r + 1]]] for r in range(len(rows))]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from helpers.ragged import flatten
 from helpers.tiny import tiny_plan
 from libelle.errors import UserError
 from libelle.samplers.rows import Oversample
@@ -71,7 +72,7 @@ def test_readers_of_the_old_base_are_not_disturbed(plan: Plan, tmp_path: Path) -
     assert old != new
     assert versions(plan) == [new]
     data = reading.prepared.dataset("train")
-    assert int(data.features.take(np.arange(len(data))).words["job"].flatten().ids.sum()) > 0  # type: ignore[index]
+    assert int(flatten(data.features.take(np.arange(len(data))).words["job"]).ids.sum()) > 0  # type: ignore[index]
 
 
 def test_a_failed_prepare_leaves_the_old_base(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pyarrow as pa
 
 from libelle.data.frames import to_arrow, to_series
-from libelle.data.words import WordTable
+from libelle.data.words import WordTable, mix
 from libelle.features import Ints
 
 #: Rows up to which Python finds distinct texts faster than Arrow.
@@ -146,11 +146,8 @@ def row_keys(columns: Columns) -> npt.NDArray[np.uint64]:
     """A number for each row, uint64 [rows], equal where all its texts are; of these columns alone."""
     keys = np.zeros(count_rows(columns), dtype=np.uint64)
     for column in columns.values():
-        # The finalizer of splitmix64: two different rows have the same key about once in 2^64 pairs.
-        keys = (keys + column.index.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-        keys = (keys ^ (keys >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        keys = (keys ^ (keys >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        keys ^= keys >> np.uint64(31)
+        # Two different rows have the same key about once in 2^64 pairs.
+        keys = mix((keys + column.index.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
     return keys
 
 

@@ -1,4 +1,4 @@
-"""Texts as sequences of words."""
+"""Texts as sequences of words, and their hashes."""
 
 import hashlib
 from collections import defaultdict
@@ -48,6 +48,13 @@ class WordTable:
     def hashes(self) -> npt.NDArray[np.uint64]:
         """A hash of each distinct word, uint64 [words]; that of a sequence of words is made of them."""
         return np.fromiter(map(_hash_word, self.words), np.uint64, len(self.words))
+
+
+def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    """Spread the bits, so that hashes that differ little end far apart (the finalizer of splitmix64)."""
+    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return hashes ^ (hashes >> np.uint64(31))
 
 
 def _hash_word(word: str) -> int:

@@ -27,5 +27,5 @@ def answers(scores: Floats, ids: pd.Series, rule: DecisionRule) -> pd.DataFrame:
     }
     if (automatic := rule.automatic(scores)) is not None:
         table["automatic"] = automatic
-    # Nobody else holds these arrays, so that they need not be copied.
+    # The arrays were made here and are used nowhere else, so pandas can take them without a copy.
     return pd.DataFrame(table, index=ids.index, copy=False)

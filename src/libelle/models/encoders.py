@@ -70,7 +70,7 @@ class BagEncoder(WordEncoder):
             ids.append(words)
             ends.append(offsets[1:])
         for place in range(self.first_words):
-            # A shorter text ends with the same word again and again.
+            # In a shorter text, the last word is repeated.
             chosen = words[torch.minimum(offsets[:-1] + place, offsets[1:] - 1)]
             known = torch.where(chosen < self.vocabulary, chosen, UNKNOWN_ID)
             ids.append(known + (self.tables - self.first_words + place) * self.vocabulary)

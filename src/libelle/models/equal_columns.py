@@ -1,8 +1,8 @@
 """Columns of a sparse matrix that hold the same values, fitted as one.
 
-Where no n-gram is too rare, most columns are twins: all n-grams that only one text holds are. A penalty on squared
-weights gives twins equal weights, so that `k` of them are one column times the root of `k`, exactly. On TF-IDF of short
-texts this leaves a third of the columns, and of the time of L-BFGS.
+Where no n-gram is too rare, most columns are twins: the n-grams that occur in one and the same text alone. A penalty on
+squared weights gives twins equal weights, so that `k` of them are one column times the root of `k`, exactly. On TF-IDF
+of short texts this leaves a third of the columns, and of the time of L-BFGS.
 """
 
 from dataclasses import dataclass

@@ -47,7 +47,7 @@ class ItemCache:
     def _fill(self, bags: Bags, items: Ints) -> None:
         tables = self._compute(take_apart(bags, items))
         if not self._tables:
-            # Memory that is not written is not taken.
+            # One row for each known item: memory that is never written to is never allocated.
             self._tables = [table.new_empty(len(self.known), table.shape[1]) for table in tables]
         for kept, table in zip(self._tables, tables, strict=True):
             kept[torch.from_numpy(items)] = table

@@ -6,14 +6,12 @@ from threading import Lock
 import numpy as np
 import scipy.sparse
 
-from libelle.features import Bags, Floats, Ints, Items
+from libelle.features import Bags, Floats, Ints, Items, distinct
 from libelle.models.stored_weights import Weights, rows_of
 
 #: Items that are computed at once.
 _ITEMS = 1 << 14
-#: Numbers that are sorted faster than they are ticked off.
-_FEW = 1 << 10
-#: Values up to which numpy adds rows up before scipy has made a matrix.
+#: Up to this many values, numpy sums the rows in less time than scipy needs to build a matrix.
 _SMALL = 1 << 15
 
 
@@ -93,24 +91,6 @@ class ItemVectors:
         parts, places = distinct(items.parts, self._weights[self._names[0]].shape[0])
         rows = np.concatenate([rows_of(self._weights, name, parts) for name in self._names], axis=1)
         return multiply(places, items.offsets, items.weights, rows)
-
-
-def distinct(ids: Ints, size: int) -> tuple[Ints, Ints]:
-    """The distinct ids, in order, and where each id is among them, in the shape of the ids.
-
-    Args:
-        ids: whole numbers.
-        size: above all ids.
-    """
-    if ids.size < _FEW:
-        found, places = np.unique(ids, return_inverse=True)
-        return found, places.reshape(ids.shape)
-    there = np.zeros(size, dtype=bool)  # many are ticked off faster than sorted
-    there[ids] = True
-    found = np.flatnonzero(there)
-    numbers = np.empty(size, np.int32)
-    numbers[found] = np.arange(len(found), dtype=np.int32)
-    return found, numbers[ids]
 
 
 def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats:

@@ -9,7 +9,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from libelle.features import Bags, Floats, Ints
+from libelle.features import Bags, Floats, Ints, distinct
 from libelle.models.batches import stack_items, take_apart
 
 #: Rows whose items are stacked at once.
@@ -33,19 +33,11 @@ class Rows:
         """Factor the rows of some features."""
         stacked = [_items(bags, np.arange(start, min(start + _ROWS, rows))) for start in range(0, rows, _ROWS)]
         items = scipy.sparse.csr_array(scipy.sparse.vstack(stacked, format="csr"))
-        there = np.zeros(items.shape[1], dtype=bool)
-        there[items.indices] = True
-        used = np.flatnonzero(there)
+        used, narrow = distinct(items.indices, items.shape[1])
         apart = {name: tensor.numpy() for name, tensor in take_apart(bags, used).items()}
         values = apart["part_weights"], apart["parts"], apart["part_offsets"].astype(np.int32)
         parts = scipy.sparse.csr_array(values, shape=(len(used), bags.size))
-        narrow = _places(used, items.shape[1])[items.indices]
         return cls(scipy.sparse.csr_array((items.data, narrow, items.indptr), shape=(rows, len(used))), parts)
-
-    def times(self, weights: Floats) -> Floats:
-        """The rows times weights, float32 [rows, columns]."""
-        product: Floats = self.items @ (self.parts @ weights)
-        return product
 
     def transposed_times(self, values: Floats) -> Floats:
         """The parts' share of each column of values [rows, columns], float32 [parts, columns]."""
@@ -80,7 +72,7 @@ class Kernel:
 
     @classmethod
     def of(cls, rows: Rows) -> "Kernel":
-        """Fold what is met once."""
+        """Reduce parts and items that occur only once to their squares, and keep the others as factors."""
         items, parts = rows.items, rows.parts
         owners = np.repeat(np.arange(len(items_of := np.diff(parts.indptr))), items_of)
         users, uses = (np.bincount(matrix.indices, minlength=matrix.shape[1]) for matrix in (parts, items))
@@ -120,13 +112,6 @@ def _items(bags: Bags, rows: Ints) -> scipy.sparse.csr_array:
 def _by_use(uses: Ints) -> Ints:
     """The columns that are used, the most frequent one first."""
     return np.argsort(-uses, kind="stable")[: np.count_nonzero(uses)]
-
-
-def _places(chosen: Ints, count: int) -> Ints:
-    """Where each of `count` numbers stands among the chosen ones, int32; anything where it does not."""
-    places = np.empty(count, dtype=np.int32)
-    places[chosen] = np.arange(len(chosen), dtype=np.int32)
-    return places
 
 
 def _factors(matrix: scipy.sparse.csr_array) -> tuple[Tensor, Tensor]:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from libelle.features import Bags, Features, Floats, Ints, Stack, Vectors, gather
+from libelle.features import Bags, Features, Floats, Ints, Stack, Vectors, distinct, gather
 from libelle.models.dense_scorer import DenseScorer, softmax
-from libelle.models.item_vectors import ItemVectors, distinct, multiply
+from libelle.models.item_vectors import ItemVectors, multiply
 from libelle.models.stored_weights import Weights, rows_of
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
 
@@ -130,7 +130,7 @@ class _WordPath:
         return _dense(self._dense, inputs, self._by_field, texts, (average, self._of_average))
 
     def _in_place(self, ids: Ints, offsets: Ints, place: int) -> Floats:
-        """The embedding of the word in a place; a shorter text ends with the same word again and again."""
+        """The embedding of the word in a place; in a shorter text, the last word is repeated."""
         chosen = ids[np.minimum(offsets[:-1] + place, offsets[1:] - 1)]
         embedded: Floats = self._first[place][np.where(chosen < self._vocabulary, chosen, UNKNOWN_ID)]
         return embedded

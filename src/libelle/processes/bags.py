@@ -35,7 +35,7 @@ from libelle.processes.ngrams import (
 #: Items of each field that stand for a missing and for an empty text.
 _MARKERS = 2
 _FILE = "ngrams.safetensors"
-#: Characters up to which memory is not asked for when rows are encoded: the question takes longer than the work.
+#: Up to this many characters, rows are encoded without checking memory first: the check would take longer.
 _MANY = 1 << 18
 #: Words that are taken apart at once.
 _WORDS = 1 << 13

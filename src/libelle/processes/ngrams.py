@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
-from libelle.data.words import WordTable
+from libelle.data.words import WordTable, mix
 from libelle.features import Floats, Ints
 
 Hashes = npt.NDArray[np.uint64]
@@ -31,12 +31,12 @@ _FEW = 32
 
 def word_keys(table: WordTable) -> Hashes:
     """The hash of each distinct word as an n-gram of one word, uint64 [words]."""
-    return _mix(table.hashes)
+    return mix(table.hashes)
 
 
 def field_keys(count: int) -> Hashes:
     """A number for each of some fields, uint64: XORed with it, the same n-gram of two fields has two hashes."""
-    return _mix(np.arange(1, count + 1, dtype=np.uint64))
+    return mix(np.arange(1, count + 1, dtype=np.uint64))
 
 
 def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hashes, Ints]:
@@ -56,7 +56,7 @@ def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hash
         if n < shortest:
             continue
         inside = texts[: len(current)] == texts[n - 1 :]
-        hashes.append(_mix(current[inside]))
+        hashes.append(mix(current[inside]))
         rows.append(texts[: len(current)][inside])
     return _concatenate(hashes, np.uint64), _concatenate(rows, np.int64)
 
@@ -83,16 +83,9 @@ def characters_of_words(words: Sequence[str], shortest: int, longest: int) -> tu
         if n == 1:
             inside &= characters != _BLANK
         # The length keeps "a" of one character apart from the word "a".
-        hashes.append(_mix(current[inside] ^ np.uint64(n << 56)))
+        hashes.append(mix(current[inside] ^ np.uint64(n << 56)))
         rows.append(word_of[: len(current)][inside])
     return _concatenate(hashes, np.uint64), _concatenate(rows, np.int64)
-
-
-def _mix(hashes: Hashes) -> Hashes:
-    """Spread the bits, so that hashes that differ little end far apart (the finalizer of splitmix64)."""
-    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
 
 
 def _concatenate(parts: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
