@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file
 
 from helpers.tiny import make_forms
+from libelle.data.columns import from_frame
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
@@ -45,18 +46,19 @@ def test_golden_records_are_never_real_ones(fields, rows, seed):
     values = np.array(["PAIN", "LAIT ENTIER", None, "a b c", "É"], dtype=object)
     columns = {f"f{field}": generator.choice(values, size=rows) for field in range(fields)}
     texts = pd.DataFrame(columns, dtype="str")
-    golden = golden_records(texts, seed)
+    train = np.arange(rows)[: max(1, rows * 4 // 5)]
+    golden = golden_records(from_frame(texts), train, seed)
     assert list(golden.columns) == list(texts.columns)
     assert set(golden.dtypes.astype(str)) <= {"str"}
     assert not {tuple(row) for row in golden.fillna("").to_numpy()} & {
         tuple(row) for row in texts.fillna("").to_numpy()
     }
-    pd.testing.assert_frame_equal(golden, golden_records(texts, seed))
+    pd.testing.assert_frame_equal(golden, golden_records(from_frame(texts), train, seed))
 
 
 def test_golden_records_hold_fields_that_are_rarely_filled_in():
     texts = pd.DataFrame({"a": [f"a{row}" for row in range(1000)], "b": [None] * 999 + ["rare"]}, dtype="str")
-    assert golden_records(texts, seed=1)["b"].notna().any()
+    assert golden_records(from_frame(texts), np.arange(1000), seed=1)["b"].notna().any()
 
 
 def test_no_stored_file_holds_texts_of_records(run, forms):

@@ -106,13 +106,15 @@ class Stack(Mapping[str, Ragged]):
     index: npt.NDArray[np.int32]
 
     @classmethod
-    def of(cls, fields: Mapping[str, Ragged]) -> "Stack":
-        """Put the rows of some fields one after the other."""
+    def of(cls, fields: Mapping[str, Ragged], rows: int = 0) -> "Stack":
+        """Put the rows of some fields one after the other; `rows` is their number where there is no field."""
         if isinstance(fields, Stack):
             return fields
+        if not fields:
+            return cls((), np.empty(0, np.int32), np.zeros(1, np.int64), 0, None, np.empty((0, rows), np.int32))
         parts = list(fields.values())
         items = np.cumsum([0, *(len(part.ids) for part in parts)])
-        rows = np.cumsum([0, *(len(part.offsets) - 1 for part in parts)])
+        stored = np.cumsum([0, *(len(part.offsets) - 1 for part in parts)])
         weights = [part.weights for part in parts if part.weights is not None]
         offsets = [part.offsets[:-1] + start for part, start in zip(parts, items[:-1], strict=True)]
         return cls(
@@ -121,7 +123,7 @@ class Stack(Mapping[str, Ragged]):
             np.concatenate([*offsets, items[-1:]]),
             max(part.size for part in parts),
             np.concatenate(weights) if weights else None,
-            np.stack([part.index + start for part, start in zip(parts, rows[:-1], strict=True)]).astype(np.int32),
+            np.stack([part.index + start for part, start in zip(parts, stored[:-1], strict=True)]).astype(np.int32),
         )
 
     def __getitem__(self, name: str) -> Ragged:
@@ -244,7 +246,7 @@ class Features:
 
     def __post_init__(self) -> None:
         if self.words is not None:
-            object.__setattr__(self, "words", Stack.of(self.words))
+            object.__setattr__(self, "words", Stack.of(self.words, self.rows))
 
     @property
     def blocks(self) -> frozenset[str]:

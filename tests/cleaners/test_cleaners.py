@@ -1,5 +1,8 @@
 """Cleaners: each text on its own, in any order, and never more than their name says."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pandas as pd
 import pytest
 import yaml
@@ -19,6 +22,7 @@ from libelle.cleaners.text import (
     without_accents,
 )
 from libelle.components import build
+from libelle.errors import UserError
 
 FILES = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted((CONF / "cleaner").iterdir())}
 CLEANERS = {name: build(node, Cleaner, name) for name, node in FILES.items() if "_target_" in node}
@@ -36,6 +40,16 @@ texts = st.one_of(
     ),
 )
 columns = st.lists(st.one_of(st.none(), texts), max_size=6)
+
+
+@dataclass
+class Foreign(Cleaner):
+    """A cleaner that libelle did not write."""
+
+    change: Callable[[pd.Series], object]
+
+    def clean(self, texts):
+        return self.change(texts)
 
 
 def clean(values: list[str | None], *cleaners) -> list[str | None]:
@@ -128,3 +142,22 @@ def test_without_accents_leaves_ascii_unchanged():
 def test_no_cleaners_leave_the_table_unchanged():
     table = pd.DataFrame({"a": ["  É "]}, dtype="str")
     assert clean_table(table, []) is table
+
+
+def test_a_text_that_another_persons_cleaner_makes_missing_is_missing():
+    foreign = Foreign(lambda texts: texts.where(texts != "?"))
+    assert clean(["?", "É", None, "?", "é"], foreign, Lowercase()) == [None, "é", None, None, "é"]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda texts: texts[texts != "b"], "length, order and index"),
+        (lambda texts: texts[::-1], "length, order and index"),
+        (lambda texts: texts.tolist(), "length, order and index"),
+        (lambda texts: texts.str.len(), "the int 1"),
+    ],
+)
+def test_a_cleaner_that_does_not_return_a_text_for_each_is_named(change, named):
+    with pytest.raises(UserError, match=f"the cleaner Foreign .*{named}"):
+        clean(["a", "b", "cd"], Foreign(change))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from libelle.data import columns as columns_
 from libelle.data.columns import Column, ColumnBuilder, from_frame, row_keys
+from libelle.errors import UserError
 
 TEXTS = st.lists(st.sampled_from(["a", "b", "", "É", "a b"]) | st.none(), min_size=1, max_size=30)
 
@@ -54,3 +55,20 @@ def test_rows_have_one_key_where_all_their_texts_are_equal(rows):
     keys = row_keys(from_frame(pd.DataFrame(rows, columns=["x", "y", "z"], dtype="str")))
     assert len(set(keys.tolist())) == len(set(rows))
     assert all((keys[0] == key) == (rows[0] == row) for key, row in zip(keys, rows, strict=True))
+
+
+def test_texts_that_become_missing_are_no_texts():
+    column = Column.of(series(["a", "b", None, "c", "b"])).replace(["x", None, "x"])
+    same(column, ["x", None, None, "x", None])
+
+
+@pytest.mark.parametrize("few", [0, 1000])
+@pytest.mark.parametrize(("value", "named"), [(3, "the int 3"), (2.5, "the float 2.5"), (b"a", "the bytes b'a'")])
+def test_what_is_no_text_is_refused_whatever_the_size(monkeypatch, few, value, named):
+    monkeypatch.setattr(columns_, "FEW_ROWS", few)
+    for column in (pd.Series(["a", None, value], dtype="object"), pd.Series([value])):
+        with pytest.raises(UserError, match=rf"{named}.*astype\('str'\)"):
+            Column.of(column)
+        with pytest.raises(UserError, match=named):
+            ColumnBuilder().add(column)
+    same(Column.of(pd.Series(["a", None, float("nan"), pd.NA, pd.NaT], dtype="object")), ["a", *[None] * 4])

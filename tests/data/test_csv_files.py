@@ -1,6 +1,7 @@
 """Arrow reads what Python's csv module would read, with the same reports of what cannot be read."""
 
 import io
+import tracemalloc
 
 import pandas as pd
 import pytest
@@ -72,6 +73,7 @@ FILES = st.tuples(ROWS, st.sampled_from(["\n", "\r\n", "\n\n"])).map(
 @example("one,two\r\n1,a\r\n2,b\n\n3,c", 9, "utf-8", ",", "utf-8")
 @example("one,two\n1,é\n2,b\n", 16, "ascii", ",", "utf-8")
 @example("one,two\n1,a,b\n2\n3,c\n", 16, "utf-8", ",", "utf-8")
+@example('c1\n\ufeff"\né\n', 40, "utf-8", ",", "utf-8")
 def test_any_file_means_what_it_means_to_python(text, block, encoding, delimiter, written):
     content = text.encode(written, "replace")
     with pytest.MonkeyPatch.context() as patch:
@@ -97,3 +99,15 @@ def test_after_a_row_of_wrong_width_arrow_goes_on(monkeypatch):
     assert table[1] == [1, 3, 4, 5, 6]
     assert bad == [(2, "1 fields where the header has 2")]
     assert b"".join(parsed).endswith(b"6,f\n")
+
+
+def test_where_a_block_ends_is_found_in_a_few_times_its_memory():
+    block = b"one,two\n" + b"a,b\r\n" * 200_000
+    blocks = csv_blocks.RowBlocks(io.BytesIO(b""), ",")
+    blocks._left = block
+    tracemalloc.start()
+    try:
+        assert blocks._cut(last=True) == len(block)
+        assert tracemalloc.get_traced_memory()[1] < 6 * len(block)
+    finally:
+        tracemalloc.stop()

@@ -212,3 +212,12 @@ def test_the_sample_is_non_codable_where_nobody_found_the_employer():
     forms = next(iter(source.chunks()))
     assert ((records.targets == "1") == (forms["siretm"].isna() & forms["siretc"].isna())).all()
     assert list(records.fields.columns) == ["rs_x", "clt_x"]
+
+
+def test_a_source_that_yields_nothing_has_no_rows():
+    class Nothing(FileSource):
+        def chunks(self):
+            return iter(())
+
+    with pytest.raises(UserError, match=r"forms\.csv has no rows; give it some"):
+        Nothing(path="forms.csv", target="label").read()

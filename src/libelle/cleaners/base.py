@@ -1,12 +1,14 @@
 """The contract of a cleaner, and how cleaners are applied to a table."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
 from libelle.components import Component
 from libelle.data.columns import Column, Columns, from_frame, to_frame
+from libelle.data.frames import is_missing
+from libelle.errors import UserError
 
 
 class Cleaner(Component, ABC):
@@ -42,15 +44,38 @@ def clean_table(table: pd.DataFrame, cleaners: Iterable[Cleaner]) -> pd.DataFram
 
 
 def clean_columns(columns: Columns, cleaners: Iterable[Cleaner]) -> dict[str, Column]:
-    """Apply the cleaners to the distinct texts of every column: real columns repeat a lot."""
+    """Apply the cleaners to the distinct texts of every column: real columns repeat a lot.
+
+    Raises:
+        UserError: names the cleaner that did not return a text, or a missing value, for each text.
+    """
     cleaners = list(cleaners)
     return {name: column.replace(_clean(column.texts, cleaners)) for name, column in columns.items()}
 
 
-def _clean(texts: list[str], cleaners: Iterable[Cleaner]) -> list[str]:
+def _clean(texts: Sequence[str], cleaners: Iterable[Cleaner]) -> Sequence[str | None]:
+    cleaned: Sequence[str | None] = texts
     for cleaner in cleaners:
         if isinstance(cleaner, TextCleaner):
-            texts = [cleaner.clean_text(text) for text in texts]
+            cleaned = [None if text is None else cleaner.clean_text(text) for text in cleaned]
         else:
-            texts = cleaner.clean(pd.Series(texts, dtype="str")).tolist()
-    return texts
+            cleaned = _clean_series(pd.Series(cleaned, dtype="str"), cleaner)
+    return cleaned
+
+
+def _clean_series(texts: pd.Series, cleaner: Cleaner) -> list[str | None]:
+    """What a cleaner makes of each text; those that libelle did not write may return anything."""
+    cleaned = cleaner.clean(texts)
+    if not isinstance(cleaned, pd.Series) or not cleaned.index.equals(texts.index):
+        raise UserError(
+            f"the cleaner {type(cleaner).__name__} did not return one text for each that it was given; let clean() "
+            "return a Series of the same length, order and index."
+        )
+    values = cleaned.tolist()
+    other = next((value for value in values if not isinstance(value, str) and not is_missing(value)), None)
+    if other is not None:
+        raise UserError(
+            f"the cleaner {type(cleaner).__name__} returned the {type(other).__name__} {other!r}; let clean() return "
+            "texts and missing values alone."
+        )
+    return [value if isinstance(value, str) else None for value in values]

@@ -13,8 +13,9 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from libelle.data.frames import to_arrow, to_series
+from libelle.data.frames import is_missing, to_arrow, to_series
 from libelle.data.words import WordTable, mix
+from libelle.errors import UserError
 from libelle.features import Ints
 
 #: Rows up to which Python finds distinct texts faster than Arrow.
@@ -35,17 +36,25 @@ class Column:
 
     @classmethod
     def of(cls, column: pd.Series) -> "Column":
-        """Find a column's distinct texts."""
+        """Find a column's distinct texts.
+
+        Raises:
+            UserError: when a value is neither a text nor missing.
+        """
         if len(column) <= FEW_ROWS:
             return cls.of_texts(column.tolist())
-        encoded = to_arrow(column).dictionary_encode()
+        encoded = _encode(column)
         return _column([encoded.indices], encoded.dictionary)
 
     @classmethod
     def of_texts(cls, texts: Sequence[object]) -> "Column":
-        """Find the distinct texts of some rows; whatever is no text is missing."""
+        """Find the distinct texts of some rows.
+
+        Raises:
+            UserError: when a value is neither a text nor missing.
+        """
         seen: dict[str, int] = {}
-        found = [seen.setdefault(text, len(seen)) if isinstance(text, str) else -1 for text in texts]
+        found = [seen.setdefault(text, len(seen)) if isinstance(text, str) else _missing_code(text) for text in texts]
         index = np.array(found, dtype=np.int32)
         index[index < 0] = len(seen)
         return cls(list(seen), index)
@@ -85,13 +94,15 @@ class Column:
         new[used] = np.arange(len(used))
         return Column([self.texts[text] for text in used.tolist()], new[codes])
 
-    def replace(self, texts: Sequence[str]) -> "Column":
-        """The same rows with another text for each distinct one; texts that have become equal are one."""
+    def replace(self, texts: Sequence[str | None]) -> "Column":
+        """The same rows with another text, or none, for each distinct one; texts that have become equal are one."""
         seen: dict[str, int] = {}
-        new = [seen.setdefault(text, len(seen)) for text in texts]
+        new = [-1 if text is None else seen.setdefault(text, len(seen)) for text in texts]
         if len(seen) == len(new):
             return Column(list(seen), self.index)
-        return Column(list(seen), np.array([*new, len(seen)], dtype=np.int32)[self.index])
+        codes = np.array([*new, -1], dtype=np.int32)
+        codes[codes < 0] = len(seen)
+        return Column(list(seen), codes[self.index])
 
     def series(self, index: pd.Index | None = None) -> pd.Series:
         """The text of each row, `str`, missing where missing."""
@@ -113,8 +124,8 @@ class ColumnBuilder:
         self._parts: list[pa.DictionaryArray] = []
 
     def add(self, column: pd.Series) -> None:
-        """Append rows."""
-        self._parts.append(to_arrow(column).dictionary_encode())
+        """Append rows; raise `UserError` when a value is neither a text nor missing."""
+        self._parts.append(_encode(column))
 
     def build(self) -> Column:
         """The column of all rows."""
@@ -149,6 +160,23 @@ def row_keys(columns: Columns) -> npt.NDArray[np.uint64]:
         # Two different rows have the same key about once in 2^64 pairs.
         keys = mix((keys + column.index.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
     return keys
+
+
+def _encode(column: pd.Series) -> pa.DictionaryArray:
+    """Arrow's encoding of a column; it would read bytes as texts, and has errors of its own for numbers."""
+    if not isinstance(column.dtype, pd.StringDtype):
+        column = Column.of_texts(column.tolist()).series()
+    return to_arrow(column).dictionary_encode()
+
+
+def _missing_code(value: object) -> int:
+    """-1 where a value is missing; anything else is no text either, and must not be lost without a word."""
+    if is_missing(value):
+        return -1
+    raise UserError(
+        f"a column holds the {type(value).__name__} {value!r}, and only texts are encoded; make it text with "
+        "astype('str')."
+    )
 
 
 def _column(codes: Sequence[pa.Int32Array], texts: pa.LargeStringArray) -> Column:

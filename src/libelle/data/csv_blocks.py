@@ -48,7 +48,7 @@ class RowBlocks:
         """Where the last whole row of the bytes at hand ends; 0 where that cannot be shown."""
         buffer = np.frombuffer(self._left, np.uint8)
         # A return alone ends a row of Python's; the last byte may be half of a line break.
-        following = np.append(buffer[1:], 0 if last else _LINE_FEED)
+        following = np.append(buffer[1:], np.uint8(0 if last else _LINE_FEED))  # a bare int would widen the block
         if ((buffer == _RETURN) & (following != _LINE_FEED)).any():
             return 0
         quotes = np.flatnonzero(buffer == _QUOTE)

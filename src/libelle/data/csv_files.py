@@ -200,6 +200,7 @@ class _Rows:
             raise self._wrong_encoding()
         check_header(header, self.name)
         self.header = header
+        self.begun = True  # whoever reads on may be another than who read the header
 
     def _decoded(self, lines: Iterable[str]) -> Iterator[str]:
         """The lines; those of a file begin without the byte-order mark that spreadsheets write."""

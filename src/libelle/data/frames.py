@@ -42,6 +42,12 @@ def to_arrow(column: pd.Series) -> pa.LargeStringArray:
     return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
 
 
+def is_missing(value: object) -> bool:
+    """Whether a value of a column is missing, whatever pandas has put there."""
+    # The first two are what columns of texts hold, and cost a tenth of the third.
+    return value is None or value is np.nan or pd.isna(value) is True  # type: ignore[call-overload]
+
+
 def as_strings(frame: pd.DataFrame) -> pd.DataFrame:
     """Every column as `str`, missing kept missing; whole numbers are written without a decimal point.
 

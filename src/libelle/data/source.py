@@ -94,6 +94,8 @@ class Source(Component, ABC):
                     builder.add(chunk[name])
                 parts.append(chunk[others])
                 advance(len(chunk))
+        if not parts:
+            raise UserError(f"{self} has no rows; give it some.")
         # One by one, so that nothing stands in memory twice.
         return {name: builders.pop(name).build() for name in fields}, pd.concat(parts)
 
