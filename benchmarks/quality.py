@@ -263,7 +263,8 @@ Printed by `benchmarks/quality.py`, which trains everything anew: seeds {seeds},
 Figures are those of the {split} rows, and the mean over the seeds; {cpus} cores, no GPU, Python {python}, one thread.
 Seconds are those of the processor, without imports, reading of files, and files of a run; scoring is that of all test
 rows, from raw texts.
-Other work shared the cores: compare seconds roughly; those of torchTextClassifiers are by the clock. `runs` says how many seeds a figure is the mean of.
+Other work shared the cores: compare seconds roughly; those of torchTextClassifiers are by the clock.
+`runs` says how many seeds a figure is the mean of.
 Texts are cleaned by libelle's default cleaners for all. The interval is that of bootstrap resamples of the rows; the
 paired one that of the difference on the same resamples.
 """
