@@ -1,13 +1,10 @@
-"""The words that stand in columns, and all fields joined."""
+"""All fields joined, and the words that a process keeps."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from libelle.data.columns import Column
-from libelle.features import Ints
 from libelle.files import read_json, write_json
 
 #: Name of all fields joined.
@@ -20,24 +17,6 @@ def fuse(table: pd.DataFrame) -> pd.Series:
     for column in others:
         joined = joined.str.cat(column, sep=" ")
     return joined
-
-
-def word_counts(column: Column) -> Ints:
-    """How often each distinct word stands in the rows of a column, int64 [words]."""
-    split = column.words
-    times = np.repeat(column.counts, np.diff(split.offsets))
-    return np.bincount(split.codes, weights=times, minlength=len(split.words)).astype(np.int64)
-
-
-def frequent_words(columns: Iterable[Column], min_count: int) -> list[str]:
-    """The words that stand at least `min_count` times in the rows of some columns, the most frequent first."""
-    counts: dict[str, int] = {}
-    for column in columns:
-        for word, count in zip(column.words.words, word_counts(column).tolist(), strict=True):
-            counts[word] = counts.get(word, 0) + count
-    return sorted(
-        (word for word, count in counts.items() if count >= min_count), key=lambda word: (-counts[word], word)
-    )
 
 
 def save_words(folder: Path, fields: Sequence[str], words: Sequence[str]) -> None:

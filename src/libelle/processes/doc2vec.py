@@ -19,7 +19,8 @@ from libelle.data.columns import from_frame
 from libelle.errors import needs_extra
 from libelle.features import Floats
 from libelle.memory import require_memory
-from libelle.processes.columns import frequent_words, load_words, save_words
+from libelle.processes.columns import load_words, save_words
+from libelle.processes.field_texts import FieldTexts
 from libelle.processes.matrices import MatrixProcess
 from libelle.stores.base import Store
 
@@ -71,7 +72,7 @@ class Doc2Vec(MatrixProcess):
         """
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(from_frame(table))
-        known = set(frequent_words(columns.values(), self.min_count))
+        known = set(FieldTexts.of(columns).frequent_words(self.min_count))
         model = self._fresh()
         from gensim.models.doc2vec import TaggedDocument
 

@@ -14,7 +14,8 @@ from libelle.data.columns import Column, from_frame
 from libelle.data.words import WordTable
 from libelle.features import Floats, Ints
 from libelle.memory import require_memory
-from libelle.processes.columns import frequent_words, load_words, save_words
+from libelle.processes.columns import load_words, save_words
+from libelle.processes.field_texts import FieldTexts
 from libelle.processes.matrices import MatrixProcess
 
 
@@ -58,7 +59,7 @@ class Embedding(MatrixProcess):
         """Learn the vocabulary, then the embeddings."""
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(from_frame(table))
-        self._set_words(frequent_words(columns.values(), self.min_count)[: self.max_words])
+        self._set_words(FieldTexts.of(columns).frequent_words(self.min_count)[: self.max_words])
         self.embeddings_ = self._train([self._shares(column) for column in columns.values()], pd.factorize(target)[0])
         return self
 
