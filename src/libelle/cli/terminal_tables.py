@@ -6,7 +6,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -14,7 +14,6 @@ from rich.table import Table
 
 from libelle.cli.command import as_shell_needs
 from libelle.data.split import SPLITS
-from libelle.evaluation.comparison import Comparison
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.installation import how_to_call
 from libelle.processes.base import Process
@@ -22,7 +21,10 @@ from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import duration
 from libelle.training.pairings import usual_models
-from libelle.training.workflow import Outcome
+
+if TYPE_CHECKING:  # importing it takes a second
+    from libelle.evaluation.comparison import Comparison
+    from libelle.training.workflow import Outcome
 
 _EXAMPLE = "text=Boulangerie Léa, pâtisserie (chef)"
 _HEADLINES = {
@@ -31,7 +33,7 @@ _HEADLINES = {
 }
 
 
-def print_outcome(outcome: Outcome, overrides: Sequence[str]) -> None:
+def print_outcome(outcome: "Outcome", overrides: Sequence[str]) -> None:
     """Print a run's id, its headline metrics and the three commands that one would type next.
 
     Args:
@@ -201,7 +203,7 @@ def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) 
     _console().print(table if rows else f"runs {first.id} and {second.id} do not differ")
 
 
-def print_comparison(comparison: Comparison, page: Path) -> None:
+def print_comparison(comparison: "Comparison", page: Path) -> None:
     """Print the metrics of runs side by side, what their differences say, and where the page is."""
     first = comparison.candidates[0]
     table = _table("metric (test)", *(candidate.name for candidate in comparison.candidates))

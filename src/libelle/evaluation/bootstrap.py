@@ -5,7 +5,6 @@ from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
@@ -152,6 +151,8 @@ def paired_bootstrap(
 
 def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.bool_]) -> float:
     """Exact p-value of McNemar's test (1947): are two runs right equally often, on the same rows?"""
+    from scipy import stats  # importing it takes half a second
+
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
     if not only_first + only_second:

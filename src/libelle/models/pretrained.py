@@ -1,13 +1,8 @@
 """Model `pretrained`: a Hugging Face encoder, fine-tuned; scoring needs neither the hub nor peft."""
 
-import re
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
-
-import torch
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from libelle.components import Component, Natural, PartialShare, Positive, PositiveShare
 from libelle.errors import UserError, needs_extra
@@ -15,73 +10,16 @@ from libelle.features import Dataset
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Training
-from libelle.models.batches import Batch, by_record
-from libelle.models.layers import masked_mean
 from libelle.models.network import LossConfig, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
-from libelle.models.torch_network import Network
 from libelle.processes.base import Process
 from libelle.processes.hub import locate_encoder, reading_encoder
 from libelle.processes.pretrained import PretrainedTokens
 
+if TYPE_CHECKING:  # importing torch takes seconds, and lists of models do without
+    from torch import nn
 
-class EncoderNetwork(Network):
-    """An encoder's last states, pooled, and a linear head."""
-
-    def __init__(self, encoder: Any, shape: Shape, classes: int, config: "Pretrained") -> None:
-        super().__init__()
-        self.encoder: Any = encoder
-        self.fields, self.padding = shape.fields, encoder.config.pad_token_id or 0
-        self.pooling, self.layer_decay, self.frozen = config.pooling, config.layer_decay, config.tuning == "frozen"
-        self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(encoder.config.hidden_size, classes)
-        self.make_pool([False])
-        encoder.requires_grad_(not self.frozen)
-        if config.tuning == "lora":
-            self.encoder = config.lora.add_to(encoder)
-        self.train()
-
-    def train(self, mode: bool = True) -> Self:
-        """Set the mode; a frozen encoder stays as it scores, without dropout."""
-        super().train(mode)
-        if self.frozen:
-            self.encoder.eval()
-        return self
-
-    def paths(self, batch: Batch) -> list[Tensor]:
-        """Return the head's logits, float32 [rows, classes]."""
-        ids, _, _, mask = by_record(batch["words"], batch["word_offsets"], self.fields)
-        ids = ids.masked_fill(~mask, self.padding)
-        states: Tensor = self.encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
-        pooled = states[:, 0] if self.pooling == "cls" else masked_mean(states, mask)
-        return [self.head(self.dropout(pooled))]
-
-    def set_rates(self, groups: list[dict[str, Any]], lr: float) -> list[dict[str, Any]]:
-        """Split groups by layer: the head learns at `lr`, each layer below at `layer_decay` times the one above.
-
-        Howard and Ruder 2018, "Universal Language Model Fine-tuning for Text Classification" (discriminative
-        fine-tuning); Sun et al. 2019, "How to Fine-Tune BERT for Text Classification?".
-        """
-        layers = {id(parameter): _layer(name) for name, parameter in self.encoder.named_parameters()}
-        highest = max((layer for layer in layers.values() if layer is not None), default=0) + 1
-        split: dict[tuple[int, int], dict[str, Any]] = {}
-        for number, group in enumerate(groups):
-            for parameter in group["params"]:
-                if not parameter.requires_grad:
-                    continue
-                layer = layers.get(id(parameter))
-                above = 0 if layer is None else highest - layer
-                rate = lr * self.layer_decay**above
-                split.setdefault((number, above), {**group, "params": [], "lr": rate})["params"].append(parameter)
-        return list(split.values())
-
-
-def _layer(name: str) -> int | None:
-    """The number of a parameter's layer: -1 for embeddings, None for what lies above all layers."""
-    number = re.search(r"\.(\d+)\.", f".{name}")
-    if number:
-        return int(number[1])
-    return -1 if "embedding" in name else None
+    from libelle.models.pretrained_network import EncoderNetwork
 
 
 @dataclass
@@ -171,7 +109,7 @@ class Pretrained(NeuralModel):
         """Raise `UserError` unless the encoder, and what training adds to it, fits into memory."""
         self._require_room(_skeleton(self.encoder))
 
-    def _require_room(self, skeleton: nn.Module) -> None:
+    def _require_room(self, skeleton: "nn.Module") -> None:
         weights = sum(parameter.numel() for parameter in skeleton.parameters())
         # The weights, and the best ones read back; where all move, their gradients, and two moments of each.
         copies = 5 if self.tuning == "full" else 2
@@ -180,8 +118,10 @@ class Pretrained(NeuralModel):
             4 * copies * weights, f"model: fine-tuning {weights:,} weights", f"{advice} a smaller model.encoder"
         )
 
-    def network(self, shape: Shape, classes: int) -> EncoderNetwork:
+    def network(self, shape: Shape, classes: int) -> "EncoderNetwork":
         """Build the network: the encoder as it was pretrained, the head with fresh weights."""
+        from libelle.models.pretrained_network import EncoderNetwork
+
         return EncoderNetwork(_load_encoder(self.encoder), shape, classes, self)
 
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
@@ -194,6 +134,8 @@ class Pretrained(NeuralModel):
 
     def save(self, folder: Path) -> None:
         """Write the folder `encoder`, in transformers' format, with `network.json` and `head.safetensors`."""
+        from safetensors.torch import save_file
+
         about = {"shape": asdict(self.shape_), "classes": self.classes_}
         write_json(folder / "network.json", about)
         network: Any = self.network_
@@ -202,6 +144,10 @@ class Pretrained(NeuralModel):
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
+        from safetensors.torch import load_file
+
+        from libelle.models.pretrained_network import EncoderNetwork
+
         about = read_json(folder / "network.json")
         self.shape_, self.classes_ = Shape(**about["shape"]), about["classes"]
         encoder = _load_encoder(str(folder / "encoder"))
@@ -220,6 +166,8 @@ def _skeleton(encoder: str) -> Any:
     Raises:
         UserError: when its configuration cannot be read, or it has a decoder.
     """
+    import torch
+
     with reading_encoder(encoder, "configuration"):
         from transformers import AutoConfig, AutoModel
 
@@ -233,8 +181,10 @@ def _skeleton(encoder: str) -> Any:
     return skeleton
 
 
-def _longest_input(skeleton: nn.Module) -> int | None:
+def _longest_input(skeleton: "nn.Module") -> int | None:
     """How many tokens an encoder can read; None where nothing limits them."""
+    from torch import nn
+
     for name, module in skeleton.named_modules():
         if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
             # RoBERTa and its relatives number positions from behind the padding token.
@@ -248,6 +198,8 @@ def _load_encoder(encoder: str) -> Any:
     Raises:
         UserError: when they cannot be read, or some are missing.
     """
+    import torch
+
     with reading_encoder(encoder, "weights"):
         from transformers import AutoModel
 

@@ -1,13 +1,15 @@
 """Model `transformer`: attention over the words of all fields, trained from scratch."""
 
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from libelle.components import Positive
 from libelle.errors import UserError
-from libelle.models.encoders import TransformerEncoder
 from libelle.models.network import OptimizerConfig, Shape
 from libelle.models.paths import PathsModel
+
+if TYPE_CHECKING:
+    from libelle.models.encoders import WordEncoder
 
 
 @dataclass
@@ -41,8 +43,10 @@ class Transformer(PathsModel):
         if self.dim % self.heads:
             raise UserError(f"model.dim={self.dim} is not a multiple of model.heads={self.heads}; change one of them.")
 
-    def encoder(self, shape: Shape) -> TransformerEncoder:
+    def encoder(self, shape: Shape) -> "WordEncoder":
         """Build the word encoder with fresh weights."""
+        from libelle.models.encoders import TransformerEncoder
+
         return TransformerEncoder(
             shape,
             self.dim,

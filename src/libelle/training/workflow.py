@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from libelle.cleaners.base import Cleaner
 from libelle.data.records import Records
 from libelle.errors import UserError
-from libelle.evaluation.metrics import Metrics
 from libelle.logs import log_to_file
 from libelle.models.base import Training
 from libelle.pipeline import Pipeline
@@ -21,11 +21,12 @@ from libelle.progress import stage
 from libelle.runs.environment import git_commit, library_versions
 from libelle.runs.run import COMPLETED, FAILED, Run
 from libelle.training.bases import Base, has_base, read_base, write_base
-from libelle.training.fitting import fit
 from libelle.training.pairings import check_pairing
 from libelle.training.plan import BASE_NODES, Plan, look_up
 from libelle.training.prepared_data import Prepared
-from libelle.training.run_files import keep
+
+if TYPE_CHECKING:  # importing scikit-learn takes a second
+    from libelle.evaluation.metrics import Metrics
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,7 @@ class Outcome:
     """
 
     run_id: str
-    metrics: Mapping[str, Metrics]
+    metrics: "Mapping[str, Metrics]"
     objective: str
     value: float
     pipeline: Pipeline
@@ -63,6 +64,8 @@ def full(plan: Plan) -> Outcome:
 
 def fit_alone(plan: Plan) -> Pipeline:
     """Everything, start to end, with nothing kept: from the source to a fitted pipeline."""
+    from libelle.training.fitting import fit
+
     with tempfile.TemporaryDirectory(prefix="libelle-") as name:
         training, records = _read(plan, Path(name))
         return fit(plan, training, _prepare(plan, records)).pipeline
@@ -145,6 +148,10 @@ def _prepare(plan: Plan, records: Records) -> Prepared:
 
 
 def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch: Path) -> Outcome:
+    # Metrics and pages: preparation does without, and importing them takes seconds.
+    from libelle.training.fitting import fit
+    from libelle.training.run_files import keep
+
     fitted = fit(plan, training, prepared)
     if fitted.calibration is not None:
         run.put_json("calibration.json", fitted.calibration)
