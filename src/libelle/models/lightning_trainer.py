@@ -27,7 +27,7 @@ _OURS = {
 _AT_LEAST_ONE = ("max_epochs", "max_steps", "accumulate_grad_batches", "check_val_every_n_epoch")
 #: Where `max_epochs` is open: as many epochs as show the network so many rows, between a least and a greatest number.
 #: Large sets are learnt in few epochs; more of them only cost time.
-_ROWS_SEEN, _EPOCHS = 100_000, (3, 8)
+_ROWS_SEEN, _EPOCHS = 100_000, (2, 8)
 #: Epochs at most where time ends them.
 _ENDLESS = 1000
 _ABOVE_ZERO = ("limit_train_batches", "limit_val_batches", "val_check_interval")
