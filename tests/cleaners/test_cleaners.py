@@ -134,6 +134,11 @@ def test_each_cleaner_does_what_its_name_says(cleaner, text, expected):
     assert clean([text], cleaner) == [expected]
 
 
+@given(st.text(st.characters(codec="ascii")))
+def test_punctuation_is_set_apart_alike_in_ascii_and_beyond(text):
+    assert clean([f"{text} É"], Punctuation()) == [f"{clean([text], Punctuation())[0]} É".strip()]
+
+
 def test_without_accents_leaves_ascii_unchanged():
     ascii_text = "".join(map(chr, range(128)))
     assert without_accents(ascii_text) == ascii_text
