@@ -4,7 +4,9 @@ Whatever depends on one text alone is computed once for each distinct text of a 
 first ones, the n-grams, and the first dense layer of each path (`dense_scorer.py`). A record is the sum of its fields.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -46,6 +48,11 @@ class _Texts:
         """
         found, places = distinct(index, stored)
         return cls(found, places, [*places.min(axis=1).tolist(), len(found)])
+
+    def by_field(self) -> Iterator[tuple[int, int]]:
+        """The field of each text, and the text, in order."""
+        for field, (start, end) in enumerate(pairwise(self.starts)):
+            yield from ((field, text) for text in range(start, end))
 
     def sum(self, values: Floats, rows: slice = slice(None)) -> Floats:
         """The sum over the fields of some rows, float32 [rows, columns], of values of texts [texts, columns]."""
@@ -194,10 +201,10 @@ def _dense(
     """
     rows = texts.places.shape[1]
     if rows <= _FEW_ROWS and more is None:
-        of_rows = inputs[texts.places.T].reshape(rows, -1)
-        # A product of a few rows with a large matrix takes longer than that of each row.
-        first = np.array([row @ by_field.reshape(-1, dense.outputs) for row in of_rows])
-        return dense.logits(first, of_rows.sum(1, keepdims=True), np.square(of_rows).sum(1, keepdims=True))
+        # A product of a few rows with a large matrix takes longer than that of each row, and most texts come again.
+        few = np.array([dense.known(place, inputs[text], by_field) for place, text in texts.by_field()])
+        summed = few[texts.places].sum(axis=0)
+        return dense.logits(summed[:, :-2], summed[:, -2:-1], summed[:, -1:])
     of_texts = np.empty((len(inputs), dense.outputs + 2), np.float32)
     for matrix, start, end in zip(by_field, texts.starts[:-1], texts.starts[1:], strict=True):
         np.matmul(inputs[start:end], matrix, out=of_texts[start:end, :-2])
