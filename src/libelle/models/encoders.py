@@ -52,16 +52,16 @@ class BagEncoder(WordEncoder):
 
     def forward(self, words: Tensor, offsets: Tensor, unseen: Tensor | None = None) -> Tensor:
         """Return float32 [rows, width]."""
-        means, *first = self._look_up(words, offsets, unseen)
+        found = self._look_up(words, offsets, unseen)
         if self.field is None:
-            parts = [*means]
-        else:
-            lengths = offsets.diff().view(self.fields, -1, 1)
-            parts = [((means + self.field.weight.unsqueeze(1)) * lengths).sum(0) / lengths.sum(0)]
-        return torch.cat([*parts, *(field for place in first for field in place)], dim=1)
+            return found.permute(2, 0, 1, 3).flatten(1)
+        means, *first = found
+        lengths = offsets.diff().view(self.fields, -1, 1)
+        mean = ((means + self.field.weight.unsqueeze(1)) * lengths).sum(0) / lengths.sum(0)
+        return torch.cat([mean, *(field for place in first for field in place)], dim=1)
 
-    def _look_up(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> list[Tensor]:
-        """The average of each text's words, then the words in each place: float32 [fields, rows, dim]."""
+    def _look_up(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> Tensor:
+        """The average of each text's words, then the words in each place, float32 [1 + places, fields, rows, dim]."""
         texts = len(offsets) - 1
         ids, ends, found = [], [], []
         if isinstance(self.words, VectorEmbedding):
@@ -80,8 +80,8 @@ class BagEncoder(WordEncoder):
             every = torch.cat([offsets[:1], *ends])
             lengths = every.diff()
             shares = (1 / lengths.to(self.table.weight.dtype)).repeat_interleave(lengths)
-            found += torch.split(sum_rows(self.table.weight, torch.cat(ids), every, shares, sparse=True), texts)
-        return [part.view(self.fields, -1, self.dim) for part in found]
+            found.append(sum_rows(self.table.weight, torch.cat(ids), every, shares, sparse=True))
+        return (found[0] if len(found) == 1 else torch.cat(found)).view(-1, self.fields, texts // self.fields, self.dim)
 
     def _average_vectors(self, words: Tensor, offsets: Tensor, unseen: Tensor | None) -> Tensor:
         lengths = offsets.diff()
