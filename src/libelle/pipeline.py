@@ -267,6 +267,8 @@ class Pipeline:
             about = read_json(folder / "pipeline.json")
             check_format(about, PIPELINE, f"The pipeline in {folder}", "train again")
             golden = read_json(folder / "golden.json")
+            if not golden:
+                raise ValueError("golden.json is empty")
             pipeline = cls(
                 **{name: about[name] for name in ("fields", "text", "id")},
                 target=Target(**about["target"]),

@@ -8,13 +8,16 @@ import json
 import logging
 import re
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from libelle.components import Component, Share
+from typing_extensions import TypedDict
+
+from libelle.components import Component, Positive, Share
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
@@ -22,12 +25,21 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import fetch_folder
-from libelle.stores.formats import PUBLISHED, check_format
+from libelle.stores.documents import FileName, Moment, StoredFile, expected_files, read_document, read_formatted
+from libelle.stores.formats import PUBLISHED
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 _NAME = re.compile(r"[\w.-]*\w", re.ASCII)
 _REFERENCE = re.compile(r"(?P<name>[\w.-]*\w)(@(?P<version>\d+))?", re.ASCII)
+
+
+class _Pointer(TypedDict):
+    """`current.json`."""
+
+    version: Positive
 
 
 @dataclass(kw_only=True)
@@ -77,14 +89,14 @@ class Publication:
     name: str
     version: int
     run_id: str
-    published: str
-    threshold: float | None
-    label_thresholds: dict[str, float | None] | None = None
+    published: Moment
+    threshold: Share | None
+    label_thresholds: dict[str, Share | None] | None = None
     data: str | None = None
     model: str | None = None
     data_fingerprint: str | None = None
     libraries: dict[str, str] = field(default_factory=dict)
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[FileName, StoredFile] = field(default_factory=dict)
     format: int = PUBLISHED
 
     def __str__(self) -> str:
@@ -172,10 +184,12 @@ def rollback(store: Store, name: str) -> Publication:
     Raises:
         UserError: when there is none.
     """
-    current = find(store, name)
-    older = [item for item in versions(store, name) if item.version < current.version]
+    current = _current(store, name)
+    if current is None:
+        find(store, name)  # says what is there
+    older = [item for item in versions(store, name) if current is not None and item.version < current]
     if not older:
-        raise UserError(f"name={name}: version {current.version} is the first; there is nothing to roll back to.")
+        raise UserError(f"name={name}: version {current} is the first that is whole; there is nothing to roll back to.")
     _point(store, older[-1])
     return older[-1]
 
@@ -183,12 +197,16 @@ def rollback(store: Store, name: str) -> Publication:
 def versions(store: Store, name: str) -> list[Publication]:
     """All whole versions of a published model that can be read, oldest first."""
     numbers = sorted(int(number) for number in store.folders(f"published/{name}/") if number.isdecimal())
-    return [found for found in in_parallel(lambda number: _read_known(store, name, number), numbers) if found]
+    found = in_parallel(lambda number: _unless_damaged(partial(_read, store, name, number)), numbers)
+    return [publication for publication in found if publication is not None]
 
 
 def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]:
     """Name → current version and all whole versions."""
-    return {name: (_current(store, name), versions(store, name)) for name in store.folders("published/")}
+    return {
+        name: (_unless_damaged(partial(_current, store, name)), versions(store, name))
+        for name in store.folders("published/")
+    }
 
 
 def read_version(store: Store, publication: Publication, cache: Path) -> Pipeline:
@@ -202,8 +220,7 @@ def read_version(store: Store, publication: Publication, cache: Path) -> Pipelin
     Raises:
         UserError: when a file is missing or was altered, or the golden records no longer get their scores.
     """
-    files = {path: (about["size"], about["sha256"]) for path, about in publication.files.items()}
-    pipeline = Pipeline.read(fetch_folder(store, publication.prefix, files, cache))
+    pipeline = Pipeline.read(fetch_folder(store, publication.prefix, expected_files(publication.files), cache))
     rule = replace(pipeline.rule, threshold=publication.threshold, label_thresholds=publication.label_thresholds)
     return replace(pipeline, name=str(publication), rule=rule)
 
@@ -224,17 +241,22 @@ def _prefix(name: str, version: int) -> str:
 
 
 def _read(store: Store, name: str, version: int) -> Publication | None:
+    key = f"{_prefix(name, version)}manifest.json"
     try:
-        manifest = json.loads(store.get(f"{_prefix(name, version)}manifest.json"))
+        found = read_formatted(
+            store, key, Publication, PUBLISHED, f"published={name}@{version}", "publish its run again"
+        )
     except KeyError:
         return None
-    check_format(manifest, PUBLISHED, f"published={name}@{version}", "publish its run again")
-    return Publication(**manifest)
+    if (found.name, found.version) != (name, version):
+        raise UserError(f"{key} in {store} is damaged: it names {found}; publish its run again.")
+    return found
 
 
-def _read_known(store: Store, name: str, version: int) -> Publication | None:
+def _unless_damaged(read: Callable[[], T | None]) -> T | None:
+    """What is read; one damaged object must not hide all others."""
     try:
-        return _read(store, name, version)
+        return read()
     except UserError as error:
         log.warning("Passed over: %s", error)
         return None
@@ -242,7 +264,7 @@ def _read_known(store: Store, name: str, version: int) -> Publication | None:
 
 def _current(store: Store, name: str) -> int | None:
     try:
-        return int(json.loads(store.get(f"published/{name}/current.json"))["version"])
+        return read_document(store, f"published/{name}/current.json", _Pointer)["version"]
     except KeyError:
         return None
 

@@ -21,6 +21,9 @@ from libelle.runs.run_list import manifests, newest, run_ids, runs_of_sweep
 from libelle.stores.formats import RUN
 from libelle.stores.local import LocalStore
 
+#: A manifest with what it must have.
+WHOLE = {"format": RUN, "run_id": "2026-11-23_4", "status": COMPLETED, "started": "2026-11-23T09:00:00+00:00"}
+
 run_ids_of_any_day = st.builds(RunId, st.dates(), st.integers(1, 10**6))
 
 
@@ -122,17 +125,42 @@ def test_a_missing_run_is_refused(store):
         Run.open(store, RunId.parse("2026-11-23_4"))
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'"x"', b"{}", b"\xff"])
+@pytest.mark.parametrize("content", [b"", b"[]", b'"x"', b'{"format": 2}', b"\xff", b"[" * 100_000])
 def test_a_damaged_manifest_is_refused(store, content):
     run_id = RunId.parse("2026-11-23_4")
     store.put(f"{run_id.folder}{run_id}.manifest.json", content)
-    with pytest.raises(UserError, match=r"2026-11-23_4\.manifest\.json .* is not a manifest"):
+    with pytest.raises(UserError, match=r"2026-11-23_4\.manifest\.json .* is damaged"):
         Run.open(store, run_id)
 
 
-def test_keys_that_a_manifest_did_not_have_before_are_passed_over():
-    manifest = {"format": RUN, "run_id": "2026-11-23_4", "status": COMPLETED, "started": "", "mood": "good"}
-    assert Manifest.from_json(json.dumps(manifest).encode()).status == COMPLETED
+def test_keys_that_a_manifest_did_not_have_before_are_passed_over(store):
+    run_id = RunId.parse("2026-11-23_4")
+    manifest = {**WHOLE, "mood": "good"}
+    store.put(f"{run_id.folder}{run_id}.manifest.json", json.dumps(manifest).encode())
+    assert Run.open(store, run_id).manifest.status == COMPLETED
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"run_id": "2026-11-23_5"},
+        {"status": "done"},
+        {"started": "x"},
+        {"started": "2026-11-23T09:00:00"},
+        {"finished": 3},
+        {"libraries": [1]},
+        {"files": {"../x": {"size": 1, "sha256": "0" * 64}}},
+        {"files": {"a\0b": {"size": 1, "sha256": "0" * 64}}},
+        {"files": {"a": {"size": -1, "sha256": "0" * 64}}},
+        {"files": {"a": {"size": 1, "sha256": "0"}}},
+        {"files": {"a": []}},
+    ],
+)
+def test_a_manifest_that_cannot_be_true_is_refused(store, change):
+    run_id = RunId.parse("2026-11-23_4")
+    store.put(f"{run_id.folder}{run_id}.manifest.json", json.dumps({**WHOLE, **change}).encode())
+    with pytest.raises(UserError, match=r"2026-11-23_4\.manifest\.json in .* is damaged"):
+        Run.open(store, run_id)
 
 
 def test_an_altered_byte_is_found(store, tmp_path):

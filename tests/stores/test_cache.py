@@ -22,9 +22,9 @@ class RemoteStore(LocalStore):
 
     fetched: list[str] = field(default_factory=list)
 
-    def get_file(self, key: str, path: Path) -> None:
+    def get_file(self, key: str, path: Path, limit: int | None = None) -> None:
         self.fetched.append(key)
-        super().get_file(key, path)
+        super().get_file(key, path, limit)
 
     def local_path(self, key: str) -> None:
         return None

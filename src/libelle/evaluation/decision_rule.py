@@ -47,8 +47,12 @@ class DecisionRule:
     label_thresholds: Mapping[str, float | None] | None = None
 
     def __post_init__(self) -> None:
+        """Raise `UserError` where a threshold is not a probability."""
         if self.is_binary and self.threshold is None:
             object.__setattr__(self, "threshold", DEFAULT_THRESHOLD)
+        for threshold in (self.threshold, *(self.label_thresholds or {}).values()):
+            if threshold is not None and not (isinstance(threshold, int | float) and 0 <= threshold <= 1):
+                raise UserError(f"threshold={threshold} is not a probability; choose one from 0 to 1.")
 
     @classmethod
     def chosen(cls, labels: Sequence[str], choice: Mapping[str, Any] | None) -> "DecisionRule":
@@ -139,8 +143,6 @@ class DecisionRule:
         """
         if not self.is_binary:
             raise UserError(f"threshold={threshold} is for two labels, and there are {len(self.labels)}; leave it out.")
-        if not 0 <= threshold <= 1:
-            raise UserError(f"threshold={threshold} is not a probability; choose one from 0 to 1.")
         return replace(self, threshold=threshold)
 
     def sentence(self) -> str:

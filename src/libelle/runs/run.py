@@ -8,19 +8,25 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Literal
 
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
-from libelle.stores.formats import RUN, check_format
+from libelle.stores.documents import FileName, Moment, StoredFile, expected_files, read_formatted
+from libelle.stores.formats import RUN
 
-RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
+Status = Literal["running", "completed", "failed"]
+RUNNING: Final = "running"
+COMPLETED: Final = "completed"
+FAILED: Final = "failed"
 
 #: The file of the decision threshold that was chosen, with all choices before.
 THRESHOLD = "threshold.json"
 
+#: Bytes of a file that may be changed, at most: those of the manifest may be of another version.
+_LARGEST_CHANGED = 1 << 24
 #: A change of a file that takes longer than this many seconds has died, and another may go on.
 _CHANGE_DIED = 30.0
 
@@ -53,9 +59,9 @@ class Manifest:
     """
 
     run_id: str
-    status: str
-    started: str
-    finished: str | None = None
+    status: Status
+    started: Moment
+    finished: Moment | None = None
     command: str = ""
     git_commit: str | None = None
     seed: int | None = None
@@ -69,21 +75,12 @@ class Manifest:
     sweep: str | None = None
     trial: int | None = None
     error: str | None = None
-    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    files: dict[FileName, StoredFile] = field(default_factory=dict)
     format: int = RUN
 
     def to_json(self) -> bytes:
         """The manifest as it is stored."""
         return json.dumps(asdict(self), indent=1, ensure_ascii=False).encode()
-
-    @classmethod
-    def from_json(cls, data: bytes) -> "Manifest":
-        """Read a stored manifest; keys that are not known are passed over, and another format is a `UserError`."""
-        values = json.loads(data)
-        if not isinstance(values, dict) or "run_id" not in values:
-            raise ValueError("a manifest is a JSON object that names its run")
-        check_format(values, RUN, f"run_id={values['run_id']}", "train again")
-        return cls(**{name: value for name, value in values.items() if name in cls.__dataclass_fields__})
 
 
 class Run:
@@ -123,12 +120,13 @@ class Run:
             UserError: when there is none, or it is damaged or in another format.
         """
         run = cls(store, run_id, Manifest(str(run_id), RUNNING, ""))
+        key = run.key("manifest.json")
         try:
-            run.manifest = Manifest.from_json(store.get(run.key("manifest.json")))
+            run.manifest = read_formatted(store, key, Manifest, RUN, f"run_id={run_id}", "train again")
         except KeyError:
             raise UserError(f"run_id={run_id} is not in {store}; check the id and the store.") from None
-        except (ValueError, TypeError):
-            raise UserError(f"{run.key('manifest.json')} in {store} is not a manifest; the run is damaged.") from None
+        if run.manifest.run_id != str(run_id):
+            raise UserError(f"{key} in {store} is damaged: it names run_id={run.manifest.run_id}; use another run.")
         return run
 
     def key(self, name: str) -> str:
@@ -156,7 +154,7 @@ class Run:
         paths = sorted(path for path in folder.rglob("*") if path.is_file())
         in_parallel(lambda path: self.put_file(f"{name}/{path.relative_to(folder).as_posix()}", path), paths)
 
-    def finish(self, status: str, error: str | None = None) -> None:
+    def finish(self, status: Status, error: str | None = None) -> None:
         """Write the manifest, last of all."""
         self.manifest.status, self.manifest.error = status, error
         self.manifest.finished = datetime.now().astimezone().isoformat(timespec="seconds")
@@ -171,7 +169,7 @@ class Run:
         """
         expected = self.manifest.files[f"{self.id}.{name}"]
         try:
-            data = self.store.get(self.key(name))
+            data = self.store.get(self.key(name), _LARGEST_CHANGED if "previous" in expected else expected["size"])
         except KeyError:
             raise UserError(f"{self.key(name)} is missing from {self.store}; the run is damaged.") from None
         digest = hashlib.sha256(data).hexdigest()
@@ -216,7 +214,7 @@ class Run:
             full = f"{self.id}.{name}"
             before = self.read(name) if full in self.manifest.files else None
             data = change(before)
-            entry: dict[str, Any] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            entry: StoredFile = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
             if before is None:
                 self.store.put(self.key(name), data)
             else:
@@ -255,7 +253,7 @@ class Run:
         except KeyError:
             pass  # taken over, and given back since
 
-    def folder_files(self, name: str) -> dict[str, dict[str, Any]]:
+    def folder_files(self, name: str) -> dict[str, StoredFile]:
         """Files of a saved part, by their name in it, with `size` and `sha256`."""
         prefix = f"{self.id}.{name}/"
         return {
@@ -268,7 +266,7 @@ class Run:
         Raises:
             UserError: when the part or a file of it is missing, or was altered.
         """
-        files = {path: (about["size"], about["sha256"]) for path, about in self.folder_files(name).items()}
+        files = expected_files(self.folder_files(name))
         if not files:
             raise UserError(f"run_id={self.id} has no {name} in {self.store}; choose another run.")
         return fetch_folder(self.store, self.key(f"{name}/"), files, default_cache())
@@ -293,5 +291,5 @@ class Run:
         return self
 
 
-def _digests(entry: dict[str, Any]) -> tuple[str | None, ...]:
+def _digests(entry: StoredFile) -> tuple[str | None, ...]:
     return entry["sha256"], entry.get("previous")

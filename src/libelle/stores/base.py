@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from libelle.components import Component
+from libelle.errors import UserError
 
 _THREADS = 8
 
@@ -52,12 +53,20 @@ class Store(Component, ABC):
         """Write `data` unless the key exists; among concurrent callers exactly one gets True."""
 
     @abstractmethod
-    def get(self, key: str) -> bytes:
-        """Return the whole object."""
+    def get(self, key: str, limit: int | None = None) -> bytes:
+        """Return the whole object.
+
+        Raises:
+            UserError: when it has more than `limit` bytes; no more of it is read.
+        """
 
     @abstractmethod
-    def get_file(self, key: str, path: Path) -> None:
-        """Copy the object to a local file, whose folder exists."""
+    def get_file(self, key: str, path: Path, limit: int | None = None) -> None:
+        """Copy the object to a local file, whose folder exists.
+
+        Raises:
+            UserError: when it has more than `limit` bytes; no more of it is copied.
+        """
 
     @abstractmethod
     def list(self, prefix: str) -> Iterator[Entry]:
@@ -80,13 +89,18 @@ class Store(Component, ABC):
         """Name the place for people, as in `run 2026-11-23_4 is not in the local store store/`."""
 
 
+def too_large(key: str, place: object, limit: int) -> UserError:
+    """What to say of an object that has more bytes than it may have."""
+    return UserError(f"{key} in {place} has more than the {limit:,} bytes that it should have; it was altered.")
+
+
 def check_key(key: str) -> str:
-    """Return `key` unless a part of it is empty, `.` or `..`.
+    """Return `key` unless a part of it is empty, `.` or `..`, or it holds a NUL.
 
     Raises:
         ValueError: when it is not a key.
     """
-    if any(part in ("", ".", "..") for part in key.split("/")):
+    if any(part in ("", ".", "..") for part in key.split("/")) or "\0" in key:
         raise ValueError(f"not a key: {key!r}")
     return key
 

@@ -8,6 +8,7 @@ import hashlib
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,8 +23,15 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "libelle").expanduser()
 
 
-def fetch(store: Store, key: str, sha256: str, cache: Path) -> Path:
+def fetch(store: Store, key: str, sha256: str, cache: Path, size: int | None = None) -> Path:
     """Return a local file that holds the object and has been checked.
+
+    Args:
+        store: where the object is.
+        key: of the object.
+        sha256: what it must have.
+        cache: a folder for what is not read in place.
+        size: in bytes, where it is known: a larger object is not read.
 
     Raises:
         UserError: when the object is missing or altered, or the cache cannot be written to.
@@ -32,13 +40,13 @@ def fetch(store: Store, key: str, sha256: str, cache: Path) -> Path:
         raise UserError(f"The manifest beside {key} in {store} was altered: {sha256} is no SHA-256.")
     local = store.local_path(key)
     if local is not None:
-        if not _has_content(local, sha256):
+        if not _has_content(local, sha256, size):
             raise _spoilt(store, key, found=local.is_file())
         return local
     path = cache / sha256[:2] / sha256
-    if not _has_content(path, sha256):
+    if not _has_content(path, sha256, size):
         with _new_file(path) as temporary:
-            _download(store, key, sha256, temporary)
+            _download(store, key, sha256, temporary, size)
     return path
 
 
@@ -54,7 +62,8 @@ def fetch_folder(store: Store, prefix: str, files: Mapping[str, tuple[int, str]]
 
     def fetch_one(name: str) -> Path:
         _check_name(store, prefix, name)
-        return fetch(store, prefix + name, files[name][1], cache)
+        size, sha256 = files[name]
+        return fetch(store, prefix + name, sha256, cache, size)
 
     paths = in_parallel(fetch_one, files)
     local = store.local_path(prefix)
@@ -67,12 +76,12 @@ def fetch_folder(store: Store, prefix: str, files: Mapping[str, tuple[int, str]]
     return folder
 
 
-def _download(store: Store, key: str, sha256: str, path: Path) -> None:
+def _download(store: Store, key: str, sha256: str, path: Path, size: int | None) -> None:
     try:
-        store.get_file(key, path)
+        store.get_file(key, path, size)
     except KeyError:
         raise _spoilt(store, key, found=False) from None
-    if not _has_content(path, sha256):
+    if not _has_content(path, sha256, size):
         raise _spoilt(store, key, found=True)
 
 
@@ -100,8 +109,11 @@ def _new_file(path: Path) -> Iterator[Path]:
         ) from error
 
 
-def _has_content(path: Path, sha256: str) -> bool:
+def _has_content(path: Path, sha256: str, size: int | None) -> bool:
     try:
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode) or (size is not None and about.st_size != size):
+            return False
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == sha256
     except OSError:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from libelle.errors import UserError
 from libelle.files import TEMPORARY, flush_to_disk, temporary_beside
-from libelle.stores.base import Entry, Store, check_key
+from libelle.stores.base import Entry, Store, check_key, too_large
 
 _ATTEMPTS = 100
 
@@ -64,14 +65,14 @@ class LocalStore(Store):
                 return temporary.stat().st_nlink == 2
             return True
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, limit: int | None = None) -> bytes:
         """Return the whole object."""
-        with self._reading(key) as path:
+        with self._reading(key, limit) as path:
             return path.read_bytes()
 
-    def get_file(self, key: str, path: Path) -> None:
+    def get_file(self, key: str, path: Path, limit: int | None = None) -> None:
         """Copy the object to a local file, whose folder exists."""
-        with self._reading(key) as stored:
+        with self._reading(key, limit) as stored:
             shutil.copyfile(stored, path)
 
     def list(self, prefix: str) -> Iterator[Entry]:
@@ -129,9 +130,17 @@ class LocalStore(Store):
         return self._path(prefix.removesuffix("/")) if prefix else Path(self.root)
 
     @contextmanager
-    def _reading(self, key: str) -> Iterator[Path]:
+    def _reading(self, key: str, limit: int | None) -> Iterator[Path]:
         path = self._path(key)
         try:
+            about = path.stat()
+            if stat.S_ISDIR(about.st_mode):
+                raise KeyError(key)
+            # A pipe would never end, nor a device; a link could lead to any file of the machine.
+            if not stat.S_ISREG(about.st_mode) or not path.resolve().is_relative_to(Path(self.root).resolve()):
+                raise UserError(f"{path} is no file of {self} but a link or a device; remove it.")
+            if limit is not None and about.st_size > limit:
+                raise too_large(key, self, limit)
             yield path
         except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise KeyError(key) from None

@@ -1,6 +1,5 @@
 """A bucket as a store: MinIO, Ceph, AWS or any other server that speaks S3."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -8,11 +7,11 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 from uuid import uuid4
 
 from libelle.errors import UserError, needs_extra
-from libelle.stores.base import Entry, Store, check_key
+from libelle.stores.base import Entry, Store, check_key, too_large
 
 with needs_extra("store=minio", "minio"):
     from minio import Minio
@@ -86,25 +85,25 @@ class MinioStore(Store):
         name, token = self._name(key), uuid4().hex
         return self._ask(lambda client: write_if_absent(client, self.bucket, name, data, token))
 
-    def get(self, key: str) -> bytes:
+    def get(self, key: str, limit: int | None = None) -> bytes:
         """Return the whole object."""
-        name = self._name(key)
+        buffer = BytesIO()
+        self._ask(lambda client: self._download(client, key, buffer, limit), key)
+        return buffer.getvalue()
 
-        def download(client: Minio) -> bytes:
-            with closing(client.get_object(self.bucket, name)) as response:
-                return response.read()
-
-        return self._ask(download, key)
-
-    def get_file(self, key: str, path: Path) -> None:
+    def get_file(self, key: str, path: Path, limit: int | None = None) -> None:
         """Copy the object to a local file, whose folder exists."""
-        name = self._name(key)
+        with path.open("wb") as file:
+            self._ask(lambda client: self._download(client, key, file, limit), key)
 
-        def download(client: Minio) -> None:
-            with closing(client.get_object(self.bucket, name)) as response, path.open("wb") as file:
-                shutil.copyfileobj(response, file, 1 << 20)
-
-        self._ask(download, key)
+    def _download(self, client: Minio, key: str, target: BinaryIO, limit: int | None) -> None:
+        target.seek(0)
+        target.truncate()
+        with closing(client.get_object(self.bucket, self._name(key))) as response:
+            while part := response.read(1 << 20):
+                if limit is not None and target.tell() + len(part) > limit:
+                    raise too_large(key, self, limit)
+                target.write(part)
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object whose key begins with `prefix`."""

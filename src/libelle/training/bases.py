@@ -14,13 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
+from typing_extensions import TypedDict
 
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.stores.base import Store, in_parallel, put_folder
 from libelle.stores.cache import default_cache, fetch_folder
-from libelle.stores.formats import PREPARED, check_format
+from libelle.stores.documents import FileName, StoredFile, expected_files, read_document, read_formatted
+from libelle.stores.formats import PREPARED
 from libelle.training.prepared_data import Prepared
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,16 @@ _STAMP = "%Y-%m-%dT%H-%M-%S"
 #: A version without a manifest is a preparation that goes on, or one that died; the latter is swept up after this long.
 _ABANDONED = timedelta(days=1)
 _ATTEMPTS = 3
+
+
+class _Pointer(TypedDict):
+    version: Annotated[str, Field(pattern=r"^[\w-]+$")]
+
+
+class _Manifest(TypedDict):
+    config: dict[str, Any]
+    options: dict[str, Any]
+    files: dict[FileName, StoredFile]
 
 
 @dataclass(frozen=True)
@@ -115,12 +129,12 @@ def has_base(store: Store, name: str) -> bool:
 
 def _read_version(store: Store, name: str, version: str, folder: Path) -> Base:
     prefix = f"based/{name}/{version}/"
+    what, remedy = f"The base {name!r} in {store}", "prepare it again with mode=prepare"
     try:
-        manifest = json.loads(store.get(f"{prefix}manifest.json"))
-    except (KeyError, ValueError):
-        raise UserError(f"The base {name!r} in {store} is damaged; prepare it again with mode=prepare.") from None
-    check_format(manifest, PREPARED, f"The base {name!r} in {store}", "prepare it again with mode=prepare")
-    files = {path: (about["size"], about["sha256"]) for path, about in manifest["files"].items()}
+        manifest = read_formatted(store, f"{prefix}manifest.json", _Manifest, PREPARED, what, remedy)
+    except KeyError:
+        raise UserError(f"{what} is damaged; {remedy}.") from None
+    files = expected_files(manifest["files"])
     place = fetch_folder(store, prefix, files, default_cache())
     if store.local_path(prefix) is not None:
         place = _link_folder(place, files, folder)
@@ -143,7 +157,7 @@ def _link_folder(place: Path, files: Mapping[str, Any], folder: Path) -> Path:
 
 def _current(store: Store, name: str) -> str | None:
     try:
-        return str(json.loads(store.get(f"based/{name}/current.json"))["version"])
+        return read_document(store, f"based/{name}/current.json", _Pointer)["version"]
     except KeyError:
         return None
 

@@ -1,0 +1,63 @@
+"""What is published: one damaged object hides no other, and nothing is believed that cannot be true."""
+
+import json
+import shutil
+
+import pytest
+
+from libelle.errors import UserError
+from libelle.loading import load_published
+from libelle.publication import find, overview, publish, rollback, versions
+from libelle.runs.ids import RunId
+from libelle.runs.run import Run
+from libelle.stores.local import LocalStore
+
+
+@pytest.fixture
+def store(trained, tmp_path):
+    """A store with one run, published three times as `forms`."""
+    source, run_id = trained
+    shutil.copytree(source.root, tmp_path / "store")
+    store = LocalStore(root=str(tmp_path / "store"))
+    run = Run.open(store, RunId.parse(run_id))
+    for _ in range(3):
+        publish(store, run, "forms", threshold=0.5)
+    return store
+
+
+GARBAGE = [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"format": 9}', b'{"format": "x"}', b'{"format": 2}']
+
+
+@pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
+def test_a_damaged_version_hides_no_other(store, garbage):
+    store.put("published/forms/2/manifest.json", garbage)
+    assert [item.version for item in versions(store, "forms")] == [1, 3]
+    with pytest.raises(UserError, match="forms"):
+        find(store, "forms@2")
+    assert rollback(store, "forms").version == 1
+    assert load_published("forms", store).name == "forms@1"
+
+
+def test_one_goes_back_from_a_damaged_version(store):
+    store.put("published/forms/3/manifest.json", b"{")
+    assert rollback(store, "forms").version == 2
+
+
+@pytest.mark.parametrize("garbage", [b"{", b"[]", b'{"version": "x"}', b'{"version": -1}', b'{"version": 1e400}'])
+def test_a_damaged_pointer_is_one_sentence_and_hides_no_model(store, garbage):
+    store.put("published/forms/current.json", garbage)
+    with pytest.raises(UserError, match=r"published/forms/current\.json in .* is damaged"):
+        load_published("forms", store)
+    current, found = overview(store)["forms"]
+    assert current is None
+    assert len(found) == 3
+
+
+@pytest.mark.parametrize(
+    "change", [{"name": "others"}, {"version": 2}, {"threshold": -5}, {"threshold": "x"}, {"published": "yesterday"}]
+)
+def test_a_manifest_that_cannot_be_true_is_refused(store, change):
+    key = "published/forms/3/manifest.json"
+    store.put(key, json.dumps({**json.loads(store.get(key)), **change}).encode())
+    with pytest.raises(UserError, match=r"published/forms/3/manifest\.json in .* is damaged"):
+        load_published("forms", store)
