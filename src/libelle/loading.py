@@ -33,18 +33,20 @@ def load_run(run_id: str | RunId, store: Store | None = None) -> Pipeline:
     return Pipeline.of_run(Run.open(store or LocalStore(), run_id))
 
 
-def load_published(reference: str, store: Store | None = None) -> Pipeline:
+def load_published(reference: str, store: Store | None = None, trusted: str | Path | None = None) -> Pipeline:
     """Load a published model.
 
     Args:
         reference: `name` for the current version, `name@2` for another.
         store: where it is; the local store `store/` by default.
+        trusted: file of public keys, of which one must have signed it (`libelle.signatures`); None asks for no
+            signature.
 
     Raises:
         UserError: when nothing has this name, a file was altered, or the golden records no longer get their scores.
     """
     store = store or LocalStore()
-    return read_version(store, find(store, reference), default_cache())
+    return read_version(store, find(store, reference, trusted), default_cache())
 
 
 def load_folder(folder: str | Path) -> Pipeline:

@@ -17,7 +17,8 @@ from typing import TypeVar
 
 from typing_extensions import TypedDict
 
-from libelle.components import Component, Positive, Share
+from libelle import signatures
+from libelle.components import Positive, Share
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
@@ -25,7 +26,15 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import fetch_folder
-from libelle.stores.documents import FileName, Moment, StoredFile, expected_files, read_document, read_formatted
+from libelle.stores.documents import (
+    LARGEST,
+    FileName,
+    Moment,
+    StoredFile,
+    expected_files,
+    parse_formatted,
+    read_document,
+)
 from libelle.stores.formats import PUBLISHED
 
 log = logging.getLogger(__name__)
@@ -40,31 +49,6 @@ class _Pointer(TypedDict):
     """`current.json`."""
 
     version: Positive
-
-
-@dataclass(kw_only=True)
-class PublishRequest(Component):
-    """The nodes of `conf/publish.yaml`, `store` apart.
-
-    Attributes:
-        run_id: the run to publish.
-        name: of the published model; the name of the run's data where left out.
-        threshold: of a binary decision; the one chosen for the run where left out.
-        rollback: whether to make the version before the current one current again.
-        list: whether to list what is published.
-    """
-
-    run_id: str | None = None
-    name: str | None = None
-    threshold: Share | None = None
-    rollback: bool = False
-    list: bool = False
-
-    def __post_init__(self) -> None:
-        if sum((self.run_id is not None, self.rollback, self.list)) != 1:
-            raise UserError("Say what to do: run_id=... to publish, name=... rollback=true to go back, or list=true.")
-        if self.rollback and self.name is None:
-            raise UserError("rollback=true needs name=, the published model to roll back.")
 
 
 @dataclass
@@ -108,7 +92,7 @@ class Publication:
         return _prefix(self.name, self.version)
 
 
-def publish(store: Store, run: Run, name: str, threshold: float | None = None) -> Publication:
+def publish(store: Store, run: Run, name: str, threshold: float | None = None, sign: str | None = None) -> Publication:
     """Make a completed run the current version of a published model.
 
     The run is checked byte by byte and its golden records are replayed; the copy is read back and replayed, too. The
@@ -119,6 +103,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
         run: the run.
         name: of the model.
         threshold: of a binary decision; the one chosen for the run where left out.
+        sign: file of the private key that signs the manifest (`libelle.signatures`).
 
     Raises:
         UserError: when the run failed, has not completed, was altered or has no chosen threshold, or the copy scores
@@ -128,6 +113,8 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
         raise UserError(f"name={name} may hold letters, digits, '.', '_' and '-' alone; choose another name.")
     if RunId.matches(name):
         raise UserError(f"name={name} is a run id, and would be taken for one; choose another name.")
+    if sign is not None:
+        signatures.sign(b"", sign)  # a wrong key is said before any work
     run.require_completed().verify()
     pipeline = Pipeline.of_run(run)
     if threshold is None and pipeline.rule.is_binary and run.read_threshold() is None:
@@ -156,22 +143,30 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None) -
     with tempfile.TemporaryDirectory(prefix="libelle-") as cache:
         # An empty cache: what is replayed is what the store gives back, not what we sent.
         read_version(store, publication, Path(cache))
-    store.put(f"{publication.prefix}manifest.json", json.dumps(asdict(publication), indent=1).encode())
+    manifest = json.dumps(asdict(publication), indent=1).encode()
+    if sign is not None:
+        store.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
+    store.put(f"{publication.prefix}manifest.json", manifest)
     _point(store, publication)
     return publication
 
 
-def find(store: Store, reference: str) -> Publication:
+def find(store: Store, reference: str, trusted: str | Path | None = None) -> Publication:
     """The manifest of a published model, `name` or `name@version`.
 
+    Args:
+        store: where it is published.
+        reference: the name, and the version if it is not the current one.
+        trusted: file of public keys, of which one must have signed the manifest (`libelle.signatures`).
+
     Raises:
-        UserError: when there is none, or it is in another format.
+        UserError: when there is none, it is damaged or in another format, or it is not signed by a trusted key.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
         raise UserError(f"published={reference} is not a name; write a name, or a name and a version as in forms@2.")
     version = int(match["version"]) if match["version"] else _current(store, match["name"])
-    found = None if version is None else _read(store, match["name"], version)
+    found = None if version is None else _read(store, match["name"], version, trusted)
     if found is None:
         names = ", ".join(store.folders("published/")) or "nothing yet"
         raise UserError(f"published={reference} is not in {store}; published there: {names}.")
@@ -240,14 +235,19 @@ def _prefix(name: str, version: int) -> str:
     return f"published/{name}/{version}/"
 
 
-def _read(store: Store, name: str, version: int) -> Publication | None:
-    key = f"{_prefix(name, version)}manifest.json"
+def _read(store: Store, name: str, version: int, trusted: str | Path | None = None) -> Publication | None:
+    key, what = f"{_prefix(name, version)}manifest.json", f"published={name}@{version}"
     try:
-        found = read_formatted(
-            store, key, Publication, PUBLISHED, f"published={name}@{version}", "publish its run again"
-        )
+        data = store.get(key, LARGEST)
     except KeyError:
         return None
+    if trusted is not None:
+        try:
+            signature = store.get(f"{_prefix(name, version)}manifest.sig", LARGEST)
+        except KeyError:
+            signature = None
+        signatures.verify(data, signature, trusted, f"{what} in {store}")
+    found = parse_formatted(data, f"{key} in {store}", Publication, PUBLISHED, what, "publish its run again")
     if (found.name, found.version) != (name, version):
         raise UserError(f"{key} in {store} is damaged: it names {found}; publish its run again.")
     return found

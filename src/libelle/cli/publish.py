@@ -1,20 +1,50 @@
 """The command `publish`: publish a run, go back to the version before, or list what is published."""
 
+from dataclasses import dataclass
+
 from omegaconf import DictConfig
 
 from libelle import publication
 from libelle.cli import terminal_tables
 from libelle.cli.command import plain_errors, typed_overrides, values_and_store
-from libelle.components import validate
+from libelle.components import Component, Share, validate
+from libelle.errors import UserError
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
+
+
+@dataclass(kw_only=True)
+class PublishRequest(Component):
+    """The nodes of `conf/publish.yaml`, `store` apart.
+
+    Attributes:
+        run_id: the run to publish.
+        name: of the published model; the name of the run's data where left out.
+        threshold: of a binary decision; the one chosen for the run where left out.
+        sign: file of the private key that signs what is published, PEM.
+        rollback: whether to make the version before the current one current again.
+        list: whether to list what is published.
+    """
+
+    run_id: str | None = None
+    name: str | None = None
+    threshold: Share | None = None
+    sign: str | None = None
+    rollback: bool = False
+    list: bool = False
+
+    def __post_init__(self) -> None:
+        if sum((self.run_id is not None, self.rollback, self.list)) != 1:
+            raise UserError("Say what to do: run_id=... to publish, name=... rollback=true to go back, or list=true.")
+        if self.rollback and self.name is None:
+            raise UserError("rollback=true needs name=, the published model to roll back.")
 
 
 def publish(config: DictConfig) -> None:
     """Run the command on a composed config."""
     with plain_errors():
         values, store = values_and_store(config)
-        request = validate(publication.PublishRequest, values, "")
+        request = validate(PublishRequest, values, "")
         store.check()
         if request.list:
             terminal_tables.print_published(publication.overview(store))
@@ -24,5 +54,5 @@ def publish(config: DictConfig) -> None:
         else:
             run = Run.open(store, RunId.parse(str(request.run_id)))
             name = request.name or run.manifest.data or "model"
-            published = publication.publish(store, run, name, request.threshold)
+            published = publication.publish(store, run, name, request.threshold, request.sign)
             terminal_tables.print_publication(published, typed_overrides())

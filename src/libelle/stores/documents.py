@@ -57,8 +57,11 @@ def read_document(store: Store, key: str, model: type[T]) -> T:
 
 def read_formatted(store: Store, key: str, model: type[T], known: int, what: str, remedy: str) -> T:
     """As `read_document`, and refuse another format in words of its own; see `formats.check_format`."""
-    data = store.get(key, LARGEST)
-    where = f"{key} in {store}"
+    return parse_formatted(store.get(key, LARGEST), f"{key} in {store}", model, known, what, remedy)
+
+
+def parse_formatted(data: bytes, where: str, model: type[T], known: int, what: str, remedy: str) -> T:
+    """As `read_formatted`, of a document that was read."""
     check_format(parse_document(data, _Formatted, where), known, what, remedy)
     return parse_document(data, model, where)
 
