@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from libelle.data import csv_blocks, csv_files
+from libelle.data.options import FileOptions, FileReport
 from libelle.errors import UserError
 
 
@@ -19,9 +20,9 @@ def read(content: bytes, encoding="utf-8", delimiter=","):
         chunks = csv_files.read_csv(
             io.BytesIO(content),
             "forms.csv",
-            delimiter=delimiter,
-            encoding=encoding,
-            on_bad_row=lambda row, reason: bad.append((row, reason)),
+            FileOptions(delimiter, encoding),
+            on_bad_row=lambda row: bad.append((row.first, row.reason)),
+            report=FileReport(),
         )
         table = pd.concat(list(chunks))
     except UserError as error:
