@@ -57,12 +57,8 @@ class Rows:
 
     def parse(self, block: bytes) -> Chunks:
         """Yield the rows of a block by Arrow, or by Python where they are not all as they should be."""
-        if self.header is None and not block.strip(b"\r\n"):  # the header is yet to come
-            self.begun = True
-            self.line += block.count(b"\n")
-            return
         rest = self._read_header(block) if self.header is None else block
-        if not rest:
+        if not rest:  # also where the header is yet to come
             return
         table = parse_block(rest, [str(place) for place in range(len(self._names) + self.extra)], self.dialect)
         lines = None if table is None or self._holds_more(table) else self._lines(rest, table.num_rows)
@@ -100,8 +96,8 @@ class Rows:
         """Yield the rows of a stream of lines by Python."""
         # Strict: a quote that is never closed would otherwise swallow the rest of the file without a word.
         reader = self.dialect.reader(self._decoded(lines))
-        if self.header is None:
-            self._begin(reader)
+        if self.header is None and not self._begin(reader):
+            raise UserError(f"{self.name} is empty; a CSV file begins with a row of column names.")
         rows: list[list[str]] = []
         numbers: list[int] = []
         places: list[int] = []
@@ -229,7 +225,8 @@ class Rows:
         self._begin(self.dialect.reader(self._decoded(lines())))
         return block[taken:]
 
-    def _begin(self, reader: Iterator[list[str]]) -> None:
+    def _begin(self, reader: Iterator[list[str]]) -> bool:
+        """Read the header, if it is there."""
         self._recent.clear()
         try:
             header = next((row for row in reader if any(name.strip() for name in row)), None)
@@ -237,12 +234,11 @@ class Rows:
             raise UserError(
                 f"{self.name}: the quoting of the header is broken ({error}); correct it, or {self._remedy('quote')}."
             ) from None
+        self.line += len(self._recent)
         if header is None:
-            raise UserError(f"{self.name} is empty; a CSV file begins with a row of column names.")
+            return False
         if _WRONG_BYTES.search("".join(header)):
             raise self.stream.wrong()
-        self.line += len(self._recent)
-        self.begun = True  # whoever reads on may be another than who read the header
         self._single = len(header) == 1
         while not header[-1].strip():
             header.pop()
@@ -254,6 +250,7 @@ class Rows:
         nameless += [str(len(self.header) + place) for place in range(1, self.extra + 1)]
         if nameless:
             self.report.say(f"{self.name}: columns without a name are left out ({', '.join(nameless)})")
+        return True
 
     def _decoded(self, lines: Iterable[str]) -> Iterator[str]:
         """The lines; those of a file begin without the byte-order mark that spreadsheets write."""

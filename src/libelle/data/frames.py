@@ -77,7 +77,7 @@ def _strings(column: pd.Series, source: str) -> pd.Series:
     if isinstance(kind, pd.ArrowDtype):
         whole = pa.chunked_array(pa.array(column.array))
         return to_series(pa.chunked_array([arrow_texts(part, column.name, source) for part in whole.chunks]))
-    if kind == object:
+    if pd.api.types.is_object_dtype(kind):
         return to_series(texts_of(column, column.name, source), column.index)
     codes, distinct = pd.factorize(column)
     texts = texts_of(distinct, column.name, source)

@@ -144,8 +144,8 @@ class FileReport:
         """Warn, once, that a column without a name is left out though it holds something; columns count from 1."""
         self.warn_once(
             f"column {column}",
-            f"{where}: column {column} has no name and is left out, though it holds {text[:40]!r}; name it in the header "
-            "if it should be read",
+            f"{where}: column {column} has no name and is left out, though it holds {text[:40]!r}; name it in the "
+            "header if it should be read",
         )
 
     def announce(self) -> None:
