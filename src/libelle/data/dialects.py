@@ -65,8 +65,8 @@ def check_quote(quote: str | None, keys: str) -> None:
     """Raise unless `quote` is a value of the key."""
     if quote not in (None, '"', "none"):
         raise UserError(
-            f'{keys}quote={quote} is neither none, where quotes are ordinary characters, nor ", where they enclose '
-            "fields; choose one of them, or leave it out."
+            f"{keys}quote={quote} is unknown; write {keys}quote=none where quotes are ordinary characters, or leave it "
+            "out."
         )
 
 
@@ -98,12 +98,12 @@ def find_dialect(head: str, name: str, options: FileOptions, report: FileReport,
     else:
         delimiter = _find_delimiter(sample, options)
         if before := options.remembered.get("delimiter"):
-            report.say(f"{name} has not the delimiter {before} of the data that the model learnt from")
+            report.say(f"{name} is not written as the data that the model learnt from were, with delimiter={before}")
     quote = quote or (options.remembered.get("quote") if options.delimiter is not None else None)
     report.found["delimiter"] = _WORDS.get(delimiter, delimiter)
     if quote is not None:
         report.found["quote"] = quote
-    if options.delimiter is None:
+    if options.delimiter is None or options.encoding is None:
         report.say(f"{name} is read with {_spelled(report.found, options)}")
     return Dialect(delimiter, quote != "none", quote is not None, skipped)
 

@@ -125,7 +125,7 @@ class Utf8Stream:
 
     def _choose(self, block: bytes) -> None:
         self.encoding = "utf-8" if _looks_like_utf8(block) else _fallback(self._options.remembered.get("encoding"))
-        if self.encoding != "utf-8":
+        if self.encoding not in ("utf-8", self._options.remembered.get("encoding")):
             self._report.say(
                 f"{self._name} is not UTF-8 and is read as {self.encoding}; if accents look wrong, set "
                 f"{self._options.keys}encoding",

@@ -43,6 +43,9 @@ _OTHERS = {
     b"<?xml": _MARKUP,
 }
 
+#: Bytes that texts hardly hold.
+_NEVER_TEXT = [byte for byte in range(32) if byte not in b"\t\n\f\r\x1a\x1b"]
+
 #: What a ZIP archive holds → what it is.
 _ARCHIVES = {
     "xl/workbook.bin": "a binary Excel file (.xlsb); save it as .xlsx or CSV",
@@ -92,7 +95,7 @@ def _refuse(head: bytes, name: str) -> None:
     for magic, what in _OTHERS.items():
         if start[: len(magic)].lower() == magic.lower():
             raise UserError(f"{name} is {what}.")
-    if b"\0" in head and marked_encoding(head) is None:
+    if marked_encoding(head) is None and sum(head.count(byte) for byte in _NEVER_TEXT) > len(head) / 20:
         raise UserError(f"{name} is no text, but a binary file of an unknown kind; give CSV, Parquet or .xlsx.")
 
 

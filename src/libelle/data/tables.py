@@ -48,10 +48,14 @@ def read_stream(
     """Yield the rows of a stream, as `read_file` does; `name` is what messages call it."""
     _check_options(options)
     with opened(stream, name) as (kind, content):
-        if kind == "parquet":
-            yield from _read_parquet(content, name, options, report)
-        elif kind == "excel":
+        if kind == "excel":
             yield from read_excel(content, name, options, report)  # type: ignore[arg-type]
+        elif options.sheet is not None:
+            raise UserError(
+                f"{options.keys}sheet={options.sheet} is for Excel files, and {name} is none; leave it out."
+            )
+        elif kind == "parquet":
+            yield from _read_parquet(content, name, options, report)
         elif name.lower().endswith((".parquet", ".pq")):
             raise UserError(f"{name} is not a Parquet file, whatever its name says; name a CSV file .csv.")
         else:

@@ -19,6 +19,9 @@ _NOT_TEXT: dict[type | tuple[type, ...], str] = {
     dict: "records within a record",
 }
 
+#: From here on, floats are whole, and several whole numbers share one.
+_EXACT = 2.0**53
+
 
 def text_of(value: object) -> str | None:
     """The text of one value; None where it is missing.
@@ -32,7 +35,7 @@ def text_of(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, float | np.floating):
-        return None if math.isnan(value) else _number(value)
+        return None if math.isnan(value) else _number(float(value), str(value))
     if isinstance(value, Decimal):
         return None if value.is_nan() else format(value, "f")
     for kinds, what in _NOT_TEXT.items():
@@ -106,11 +109,13 @@ def not_text(kind: pa.DataType) -> str:
 def no_text(column: object, source: str, what: str) -> UserError:
     """The refusal of a column whose values have no text."""
     return UserError(
-        f"{source}: the column {nfc(column)!r} holds {what}, and only texts, numbers and dates are read; leave it out, "
-        "or make it text before."
+        f"{source}: the column {nfc(column)!r} holds {what}, and texts, numbers and dates alone can be read; leave it "
+        "out, or turn it into text first."
     )
 
 
-def _number(value: float | np.floating) -> str:
-    text = str(value).removesuffix(".0")
-    return "0" if text == "-0" else text
+def _number(value: float, text: str) -> str:
+    """A float, `text` being its shortest form; a whole one that floats cannot tell from its neighbours is refused."""
+    if abs(value) >= _EXACT and not math.isinf(value):
+        raise TypeError("floats above 2^53, which have lost their last digits")
+    return "0" if value == 0 else text.removesuffix(".0")
