@@ -116,6 +116,8 @@ def test_a_sheet_is_chosen_by_name():
     assert any("Feuil1" in said and "data.sheet" in said for _, said in read_bytes(content)[2].said)
     assert records_of(content, sheet="Autre") == [["y"]]
     assert records_of(content, remembered={"sheet": "Autre"}) == [["y"]]
+    assert records_of(content, wanted=frozenset({"b"})) == [["y"]]
+    assert records_of(content, wanted=frozenset({"a"}), remembered={"sheet": "Autre"}) == [["x"]]
     with pytest.raises(UserError, match=r"data\.sheet=Nada is not a sheet of forms\.csv; its sheets are Feuil1, Autre"):
         read_bytes(content, sheet="Nada")
     with pytest.raises(UserError, match=r"data\.sheet=Autre is for Excel files"):

@@ -81,13 +81,14 @@ class RowBlocks:
         return bool(begins.all() and ends.all())
 
 
-def parse_block(block: bytes, header: Sequence[str], dialect: Dialect) -> pa.Table | None:
+def parse_block(block: bytes, header: Sequence[str], dialect: Dialect, *, single: bool) -> pa.Table | None:
     """Parse whole rows, which have no header, as `large_string` columns; None where not all of them can be.
 
     Args:
         block: of `RowBlocks`, in UTF-8.
         header: names of the columns, each once.
-        dialect: how it is written; an empty line is a record where there is one column.
+        dialect: how it is written.
+        single: whether there is one column, so that an empty line is a record.
     """
     from pyarrow import csv  # scoring texts takes no files
 
@@ -101,7 +102,7 @@ def parse_block(block: bytes, header: Sequence[str], dialect: Dialect) -> pa.Tab
                 delimiter=dialect.delimiter,
                 quote_char='"' if dialect.quoted else False,
                 newlines_in_values=dialect.quoted and b'"' in block,
-                ignore_empty_lines=len(header) > 1,
+                ignore_empty_lines=not single,
             ),
             convert_options=csv.ConvertOptions(
                 column_types=dict.fromkeys(header, pa.large_string()), null_values=[], strings_can_be_null=False
@@ -130,13 +131,14 @@ class Layout:
     lines: int
 
 
-def lay_out(block: bytes, width: int, dialect: Dialect) -> Layout:
+def lay_out(block: bytes, width: int, dialect: Dialect, *, single: bool) -> Layout:
     """Find the lines of each record of a block of `RowBlocks`.
 
     Args:
         block: whole rows.
         width: fields of a row.
         dialect: how it is written.
+        single: as for `parse_block`.
     """
     buffer = np.frombuffer(block, np.uint8)
     ends = np.flatnonzero(buffer == _LINE_FEED)
@@ -153,7 +155,7 @@ def lay_out(block: bytes, width: int, dialect: Dialect) -> Layout:
     like_row = np.diff(before) == width - 1
     alike, filled = (np.add.reduceat(values.astype(np.int64), first) for values in (like_row, ~blank))
     spread = (first < last) & like_row[first] & like_row[last] & (2 * alike >= filled)
-    kept = ~((first == last) & blank[first]) if width > 1 else np.ones(len(first), dtype=bool)
+    kept = np.ones(len(first), dtype=bool) if single else ~((first == last) & blank[first])
     return Layout(first[kept], last[kept], filled[kept], spread[kept] & (width > 1), len(starts))
 
 

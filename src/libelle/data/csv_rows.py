@@ -60,7 +60,8 @@ class Rows:
         rest = self._read_header(block) if self.header is None else block
         if not rest:  # also where the header is yet to come
             return
-        table = parse_block(rest, [str(place) for place in range(len(self._names) + self.extra)], self.dialect)
+        places = [str(place) for place in range(len(self._names) + self.extra)]
+        table = parse_block(rest, places, self.dialect, single=self._single)
         lines = None if table is None or self._holds_more(table) else self._lines(rest, table.num_rows)
         if table is None or lines is None:
             yield from self.read(io.TextIOWrapper(io.BytesIO(rest), "utf-8", "surrogateescape", newline=""))
@@ -79,7 +80,7 @@ class Rows:
         if count == records:  # one line each
             lines = np.arange(self.line + 1, self.line + records + 1)
         else:
-            layout = lay_out(block, len(self._names) + self.extra, self.dialect)
+            layout = lay_out(block, len(self._names) + self.extra, self.dialect, single=self._single)
             if len(layout.first) != records:
                 return None
             several = np.flatnonzero((layout.first < layout.last) & (layout.whole | self._single))
@@ -167,17 +168,17 @@ class Rows:
         return BadRow(first, last, records, reason, self._remedy(hint))
 
     def _reason(self, row: list[str]) -> tuple[str | None, str]:
-        width = len(self._names)
-        if len(row) != width:
-            more = next((text for text in row[width:] if text.strip()), None)
-            if len(row) > width and more is None:
-                self.extra = len(row) - width
-            elif len(row) > width and len(row) <= width + self.extra:
-                return f"{more[:40]!r} stands in a column without a name", "name"  # type: ignore[index]
-            else:
-                return f"{len(row)} fields where the header has {width}", "delimiter"
-        else:
-            self.extra = 0
+        """What is wrong with the fields of a record, if anything, and which remedy goes with it."""
+        width, several = len(self._names), len(self._recent) > 1
+        more = next((text for text in row[width:] if text.strip()), None)
+        # A quoted field over several lines must not pass for one that is followed by blank fields.
+        expected = len(row) in (width, width + self.extra)
+        if more is not None and len(row) <= width + self.extra:
+            return f"{more[:40]!r} stands in a column without a name", "name"
+        if len(row) < width or more is not None or (several and not expected):
+            return f"{len(row)} fields where the header has {width}", "delimiter"
+        if not several:
+            self.extra = len(row) - width
         wrong = _WRONG_BYTES.search("".join(row))
         return (f"bytes that are not {self.stream.known}", "encoding") if wrong else (None, "")
 
@@ -255,7 +256,7 @@ class Rows:
     def _decoded(self, lines: Iterable[str]) -> Iterator[str]:
         """The lines; those of a file begin without the byte-order mark that spreadsheets write."""
         for line in lines:
-            text = line if self.begun else line.removeprefix("\ufeff")
+            text = line if self.begun else line.lstrip("\ufeff")  # some files have two
             self.begun = True
             self._recent.append(text)
             yield text

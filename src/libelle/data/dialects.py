@@ -20,7 +20,7 @@ ONE_COLUMN = "\x1f"
 _ROWS = 200
 
 #: What Excel takes as a word on the delimiter, in a line of its own.
-_SEP_LINE = re.compile(r'\ufeff?"?sep=(.)"?\r?\n', re.IGNORECASE)
+_SEP_LINE = re.compile(r'\ufeff*"?sep=(.)"?\r?\n', re.IGNORECASE)
 
 _WORDS = {"\t": "tab", ONE_COLUMN: "none"}
 _CHARACTERS = {"tab": "\t", "\\t": "\t", "none": ONE_COLUMN}
@@ -145,7 +145,7 @@ def _remembered(sample: str, options: FileOptions) -> tuple[str, str | None] | N
 
 
 def _names(header: Sequence[str]) -> set[str]:
-    return {nfc(name.removeprefix("\ufeff")) for name in header}
+    return {nfc(name.lstrip("\ufeff")) for name in header}
 
 
 def _find_delimiter(sample: str, options: FileOptions) -> str:

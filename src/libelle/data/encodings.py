@@ -3,6 +3,7 @@
 import codecs
 import io
 import logging
+import re
 from typing import Any, BinaryIO, Protocol
 
 from libelle.data.options import FileOptions, FileReport
@@ -20,8 +21,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 
-#: The DOS mark of the end of a file, which some programs still write.
-_CTRL_Z = b"\x1a"
+#: The DOS mark of the end of a file, which some programs still write, alone in a line or not.
+_CTRL_Z = re.compile(rb"\x1a[\x1a\r\n]*\Z")
 
 
 class Readable(Protocol):
@@ -108,10 +109,9 @@ class Utf8Stream:
 
     def _without_mark(self, block: bytes, *, ended: bool) -> bytes:
         """A block without the mark of the file's end; one that may be it waits for the next block."""
-        block, self._held = (block[:-1], _CTRL_Z) if block.endswith(_CTRL_Z) else (block, b"")
-        if ended:
-            self._held = b""
-        return block
+        mark = _CTRL_Z.search(block[-16:])
+        self._held = mark[0] if mark and not ended else b""
+        return block[: -len(mark[0])] if mark else block
 
     def _to_utf8(self, block: bytes) -> bytes:
         if self.encoding is None and not block.isascii():

@@ -1,7 +1,7 @@
 """Reading .xlsx files as tables of strings: what a cell shows, one text for each value."""
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from libelle.data import frames
 from libelle.data.frames import Chunks, from_arrow
-from libelle.data.names import check_header
+from libelle.data.names import check_header, nfc
 from libelle.data.options import FileOptions, FileReport
 from libelle.data.texts import text_of
 from libelle.errors import UserError, needs_extra
@@ -34,35 +34,46 @@ def read_excel(stream: BinaryIO, name: str, options: FileOptions, report: FileRe
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and validations, which are not read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            sheet = book[_choose(book.sheetnames, name, options, report)]
-            sheet.reset_dimensions()  # some programs write wrong ones
-            yield from _tables(sheet.iter_rows(), name, report)
-    except (KeyError, ValueError, AttributeError, TypeError, SyntaxError) as error:
+            yield from _tables(_rows(_choose(book, name, options, report)), name, report)
+    except (KeyError, ValueError, SyntaxError) as error:
         raise UserError(f"{name} cannot be read as an Excel file ({error}); save it as CSV.") from error
 
 
-def _choose(sheets: Sequence[str], name: str, options: FileOptions, report: FileReport) -> str:
+def _choose(book: Any, name: str, options: FileOptions, report: FileReport) -> Any:
+    """The sheet that is asked for, else the one of a like file, else the first that has the wanted columns."""
+    sheets = {sheet.title: sheet for sheet in book.worksheets}
     if options.sheet is not None:
         if options.sheet not in sheets:
             raise UserError(
                 f"{options.keys}sheet={options.sheet} is not a sheet of {name}; its sheets are {', '.join(sheets)}."
             )
         report.found["sheet"] = options.sheet
-        return options.sheet
-    remembered = options.remembered.get("sheet")
-    if remembered in sheets:
-        report.say(f"{name}: the sheet {remembered} is read")
-        report.found["sheet"] = str(remembered)
-        return str(remembered)
+        return sheets[options.sheet]
+    remembered = options.remembered.get("sheet", "")
+    fitting = [title for title in sheets if options.wanted <= _header(sheets[title])] if len(sheets) > 1 else []
+    chosen = remembered if remembered in fitting else next(iter(fitting or sheets))
+    if remembered:
+        report.found["sheet"] = remembered
     if len(sheets) > 1:
-        others = ", ".join(sheets[1:])
-        report.say(f"{name}: the first sheet, {sheets[0]}, is read; set {options.keys}sheet for another ({others})")
-    return sheets[0]
+        others = ", ".join(title for title in sheets if title != chosen)
+        report.say(f"{name}: the sheet {chosen} is read; set {options.keys}sheet for another ({others})")
+    return sheets[chosen]
 
 
-def _tables(rows: Iterator[tuple[Any, ...]], name: str, report: FileReport) -> Chunks:
-    filled = _filled((number, [_text(cell) for cell in row]) for number, row in enumerate(rows, start=1))
-    _, header = next(filled, (0, []))
+def _header(sheet: Any) -> set[str]:
+    """The names of a sheet's columns."""
+    _, header = next(_rows(sheet), (0, []))
+    return {nfc(text) for text in header if text}
+
+
+def _rows(sheet: Any) -> Iterator[tuple[int, list[str | None]]]:
+    """The rows that hold anything, with their numbers."""
+    sheet.reset_dimensions()  # some programs write wrong ones
+    return _filled(enumerate(([_text(cell) for cell in row] for row in sheet.iter_rows()), start=1))
+
+
+def _tables(rows: Iterator[tuple[int, list[str | None]]], name: str, report: FileReport) -> Chunks:
+    _, header = next(rows, (0, []))
     if not header:
         raise UserError(f"{name} has an empty sheet; its first row holds the names of the columns.")
     kept = [place for place, text in enumerate(header) if text and text.strip()]
@@ -71,7 +82,7 @@ def _tables(rows: Iterator[tuple[Any, ...]], name: str, report: FileReport) -> C
         left = ", ".join(str(place + 1) for place in range(len(header)) if place not in kept)
         report.say(f"{name}: columns without a name are left out ({left})")
     first, chunk, lines = 1, [], []
-    for number, row in filled:
+    for number, row in rows:
         if len(row) > len(kept):
             _warn_of_nameless(row, kept, name, number, report)
         chunk.append([row[place] if place < len(row) else None for place in kept])
@@ -83,7 +94,7 @@ def _tables(rows: Iterator[tuple[Any, ...]], name: str, report: FileReport) -> C
         yield _table(chunk, lines, names, first, report)
 
 
-def _filled(rows: Iterator[tuple[int, list[str | None]]]) -> Iterator[tuple[int, list[str | None]]]:
+def _filled(rows: Iterable[tuple[int, list[str | None]]]) -> Iterator[tuple[int, list[str | None]]]:
     """The rows that hold anything; where there is one column, also empty ones between them."""
     waiting: list[int] = []
     width = 0
