@@ -1,7 +1,7 @@
 """The fitted pipeline: texts → clean → score → answers. Training, runtime and publication all use this one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ from libelle.cleaners.base import Cleaner, clean_columns, clean_table
 from libelle.components import build, describe
 from libelle.data.columns import Column, Columns, count_rows, from_frame
 from libelle.data.frames import as_strings, blank_to_missing
-from libelle.data.raw_records import RawRecords, to_columns, to_table, whole_characters
+from libelle.data.raw_records import RawRecords, ids_of, known_ids, to_columns, to_table, whole_characters
 from libelle.data.targets import Target
 from libelle.errors import UserError
 from libelle.evaluation.answers import answers
@@ -54,6 +54,7 @@ class Pipeline:
         name: the run id, or the published name and version.
         calibration: fitted; None for the model's own scores.
         metrics: split → metric → value, where it was fitted here; None where it was loaded.
+        reading: how the file of the training data was read, for files like it, see `libelle.data.options`.
     """
 
     fields: list[str]
@@ -69,6 +70,7 @@ class Pipeline:
     name: str = ""
     calibration: Calibration | None = None
     metrics: "Mapping[str, Metrics] | None" = None
+    reading: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def labels(self) -> Sequence[str]:
@@ -98,10 +100,10 @@ class Pipeline:
             records: a DataFrame, mappings from field to text, or bare texts, see `libelle.data.raw_records.to_table`.
 
         Returns:
-            One row a record, in order: `id` (the id column's value; the row number from 1 where it has none), `label`
-            (the decision), `score` (binary: probability of the positive label; multiclass: of the decided one), a
-            `score_<label>` for each label, float32, and, for more than two labels of which a threshold was chosen,
-            `automatic`: bool, whether the record is coded without a clerk (`libelle.evaluation.decision_rule`).
+            One row a record, in order: `id` (the id column's value, `(row 3)` if missing; the row number from 1 where
+            there is no such column), `label` (the decision), `score` (binary: probability of the positive label;
+            multiclass: of the decided one), a `score_<label>` for each label, float32, and, for more than two labels of
+            which a threshold was chosen, `automatic`: bool, whether the record is coded without a clerk.
 
         Raises:
             UserError: when a field is missing or unknown, a column comes twice, or a text is not valid Unicode.
@@ -110,7 +112,7 @@ class Pipeline:
         index = records.index if isinstance(records, pd.DataFrame) else pd.RangeIndex(count_rows(columns))
         ids = pd.Series(np.arange(1, len(index) + 1), index=index)
         if self.id in columns:
-            ids = columns[self.id].series(index).fillna(ids.astype("str"))
+            ids = known_ids(columns[self.id].series(index), ids)
         return self.answers(self.score_columns(columns), ids)
 
     def predict_proba(self, records: RawRecords) -> Floats:
@@ -149,16 +151,8 @@ class Pipeline:
         return to_columns(records, self.fields, self.text, self.target.columns, self.id)
 
     def ids(self, table: pd.DataFrame, numbers: pd.Index | None = None) -> pd.Series:
-        """Each row's id, `str`, where the table has the column of ids; else its number, int64.
-
-        Args:
-            table: the records.
-            numbers: of the rows, for those without an id; from 1 where left out.
-        """
-        counted = pd.Series(np.arange(1, len(table) + 1) if numbers is None else numbers, index=table.index)
-        if self.id is None or self.id not in table.columns:
-            return counted
-        return blank_to_missing(as_strings(table[[self.id]]))[self.id].fillna(counted.astype("str"))
+        """Each row's id, `str`, or its number, int64, see `libelle.data.raw_records.ids_of`."""
+        return ids_of(table, self.id, numbers)
 
     def texts(self, table: pd.DataFrame) -> pd.DataFrame:
         """The fields of a table of raw records, one `str` column each, missing where missing or blank."""
@@ -224,6 +218,7 @@ class Pipeline:
             "process": describe(self.process),
             "model": describe(self.model),
             "calibration": None if self.calibration is None else self.calibration.to_json(),
+            "reading": dict(self.reading),
         }
         for part in ("process", "model"):
             (folder / part).mkdir(parents=True)
@@ -280,6 +275,7 @@ class Pipeline:
                 reference=Reference.load(folder),
                 golden=pd.DataFrame([item["record"] for item in golden], columns=about["fields"], dtype="str"),
                 name=folder.name,
+                reading=about.get("reading", {}),
             )
             pipeline.replay(np.array([item["scores"] for item in golden], dtype=np.float32))
         except FileNotFoundError as error:

@@ -90,10 +90,10 @@ def test_stdin_and_bad_rows(place):
     answer = call("runtime.py", "input=-", "format=json", cwd=place, stdin=broken)
     assert answer.returncode == 0
     assert len(json.loads(answer.stdout)) == 4
-    assert "row 3" in answer.stderr
+    assert "line 4" in answer.stderr
     stopped = call("runtime.py", "input=-", "format=json", "on_error=stop", cwd=place, stdin=broken)
     assert stopped.returncode == 2
-    assert "row 3" in stopped.stderr
+    assert "line 4" in stopped.stderr
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "scores.parquet"])

@@ -80,22 +80,23 @@ def test_a_parquet_input_scores_as_its_csv_does(capsys, pipeline, tiny_forms, tm
 def test_bad_rows_are_passed_over_and_the_others_keep_their_numbers(capsys, pipeline, tmp_path, caplog):
     path = tmp_path / "forms.csv"
     path.write_bytes(b"employer,job,town\na,b,c\na,b\na,b,\xff\n\nd,e,f\n")
-    assert [answer["id"] for answer in answers(capsys, pipeline, input=str(path))] == [1, 4]
-    assert "row 2: 2 fields" in caplog.text
-    assert "row 3: bytes" in caplog.text
-    assert "2 rows" in caplog.text
-    with pytest.raises(UserError, match=r"forms\.csv, row 2: .*on_error=skip"):
+    assert [answer["id"] for answer in answers(capsys, pipeline, input=str(path), encoding="utf-8")] == [1, 4]
+    assert "line 3: 2 fields" in caplog.text
+    assert "line 4: bytes" in caplog.text
+    assert "4 records, 2 scored, 2 refused" in caplog.text
+    with pytest.raises(UserError, match=r"forms\.csv, line 3: .*on_error=skip"):
         score(ask(input=str(path), output=str(tmp_path / "scores.csv"), on_error="stop"), pipeline)
     assert not (tmp_path / "scores.csv").exists()
     assert [path.name for path in tmp_path.iterdir()] == ["forms.csv"]
 
 
-def test_rows_without_an_id_are_known_by_their_number(capsys, pipeline, tmp_path):
+def test_a_row_without_an_id_is_known_by_its_number_and_never_by_the_id_of_another(capsys, pipeline, tmp_path):
     path = tmp_path / "forms.csv"
-    path.write_text("form,employer,job,town\nF1,a,b,c\nbad\n,a,b,c\n")
-    assert [answer["id"] for answer in answers(capsys, pipeline, input=str(path))] == ["F1", "3"]
+    path.write_text("form,employer,job,town\nF1,a,b,c\nbad\n,a,b,c\n3,a,b,c\n")
+    assert [answer["id"] for answer in answers(capsys, pipeline, input=str(path))] == ["F1", "(row 3)", "3"]
     score(ask(input=str(path), output=str(tmp_path / "scores.parquet")), pipeline)
-    assert pd.read_parquet(tmp_path / "scores.parquet")["id"].tolist() == ["F1", "3"]
+    assert pd.read_parquet(tmp_path / "scores.parquet")["id"].tolist() == ["F1", "(row 3)", "3"]
+    assert pipeline.predict([{"job": "a"}, {"job": "a", "form": "1"}])["id"].tolist() == ["(row 1)", "1"]
 
 
 def test_a_file_without_rows_gives_an_empty_answer(capsys, pipeline, tmp_path):

@@ -3,7 +3,6 @@
 import pandas as pd
 import pytest
 
-from libelle.data import raw_records
 from libelle.data.raw_records import to_columns
 from libelle.errors import UserError
 
@@ -15,12 +14,10 @@ def texts(records, id_="form"):
     return {name: column.rows(range(len(column))) for name, column in columns.items()}
 
 
-def test_records_are_read_the_same_with_and_without_a_table(monkeypatch):
+def test_records_are_read_the_same_with_and_without_a_table():
     found = texts(RECORDS)
     assert found == {"job": [" maçon ", None, None], "town": [None, "Sète", None], "form": ["F1", None, None]}
     assert texts(pd.DataFrame(RECORDS)) == found
-    monkeypatch.setattr(raw_records, "_texts_alone", lambda rows, names: None)
-    assert texts(RECORDS) == found
 
 
 def test_numbers_are_written_as_a_table_writes_them():

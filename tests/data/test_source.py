@@ -110,9 +110,9 @@ def no_rows(forms):
         (None, {"target_rule": "equals"}, ["data.target_value"]),
         (None, {"positive": "yes"}, ["data.positive=yes", "'0'", "'1'"]),
         (None, {"target": "job", "positive": "maçon"}, ["data.positive=maçon", "two labels"]),
-        (repeat_id, {}, ["forms.csv, row 41", "'F0002'", "row 3", "'form'"]),
-        (empty_id, {}, ["forms.csv, row 5", "'form'", "empty"]),
-        (empty_label, {}, ["forms.csv, row 7", "'label'", "(2 such rows)"]),
+        (repeat_id, {}, ["forms.csv, line 42", "'F0002'", "line 4", "'form'"]),
+        (empty_id, {}, ["forms.csv, line 6", "'form'", "empty"]),
+        (empty_label, {}, ["forms.csv, line 8", "'label'", "(2 such rows)"]),
         (one_class, {}, ["forms.csv", "60 rows", "'0'", "data.target"]),
         (no_rows, {}, ["forms.csv", "no rows"]),
         (None, {"delimiter": ";"}, ["forms.csv", "delimiter", "data.delimiter=','"]),
@@ -132,13 +132,13 @@ def test_wrong_input_stops_with_a_sentence_that_says_where(forms_file, change, k
 def test_a_wrong_delimiter_is_named_even_where_texts_hold_the_other_one(tmp_path):
     path = tmp_path / "forms.csv"
     path.write_text("job;label\nmaçon, carreleur;0\n", encoding="utf-8")
-    with pytest.raises(UserError, match=r"forms\.csv, row 1: .*data\.delimiter"):
-        FileSource(path=str(path), target="label").read()
+    with pytest.raises(UserError, match=r"forms\.csv, line 2: .*data\.delimiter"):
+        FileSource(path=str(path), target="label", delimiter=",").read()
 
 
 def test_a_wrong_encoding_is_named_by_row(forms_file):
-    with pytest.raises(UserError, match=r"forms\.csv, row \d+: bytes that are not utf-8.*data\.encoding"):
-        FileSource(path=forms_file(encoding="latin-1"), target="label").read()
+    with pytest.raises(UserError, match=r"forms\.csv, line \d+: bytes that are not utf-8.*data\.encoding=cp1252"):
+        FileSource(path=forms_file(encoding="cp1252"), target="label", encoding="utf-8").read()
 
 
 @pytest.mark.parametrize(

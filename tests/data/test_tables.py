@@ -10,15 +10,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from libelle.data import csv_blocks, frames, tables
+from libelle.data.options import BadRow, FileOptions, FileReport
 from libelle.errors import UserError
 
 
-def read(path: Path, delimiter=",", encoding="utf-8"):
+def read(path: Path, **options):
     """The table and the bad rows of a file."""
-    bad: list[tuple[int, str]] = []
-    chunks = tables.read_file(
-        path, delimiter=delimiter, encoding=encoding, on_bad_row=lambda row, reason: bad.append((row, reason))
-    )
+    bad: list[BadRow] = []
+    chunks = tables.read_file(path, FileOptions(**options), on_bad_row=bad.append, report=FileReport())
     return pd.concat(list(chunks)), bad
 
 
@@ -67,11 +66,11 @@ def test_quotes_line_breaks_and_blank_lines(tmp_path):
 def test_bad_rows_are_reported_by_number_and_left_out(tmp_path):
     path = tmp_path / "forms.csv"
     path.write_bytes(b"id,rs,clt\n1,a,b\n2,a\n3,a,b,c\n4,caf\xe9,b\n5,d,e\n")
-    table, bad = read(path)
+    table, bad = read(path, encoding="utf-8")
     assert table["id"].tolist() == ["1", "5"]
     assert table.index.tolist() == [1, 5]
-    assert [row for row, _ in bad] == [2, 3, 4]
-    assert [reason for _, reason in bad] == [
+    assert [row.place for row in bad] == ["line 3", "line 4", "line 5"]
+    assert [row.reason for row in bad] == [
         "2 fields where the header has 3",
         "4 fields where the header has 3",
         "bytes that are not utf-8",
@@ -81,10 +80,11 @@ def test_bad_rows_are_reported_by_number_and_left_out(tmp_path):
 def test_a_quote_that_is_never_closed_does_not_swallow_the_rest(tmp_path):
     table, bad = read_text('id,rs\n1,a\n2,"b\n3,c\n4,"d"\n5,e\n', tmp_path)
     assert table["id"].tolist() == ["1", "5"]
-    assert [row for row, _ in bad] == [2]
+    assert table.index.tolist() == [1, 5]
+    assert [(row.place, row.records) for row in bad] == [("lines 3 to 5", 3)]
     table, bad = read_text('id,rs\n1,a\n2,"b\n3,c\n', tmp_path)
     assert table["id"].tolist() == ["1"]
-    assert [row for row, _ in bad] == [2]
+    assert [(row.place, row.records) for row in bad] == [("lines 3 to 4", 2)]
 
 
 def test_a_field_of_a_megabyte(tmp_path):
@@ -123,7 +123,7 @@ def test_a_header_alone_gives_an_empty_table_of_strings(tmp_path, name):
         (b"", {}, ["forms.csv", "is empty"]),
         (b"\n\n", {}, ["forms.csv", "is empty"]),
         (b"id,rs,id\n1,a,2\n", {}, ["forms.csv", "'id'", "more than once"]),
-        (b"id,soci\xe9t\xe9\n1,a\n", {}, ["forms.csv", "not utf-8", "data.encoding=latin-1"]),
+        (b"id,soci\xe9t\xe9\n1,a\n", {"encoding": "utf-8"}, ["forms.csv", "not utf-8", "data.encoding=cp1252"]),
         (b"id,rs\n1,a\n", {"encoding": "utf-16"}, ["forms.csv", "not utf-16", "data.encoding"]),
         (b"id,rs\n1,a\n", {"encoding": "utf8mb4"}, ["data.encoding=utf8mb4", "try utf-8"]),
         (b"id,rs\n1,a\n", {"encoding": "hex"}, ["data.encoding=hex", "try utf-8"]),
@@ -150,11 +150,18 @@ def test_missing_files_folders_and_false_parquet_stop_with_a_sentence(tmp_path):
         assert name in str(caught.value)
 
 
-def test_the_messages_name_the_keys_of_the_script(tmp_path):
+def read_stream(content: bytes, **options):
+    options_ = FileOptions(**options)
+    return pd.concat(
+        list(tables.read_stream(io.BytesIO(content), "stdin", options_, on_bad_row=print, report=FileReport()))
+    )
+
+
+def test_the_messages_name_the_keys_of_the_script():
     with pytest.raises(UserError, match=r"^delimiter="):
-        list(tables.read_csv(io.BytesIO(b"a\n"), "stdin", delimiter=";;", on_bad_row=print, keys=""))
+        read_stream(b"a\n", delimiter=";;", keys="")
     with pytest.raises(UserError, match=r"^encoding="):
-        list(tables.read_file(tmp_path, delimiter=",", encoding="hex", on_bad_row=print, keys=""))
+        read_stream(b"a\n", encoding="hex", keys="")
 
 
 def test_parquet_gives_the_texts_that_csv_would(tmp_path):

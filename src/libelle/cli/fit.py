@@ -35,7 +35,7 @@ from libelle.training.plan import Plan, Provenance
 from libelle.training.schema import build_plan
 
 #: Keys that are arguments of `fit`, or about a file.
-_FILE_KEYS = ("path", "delimiter", "encoding", "name")
+_FILE_KEYS = ("path", "delimiter", "encoding", "quote", "sheet", "name")
 _ARGUMENTS = ("data", "model", *(f"data.{key}" for key in (*_FILE_KEYS, "target", "columns")))
 #: Groups and nodes that mean nothing to `fit`.
 _NOT_FOR_FIT = ("store", "mode", "tune", "base", "hydra")

@@ -11,6 +11,7 @@ from omegaconf import DictConfig
 
 from libelle.cli.command import USER_ERROR, command, leave
 from libelle.cli.raw_arguments import protect, protect_verb
+from libelle.cli.reading_keys import protect_scoring, protect_training
 from libelle.installation import CONF, INSTALLED, call_as
 
 #: Command → what it does. Each has a page `conf/<command>.yaml` and a function of its name in `libelle.cli.<command>`.
@@ -21,6 +22,9 @@ COMMANDS = {
     "publish": "publish a run for the prediction service, roll back, or list what is published",
     "runs": "list runs, show one, diff two, or compare several",
 }
+
+#: Command → what encodes the raw ones among its arguments, where that is not `protect`.
+_PROTECT = {"runs": protect_verb, "runtime": protect_scoring, "train": protect_training}
 
 
 class Task:
@@ -42,7 +46,7 @@ def main() -> None:
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in COMMANDS:
         sys.argv = [f"libelle {name}", *arguments]
-        _run(name, protect_verb if name == "runs" else protect)
+        _run(name, _PROTECT.get(name, protect))
     elif name in ("--shell-completion", "-sc"):
         _complete(arguments)
     elif name in ("--help", "-h"):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import pandas as pd
 from omegaconf import DictConfig
 
@@ -19,11 +20,14 @@ from libelle.cli.command import plain_errors, values_and_store
 from libelle.cli.score_writers import CsvWriter, JsonWriter, ParquetWriter, TableWriter, Writer
 from libelle.components import Component, validate
 from libelle.data.columns import Columns, from_frame, to_frame
-from libelle.data.csv_files import OnBadRow, read_csv
 from libelle.data.frames import Chunks
+from libelle.data.names import as_spelled, nfc
+from libelle.data.options import OPTIONS, BadRow, FileOptions, FileReport, OnBadRow
 from libelle.data.records import require_columns
-from libelle.data.tables import read_file
+from libelle.data.suspicious import find_suspicions
+from libelle.data.tables import read_file, read_stream
 from libelle.errors import UserError
+from libelle.features import Ints
 from libelle.files import whole_file
 from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
@@ -48,14 +52,16 @@ class ScoringRequest(Component):
         published: the published model to use instead, `name` or `name@version`.
         text: fills the pipeline's text field.
         record: field → text.
-        input: CSV or Parquet file, or `-` for CSV from stdin.
+        input: CSV, Parquet or Excel file, or `-` for one from stdin.
         output: CSV or Parquet file; by default stdout.
         format: of stdout.
         explain: whether to say what each field and word adds to the score.
         report: whether to write a page that compares the input with the training data.
         on_error: whether a row that cannot be read is skipped or ends the work.
-        delimiter: of a CSV input.
+        delimiter: of a CSV input; here and below, what is left out is as in the training data, or found.
         encoding: of a CSV input.
+        quote: `none` where quotes in a CSV input are ordinary characters, `"` where they certainly enclose fields.
+        sheet: of an Excel input; by default the first.
     """
 
     run_id: str | None = None
@@ -68,10 +74,14 @@ class ScoringRequest(Component):
     explain: bool = False
     report: bool = False
     on_error: Literal["skip", "stop"] = "skip"
-    delimiter: str = ","
-    encoding: str = "utf-8"
+    delimiter: str | None = None
+    encoding: str | None = None
+    quote: str | None = None
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
+        for key in OPTIONS:
+            setattr(self, key, getattr(self, key) or None)
         given = [name for name in ("text", "record", "input") if getattr(self, name) is not None]
         if not given:
             raise UserError("Nothing to score; give text=..., record.<field>=... or input=<file>.")
@@ -158,6 +168,8 @@ def _answer(
 
 def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any]:
     record: dict[str, Any] = dict(request.record or {})
+    spelled = as_spelled(list(record), _columns(pipeline))
+    record = {str(spelled.get(name, name)): text for name, text in record.items()}
     for name in record:
         if name not in pipeline.fields and name != pipeline.id:
             raise UserError(f"record.{name} is not a field of the model; its fields are {', '.join(pipeline.fields)}.")
@@ -169,40 +181,58 @@ def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any
 
 
 def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", seen: "Seen | None") -> None:
-    bad: list[int] = []
+    name, report = "stdin" if request.input == "-" else str(request.input), FileReport()
+    reported = 0
 
-    def on_bad_row(row: int, reason: str) -> None:
-        message = f"{request.input}, row {row}: {reason}"
+    def on_bad_row(bad: BadRow) -> None:
+        nonlocal reported
+        message = f"{name}, {bad.place}: {bad.reason}"
         if request.on_error == "stop":
-            raise UserError(f"{message}; correct it, or pass over such rows with on_error=skip.")
-        bad.append(row)
-        if len(bad) <= REPORTED_ROWS:
-            log.warning("%s; passed over", message)
+            raise UserError(f"{message}; correct it, {bad.hint}, or pass over such rows with on_error=skip.")
+        reported += 1
+        if reported <= REPORTED_ROWS:
+            passed = "passed over" if bad.records == 1 else f"{bad.records:,} records are passed over"
+            report.say(f"{message}; {passed}; correct it, or {bad.hint}", logging.WARNING)
 
-    rows = 0
-    with stage(f"scoring {'stdin' if request.input == '-' else request.input}") as advance:
-        for chunk in _chunks(request, on_bad_row):
-            require_columns(list(chunk.columns), {"the model": pipeline.fields}, str(request.input), keys="")
+    with stage(f"scoring {name}") as advance:
+        for part in _chunks(request, pipeline, on_bad_row, report):
+            chunk = part.rename(columns=as_spelled(list(part.columns), _columns(pipeline)))
+            require_columns(list(chunk.columns), {"the model": pipeline.fields}, name, keys="")
+            report.announce()
             # What has no id is known by its row number in the file; readers leave no blank texts.
-            ids = pipeline.ids(chunk, chunk.index)
-            writer.write(_answer(request, pipeline, from_frame(chunk[pipeline.fields]), ids, seen))
-            rows += len(chunk)
+            texts, ids = from_frame(chunk[pipeline.fields]), pipeline.ids(chunk, chunk.index)
+            _warn_of_characters(texts, chunk.index.to_numpy(np.int64), name, report)
+            writer.write(_answer(request, pipeline, texts, ids, seen))
             advance(len(chunk))
-    if bad:
-        log.warning("%d rows of %s were passed over, %d were scored", len(bad), request.input, rows)
+    report.close(name, "scored")
 
 
-def _chunks(request: ScoringRequest, on_bad_row: OnBadRow) -> Chunks:
+def _columns(pipeline: Pipeline) -> list[str]:
+    """The columns of an input that mean something to a pipeline."""
+    return [*pipeline.fields, *([pipeline.id] if pipeline.id else [])]
+
+
+def _warn_of_characters(texts: Columns, numbers: Ints, name: str, report: FileReport) -> None:
+    """Warn of the first text of each field whose characters show a wrong encoding."""
+    for field, column in texts.items():
+        for suspicion in find_suspicions(column):
+            row = np.array([numbers[suspicion.row]], dtype=np.int64)
+            place = f"{name}, {report.unit} {report.lines.of(row)[0]}"
+            report.warn_once(f"{suspicion.kind} in {field}", suspicion.sentence(field, place, ""))
+
+
+def _chunks(request: ScoringRequest, pipeline: Pipeline, on_bad_row: OnBadRow, report: FileReport) -> Chunks:
     assert request.input is not None
-    options: dict[str, Any] = {
-        "delimiter": request.delimiter,
-        "encoding": request.encoding,
-        "on_bad_row": on_bad_row,
-        "keys": "",
-    }
+    options = FileOptions(
+        **{key: getattr(request, key) for key in OPTIONS},
+        wanted=frozenset(map(nfc, pipeline.fields)),
+        needed=frozenset(map(nfc, _columns(pipeline))),
+        remembered=pipeline.reading,
+        keys="",
+    )
     if request.input == "-":
-        return read_csv(sys.stdin.buffer, "stdin", **options)
-    return read_file(Path(request.input), **options)
+        return read_stream(sys.stdin.buffer, "stdin", options, on_bad_row=on_bad_row, report=report)
+    return read_file(Path(request.input), options, on_bad_row=on_bad_row, report=report)
 
 
 @contextmanager

@@ -7,6 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from libelle.data.texts import arrow_texts, texts_of
+
 #: Rows of a table, where the source does not say.
 CHUNK_ROWS = 100_000
 
@@ -48,12 +50,13 @@ def is_missing(value: object) -> bool:
     return value is None or value is np.nan or pd.isna(value) is True  # type: ignore[call-overload]
 
 
-def as_strings(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every column as `str`, missing kept missing; whole numbers are written without a decimal point.
+def as_strings(frame: pd.DataFrame, source: str = "The table") -> pd.DataFrame:
+    """Every column as `str`, missing kept missing, each value as `text_of` writes it.
 
-    Each value on its own: a number must not be written differently because of its neighbours.
+    Raises:
+        UserError: names the column whose values have no text.
     """
-    return pd.DataFrame({str(name): _strings(column) for name, column in frame.items()}, index=frame.index)
+    return pd.DataFrame({str(name): _strings(column, source) for name, column in frame.items()}, index=frame.index)
 
 
 def blank_to_missing(frame: pd.DataFrame) -> pd.DataFrame:
@@ -67,7 +70,15 @@ def _without_blanks(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedA
     return pc.if_else(blank, None, texts) if pc.any(blank).as_py() else texts
 
 
-def _strings(column: pd.Series) -> pd.Series:
-    texts = column.astype("str")
-    # A whole-number column with gaps was made float by its reader: 57.0 was 57.
-    return texts.str.removesuffix(".0") if pd.api.types.is_float_dtype(column) else texts
+def _strings(column: pd.Series, source: str) -> pd.Series:
+    kind = column.dtype
+    if isinstance(kind, pd.StringDtype) or pd.api.types.is_integer_dtype(kind):
+        return column.astype("str")
+    if isinstance(kind, pd.ArrowDtype):
+        whole = pa.chunked_array(pa.array(column.array))
+        return to_series(pa.chunked_array([arrow_texts(part, column.name, source) for part in whole.chunks]))
+    if pd.api.types.is_object_dtype(kind):
+        return to_series(texts_of(column, column.name, source), column.index)
+    codes, distinct = pd.factorize(column)
+    texts = texts_of(distinct, column.name, source)
+    return to_series(texts.take(pa.array(codes, mask=codes < 0)), column.index)

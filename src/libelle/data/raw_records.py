@@ -5,11 +5,17 @@ from contextlib import contextmanager
 from math import isnan
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from libelle.data.columns import Column, from_frame
 from libelle.data.frames import as_strings, blank_to_missing
+from libelle.data.names import as_spelled, check_header
+from libelle.data.texts import texts_of
 from libelle.errors import UserError
+
+#: What messages call the records.
+_SOURCE = "The records"
 
 #: What `to_table` takes.
 RawRecords = pd.DataFrame | Sequence[Mapping[str, Any]] | Sequence[str] | pd.Series
@@ -32,7 +38,7 @@ def to_table(records: RawRecords, fields: Sequence[str], text: str, others: Sequ
         UserError: names the column, field or record that is wrong.
     """
     if isinstance(records, pd.DataFrame):
-        return _check(records, fields)
+        return _check(records, [*fields, *others], fields)
     return _table_of(_rows(records, fields, text, others), fields)
 
 
@@ -52,48 +58,60 @@ def to_columns(
         UserError: as `to_table`, and when a text is not valid Unicode.
     """
     if isinstance(records, pd.DataFrame):
-        table = _check(records, fields)
-    else:
-        rows = _rows(records, fields, text, others if id_ is None else [*others, id_])
-        names = [*fields, id_] if id_ is not None and any(id_ in row for row in rows) else fields
-        if any(name in row for row in rows for name in fields) and (columns := _texts_alone(rows, names)) is not None:
-            return columns
-        table = _table_of(rows, fields)
-    names = [*fields, id_] if id_ is not None and id_ in table.columns else fields
-    with whole_characters():
-        return from_frame(blank_to_missing(as_strings(table[list(names)])))
-
-
-def _texts_alone(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> dict[str, Column] | None:
-    """The columns of rows that hold texts and nothing else, without a DataFrame; None where there are other values."""
-    columns = {}
-    for name in names:
-        values = [row.get(name) for row in rows]
-        if not all(isinstance(value, str) or _is_missing(value) for value in values):
-            return None
-        column = Column.of_texts([value if isinstance(value, str) and value.strip() else None for value in values])
+        table = _check(records, fields if id_ is None else [*fields, id_], fields)
+        names = [*fields, id_] if id_ is not None and id_ in table.columns else fields
         with whole_characters():
-            for value in column.texts:
-                value.encode()
-        columns[name] = column
-    return columns
+            return from_frame(blank_to_missing(as_strings(table[list(names)], _SOURCE)))
+    rows = _rows(records, fields, text, others if id_ is None else [*others, id_])
+    if rows and not any(name in row for row in rows for name in fields):
+        raise _no_column(fields[0], fields)
+    names = [*fields, id_] if id_ is not None and any(id_ in row for row in rows) else fields
+    with whole_characters():
+        return {name: _column(name, [row.get(name) for row in rows]) for name in names}
+
+
+def ids_of(table: pd.DataFrame, id_: str | None, numbers: pd.Index | None = None) -> pd.Series:
+    """Each row's id, `str`, where the table has the column of ids, see `known_ids`; else its number, int64.
+
+    Args:
+        table: raw records.
+        id_: the column of ids, if any.
+        numbers: of the rows, for those without an id; from 1 where left out.
+    """
+    counted = pd.Series(np.arange(1, len(table) + 1) if numbers is None else numbers, index=table.index)
+    if id_ is None or id_ not in table.columns:
+        return counted
+    return known_ids(blank_to_missing(as_strings(table[[id_]], _SOURCE))[id_], counted)
+
+
+def known_ids(ids: pd.Series, numbers: pd.Series) -> pd.Series:
+    """Ids, and in place of a missing one the number of its row, written so that it is no other record's id."""
+    return ids.fillna("(row " + numbers.astype("str") + ")")
+
+
+def _column(name: str, values: Sequence[object]) -> Column:
+    """A column of values of any kind; texts alone take the short way."""
+    texts: Sequence[object] = values
+    if not all(isinstance(value, str) or value is None for value in values):
+        texts = texts_of(values, name, _SOURCE).to_pylist()
+    column = Column.of_texts([text if isinstance(text, str) and text.strip() else None for text in texts])
+    for text in column.texts:
+        text.encode()
+    return column
 
 
 def _table_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> pd.DataFrame:
     with whole_characters():
-        table = pd.DataFrame(rows)
+        table = pd.DataFrame(rows, dtype=object)  # else a record without a number would change those of the others
     if len(table) and not any(name in table.columns for name in fields):
         raise _no_column(fields[0], fields)
     return _with(table, fields)
 
 
-def _check(table: pd.DataFrame, fields: Sequence[str]) -> pd.DataFrame:
-    """The table, checked; one without rows need not have the fields."""
-    repeated = table.columns[table.columns.duplicated()]
-    if len(repeated):
-        raise UserError(
-            f"The records have the column {str(repeated[0])!r} more than once; give each column a name of its own."
-        )
+def _check(records: pd.DataFrame, names: Sequence[str], fields: Sequence[str]) -> pd.DataFrame:
+    """The table, checked, its columns spelled as `names` are; one without rows need not have the fields."""
+    check_header(records.columns, _SOURCE)
+    table = records.rename(columns=as_spelled(list(records.columns), names))
     missing = [name for name in fields if name not in table.columns]
     if missing and len(table):
         raise _no_column(missing[0], fields)
@@ -117,16 +135,18 @@ def _rows(records: Any, fields: Sequence[str], text: str, others: Sequence[str])
             "predict([...])."
         )
     known = {*fields, *others}
-    rows = []
+    rows: list[dict[str, Any]] = []
     for number, record in enumerate(records, start=1):
         if isinstance(record, Mapping):
-            for name in record:
+            spelled = as_spelled(list(record), known)
+            row = {str(spelled.get(name, name)): value for name, value in record.items()} if spelled else dict(record)
+            for name in row:
                 if name not in known:
                     raise UserError(
                         f"Record {number} has the field {name!r}, which is not one of the model's; its fields are "
                         f"{', '.join(fields)}."
                     )
-            rows.append(dict(record))
+            rows.append(row)
         elif isinstance(record, str) or _is_missing(record):
             rows.append({text: record})
         else:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from libelle.data.columns import Columns, take, to_frame
 from libelle.data.frames import to_arrow
+from libelle.data.names import nfc
 from libelle.errors import UserError
 
 
@@ -26,6 +27,7 @@ class Records:
         splits: `train`, `validation` or `test`.
         labels: all labels in the order of the score columns; binary: the positive one is last.
         slices: columns by whose values results are shown, `str`; they need not be fields.
+        reading: how the file was read, for files like it, see `libelle.data.options`.
     """
 
     ids: pd.Series
@@ -34,6 +36,7 @@ class Records:
     splits: pd.Series
     labels: list[str]
     slices: pd.DataFrame
+    reading: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> pd.DataFrame:
@@ -44,7 +47,8 @@ class Records:
         """The records of one split."""
         rows = (self.splits == split).to_numpy()
         columns = take(self.columns, np.flatnonzero(rows))
-        return Records(self.ids[rows], columns, self.targets[rows], self.splits[rows], self.labels, self.slices[rows])
+        chosen = {name: getattr(self, name)[rows] for name in ("ids", "targets", "splits", "slices")}
+        return replace(self, columns=columns, **chosen)
 
     def fingerprint(self) -> str:
         """SHA-256 of ids, fields, targets and split, in row order."""
@@ -77,17 +81,17 @@ Names = list[str] | str | None
 def name_list(value: Names) -> list[str]:
     """Column names as people write them, each once: a list, or one text with commas and, if they like, brackets.
 
-    A name that holds a comma is put in double quotes.
+    They are returned in NFC. A name that holds a comma is put in double quotes.
     """
     if value is None:
         return []
     if not isinstance(value, str):
-        return list(dict.fromkeys(str(name) for name in value))
+        return list(dict.fromkeys(nfc(name) for name in value))
     text = value.strip()
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    return list(dict.fromkeys(name.strip() for row in rows for name in row if name.strip()))
+    return list(dict.fromkeys(nfc(name.strip()) for row in rows for name in row if name.strip()))
 
 
 def require_columns(

@@ -1,9 +1,10 @@
 """Sources: where records come from. A source is the `data` node of the config."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
@@ -12,6 +13,8 @@ from libelle.data import tables
 from libelle.data.census import sample as bi
 from libelle.data.columns import Column, ColumnBuilder
 from libelle.data.frames import Chunks, as_strings, blank_to_missing
+from libelle.data.names import check_header, nfc
+from libelle.data.options import OPTIONS, BadRow, FileOptions, FileReport
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
@@ -54,6 +57,12 @@ class Source(Component, ABC):
         # `data.id=`, with nothing after it, leaves it out.
         for key in ("id", "text", "target_value", "positive"):
             setattr(self, key, getattr(self, key) or None)
+        # Names are compared in NFC.
+        self.id, self.text = (name and nfc(name) for name in (self.id, self.text))
+        column, group = (name and nfc(name) for name in (self.split.column, self.split.group))
+        self.split = replace(self.split, column=column, group=group)
+        #: What is found and counted while the source is read.
+        self.report = FileReport()
 
     @abstractmethod
     def chunks(self) -> Chunks:
@@ -71,33 +80,51 @@ class Source(Component, ABC):
         columns, table = self._read_columns()
         if table.empty:
             raise UserError(f"{self} has a header and no rows; give it some.")
+        numbers, table = table.index, self._placed(table)
         labels = make_targets(table, self._target_columns(), self.target_rule, self.target_value, str(self))
         order = order_labels(labels, self.positive, str(self))
-        ids = self._ids(table)
+        ids = self._ids(table, numbers)
         given = table[self.split.column] if self.split.column else None
         groups = table[self.split.group] if self.split.group else None
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
-        slices = table[name_list(self.slices)]
-        return Records(ids, columns, labels.rename("target"), splits.rename("split"), order, slices)
+        slices = table[name_list(self.slices)].set_axis(numbers, axis=0)
+        ids, labels, splits = (series.set_axis(numbers) for series in (ids, labels, splits))
+        found = self.report.found
+        return Records(ids, columns, labels.rename("target"), splits.rename("split"), order, slices, found)
+
+    def _placed(self, table: pd.DataFrame) -> pd.DataFrame:
+        """A table indexed by where its rows stand in the source, as messages name it."""
+        lines = self.report.lines.of(table.index.to_numpy(dtype=np.int64))
+        return table.set_axis(pd.Index(lines, name=self.report.unit), axis=0)
 
     def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame]:
         """The text fields, encoded chunk by chunk, and a table of the columns with other roles."""
         builders: dict[str, ColumnBuilder] = {}
         parts: list[pd.DataFrame] = []
+        self.report = FileReport()
         with stage(f"reading {self}") as advance:
-            for chunk in self.chunks():
+            for part in self.chunks():
+                chunk = part.set_axis(check_header(part.columns, str(self)), axis=1)
                 if not parts:
                     fields = self._check(list(chunk.columns))
                     builders = {name: ColumnBuilder() for name in fields}
                     others = list(dict.fromkeys(name for names in self._roles().values() for name in names))
+                    self.report.announce()
                 for name, builder in builders.items():
                     builder.add(chunk[name])
                 parts.append(chunk[others])
                 advance(len(chunk))
         if not parts:
             raise UserError(f"{self} has no rows; give it some.")
+        if self.report.read:
+            self.report.close(str(self))
         # One by one, so that nothing stands in memory twice.
         return {name: builders.pop(name).build() for name in fields}, pd.concat(parts)
+
+    def _options(self) -> FileOptions:
+        """Which columns are wanted."""
+        wanted = {nfc(name) for names in self._roles().values() for name in names} | set(name_list(self.columns))
+        return FileOptions(wanted=frozenset(wanted), needed=frozenset(wanted) if self.columns else None)
 
     def _roles(self) -> dict[str, list[str]]:
         """Config key → columns that are read for what they mean, not as text fields."""
@@ -124,7 +151,7 @@ class Source(Component, ABC):
     def _target_columns(self) -> list[str]:
         # A label's name is taken as typed, commas included.
         if self.target_rule != "all_empty" and isinstance(self.target, str):
-            return [self.target] if self.target else []
+            return [nfc(self.target)] if self.target else []
         return name_list(self.target)
 
     def _fields(self, there: list[str], wanted: list[str], taken: set[str]) -> list[str]:
@@ -141,17 +168,18 @@ class Source(Component, ABC):
             raise UserError(f"data.text={self.text} is not among the fields {', '.join(fields)}; name one of them.")
         return fields
 
-    def _ids(self, table: pd.DataFrame) -> pd.Series:
+    def _ids(self, table: pd.DataFrame, numbers: pd.Index) -> pd.Series:
         if self.id is None:
-            return pd.Series(table.index, index=table.index, name="id")
-        ids = table[self.id].rename("id")
+            return pd.Series(numbers, index=table.index, name="id")
+        ids, unit = table[self.id].rename("id"), table.index.name
         if ids.isna().any():
-            raise UserError(f"{self}, row {ids.index[ids.isna()][0]}: the id column {self.id!r} is empty; fill it in.")
+            first = ids.index[ids.isna()][0]
+            raise UserError(f"{self}, {unit} {first}: the id column {self.id!r} is empty; fill it in.")
         repeated = ids[ids.duplicated()]
         if len(repeated):
             first = ids.index[ids == repeated.iloc[0]][0]
             raise UserError(
-                f"{self}, row {repeated.index[0]}: the id {repeated.iloc[0]!r} is already in row {first}; ids in "
+                f"{self}, {unit} {repeated.index[0]}: the id {repeated.iloc[0]!r} is already in {unit} {first}; ids in "
                 f"column {self.id!r} must be unique, or leave data.id out."
             )
         return ids
@@ -159,20 +187,29 @@ class Source(Component, ABC):
 
 @dataclass(kw_only=True)
 class FileSource(Source):
-    """A CSV or Parquet file.
+    """A CSV, Parquet or Excel file, also compressed; what it is its first bytes say.
 
     Attributes:
-        path: the file, Parquet where its name ends so, else CSV; `shipped:<name>` is in the project's `data/`.
-        delimiter: between CSV fields; `tab` for a tab.
-        encoding: of a CSV file.
+        path: the file; `shipped:<name>` is in the project's `data/`.
+        delimiter: between CSV fields; `tab` for a tab, `none` for a single column; found where left out.
+        encoding: of a CSV file; found where left out.
+        quote: `none` where quotes in a CSV file are ordinary characters, `"` where they certainly enclose fields.
+        sheet: of an Excel file; by default the first.
     """
 
     conf_name = "csv"
 
     name: str = "csv"
     path: str | None = None
-    delimiter: str = ","
-    encoding: str = "utf-8"
+    delimiter: str | None = None
+    encoding: str | None = None
+    quote: str | None = None
+    sheet: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in OPTIONS:
+            setattr(self, key, getattr(self, key) or None)
 
     def __str__(self) -> str:
         return str(self.path)
@@ -182,13 +219,11 @@ class FileSource(Source):
         if not self.path:
             raise UserError("data.path is not set; name the file to read, as in data.path=forms.csv.")
 
-        def stop(row: int, reason: str) -> None:
-            hint = "data.encoding" if "bytes" in reason else "data.delimiter"
-            raise UserError(f"{self.path}, row {row}: {reason}; correct it, or set {hint}.")
+        def stop(bad: BadRow) -> None:
+            raise UserError(f"{self.path}, {bad.place}: {bad.reason}; correct it, or {bad.hint}.")
 
-        yield from tables.read_file(
-            resolve(self.path), delimiter=self.delimiter, encoding=self.encoding, on_bad_row=stop
-        )
+        options = replace(self._options(), **{key: getattr(self, key) for key in OPTIONS})
+        yield from tables.read_file(resolve(self.path), options, on_bad_row=stop, report=self.report)
 
 
 @dataclass(kw_only=True)
@@ -207,12 +242,11 @@ class FrameSource(Source):
 
     def chunks(self) -> Chunks:
         """Yield the frame's rows."""
-        repeated = self.frame.columns[self.frame.columns.duplicated()]
-        if len(repeated):
-            raise UserError(
-                f"{self} has the column {str(repeated[0])!r} more than once; give each column a name of its own."
-            )
-        table = blank_to_missing(as_strings(self.frame))
+        names = check_header(self.frame.columns, str(self))
+        needed = self._options().needed
+        kept = [place for place, name in enumerate(names) if needed is None or name in needed]
+        frame = self.frame.iloc[:, kept].set_axis([names[place] for place in kept], axis=1)
+        table = blank_to_missing(as_strings(frame, str(self)))
         yield table.set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
 
 

@@ -78,9 +78,8 @@ def split_rows(
     """
     units = ids if groups is None else groups
     if groups is not None and groups.isna().any():
-        raise UserError(
-            f"{source}, row {groups.index[groups.isna()][0]}: the group column {config.group!r} is empty; fill it in."
-        )
+        place = f"{groups.index.name or 'row'} {groups.index[groups.isna()][0]}"
+        raise UserError(f"{source}, {place}: the group column {config.group!r} is empty; fill it in.")
     strata = targets if groups is None else None
     if given is None:
         cuts = {TEST: config.test, VALIDATION: config.validation}
@@ -105,8 +104,8 @@ def _read_given(given: pd.Series, config: SplitConfig, source: str) -> pd.Series
         row = splits.index[splits.isna()][0]
         found = "nothing" if pd.isna(given[row]) else repr(given[row])
         raise UserError(
-            f"{source}, row {row}: {found} in the split column {config.column!r}, where one of {', '.join(_SYNONYMS)} "
-            "must stand; correct it."
+            f"{source}, {given.index.name or 'row'} {row}: {found} in the split column {config.column!r}, where one of "
+            f"{', '.join(_SYNONYMS)} must stand; correct it."
         )
     return splits.astype("str")
 

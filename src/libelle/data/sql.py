@@ -1,14 +1,17 @@
 """Records from a database, by SQLAlchemy."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-from pandas.errors import DatabaseError
+import pyarrow as pa
 
 from libelle.data import frames
-from libelle.data.frames import Chunks, as_strings, blank_to_missing
+from libelle.data.frames import Chunks, from_arrow
+from libelle.data.names import check_header
 from libelle.data.source import Source
+from libelle.data.texts import texts_of
 from libelle.errors import UserError, needs_extra
 
 with needs_extra("data=sql", "sql"):
@@ -47,17 +50,31 @@ class SQLSource(Source):
             missing = "url" if not self.url else "query"
             raise UserError(f"data.{missing} is not set; give data.url=postgresql://user@host/database data.query=....")
         engine = self._engine(self.url)
-        first = 1
         try:
             with engine.connect().execution_options(stream_results=True) as connection:
-                for frame in pd.read_sql_query(self.query, connection, chunksize=frames.CHUNK_ROWS):
-                    frame.index = pd.RangeIndex(first, first + len(frame))
-                    first += len(frame)
-                    yield blank_to_missing(as_strings(frame))
-        except (SQLAlchemyError, DatabaseError) as error:
+                result = connection.exec_driver_sql(self.query)
+                names = check_header(result.keys(), str(self)) if result.returns_rows else []
+                if not names:
+                    raise UserError(f"{self} returns no rows; write one SELECT.")
+                while rows := result.fetchmany(frames.CHUNK_ROWS):
+                    yield self._table(names, rows)
+                if not self.report.read:
+                    yield self._table(names, [])
+        except SQLAlchemyError as error:
             raise UserError(f"data.query failed at {engine.url.render_as_string()}: {_reason(error)}") from error
         finally:
             engine.dispose()
+
+    def _table(self, names: Sequence[str], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
+        """Some rows; a column that is not needed may hold anything."""
+        first, needed = self.report.read + 1, self._options().needed
+        self.report.read += len(rows)
+        columns = {
+            name: texts_of([row[place] for row in rows], name, str(self))
+            for place, name in enumerate(names)
+            if needed is None or name in needed
+        }
+        return from_arrow(pa.table(columns), pd.RangeIndex(first, first + len(rows)))
 
     @staticmethod
     def _engine(text: str) -> sqlalchemy.Engine:
@@ -81,5 +98,4 @@ class SQLSource(Source):
 
 def _reason(error: Exception) -> str:
     """The database's own words, on one line, without SQLAlchemy's copy of the query."""
-    error = error.__cause__ if isinstance(error, DatabaseError) and isinstance(error.__cause__, Exception) else error
     return " ".join(str(getattr(error, "orig", None) or error).split())

@@ -1,71 +1,105 @@
-"""Reading files as tables of strings, in chunks.
+"""Reading files of any format as tables of strings, in chunks.
 
 Missing is missing, never the text "nan"; employers called NA, NULL or NONE stay texts.
 """
 
 import re
 from pathlib import Path
+from typing import BinaryIO
 
 import pandas as pd
 import pyarrow as pa
 
 from libelle.data import frames
-from libelle.data.csv_files import OnBadRow, check_encoding, check_header, read_csv
-from libelle.data.frames import Chunks, as_strings, from_arrow
+from libelle.data.csv_files import read_csv
+from libelle.data.dialects import check_quote, delimiter_of
+from libelle.data.encodings import Readable, check_encoding
+from libelle.data.excel import read_excel
+from libelle.data.frames import Chunks, from_arrow
+from libelle.data.kinds import opened
+from libelle.data.names import check_header, nfc
+from libelle.data.options import FileOptions, FileReport, OnBadRow
+from libelle.data.texts import arrow_texts, no_text, not_text
 from libelle.errors import UserError
 
 _INDEX = re.compile(r"__index_level_\d+__")
 
 
-def read_file(path: Path, *, delimiter: str, encoding: str, on_bad_row: OnBadRow, keys: str = "data.") -> Chunks:
-    """Yield a file's rows; its name says whether it is Parquet (`.parquet`, `.pq`) or CSV (any other).
+def read_file(path: Path, options: FileOptions, *, on_bad_row: OnBadRow, report: FileReport) -> Chunks:
+    """Yield a file's rows: CSV, Parquet or .xlsx, also compressed, by what its first bytes say.
 
     The arguments are those of `read_csv`.
 
     Raises:
-        UserError: when the file is not there or cannot be read as what its name says.
+        UserError: when the file is not there or cannot be read.
     """
     try:
-        if path.suffix.lower() in (".parquet", ".pq"):
-            yield from _read_parquet(path)
-        else:
-            check_encoding(encoding, keys)
-            with path.open("rb") as stream:
-                yield from read_csv(
-                    stream, str(path), delimiter=delimiter, encoding=encoding, on_bad_row=on_bad_row, keys=keys
-                )
+        with path.open("rb") as stream:
+            yield from read_stream(stream, str(path), options, on_bad_row=on_bad_row, report=report)
     except FileNotFoundError:
         raise UserError(f"The file {path} does not exist; check the path.") from None
     except OSError as error:
         raise UserError(f"The file {path} cannot be read ({error.strerror or error}).") from error
 
 
-def _read_parquet(path: Path) -> Chunks:
+def read_stream(
+    stream: BinaryIO, name: str, options: FileOptions, *, on_bad_row: OnBadRow, report: FileReport
+) -> Chunks:
+    """Yield the rows of a stream, as `read_file` does; `name` is what messages call it."""
+    _check_options(options)
+    with opened(stream, name) as (kind, content):
+        if kind == "excel":
+            yield from read_excel(content, name, options, report)  # type: ignore[arg-type]
+        elif options.sheet is not None:
+            raise UserError(
+                f"{options.keys}sheet={options.sheet} is for Excel files, and {name} is none; leave it out."
+            )
+        elif kind == "parquet":
+            yield from _read_parquet(content, name, options, report)
+        elif name.lower().endswith((".parquet", ".pq")):
+            raise UserError(f"{name} is not a Parquet file, whatever its name says; name a CSV file .csv.")
+        else:
+            yield from read_csv(content, name, options, on_bad_row=on_bad_row, report=report)
+
+
+def _check_options(options: FileOptions) -> None:
+    """Raise where an option has a wrong value, whatever the file is."""
+    if options.encoding is not None:
+        check_encoding(options.encoding, options.keys)
+    if options.delimiter is not None:
+        delimiter_of(options.delimiter, options.keys)
+    check_quote(options.quote, options.keys)
+
+
+def _read_parquet(stream: Readable, name: str, options: FileOptions, report: FileReport) -> Chunks:
     from pyarrow import parquet  # scoring texts takes no files
 
-    first = 1
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(stream) as file:
             # pandas writes an index as a column: one with a name is data, one without is a row number.
-            names = [name for name in file.schema_arrow.names if not _INDEX.fullmatch(name)]
-            check_header(names, str(path))
-            for batch in file.iter_batches(batch_size=frames.CHUNK_ROWS, columns=names):
-                yield _texts(batch, pd.RangeIndex(first, first + batch.num_rows))
-                first += batch.num_rows
-            if first == 1:
-                yield pd.DataFrame(columns=names, dtype="str")
+            names = [column for column in file.schema_arrow.names if not _INDEX.fullmatch(column)]
+            check_header(names, name)
+            kept = [column for column in names if _is_kept(column, file.schema_arrow, name, options)]
+            for batch in file.iter_batches(batch_size=frames.CHUNK_ROWS, columns=kept):
+                first = report.read + 1
+                report.read += batch.num_rows
+                yield _texts(batch, name, pd.RangeIndex(first, first + batch.num_rows))
+            if not report.read:
+                yield pd.DataFrame(columns=[nfc(column) for column in kept], dtype="str")
     except pa.ArrowInvalid as error:
-        raise UserError(f"{path} is not a Parquet file ({error}); name a CSV file .csv.") from error
+        raise UserError(f"{name} is not a whole Parquet file ({error}); copy or make it again.") from error
 
 
-def _texts(batch: pa.RecordBatch, index: pd.Index) -> pd.DataFrame:
-    """A batch as a table; what is no text in the file is written as pandas writes it."""
-    columns = {}
-    for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
-            columns[name] = column.cast(pa.large_string())
-        else:
-            values = pa.table({name: column}).to_pandas(ignore_metadata=True, integer_object_nulls=True)
-            columns[name] = pa.array(as_strings(values)[name].array).cast(pa.large_string())
+def _is_kept(column: str, schema: pa.Schema, name: str, options: FileOptions) -> bool:
+    """Whether a column is read; one that has no text is refused if it is needed."""
+    what = not_text(schema.field(column).type)
+    if what and (options.needed is None or nfc(column) in options.needed):
+        raise no_text(column, name, what)
+    return not what
+
+
+def _texts(batch: pa.RecordBatch, name: str, index: pd.Index) -> pd.DataFrame:
+    """A batch as a table."""
+    pairs = zip(batch.schema.names, batch.columns, strict=True)
+    columns = {nfc(column): arrow_texts(values, column, name) for column, values in pairs}
     return from_arrow(pa.table(columns), index)

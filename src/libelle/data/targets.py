@@ -82,8 +82,9 @@ def make_targets(table: pd.DataFrame, columns: list[str], rule: Rule, value: str
             raise UserError("data.target_rule=equals needs data.target_value, the value that makes a row positive.")
         return (column == value).map({True: "1", False: "0"}).astype("str")
     if column.isna().any():
+        place = f"{column.index.name or 'row'} {column.index[column.isna()][0]}"
         raise UserError(
-            f"{source}, row {column.index[column.isna()][0]}: column {columns[0]!r} is empty, and it is the label "
+            f"{source}, {place}: column {columns[0]!r} is empty, and it is the label "
             f"({column.isna().sum()} such rows); fill it in or remove the row."
         )
     return column

@@ -104,6 +104,7 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         golden=prepared.golden,
         target=prepared.target,
         metrics=metrics,
+        reading=prepared.reading,
     )
     return Fitted(pipeline, scores, metrics, objective, seconds, before)
 

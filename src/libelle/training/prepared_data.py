@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from dataclasses import field as dataclass_field
 from pathlib import Path
 from typing import Any, Self
 
@@ -52,6 +53,7 @@ class Prepared:
         erased: test records with a field or a word left out, to tell later what these are worth.
         texts: raw texts of all records, where they were to be kept.
         reference: what later records are compared with.
+        reading: how the source's file was read, for files like it.
     """
 
     name: str
@@ -69,6 +71,7 @@ class Prepared:
     erased: Erased
     reference: Reference
     texts: pd.DataFrame | None = None
+    reading: Mapping[str, str] = dataclass_field(default_factory=dict)
 
     @classmethod
     def from_source(
@@ -116,6 +119,7 @@ class Prepared:
             erased=erased,
             texts=records.fields if keep_texts else None,
             reference=Reference.of(cleaned, train),
+            reading=records.reading,
         )
 
     def dataset(self, split: str) -> Dataset:
@@ -143,7 +147,7 @@ class Prepared:
         self.golden.to_parquet(folder / "golden.parquet", index=False, compression="zstd")
         prepared = {
             "format": PREPARED,
-            **{name: getattr(self, name) for name in ("name", "text", "id", "fields", "labels", "about")},
+            **{name: getattr(self, name) for name in ("name", "text", "id", "fields", "labels", "about", "reading")},
             "target": asdict(self.target),
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),

@@ -1,0 +1,138 @@
+"""What kind of file it is, by its first bytes, whatever its name says."""
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import BinaryIO, Literal
+
+import pyarrow as pa
+
+from libelle.data.encodings import Prefixed, Readable, marked_encoding
+from libelle.errors import UserError
+
+#: What a file can be read as.
+Kind = Literal["csv", "parquet", "excel"]
+
+_ZIP = b"PK\x03\x04"
+
+#: First bytes → how pyarrow calls the compression.
+_COMPRESSED = {rb"\x1f\x8b": "gzip", rb"BZh\d1AY&SY": "bz2", rb"\x28\xb5\x2f\xfd": "zstd"}
+
+_MARKUP = "HTML or XML, though a spreadsheet may open it; save its table as CSV or .xlsx"
+
+#: First bytes, in any case → what the file is, and what to do.
+_OTHERS = {
+    b"\xd0\xcf\x11\xe0": "an old Excel file (.xls) or one with a password; save it as .xlsx without one, or as CSV",
+    b"%PDF": "a PDF; save the table that it was made from as CSV or .xlsx",
+    b"\xfd7zXZ": "compressed with xz; unpack it, or use gzip, bzip2 or zstd",
+    b"7z\xbc\xaf": "a 7-Zip archive; unpack it",
+    b"Rar!": "a RAR archive; unpack it",
+    b"SQLite format 3": "an SQLite database; read it with data=sql data.url=sqlite:///<file> data.query=...",
+    b"ARROW1": "an Arrow (Feather) file; save it as Parquet",
+    b"{\\rtf": "a document of a word processor; save its table as CSV",
+    b"$FL2@(#)": "an SPSS file; save it as CSV or .xlsx",
+    b"<stata_dta": "a Stata file; save it as CSV or Parquet",
+    b'{"': "JSON; save it as CSV or Parquet",
+    b"[{": "JSON; save it as CSV or Parquet",
+    b"<!doctype": _MARKUP,
+    b"<html": _MARKUP,
+    b"<table": _MARKUP,
+    b"<?xml": _MARKUP,
+}
+
+#: Bytes that texts hardly hold.
+_NEVER_TEXT = [byte for byte in range(32) if byte not in b"\t\n\f\r\x1a\x1b"]
+
+#: What a ZIP archive holds → what it is.
+_ARCHIVES = {
+    "xl/workbook.bin": "a binary Excel file (.xlsb); save it as .xlsx or CSV",
+    "word/document.xml": "a Word document; save its table as CSV",
+    "content.xml": "an OpenDocument file; save it as .xlsx or CSV",
+}
+
+
+@contextmanager
+def opened(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
+    """Yield what a file is, and its bytes, unpacked where they are compressed; the latter can seek unless it is CSV.
+
+    Args:
+        stream: the file.
+        name: what messages call it.
+
+    Raises:
+        UserError: when it is no table that can be read, or is damaged.
+    """
+    try:
+        with _opened(stream, name) as found:
+            yield found
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise UserError(f"{name} is damaged ({error}); copy or make it again.") from error
+
+
+@contextmanager
+def _opened(stream: BinaryIO | Readable, name: str) -> Iterator[tuple[Kind, Readable]]:
+    head = stream.read(1 << 12)
+    whole = Prefixed(head, stream)
+    compression = next((kind for magic, kind in _COMPRESSED.items() if re.match(magic, head)), None)
+    if compression is not None:
+        with _unpacked(whole, compression, name) as unpacked, _opened(unpacked, name) as found:
+            yield found
+    elif head.startswith(_ZIP):
+        with _unzipped(_seekable(stream, whole), name) as found:
+            yield found
+    elif head.startswith(b"PAR1"):
+        yield "parquet", _seekable(stream, whole)
+    else:
+        _refuse(head, name)
+        yield "csv", whole
+
+
+def _refuse(head: bytes, name: str) -> None:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for magic, what in _OTHERS.items():
+        if start[: len(magic)].lower() == magic.lower():
+            raise UserError(f"{name} is {what}.")
+    if marked_encoding(head) is None and sum(head.count(byte) for byte in _NEVER_TEXT) > len(head) / 20:
+        raise UserError(f"{name} is no text, but a binary file of an unknown kind; give CSV, Parquet or .xlsx.")
+
+
+@contextmanager
+def _unpacked(stream: Prefixed, compression: str, name: str) -> Iterator[Readable]:
+    try:
+        with pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), compression) as unpacked:
+            yield unpacked
+    except (OSError, pa.ArrowInvalid) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise UserError(f"{name} is damaged: it cannot be unpacked ({error}); copy or make it again.") from error
+
+
+@contextmanager
+def _unzipped(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
+    with zipfile.ZipFile(stream) as archive:
+        inside = archive.namelist()
+        if "xl/workbook.xml" in inside:
+            stream.seek(0)
+            yield "excel", stream
+            return
+        for mark, what in _ARCHIVES.items():
+            if mark in inside:
+                raise UserError(f"{name} is {what}.")
+        files = [info for info in archive.infolist() if not (info.is_dir() or info.filename.startswith("__MACOSX/"))]
+        if len(files) != 1:
+            raise UserError(f"{name} is a ZIP archive of {len(files)} files, and one is wanted; unpack it.")
+        if files[0].flag_bits & 1:
+            raise UserError(f"{name} is a ZIP archive with a password; unpack it.")
+        with archive.open(files[0]) as member, _opened(member, name) as found:
+            yield found
+
+
+def _seekable(stream: BinaryIO | Readable, whole: Prefixed) -> BinaryIO:
+    """The stream from its beginning, in memory where it cannot go back."""
+    if isinstance(stream, io.BufferedIOBase) and stream.seekable():
+        stream.seek(0)
+        return stream  # type: ignore[return-value]
+    return io.BytesIO(b"".join(iter(lambda: whole.read(1 << 20), b"")))
