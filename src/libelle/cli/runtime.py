@@ -146,7 +146,7 @@ def _answer(
     request: ScoringRequest, pipeline: Pipeline, texts: Columns, ids: pd.Series, seen: "Seen | None" = None
 ) -> pd.DataFrame:
     cleaned = pipeline.clean_columns(texts)
-    scores = pipeline.score_features(pipeline.process.transform_columns(cleaned))
+    scores = pipeline.score_features(pipeline.encode(cleaned))
     if seen is not None:
         seen.add_texts(cleaned)
         seen.add_scores(scores)

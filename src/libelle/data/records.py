@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,11 +21,12 @@ class Records:
 
     Attributes:
         ids: the records' ids, `str`, or the row number, int64.
-        columns: the text fields.
+        columns: the fields.
         targets: the labels, `str`.
         splits: `train`, `validation` or `test`.
         labels: all labels in the order of the score columns; binary: the positive one is last.
         slices: columns by whose values results are shown, `str`; they need not be fields.
+        weights: how many units each record stands for, float64; None where each counts the same.
     """
 
     ids: pd.Series
@@ -34,20 +35,29 @@ class Records:
     splits: pd.Series
     labels: list[str]
     slices: pd.DataFrame
+    weights: pd.Series | None = None
 
     @property
     def fields(self) -> pd.DataFrame:
-        """The text fields as a table, one `str` column each, missing where missing."""
+        """The fields as a table, one `str` column each, missing where missing."""
         return to_frame(self.columns, self.ids.index)
 
     def take(self, split: str) -> "Records":
         """The records of one split."""
         rows = (self.splits == split).to_numpy()
         columns = take(self.columns, np.flatnonzero(rows))
-        return Records(self.ids[rows], columns, self.targets[rows], self.splits[rows], self.labels, self.slices[rows])
+        return replace(
+            self,
+            ids=self.ids[rows],
+            columns=columns,
+            targets=self.targets[rows],
+            splits=self.splits[rows],
+            slices=self.slices[rows],
+            weights=None if self.weights is None else self.weights[rows],
+        )
 
     def fingerprint(self) -> str:
-        """SHA-256 of ids, fields, targets and split, in row order."""
+        """SHA-256 of ids, fields, targets, split and weights, in row order."""
         digest = hashlib.sha256("\x1f".join([*self.columns, *self.labels]).encode())
         for column in self.columns.values():
             digest.update(column.index.tobytes())
@@ -57,6 +67,8 @@ class Records:
                 digest.update(series.to_numpy(dtype=np.int64).tobytes())
             else:
                 _add_texts(digest, to_arrow(series))
+        if self.weights is not None:
+            digest.update(self.weights.to_numpy(dtype=np.float64).tobytes())
         return digest.hexdigest()
 
 

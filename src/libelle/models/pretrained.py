@@ -1,7 +1,7 @@
 """Model `pretrained`: a Hugging Face encoder, fine-tuned; scoring needs neither the hub nor peft."""
 
 import re
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
@@ -16,7 +16,7 @@ from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Training
 from libelle.models.batches import Batch, by_record
-from libelle.models.layers import masked_mean
+from libelle.models.layers import ColumnEncoder, masked_mean
 from libelle.models.network import LossConfig, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
 from libelle.models.torch_network import Network
@@ -26,7 +26,7 @@ from libelle.processes.pretrained import PretrainedTokens
 
 
 class EncoderNetwork(Network):
-    """An encoder's last states, pooled, and a linear head."""
+    """An encoder's last states, pooled, and a linear head, which sees categories and numbers beside them."""
 
     def __init__(self, encoder: Any, shape: Shape, classes: int, config: "Pretrained") -> None:
         super().__init__()
@@ -34,7 +34,9 @@ class EncoderNetwork(Network):
         self.fields, self.padding = shape.fields, encoder.config.pad_token_id or 0
         self.pooling, self.layer_decay, self.frozen = config.pooling, config.layer_decay, config.tuning == "frozen"
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(encoder.config.hidden_size, classes)
+        self.columns = ColumnEncoder(shape.columns) if shape.columns else None
+        beside = 0 if self.columns is None else self.columns.width
+        self.head = nn.Linear(encoder.config.hidden_size + beside, classes)
         self.make_pool([False])
         encoder.requires_grad_(not self.frozen)
         if config.tuning == "lora":
@@ -54,6 +56,8 @@ class EncoderNetwork(Network):
         ids = ids.masked_fill(~mask, self.padding)
         states: Tensor = self.encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
         pooled = states[:, 0] if self.pooling == "cls" else masked_mean(states, mask)
+        if self.columns is not None:
+            pooled = torch.cat([pooled, self.columns.encode(batch)], dim=1)
         return [self.head(self.dropout(pooled))]
 
     def set_rates(self, groups: list[dict[str, Any]], lr: float) -> list[dict[str, Any]]:
@@ -71,7 +75,7 @@ class EncoderNetwork(Network):
                     continue
                 layer = layers.get(id(parameter))
                 above = 0 if layer is None else highest - layer
-                rate = lr * self.layer_decay**above
+                rate = group.get("lr", lr) * self.layer_decay**above  # tables have one of their own
                 split.setdefault((number, above), {**group, "params": [], "lr": rate})["params"].append(parameter)
         return list(split.values())
 
@@ -180,6 +184,12 @@ class Pretrained(NeuralModel):
             4 * copies * weights, f"model: fine-tuning {weights:,} weights", f"{advice} a smaller model.encoder"
         )
 
+    def begin(self, train: Dataset) -> None:
+        """Begin with the columns of categories and numbers."""
+        network: Any = self.network_
+        if network.columns is not None:
+            network.columns.start(train.features.table)
+
     def network(self, shape: Shape, classes: int) -> EncoderNetwork:
         """Build the network: the encoder as it was pretrained, the head with fresh weights."""
         return EncoderNetwork(_load_encoder(self.encoder), shape, classes, self)
@@ -194,10 +204,11 @@ class Pretrained(NeuralModel):
 
     def save(self, folder: Path) -> None:
         """Write the folder `encoder`, in transformers' format, with `network.json` and `head.safetensors`."""
-        about = {"shape": asdict(self.shape_), "classes": self.classes_}
+        about = {"shape": self.shape_.to_json(), "classes": self.classes_}
         write_json(folder / "network.json", about)
         network: Any = self.network_
-        save_file({**network.head.state_dict(), "pool": network.pool}, folder / "head.safetensors")
+        columns = {} if network.columns is None else network.columns.state_dict(prefix="columns.")
+        save_file({**network.head.state_dict(), "pool": network.pool, **columns}, folder / "head.safetensors")
         network.encoder.save_pretrained(folder / "encoder")
 
     def load(self, folder: Path) -> Self:
@@ -209,6 +220,9 @@ class Pretrained(NeuralModel):
         network = EncoderNetwork(encoder, self.shape_, self.classes_, replace(self, tuning="full"))
         head = load_file(folder / "head.safetensors")
         network.pool.copy_(head.pop("pool"))
+        if network.columns is not None:
+            found = {name: head.pop(f"columns.{name}") for name in network.columns.state_dict()}
+            network.columns.load_state_dict(found)
         network.head.load_state_dict(head)
         self.network_ = network.eval()
         return self
