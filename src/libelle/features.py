@@ -261,10 +261,6 @@ class Features:
         """Categories and numbers, float32 CSR [rows, columns]; None where all fields are text."""
         return None if self.matrix is None else self.matrix.get(TABLE)
 
-    def with_table(self, table: scipy.sparse.csr_array) -> "Features":
-        """The same with categories and numbers beside."""
-        return replace(self, matrix={**(self.matrix or {}), TABLE: table})
-
     @property
     def lengths(self) -> Ints:
         """Words of each row in all fields, int64 [rows]."""

@@ -54,7 +54,7 @@ class Pipeline:
         name: the run id, or the published name and version.
         calibration: fitted; None for the model's own scores.
         encoder: encodes the fields that are not text; None where all are.
-        weight: the column of row weights in the training data, where they had one.
+        weight: the training data's column of weights, if any.
         metrics: split → metric → value, where it was fitted here; None where it was loaded.
     """
 
@@ -129,8 +129,7 @@ class Pipeline:
         """Compare the decisions on labelled records with their labels.
 
         Args:
-            records: as for `predict`, and with the target's columns of the training data; with its column of weights,
-                they are weighted.
+            records: as for `predict`, and with the target's columns of the training data; weighted if with its weights.
 
         Returns:
             Metric → value, as in a run's `metrics.json` (`libelle.evaluation.metrics`).
@@ -209,8 +208,8 @@ class Pipeline:
 
     def explain_texts(self, texts: pd.DataFrame) -> list[list[FieldEffect]]:
         """What each field and word adds to the score of texts, as `texts` returns them."""
-        whole = () if self.encoder is None else self.encoder.fields
-        return explain(texts, lambda variants: self.score(self.clean(variants)), self.rule, whole)
+        others = () if self.encoder is None else self.encoder.fields
+        return explain(texts, lambda variants: self.score(self.clean(variants)), self.rule, others)
 
     def with_threshold(self, threshold: float) -> "Pipeline":
         """The same pipeline with another decision threshold.

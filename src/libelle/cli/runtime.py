@@ -21,6 +21,7 @@ from libelle.components import Component, validate
 from libelle.data.columns import Columns, from_frame, to_frame
 from libelle.data.csv_files import OnBadRow, read_csv
 from libelle.data.frames import Chunks
+from libelle.data.numbers import wrong_numbers
 from libelle.data.records import require_columns
 from libelle.data.tables import read_file
 from libelle.errors import UserError
@@ -183,6 +184,7 @@ def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", s
     with stage(f"scoring {'stdin' if request.input == '-' else request.input}") as advance:
         for chunk in _chunks(request, on_bad_row):
             require_columns(list(chunk.columns), {"the model": pipeline.fields}, str(request.input), keys="")
+            chunk = _with_numbers(chunk, pipeline, on_bad_row)
             # What has no id is known by its row number in the file; readers leave no blank texts.
             ids = pipeline.ids(chunk, chunk.index)
             writer.write(_answer(request, pipeline, from_frame(chunk[pipeline.fields]), ids, seen))
@@ -190,6 +192,15 @@ def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", s
             advance(len(chunk))
     if bad:
         log.warning("%d rows of %s were passed over, %d were scored", len(bad), request.input, rows)
+
+
+def _with_numbers(chunk: pd.DataFrame, pipeline: Pipeline, on_bad_row: OnBadRow) -> pd.DataFrame:
+    """The rows whose numeric fields hold numbers, if anything; the others are reported."""
+    numeric = [] if pipeline.encoder is None else list(pipeline.encoder.knots)
+    wrong = wrong_numbers(from_frame(chunk[numeric]), numeric) if numeric else {}
+    for row, reason in sorted(wrong.items()):
+        on_bad_row(int(chunk.index[row]), reason)
+    return chunk.drop(index=chunk.index[list(wrong)]) if wrong else chunk
 
 
 def _chunks(request: ScoringRequest, on_bad_row: OnBadRow) -> Chunks:

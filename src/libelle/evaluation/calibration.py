@@ -142,9 +142,7 @@ class _OneVersusRest(Calibration):
         return range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1])
 
     @abstractmethod
-    def _fit_class(
-        self, score: Doubles, rest: Doubles, positive: Ints, weights: Doubles | None
-    ) -> dict[str, Any]: ...
+    def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints, weights: Doubles | None) -> dict[str, Any]: ...
 
     @abstractmethod
     def _transform_class(self, score: Doubles, rest: Doubles, curve: Mapping[str, Any]) -> Doubles: ...
@@ -170,9 +168,7 @@ class Isotonic(_OneVersusRest):
     def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints, weights: Doubles | None) -> dict[str, Any]:
         from sklearn.isotonic import IsotonicRegression
 
-        fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(
-            score, positive, sample_weight=weights
-        )
+        fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, positive, sample_weight=weights)
         return {"x": fitted.X_thresholds_.tolist(), "y": fitted.y_thresholds_.tolist()}
 
     def _transform_class(self, score: Doubles, rest: Doubles, curve: Mapping[str, Any]) -> Doubles:

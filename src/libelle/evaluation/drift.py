@@ -8,11 +8,11 @@ A share (of records flagged, of empty fields, of words that are new or rare) has
 - enough to matter: Cohen's h, |2 asin √p - 2 asin √q|, is at least 0.1 (Cohen 1988; he calls 0.2 small): from 3 % to
   5 %, say, or from 50 % to 55 %. Otherwise any difference would be an alarm in a file that is large enough.
 
-For new words, only a rise counts. Scores, multiclass decisions, and the values of a field that is not text have changed where the population stability index,
-PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate; large from 0.25: Siddiqi 2006), and above the 99 %
-quantile of chance, (1/n + 1/m) χ² with one degree of freedom less than bins (Yurdakul 2018). Bins are the deciles of
-the reference's scores; labels that it has fewer than five times share one bin; half a record is added to each bin, so
-that none is empty.
+For new words, only a rise counts. Scores, multiclass decisions, and the values of a field that is not text have changed
+where the population stability index, PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate; large from 0.25:
+Siddiqi 2006), and above the 99 % quantile of chance, (1/n + 1/m) χ² with one degree of freedom less than bins (Yurdakul
+2018). Bins are the deciles of the reference's scores, and the values' own (`drift_values.py`); labels and values that
+it has fewer than five times share one bin; half a record is added to each bin, so that none is empty.
 """
 
 from collections.abc import Mapping

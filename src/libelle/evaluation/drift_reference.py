@@ -79,9 +79,7 @@ class Reference:
             train: bool [records], which of them are for training.
             kinds: the fields that are not text.
         """
-        values = {
-            name: ValueBins.of(cleaned[name], train, numeric=name in kinds.numeric) for name in kinds.fields
-        }
+        values = {name: ValueBins.of(cleaned[name], train, numeric=name in kinds.numeric) for name in kinds.fields}
         texts = {name: column for name, column in cleaned.items() if name not in values}
         known = {name: _known(column, column.index[train]) for name, column in texts.items()}
         fields = {name: _count(column, column.index[~train], known.get(name)) for name, column in cleaned.items()}
@@ -122,9 +120,7 @@ class Reference:
         about = read_json(folder / "reference.json")
         arrays = load_file(folder / "reference.safetensors")
         values = ValueBins.all_from_json(about.get("values", {}))
-        known = {
-            name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"]) if name not in values
-        }
+        known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"]) if name not in values}
         fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}
         return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays["chosen"], values)
 

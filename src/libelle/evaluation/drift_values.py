@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Self
 
 import numpy as np
@@ -54,7 +55,7 @@ class ValueBins:
         if self.categories or not self.edges:
             return [*self.categories, "any other", "missing"]
         shown = [f"{edge:g}" for edge in self.edges]
-        between = [f"{low} to {high}" for low, high in zip(shown, shown[1:], strict=False)]
+        between = [f"{low} to {high}" for low, high in pairwise(shown)]
         return [f"below {shown[0]}", *between, f"{shown[-1]} and above", "missing"]
 
     def count(self, column: Column, index: Ints) -> Counts:

@@ -52,9 +52,7 @@ def explain(
     return [_explain_one(texts.iloc[[row]], score, rule, whole) for row in range(len(texts))]
 
 
-def _explain_one(
-    text: pd.DataFrame, score: Score, rule: DecisionRule, whole: Collection[str]
-) -> list[FieldEffect]:
+def _explain_one(text: pd.DataFrame, score: Score, rule: DecisionRule, whole: Collection[str]) -> list[FieldEffect]:
     filled = [str(name) for name in text.columns if text[name].notna().iloc[0]]
     words = {name: [] if name in whole else text[name].iloc[0].split() for name in filled}
     variants: list[dict[str, str | None]] = [{}]

@@ -45,7 +45,8 @@ def label_weights(train: Dataset, *, balanced: bool) -> Doubles:
     if not balanced:
         return np.ones(len(labels))
     totals = np.bincount(codes, weights=train.weights)
-    return totals.sum() / (len(labels) * np.maximum(totals, np.finfo(np.float64).tiny))
+    weights: Doubles = totals.sum() / (len(labels) * np.maximum(totals, np.finfo(np.float64).tiny))
+    return weights
 
 
 def row_weights(train: Dataset, *, balanced: bool) -> Doubles:

@@ -15,7 +15,7 @@ Batch = dict[str, Tensor]
 `items` int64 and `item_offsets`, likewise: positions among the distinct items of the batch; `field_weights` float32, so
 that each text is of length 1, and `record_weights`, so that all texts of a record are. `parts` int32, `part_offsets`
 int64 [distinct items + 1] and `part_weights` float32: what these items are made of.
-`columns` int32 [values], `column_offsets` int64 [rows + 1] and `column_weights` float32: the row's categories and numbers.
+`columns` int32 [values], `column_offsets` int64 [rows + 1] and `column_weights` float32: categories and numbers.
 `row_weights` float32 [rows], in training and validation alone: what each row weighs in the loss.
 `unseen` float32 [unseen words, dim], where the process gives vectors: those of the ids that follow the vocabulary's."""
 

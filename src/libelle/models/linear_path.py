@@ -34,8 +34,8 @@ _TINY = 1e-12
 class LinearPath(nn.EmbeddingBag):
     """Margins as a linear function of the weights of all n-grams of a record.
 
-    Words and their sequences have weights by field, n-grams of characters the same in all fields. So have the columns of
-    categories and numbers, whose values stand beside those of the texts, which are of length 1. `learn` solves it;
+    Words and their sequences have weights by field, n-grams of characters the same in all fields. Categories
+    and numbers have weights by column; their values stand beside the text, which is of length 1. `learn` solves it;
     training by steps leaves it as it is.
     """
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-
 from libelle.components import AboveZero, PartialShare, Positive
 from libelle.features import Dataset, Features, Ints
 from libelle.files import read_json, write_json

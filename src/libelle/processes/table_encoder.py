@@ -3,16 +3,16 @@
 A category is a column of its own (one-hot). So are a category that the training rows hold less than `FEWEST_ROWS`
 times, or not at all, and a missing value: both say something, and both come later.
 
-A number is written between knots, which are quantiles of the training rows: at a knot it is 1 in the knot's column, and
-between two knots it is shared out to both, by how near they are (linear B-splines; Gorishniy, Rubachev and Babenko 2022,
-"On Embeddings for Numerical Features in Tabular Deep Learning"). A linear model of these columns is any line with bends
-at the knots, and needs no scaling, whatever the unit and however long the tail. One more column has the number's rank
-among the training rows, from 0 to 1, for trees, which cut a column once. Numbers outside the knots are the outermost
-knot; nothing is below zero.
+A number stands between knots, which are quantiles of the training rows: at a knot it is 1 in the knot's column, and
+between two knots it is shared by both, the nearer one having more (linear B-splines; the same functions as the
+piecewise linear encoding of Gorishniy, Rubachev and Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep
+Learning"). A linear model of these columns is any line that bends at the knots, and needs no scaling, whatever the unit
+and however long the tail. One more column has the number's rank among the training rows, from 0 to 1, for trees, which
+cut a column once. Numbers beyond the outermost knots count as these; nothing is below zero.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -22,8 +22,9 @@ import scipy.sparse
 from libelle.cleaners.base import Cleaner, clean_columns
 from libelle.data.columns import Column, Columns
 from libelle.data.kinds import Kinds
-from libelle.data.numbers import read_numbers
-from libelle.features import Doubles, Features
+from libelle.data.numbers import read_numbers, wrong_numbers
+from libelle.errors import UserError
+from libelle.features import TABLE, Doubles, Features
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
 
@@ -62,6 +63,11 @@ class TableEncoder:
         """The fields that are not text."""
         return {**self.categories, **self.knots}.keys()
 
+    def check(self, columns: Columns) -> None:
+        """Raise `UserError` where a record holds something that is no number in a numeric field."""
+        for row, reason in sorted(wrong_numbers(columns, list(self.knots)).items()):
+            raise UserError(f"Record {row + 1}: {reason}, or leave the field out.")
+
     def transform(self, columns: Columns) -> scipy.sparse.csr_array:
         """Encode rows, float32 CSR [rows, columns]; pure and thread-safe.
 
@@ -91,8 +97,11 @@ def clean_fields(
     Args:
         columns: the fields.
         cleaners: in the order of application.
-        table: names the fields that are not text; None where all are.
+        table: names the fields that are not text, and, where it is fitted, refuses what is no number; None where all
+            fields are text.
     """
+    if isinstance(table, TableEncoder):
+        table.check(columns)
     others = [] if table is None else list(table.fields)
     cleaned = clean_columns({name: column for name, column in columns.items() if name not in others}, cleaners)
     stripped = {name: columns[name].replace([text.strip() for text in columns[name].texts]) for name in others}
@@ -131,7 +140,7 @@ class Encoding:
         features = self.process.transform_columns(self._texts(columns))
         if self.table is None or features.texts is not None:
             return features
-        return features.with_table(self.table.transform(columns))
+        return replace(features, matrix={**(features.matrix or {}), TABLE: self.table.transform(columns)})
 
     def _texts(self, columns: Columns) -> Columns:
         """What the process encodes; one that hands raw texts on hands on all."""
