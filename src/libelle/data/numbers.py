@@ -27,7 +27,7 @@ def number_of(text: str) -> float | str:
     plain = text.strip()
     if _AMBIGUOUS.fullmatch(plain):
         point, thousands = plain.replace(",", "."), plain.replace(",", "")
-        return f"{_shown(plain)}, which may be {point} or {thousands}; write it with a decimal point"
+        return f"{_shown(plain)}, which may be {point} or {thousands} (use a decimal point)"
     if _THOUSANDS.fullmatch(plain):
         plain = re.sub(r"\s", "", plain)
     if _COMMA.fullmatch(plain):
@@ -36,7 +36,7 @@ def number_of(text: str) -> float | str:
         number = math.nan if _NOT_WRITTEN.search(plain) else float(plain)
     except ValueError:
         number = math.nan
-    return number if math.isfinite(number) else f"{_shown(plain)}, which is no number; correct it"
+    return number if math.isfinite(number) else f"{_shown(plain)}, which is no number"
 
 
 def _shown(text: str) -> str:

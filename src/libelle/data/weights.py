@@ -28,7 +28,9 @@ def read_weights(column: pd.Series, source: str) -> pd.Series:
     numbers, wrong = read_numbers(texts.texts)
     if wrong:
         place, reason = first_wrong(texts, wrong)
-        raise UserError(f"{source}, row {column.index[place]}: {key} holds {reason}, or name another column.")
+        raise UserError(
+            f"{source}, row {column.index[place]}: {key} holds {reason}; correct it, or name another column."
+        )
     weights: Doubles = numbers[texts.index]
     negative = np.flatnonzero(weights < 0)
     if len(negative):

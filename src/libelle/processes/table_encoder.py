@@ -66,7 +66,7 @@ class TableEncoder:
     def check(self, columns: Columns) -> None:
         """Raise `UserError` where a record holds something that is no number in a numeric field."""
         for row, reason in sorted(wrong_numbers(columns, list(self.knots)).items()):
-            raise UserError(f"Record {row + 1}: {reason}, or leave the field out.")
+            raise UserError(f"Record {row + 1}: {reason}; correct it, or leave the field out.")
 
     def transform(self, columns: Columns) -> scipy.sparse.csr_array:
         """Encode rows, float32 CSR [rows, columns]; pure and thread-safe.
