@@ -99,7 +99,8 @@ def average_precision(targets: Ints, scores: Doubles, weights: Doubles | None = 
         weights: float64 [rows], or None.
     """
     positives, rows = _cumulated(targets, scores, weights)
-    return float((np.diff(positives, prepend=0) * positives / rows).sum() / positives[-1])
+    precision = positives / np.maximum(rows, np.finfo(np.float64).tiny)  # the first rows may weigh nothing
+    return float((np.diff(positives, prepend=0) * precision).sum() / positives[-1])
 
 
 def roc_auc(targets: Ints, scores: Doubles, weights: Doubles | None = None) -> float:

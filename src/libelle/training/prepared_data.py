@@ -14,6 +14,7 @@ from libelle.cleaners.base import Cleaner
 from libelle.components import build, describe
 from libelle.data.columns import Columns, count_rows, row_keys, take
 from libelle.data.frames import to_series
+from libelle.data.kinds import Kinds
 from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN
@@ -119,7 +120,7 @@ class Prepared:
             cleaners=cleaners,
             process=process,
             golden=golden,
-            about=_describe(records),
+            about=_describe(records, source.kinds),
             erased=erased,
             texts=records.fields if keep_texts else None,
             reference=Reference.of(cleaned, train, source.kinds),
@@ -228,8 +229,9 @@ def _missing(columns: Columns) -> pd.Series:
     return to_series(texts.take(pa.array(codes)))
 
 
-def _describe(records: Records) -> dict[str, Any]:
+def _describe(records: Records, kinds: Kinds) -> dict[str, Any]:
     """Fingerprint, rows of each split and label, and what each field holds."""
+    others = dict.fromkeys(kinds.categorical, "categorical") | dict.fromkeys(kinds.numeric, "numeric")
     return {
         "fingerprint": records.fingerprint(),
         "rows": {split: int((records.splits == split).sum()) for split in SPLITS},
@@ -240,4 +242,5 @@ def _describe(records: Records) -> dict[str, Any]:
         },
         "missing": {name: float(column.missing.mean()) for name, column in records.columns.items()},
         "distinct": {name: len(column.texts) for name, column in records.columns.items()},
+        **({"kinds": others} if others else {}),
     }
