@@ -209,6 +209,9 @@ class Bags:
 
 Matrix: TypeAlias = scipy.sparse.csr_array | Floats
 
+#: The matrix of the fields that are not text, whatever the process makes of the others. No field has this name.
+TABLE = "<columns>"
+
 
 @dataclass(frozen=True)
 class Vectors:
@@ -254,6 +257,11 @@ class Features:
         return frozenset(name for name in ("words", "bag", "matrix", "texts") if getattr(self, name) is not None)
 
     @property
+    def table(self) -> scipy.sparse.csr_array | None:
+        """Categories and numbers, float32 CSR [rows, columns]; None where all fields are text."""
+        return None if self.matrix is None else self.matrix.get(TABLE)
+
+    @property
     def lengths(self) -> Ints:
         """Words of each row in all fields, int64 [rows]."""
         return sum((data.lengths for data in (self.words or {}).values()), np.zeros(self.rows, np.int64))
@@ -269,14 +277,22 @@ class Features:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Features with their targets, int64 [rows], each a position in the list of labels."""
+    """Features with their targets.
+
+    Attributes:
+        features: of the rows.
+        targets: int64 [rows], each a position in the list of labels.
+        weights: float64 [rows], what each row counts, 1 on average; None where all count the same.
+    """
 
     features: Features
     targets: Ints
+    weights: Doubles | None = None
 
     def __len__(self) -> int:
         return self.features.rows
 
     def take(self, rows: Ints) -> "Dataset":
         """The given rows, in the given order."""
-        return Dataset(self.features.take(rows), self.targets[rows])
+        weights = None if self.weights is None else self.weights[rows]
+        return Dataset(self.features.take(rows), self.targets[rows], weights)

@@ -28,7 +28,7 @@ def features() -> Features:
 
 def rows_of(features: Features) -> Rows:
     assert features.bag is not None
-    return Rows.of(features.bag, features.rows)
+    return Rows.of(features)
 
 
 def matrix(rows: Rows) -> scipy.sparse.csr_array:

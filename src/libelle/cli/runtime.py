@@ -22,6 +22,7 @@ from libelle.components import Component, validate
 from libelle.data.columns import Columns, from_frame, to_frame
 from libelle.data.frames import Chunks
 from libelle.data.names import as_spelled, nfc
+from libelle.data.numbers import wrong_numbers
 from libelle.data.options import OPTIONS, BadRow, FileOptions, FileReport, OnBadRow
 from libelle.data.records import require_columns
 from libelle.data.suspicious import find_suspicions
@@ -156,7 +157,7 @@ def _answer(
     request: ScoringRequest, pipeline: Pipeline, texts: Columns, ids: pd.Series, seen: "Seen | None" = None
 ) -> pd.DataFrame:
     cleaned = pipeline.clean_columns(texts)
-    scores = pipeline.score_features(pipeline.process.transform_columns(cleaned))
+    scores = pipeline.score_features(pipeline.encode(cleaned))
     if seen is not None:
         seen.add_texts(cleaned)
         seen.add_scores(scores)
@@ -199,6 +200,7 @@ def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", s
             chunk = part.rename(columns=as_spelled(list(part.columns), _columns(pipeline)))
             require_columns(list(chunk.columns), {"the model": pipeline.fields}, name, keys="")
             report.announce()
+            chunk = _with_numbers(chunk, pipeline, on_bad_row, report)
             # What has no id is known by its row number in the file; readers leave no blank texts.
             texts, ids = from_frame(chunk[pipeline.fields]), pipeline.ids(chunk, chunk.index)
             _warn_of_characters(texts, chunk.index.to_numpy(np.int64), name, report)
@@ -219,6 +221,18 @@ def _warn_of_characters(texts: Columns, numbers: Ints, name: str, report: FileRe
             row = np.array([numbers[suspicion.row]], dtype=np.int64)
             place = f"{name}, {report.unit} {report.lines.of(row)[0]}"
             report.warn_once(f"{suspicion.kind} in {field}", suspicion.sentence(field, place, ""))
+
+
+def _with_numbers(chunk: pd.DataFrame, pipeline: Pipeline, on_bad_row: OnBadRow, report: FileReport) -> pd.DataFrame:
+    """The rows whose numeric fields hold numbers, if anything; the others are reported."""
+    numeric = [] if pipeline.encoder is None else list(pipeline.encoder.knots)
+    wrong = wrong_numbers(from_frame(chunk[numeric]), numeric) if numeric else {}
+    for row, reason in sorted(wrong.items()):
+        line = int(report.lines.of(chunk.index.to_numpy(np.int64)[[row]])[0])
+        on_bad_row(BadRow(line, line, 1, reason, "leave the cell empty", report.unit))
+    report.read -= len(wrong)
+    report.refused += len(wrong)
+    return chunk.drop(index=chunk.index[list(wrong)]) if wrong else chunk
 
 
 def _chunks(request: ScoringRequest, pipeline: Pipeline, on_bad_row: OnBadRow, report: FileReport) -> Chunks:

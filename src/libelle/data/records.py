@@ -22,12 +22,13 @@ class Records:
 
     Attributes:
         ids: the records' ids, `str`, or the row number, int64.
-        columns: the text fields.
+        columns: the fields.
         targets: the labels, `str`.
         splits: `train`, `validation` or `test`.
         labels: all labels in the order of the score columns; binary: the positive one is last.
         slices: columns by whose values results are shown, `str`; they need not be fields.
         reading: how the file was read, for files like it, see `libelle.data.options`.
+        weights: how many units each record stands for, float64; None where each counts the same.
     """
 
     ids: pd.Series
@@ -37,10 +38,11 @@ class Records:
     labels: list[str]
     slices: pd.DataFrame
     reading: Mapping[str, str] = field(default_factory=dict)
+    weights: pd.Series | None = None
 
     @property
     def fields(self) -> pd.DataFrame:
-        """The text fields as a table, one `str` column each, missing where missing."""
+        """The fields as a table, one `str` column each, missing where missing."""
         return to_frame(self.columns, self.ids.index)
 
     def take(self, split: str) -> "Records":
@@ -48,10 +50,11 @@ class Records:
         rows = (self.splits == split).to_numpy()
         columns = take(self.columns, np.flatnonzero(rows))
         chosen = {name: getattr(self, name)[rows] for name in ("ids", "targets", "splits", "slices")}
-        return replace(self, columns=columns, **chosen)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, columns=columns, weights=weights, **chosen)
 
     def fingerprint(self) -> str:
-        """SHA-256 of ids, fields, targets and split, in row order."""
+        """SHA-256 of ids, fields, targets, split and weights, in row order."""
         digest = hashlib.sha256("\x1f".join([*self.columns, *self.labels]).encode())
         for column in self.columns.values():
             digest.update(column.index.tobytes())
@@ -61,6 +64,8 @@ class Records:
                 digest.update(series.to_numpy(dtype=np.int64).tobytes())
             else:
                 _add_texts(digest, to_arrow(series))
+        if self.weights is not None:
+            digest.update(self.weights.to_numpy(dtype=np.float64).tobytes())
         return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ from libelle.components import Component
 from libelle.data import tables
 from libelle.data.census import sample as bi
 from libelle.data.columns import Column, ColumnBuilder
+from libelle.data.field_kinds import Kinds, one_role
 from libelle.data.frames import Chunks, as_strings, blank_to_missing
 from libelle.data.names import check_header, nfc
 from libelle.data.options import OPTIONS, BadRow, FileOptions, FileReport
@@ -19,6 +20,7 @@ from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
 from libelle.data.targets import Rule, Target, make_targets, order_labels
+from libelle.data.weights import read_weights, require_weights
 from libelle.errors import UserError
 from libelle.progress import stage
 
@@ -31,6 +33,9 @@ class Source(Component, ABC):
         name: what the data is called in tables and, by default, when a model is published.
         id: the column of unique ids; by default the row number, from 1.
         columns: the text fields, a list or a comma-separated text; by default all columns with no other role.
+        categorical: the fields whose values are categories, not text, named likewise.
+        numeric: the fields that hold numbers, named likewise.
+        weight: the column that says how many units each record stands for; by default each counts the same.
         text: the field that `runtime.py text=...` fills; by default the first one.
         target: the target's source column or columns; never fields.
         target_rule: `label`, `all_empty` or `equals`, see `libelle.data.targets`.
@@ -45,6 +50,9 @@ class Source(Component, ABC):
     name: str
     id: str | None = None
     columns: Names = None
+    categorical: Names = None
+    numeric: Names = None
+    weight: str | None = None
     text: str | None = None
     target: Names = None
     target_rule: Rule = "label"
@@ -55,7 +63,7 @@ class Source(Component, ABC):
 
     def __post_init__(self) -> None:
         # `data.id=`, with nothing after it, leaves it out.
-        for key in ("id", "text", "target_value", "positive"):
+        for key in ("id", "weight", "text", "target_value", "positive"):
             setattr(self, key, getattr(self, key) or None)
         # Names are compared in NFC.
         self.id, self.text = (name and nfc(name) for name in (self.id, self.text))
@@ -81,16 +89,29 @@ class Source(Component, ABC):
         if table.empty:
             raise UserError(f"{self} has a header and no rows; give it some.")
         numbers, table = table.index, self._placed(table)
+        self.kinds.check(columns, table.index, str(self))
+        weights = read_weights(table[self.weight], str(self)) if self.weight else None
         labels = make_targets(table, self._target_columns(), self.target_rule, self.target_value, str(self))
         order = order_labels(labels, self.positive, str(self))
         ids = self._ids(table, numbers)
         given = table[self.split.column] if self.split.column else None
         groups = table[self.split.group] if self.split.group else None
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
+        if weights is not None:
+            require_weights(weights, splits, f"{self}: data.weight={self.weight}")
+            weights = weights.set_axis(numbers)
         slices = table[name_list(self.slices)].set_axis(numbers, axis=0)
         ids, labels, splits = (series.set_axis(numbers) for series in (ids, labels, splits))
-        found = self.report.found
-        return Records(ids, columns, labels.rename("target"), splits.rename("split"), order, slices, found)
+        return Records(
+            ids,
+            columns,
+            labels.rename("target"),
+            splits.rename("split"),
+            order,
+            slices,
+            reading=self.report.found,
+            weights=weights,
+        )
 
     def _placed(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table indexed by where its rows stand in the source, as messages name it."""
@@ -128,7 +149,12 @@ class Source(Component, ABC):
 
     def _roles(self) -> dict[str, list[str]]:
         """Config key → columns that are read for what they mean, not as text fields."""
-        single = {"data.id": self.id, "data.split.column": self.split.column, "data.split.group": self.split.group}
+        single = {
+            "data.id": self.id,
+            "data.weight": self.weight,
+            "data.split.column": self.split.column,
+            "data.split.group": self.split.group,
+        }
         return {
             "data.target": self._target_columns(),
             **{key: [name] if name else [] for key, name in single.items()},
@@ -139,9 +165,16 @@ class Source(Component, ABC):
         """Check a table's columns against the schema, and choose the text fields."""
         roles = self._roles()
         wanted = name_list(self.columns)
-        require_columns(there, {**roles, "data.columns": wanted}, str(self))
+        require_columns(there, {**roles, "data.columns": wanted, **self.kinds.by_key}, str(self))
         roles.pop("data.slices")  # these may be fields, too
-        return self._fields(there, wanted, {name for names in roles.values() for name in names})
+        one_role({**roles, "data.columns": wanted}, self.kinds)
+        taken = {name for names in roles.values() for name in names}
+        return [*self._fields(there, wanted, taken | set(self.kinds.fields)), *self.kinds.fields]
+
+    @property
+    def kinds(self) -> Kinds:
+        """The fields that are not text."""
+        return Kinds(tuple(name_list(self.categorical)), tuple(name_list(self.numeric)))
 
     @property
     def label(self) -> Target:
@@ -269,6 +302,11 @@ class BISample(Source):
     target_rule: Rule = "all_empty"
     size: Annotated[int, Field(ge=100)] = 20_000
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if name_list(self.columns) == list(bi.FIELDS):  # nobody typed these: what is given another role leaves them
+            self.columns = [name for name in bi.FIELDS if name not in self.kinds.fields]
 
     def chunks(self) -> Chunks:
         """Generate the forms."""

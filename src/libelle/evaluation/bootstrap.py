@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,12 @@ from libelle.features import Doubles, Floats, Ints
 #: Resamples of the bootstrap, fewer where rows are many: their product is at most `MOST_DRAWS`.
 RESAMPLES, FEWEST_RESAMPLES, MOST_DRAWS = 500, 100, 10_000_000
 
-Metric = Callable[[Ints, npt.NDArray[np.float64]], float]
+
+class Metric(Protocol):
+    """A function of targets [rows], of their `row_statistics` and of their weights, float64 [rows] or None."""
+
+    def __call__(self, targets: Ints, rows: Doubles, weights: Doubles | None = None) -> float:
+        """Return the metric."""
 
 
 def row_statistics(targets: Ints, scores: Floats, rule: DecisionRule) -> npt.NDArray[np.float64]:
@@ -51,65 +57,73 @@ def _multiclass_statistics(targets: Ints, scores: Floats, rule: DecisionRule) ->
 
 
 def metrics_of(rule: DecisionRule) -> Mapping[str, Metric]:
-    """The metrics that get intervals, by name: functions of targets [rows] and of their `row_statistics`."""
+    """The metrics that get intervals, by name."""
     if rule.is_binary:
 
-        def counted(ratio: Callable[[int, int, int], float]) -> Metric:
-            def metric(targets: Ints, rows: npt.NDArray[np.float64]) -> float:
-                flagged = rows[:, 1] == 1
-                caught = int((flagged & (targets == 1)).sum())
-                return ratio(caught, int(flagged.sum()), int(targets.sum()))
+        def counted(ratio: Callable[[float, float, float], float]) -> Metric:
+            def metric(targets: Ints, rows: Doubles, weights: Doubles | None = None) -> float:
+                flagged, positive = rows[:, 1] == 1, targets == 1
+                return ratio(*(_total(of, weights) for of in (flagged & positive, flagged, positive)))
 
             return metric
 
         return {
-            "average_precision": lambda targets, rows: average_precision(targets, rows[:, 0]),
-            "roc_auc": lambda targets, rows: roc_auc(targets, rows[:, 0]),
-            "log_loss": lambda targets, rows: _log_loss(np.where(targets == 1, rows[:, 0], 1 - rows[:, 0])),
-            "brier": lambda targets, rows: float(((rows[:, 0] - targets) ** 2).mean()),
-            "accuracy": lambda targets, rows: float((rows[:, 1] == targets).mean()),
+            "average_precision": lambda targets, rows, by=None: average_precision(targets, rows[:, 0], by),
+            "roc_auc": lambda targets, rows, by=None: roc_auc(targets, rows[:, 0], by),
+            "log_loss": lambda targets, rows, by=None: _log_loss(
+                np.where(targets == 1, rows[:, 0], 1 - rows[:, 0]), by
+            ),
+            "brier": lambda targets, rows, by=None: _mean((rows[:, 0] - targets) ** 2, by),
+            "accuracy": lambda targets, rows, by=None: _mean(rows[:, 1] == targets, by),
             "precision": counted(lambda caught, flagged, _: caught / flagged if flagged else np.nan),
             "recall": counted(lambda caught, _, positives: caught / positives),
             "f1": counted(lambda caught, flagged, positives: 2 * caught / (flagged + positives)),
         }
     classes = len(rule.labels)
     return {
-        "accuracy": lambda targets, rows: float((rows[:, 1] == targets).mean()),
-        "top_k_accuracy": lambda _, rows: float(rows[:, 2].mean()),
-        "f1_macro": lambda targets, rows: _f1_macro(targets, rows[:, 1].astype(np.int64), classes),
-        "log_loss": lambda _, rows: _log_loss(rows[:, 0]),
-        "brier": lambda _, rows: float(rows[:, 3].mean()),
+        "accuracy": lambda targets, rows, by=None: _mean(rows[:, 1] == targets, by),
+        "top_k_accuracy": lambda _, rows, by=None: _mean(rows[:, 2], by),
+        "f1_macro": lambda targets, rows, by=None: _f1_macro(targets, rows[:, 1].astype(np.int64), classes, by),
+        "log_loss": lambda _, rows, by=None: _log_loss(rows[:, 0], by),
+        "brier": lambda _, rows, by=None: _mean(rows[:, 3], by),
     }
 
 
-def average_precision(targets: Ints, scores: Doubles) -> float:
+def average_precision(targets: Ints, scores: Doubles, weights: Doubles | None = None) -> float:
     """scikit-learn's, without the checks of its arguments: on a thousand rows they take ten times as long.
 
     Args:
         targets: int64 [rows], 0 and 1, both of them there.
         scores: float64 [rows].
+        weights: float64 [rows], or None.
     """
-    positives, rows = _cumulated(targets, scores)
-    return float((np.diff(positives, prepend=0) * positives / rows).sum() / positives[-1])
+    positives, rows = _cumulated(targets, scores, weights)
+    precision = positives / np.maximum(rows, np.finfo(np.float64).tiny)  # the first rows may weigh nothing
+    return float((np.diff(positives, prepend=0) * precision).sum() / positives[-1])
 
 
-def roc_auc(targets: Ints, scores: Doubles) -> float:
+def roc_auc(targets: Ints, scores: Doubles, weights: Doubles | None = None) -> float:
     """scikit-learn's likewise; arguments as of `average_precision`."""
-    positives, rows = _cumulated(targets, scores)
+    positives, rows = _cumulated(targets, scores, weights)
     negatives = rows - positives
     heights = positives + np.concatenate(([0], positives[:-1]))
     return float((np.diff(negatives, prepend=0) * heights).sum() / (2 * positives[-1] * negatives[-1]))
 
 
-def _cumulated(targets: Ints, scores: Doubles) -> tuple[Doubles, Doubles]:
-    """Positive rows, and rows, whose score reaches each distinct score, the highest first: float64."""
+def _cumulated(targets: Ints, scores: Doubles, weights: Doubles | None) -> tuple[Doubles, Doubles]:
+    """Positive rows, and rows, whose score reaches each distinct score, the highest first: float64; or weights."""
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     last = np.flatnonzero(np.append(ranked[1:] != ranked[:-1], True))
-    return np.cumsum(targets[order])[last].astype(np.float64), (last + 1).astype(np.float64)
+    if weights is None:
+        return np.cumsum(targets[order])[last].astype(np.float64), (last + 1).astype(np.float64)
+    ordered = weights[order]
+    return np.cumsum(targets[order] * ordered)[last], np.cumsum(ordered)[last]
 
 
-def bootstrap(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) -> dict[str, Interval]:
+def bootstrap(
+    targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0, weights: Doubles | None = None
+) -> dict[str, Interval]:
     """Each metric with its percentile bootstrap interval (Efron and Tibshirani 1993), over resampled rows.
 
     Args:
@@ -117,15 +131,21 @@ def bootstrap(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) 
         scores: float32 [rows, classes].
         rule: the decision rule.
         seed: of the resampling.
+        weights: how many units each row stands for, float64 [rows]; None where all count the same.
     """
     rows = row_statistics(targets, scores, rule)
     draws = [np.arange(len(targets))], _draws(len(targets), seed)
-    values = np.array([_values(targets[drawn], rows[drawn], rule) for drawn in chain(*draws)])
+    values = np.array([_values(targets[drawn], rows[drawn], rule, _taken(weights, drawn)) for drawn in chain(*draws)])
     return {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
 
 
 def paired_bootstrap(
-    targets: Ints, first: Floats, second: Floats, rules: tuple[DecisionRule, DecisionRule], seed: int = 0
+    targets: Ints,
+    first: Floats,
+    second: Floats,
+    rules: tuple[DecisionRule, DecisionRule],
+    seed: int = 0,
+    weights: Doubles | None = None,
 ) -> dict[str, Interval]:
     """Each metric's difference, `second` less `first`, on the same rows, with the interval of a paired bootstrap.
 
@@ -137,15 +157,18 @@ def paired_bootstrap(
         second: the scores to compare with them, float32 [rows, classes].
         rules: the decision rules, for the first scores and for the second.
         seed: of the resampling.
+        weights: how many units each row stands for, float64 [rows]; None where all count the same.
     """
     pair = [row_statistics(targets, scores, rule) for scores, rule in zip((first, second), rules, strict=True)]
     draws = [np.arange(len(targets))], _draws(len(targets), seed)
-    values = np.array(
-        [
-            _values(targets[drawn], pair[1][drawn], rules[1]) - _values(targets[drawn], pair[0][drawn], rules[0])
-            for drawn in chain(*draws)
-        ]
-    )
+    found = []
+    for drawn in chain(*draws):
+        before, after = (
+            _values(targets[drawn], rows[drawn], rule, _taken(weights, drawn))
+            for rows, rule in zip(pair, rules, strict=True)
+        )
+        found.append(after - before)
+    values = np.array(found)
     return {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rules[0]), values.T, strict=True)}
 
 
@@ -166,12 +189,16 @@ def _draws(rows: int, seed: int) -> Iterator[Ints]:
     return (generator.integers(rows, size=rows) for _ in range(count))
 
 
-def _values(targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> Doubles:
+def _taken(weights: Doubles | None, rows: Ints) -> Doubles | None:
+    return None if weights is None else weights[rows]
+
+
+def _values(targets: Ints, rows: Doubles, rule: DecisionRule, weights: Doubles | None) -> Doubles:
     """All metrics, float64; NaN where they are undefined: a resample may hold only one class."""
     metrics = metrics_of(rule).values()
-    if rule.is_binary and not 0 < targets.sum() < len(targets):
+    if rule.is_binary and not 0 < _total(targets == 1, weights) < _total(np.ones(len(targets), bool), weights):
         return np.full(len(metrics), np.nan)
-    return np.array([metric(targets, rows) for metric in metrics], dtype=np.float64)
+    return np.array([metric(targets, rows, weights) for metric in metrics], dtype=np.float64)
 
 
 def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
@@ -182,13 +209,23 @@ def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
     return Interval(value, float(low), float(high))
 
 
-def _log_loss(true: npt.NDArray[np.float64]) -> float:
-    return float(-np.log(np.maximum(true, np.finfo(np.float64).eps)).mean())
+def _total(of: npt.NDArray[np.bool_], weights: Doubles | None) -> float:
+    return float(of.sum() if weights is None else weights[of].sum())
 
 
-def _f1_macro(targets: Ints, decisions: Ints, classes: int) -> float:
+def _mean(values: npt.NDArray[Any], weights: Doubles | None) -> float:
+    return float(values.mean() if weights is None else (values * weights).sum() / weights.sum())
+
+
+def _log_loss(true: Doubles, weights: Doubles | None) -> float:
+    return _mean(-np.log(np.maximum(true, np.finfo(np.float64).eps)), weights)
+
+
+def _f1_macro(targets: Ints, decisions: Ints, classes: int, weights: Doubles | None) -> float:
     """Macro F1 over the classes that have rows, as in the run's metrics."""
-    rows = np.bincount(targets, minlength=classes)
-    right = np.bincount(targets[decisions == targets], minlength=classes)
-    f1 = 2 * right / np.maximum(rows + np.bincount(decisions, minlength=classes), 1)
-    return float(f1[rows > 0].mean())
+    found = np.bincount(targets, minlength=classes) > 0
+    rows = np.bincount(targets, weights, minlength=classes)
+    right = np.bincount(targets, (decisions == targets) * (1.0 if weights is None else weights), minlength=classes)
+    both = rows + np.bincount(decisions, weights, minlength=classes)
+    f1 = 2 * right / np.where(both > 0, both, 1)
+    return float(f1[found].mean())

@@ -23,12 +23,13 @@ class Calibration(Component, ABC):
 
     conf_group = "calibration"
 
-    def fit(self, probabilities: Floats, targets: Ints) -> Self:
+    def fit(self, probabilities: Floats, targets: Ints, weights: Doubles | None = None) -> Self:
         """Learn from rows that the model was not trained on.
 
         Args:
             probabilities: float32 [rows, classes].
             targets: positions of the true classes, int64 [rows].
+            weights: of the rows, float64 [rows], 1 on average; None where all count the same.
 
         Returns:
             The calibration itself.
@@ -40,7 +41,7 @@ class Calibration(Component, ABC):
             raise UserError(
                 "calibration needs validation rows; give data.split.validation a share, or calibration=none."
             )
-        self._fit(probabilities.astype(np.float64), targets)
+        self._fit(probabilities.astype(np.float64), targets, weights)
         return self
 
     def transform(self, probabilities: Floats) -> Floats:
@@ -68,7 +69,7 @@ class Calibration(Component, ABC):
         return calibration
 
     @abstractmethod
-    def _fit(self, probabilities: Doubles, targets: Ints) -> None: ...
+    def _fit(self, probabilities: Doubles, targets: Ints, weights: Doubles | None) -> None: ...
 
     @abstractmethod
     def _transform(self, probabilities: Doubles) -> Doubles: ...
@@ -87,14 +88,14 @@ class Temperature(Calibration):
     def __post_init__(self) -> None:
         self.temperature_ = 1.0
 
-    def _fit(self, probabilities: Doubles, targets: Ints) -> None:
+    def _fit(self, probabilities: Doubles, targets: Ints, weights: Doubles | None) -> None:
         from scipy.optimize import minimize_scalar
 
         rows = np.arange(len(targets))
 
         def loss(log_temperature: float) -> float:
             self.temperature_ = float(np.exp(log_temperature))
-            return float(-self._log_softmax(probabilities)[rows, targets].mean())
+            return float(np.average(-self._log_softmax(probabilities)[rows, targets], weights=weights))
 
         loss(float(minimize_scalar(loss, bounds=(-4, 4), method="bounded", options={"xatol": 1e-8}).x))
 
@@ -115,12 +116,13 @@ class _OneVersusRest(Calibration):
 
     curves_: list[dict[str, Any] | None]
 
-    def _fit(self, probabilities: Doubles, targets: Ints) -> None:
+    def _fit(self, probabilities: Doubles, targets: Ints, weights: Doubles | None) -> None:
         self.curves_ = [None] * probabilities.shape[1]
         for column in self._columns(probabilities):
             positive = targets == column
             if positive.any() and not positive.all():
-                self.curves_[column] = self._fit_class(*_sides(probabilities, column), positive.astype(np.int64))
+                sides = _sides(probabilities, column)
+                self.curves_[column] = self._fit_class(*sides, positive.astype(np.int64), weights)
 
     def _transform(self, probabilities: Doubles) -> Doubles:
         result = probabilities.copy()
@@ -140,7 +142,7 @@ class _OneVersusRest(Calibration):
         return range(1, 2) if probabilities.shape[1] == 2 else range(probabilities.shape[1])
 
     @abstractmethod
-    def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints) -> dict[str, Any]: ...
+    def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints, weights: Doubles | None) -> dict[str, Any]: ...
 
     @abstractmethod
     def _transform_class(self, score: Doubles, rest: Doubles, curve: Mapping[str, Any]) -> Doubles: ...
@@ -163,10 +165,10 @@ class Isotonic(_OneVersusRest):
 
     conf_name = "isotonic"
 
-    def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints) -> dict[str, Any]:
+    def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints, weights: Doubles | None) -> dict[str, Any]:
         from sklearn.isotonic import IsotonicRegression
 
-        fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, positive)
+        fitted = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(score, positive, sample_weight=weights)
         return {"x": fitted.X_thresholds_.tolist(), "y": fitted.y_thresholds_.tolist()}
 
     def _transform_class(self, score: Doubles, rest: Doubles, curve: Mapping[str, Any]) -> Doubles:
@@ -183,16 +185,18 @@ class Beta(_OneVersusRest):
 
     conf_name = "beta"
 
-    def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints) -> dict[str, Any]:
+    def _fit_class(self, score: Doubles, rest: Doubles, positive: Ints, weights: Doubles | None) -> dict[str, Any]:
         from scipy.optimize import minimize
 
         logs = _logs(score, rest)
         sign = 1.0 - 2.0 * positive
 
-        def loss(weights: Doubles) -> tuple[float, Doubles]:
-            margin = sign * (logs @ weights)
+        def loss(parameters: Doubles) -> tuple[float, Doubles]:
+            margin = sign * (logs @ parameters)
             slope = sign * np.exp(-np.logaddexp(0, -margin))
-            return float(np.logaddexp(0, margin).mean()), logs.T @ slope / len(sign)
+            if weights is not None:
+                slope *= weights * (len(sign) / weights.sum())
+            return float(np.average(np.logaddexp(0, margin), weights=weights)), logs.T @ slope / len(sign)
 
         # The loss is convex, so that this is the one minimum under the bounds. Perfectly separated rows would drive the
         # weights up without end; a thousand steps are enough for them, too.

@@ -15,7 +15,7 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metrics import LOWER_IS_BETTER
 from libelle.evaluation.threshold import predictions
-from libelle.features import Floats, Ints
+from libelle.features import Doubles, Floats, Ints
 from libelle.installation import how_to_call
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import differences
@@ -120,6 +120,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     first = runs[0].require_completed()
     labels, records = _test_records(first)
     targets = pd.Index(labels).get_indexer(pd.Index(records["target"])).astype(np.int64)
+    weights = records["weight"].to_numpy(dtype=np.float64) if "weight" in records else None
     candidates = []
     for run in runs:
         own_labels, own = _test_records(run.require_completed())
@@ -130,10 +131,10 @@ def compare(runs: Sequence[Run]) -> Comparison:
             )
         _require_same(first, records, run, own)
         scores = own.loc[records.index, [f"score_{label}" for label in labels]].to_numpy(dtype=np.float32)
-        candidates.append(_candidate(run, labels, targets, scores))
+        candidates.append(_candidate(run, labels, targets, scores, weights))
     return Comparison(
         candidates=candidates,
-        differences=_differences(candidates, targets),
+        differences=_differences(candidates, targets, weights),
         labels=labels,
         targets=targets,
         config=[row for row in differences(*runs) if not row[0].startswith("metrics.")],
@@ -170,7 +171,7 @@ def _some(labels: Sequence[str], others: Sequence[str]) -> str:
     return ", ".join(odd[:3]) + (" ..." if len(odd) > 3 else "")
 
 
-def _candidate(run: Run, labels: Sequence[str], targets: Ints, scores: Floats) -> Candidate:
+def _candidate(run: Run, labels: Sequence[str], targets: Ints, scores: Floats, weights: Doubles | None) -> Candidate:
     rule = DecisionRule.chosen(labels, run.read_threshold())
     return Candidate(
         run_id=str(run.id),
@@ -179,17 +180,17 @@ def _candidate(run: Run, labels: Sequence[str], targets: Ints, scores: Floats) -
         scores=scores,
         rule=rule,
         right=rule.decide(scores) == targets,
-        intervals=bootstrap(targets, scores, rule),
+        intervals=bootstrap(targets, scores, rule, weights=weights),
     )
 
 
-def _differences(candidates: Sequence[Candidate], targets: Ints) -> list[Difference]:
+def _differences(candidates: Sequence[Candidate], targets: Ints, weights: Doubles | None) -> list[Difference]:
     first, *others = candidates
     p_values = [mcnemar(first.right, other.right) for other in others]
     return [
         Difference(
             candidate=other,
-            metrics=paired_bootstrap(targets, first.scores, other.scores, (first.rule, other.rule)),
+            metrics=paired_bootstrap(targets, first.scores, other.scores, (first.rule, other.rule), weights=weights),
             only_first=int((first.right & ~other.right).sum()),
             only_this=int((other.right & ~first.right).sum()),
             p=p,

@@ -8,11 +8,11 @@ A share (of records flagged, of empty fields, of words that are new or rare) has
 - enough to matter: Cohen's h, |2 asin √p - 2 asin √q|, is at least 0.1 (Cohen 1988; he calls 0.2 small): from 3 % to
   5 %, say, or from 50 % to 55 %. Otherwise any difference would be an alarm in a file that is large enough.
 
-For new words, only a rise counts. Scores, and multiclass decisions, have changed where the population stability index,
-PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate; large from 0.25: Siddiqi 2006), and above the 99 %
-quantile of chance, (1/n + 1/m) χ² with one degree of freedom less than bins (Yurdakul 2018). Bins are the deciles of
-the reference's scores; labels that it has fewer than five times share one bin; half a record is added to each bin, so
-that none is empty.
+For new words, only a rise counts. Scores, multiclass decisions, and the values of a field that is not text have changed
+where the population stability index, PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate; large from 0.25:
+Siddiqi 2006), and above the 99 % quantile of chance, (1/n + 1/m) χ² with one degree of freedom less than bins (Yurdakul
+2018). Bins are the deciles of the reference's scores, and the values' own (`drift_values.py`); labels and values that
+it has fewer than five times share one bin; half a record is added to each bin, so that none is empty.
 """
 
 from collections.abc import Mapping
@@ -47,6 +47,7 @@ class Seen:
         bins: records by decile of the reference's scores, int64.
         drawn: records by score, in `DRAWN_BINS` bins of equal width.
         decisions: records by decision, int64 [labels].
+        values: field that is not text → records by the bins of the reference, int64.
     """
 
     def __init__(self, rule: DecisionRule, reference: Reference) -> None:
@@ -57,11 +58,14 @@ class Seen:
         self.bins: Counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
         self.drawn: Counts = np.zeros(DRAWN_BINS, dtype=np.int64)
         self.decisions: Counts = np.zeros(len(rule.labels), dtype=np.int64)
+        self.values = {name: np.zeros(len(bins.counts), np.int64) for name, bins in reference.values.items()}
 
     def add_texts(self, cleaned: Columns) -> None:
         """Count the cleaned texts of a chunk."""
         for name, counts in count_fields(cleaned, self.reference.known).items():
             self.fields[name] += counts
+        for name, bins in self.reference.values.items():
+            self.values[name] += bins.count(cleaned[name], cleaned[name].index)
 
     def add_scores(self, scores: Floats) -> None:
         """Count the scores of a chunk, float32 [rows, classes]."""
@@ -108,6 +112,7 @@ class Drift:
         scores: of the scores.
         decisions: of the decisions; None if binary.
         empty, new: field → share of empty records, of new words.
+        values: field that is not text → of its values.
     """
 
     aside: Change | None
@@ -115,6 +120,7 @@ class Drift:
     decisions: Stability | None
     empty: Mapping[str, Change]
     new: Mapping[str, Change]
+    values: Mapping[str, Stability]
 
 
 def histogram(scores: npt.NDArray[np.floating], edges: npt.NDArray[np.floating]) -> Counts:
@@ -160,11 +166,14 @@ def compare(seen: Seen) -> Drift:
     """Compare what was scored with the reference."""
     reference, rule = seen.reference, seen.rule
     aside = rule.set_aside(reference.chosen, reference.scores)
-    level = 1 - 0.05 / (2 * len(seen.fields) + (aside is not None))
+    shares = 2 * len(seen.fields) - len(seen.values) + (aside is not None)
+    level = 1 - 0.05 / shares
     empty, new = {}, {}
     for name in seen.fields:
         now, before = seen.fields[name], reference.fields[name]
         empty[name] = compare_shares((now.empty, seen.rows), (before.empty, reference.rows), level)
+        if name in seen.values:
+            continue
         of_words = _per_text(now, seen.rows), _per_text(before, reference.rows)
         new[name] = compare_shares(*of_words, level, rise_only=True)
     return Drift(
@@ -175,6 +184,10 @@ def compare(seen: Seen) -> Drift:
         decisions=None if rule.is_binary else stability(*_pooled(seen.decisions, reference.decisions)),
         empty=empty,
         new=new,
+        values={
+            name: stability(*_pooled(counts, np.array(reference.values[name].counts, dtype=np.int64)))
+            for name, counts in seen.values.items()
+        },
     )
 
 
@@ -186,8 +199,12 @@ def verdict(drift: Drift, rule: DecisionRule) -> list[str]:
         said.append(f"{_percent(drift.aside.now)} of records {what}, {_percent(drift.aside.before)} in training.")
     for stable, what in ((drift.scores, "Scores"), (drift.decisions, "Decisions")):
         if stable is not None and stable.changed:
-            size = "large" if stable.psi >= LARGE else "moderate"
-            said.append(f"{what} are distributed differently than in training (PSI {stable.psi:.2f}, {size}).")
+            said.append(f"{what} are distributed differently than in training (PSI {stable.psi:.2f}, {_size(stable)}).")
+    said += [
+        f"The values of {name} are distributed differently than in training (PSI {stable.psi:.2f}, {_size(stable)})."
+        for name, stable in drift.values.items()
+        if stable.changed
+    ]
     said += [
         f"{name} is empty in {_percent(change.now)} of rows, {_percent(change.before)} in training."
         for name, change in drift.empty.items()
@@ -199,6 +216,10 @@ def verdict(drift: Drift, rule: DecisionRule) -> list[str]:
         if change.changed
     ]
     return said
+
+
+def _size(stable: Stability) -> str:
+    return "large" if stable.psi >= LARGE else "moderate"
 
 
 def _per_text(counts: FieldCounts, rows: int) -> tuple[float, float]:

@@ -5,7 +5,7 @@ somebody guesses can be looked up, and a word that few records hold may be someb
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,6 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.data.columns import Column, Columns
+from libelle.data.field_kinds import TEXT_ALONE, Kinds
+from libelle.evaluation.drift_values import ValueBins
 from libelle.features import Floats
 from libelle.files import read_json, write_json
 
@@ -57,6 +59,7 @@ class Reference:
         decisions: records by label, the most probable one, int64 [labels]; empty before training.
         chosen: position of the most probable label of each record, in the order of `scores`, int64 [rows]; empty before
             training.
+        values: field that is not text → how its values are distributed.
     """
 
     rows: int
@@ -65,19 +68,23 @@ class Reference:
     scores: Floats
     decisions: npt.NDArray[np.int64]
     chosen: npt.NDArray[np.int64]
+    values: Mapping[str, ValueBins] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, cleaned: Columns, train: npt.NDArray[np.bool_]) -> Self:
+    def of(cls, cleaned: Columns, train: npt.NDArray[np.bool_], kinds: Kinds = TEXT_ALONE) -> Self:
         """Learn the words of the training records, and count the others; scores come with `with_scores`.
 
         Args:
             cleaned: all records.
             train: bool [records], which of them are for training.
+            kinds: the fields that are not text.
         """
-        known = {name: _known(column, column.index[train]) for name, column in cleaned.items()}
-        fields = {name: _count(column, column.index[~train], known[name]) for name, column in cleaned.items()}
+        values = {name: ValueBins.of(cleaned[name], train, numeric=name in kinds.numeric) for name in kinds.fields}
+        texts = {name: column for name, column in cleaned.items() if name not in values}
+        known = {name: _known(column, column.index[train]) for name, column in texts.items()}
+        fields = {name: _count(column, column.index[~train], known.get(name)) for name, column in cleaned.items()}
         none = np.empty(0, np.int64)
-        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none)
+        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none, values)
 
     def with_scores(self, scores: Floats) -> Self:
         """The same with scores, float32 [rows, classes], of the validation and test records in any order."""
@@ -95,10 +102,11 @@ class Reference:
             "rows": self.rows,
             "known_records": KNOWN_RECORDS,
             "fields": {name: vars(counts) for name, counts in self.fields.items()},
+            **({"values": {name: bins.to_json() for name, bins in self.values.items()}} if self.values else {}),
         }
         # A field's name may hold any character: arrays are numbered, in the order of the fields.
         arrays: dict[str, npt.NDArray[Any]] = {
-            f"known.{number}": self.known[name] for number, name in enumerate(self.fields)
+            f"known.{number}": self.known[name] for number, name in enumerate(self.fields) if name in self.known
         }
         arrays |= {"scores": self.scores, "decisions": self.decisions, "chosen": self.chosen}
         save_file(arrays, folder / "reference.safetensors")
@@ -111,9 +119,10 @@ class Reference:
 
         about = read_json(folder / "reference.json")
         arrays = load_file(folder / "reference.safetensors")
-        known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"])}
+        values = ValueBins.all_from_json(about.get("values", {}))
+        known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"]) if name not in values}
         fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}
-        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays["chosen"])
+        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays["chosen"], values)
 
 
 def count_fields(cleaned: Columns, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:
@@ -121,13 +130,15 @@ def count_fields(cleaned: Columns, known: Mapping[str, Hashes]) -> dict[str, Fie
 
     Args:
         cleaned: some records.
-        known: field → hashes of known words, sorted.
+        known: field → hashes of known words, sorted; fields that are not text have none.
     """
-    return {name: _count(column, column.index, known[name]) for name, column in cleaned.items()}
+    return {name: _count(column, column.index, known.get(name)) for name, column in cleaned.items()}
 
 
-def _count(column: Column, index: npt.NDArray[np.int32], known: Hashes) -> FieldCounts:
-    """Count what some rows of a column hold; `index` says which text each of them has."""
+def _count(column: Column, index: npt.NDArray[np.int32], known: Hashes | None) -> FieldCounts:
+    """Count what some rows of a column hold; `index` says which text each of them has. None: what is no text alone."""
+    if known is None:
+        return FieldCounts(empty=int((index == len(column.texts)).sum()))
     words = column.words
     lengths = np.diff(words.offsets)
     rows = _rows_of_texts(column, index)

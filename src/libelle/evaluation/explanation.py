@@ -1,6 +1,6 @@
 """What moved a score: each field, then each word, is left out, and the record scored again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypedDict
 
 import numpy as np
@@ -30,7 +30,9 @@ class FieldEffect(TypedDict):
     words: list[WordEffect]
 
 
-def explain(texts: pd.DataFrame, score: Score, rule: DecisionRule) -> list[list[FieldEffect]]:
+def explain(
+    texts: pd.DataFrame, score: Score, rule: DecisionRule, whole: Collection[str] = ()
+) -> list[list[FieldEffect]]:
     """Say what each field and word of raw texts adds to the score.
 
     The method is erasure (Li, Monroe and Jurafsky 2016, "Understanding Neural Networks through Representation
@@ -41,17 +43,18 @@ def explain(texts: pd.DataFrame, score: Score, rule: DecisionRule) -> list[list[
         texts: one `str` column per field, one row per record; missing where missing.
         score: cleans, encodes and scores such texts, float32 [rows, classes].
         rule: the decision rule.
+        whole: fields that are not text, which are left out as a whole alone.
 
     Returns:
         For each record its fields that are not missing, those that matter most first, as their words are. Each
         occurrence of a repeated word is left out on its own.
     """
-    return [_explain_one(texts.iloc[[row]], score, rule) for row in range(len(texts))]
+    return [_explain_one(texts.iloc[[row]], score, rule, whole) for row in range(len(texts))]
 
 
-def _explain_one(text: pd.DataFrame, score: Score, rule: DecisionRule) -> list[FieldEffect]:
+def _explain_one(text: pd.DataFrame, score: Score, rule: DecisionRule, whole: Collection[str]) -> list[FieldEffect]:
     filled = [str(name) for name in text.columns if text[name].notna().iloc[0]]
-    words = {name: text[name].iloc[0].split() for name in filled}
+    words = {name: [] if name in whole else text[name].iloc[0].split() for name in filled}
     variants: list[dict[str, str | None]] = [{}]
     for name in filled:
         variants.append({name: None})

@@ -1,6 +1,6 @@
 """What each field and word is worth: test records with one of them left out, encoded while texts are at hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +8,6 @@ import pandas as pd
 
 from libelle.data.columns import Column, Columns, take
 from libelle.features import Features, Floats, Ints
-from libelle.processes.base import Process
 
 #: Test records times fields, at most: a larger test split is sampled. And how many variants are scored at a time.
 MOST_BLANKED, BATCH = 100_000, 10_000
@@ -37,14 +36,17 @@ class Erased:
         return int(self.variants["field"].isna().sum())
 
 
-def erase(cleaned: Columns, test: Ints, process: Process, seed: int) -> Erased:
+def erase(
+    cleaned: Columns, test: Ints, encode: Callable[[Columns], Features], seed: int, whole: Collection[str] = ()
+) -> Erased:
     """Encode test records without each of their fields, and some of them without each frequent word.
 
     Args:
         cleaned: cleaned texts of all records.
         test: positions of the test records.
-        process: fitted.
+        encode: from cleaned texts to features.
         seed: of the sample of test records, where they are too many, and of the records that words are left out of.
+        whole: fields that are not text, which are left out as a whole alone.
     """
     generator = np.random.default_rng(seed)
     most = MOST_BLANKED // max(len(cleaned), 1)
@@ -53,14 +55,14 @@ def erase(cleaned: Columns, test: Ints, process: Process, seed: int) -> Erased:
     parts = [_Variants(np.arange(len(sample)), None)]
     for field, column in columns.items():
         parts.append(_Variants(np.flatnonzero(~column.missing), field))
-        for word, places in _frequent_words(column):
+        for word, places in () if field in whole else _frequent_words(column):
             parts.append(_Variants(np.sort(generator.permutation(places)[:OCCURRENCES]), field, word))
     places = np.concatenate([part.places for part in parts])
     table = {field: _without(field, columns[field], parts) for field in columns}
     named = [(part.field, part.word) for part in parts for _ in part.places]
     variants = pd.DataFrame(named, columns=["field", "word"], dtype="str")
     variants.insert(0, "row", sample[places])
-    return Erased(variants, process.transform_columns(table))
+    return Erased(variants, encode(table))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sklearn import metrics as sk
 
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.features import Floats, Ints
+from libelle.features import Doubles, Floats, Ints
 
 #: `top_k_accuracy` counts a record as right when its label is among this many best scores.
 TOP_K = 5
@@ -21,45 +21,52 @@ LOWER_IS_BETTER = frozenset({"log_loss", "brier", "expected_calibration_error", 
 Metrics = dict[str, Any]
 
 
-def evaluate(targets: Ints, scores: Floats, rule: DecisionRule) -> Metrics:
+def evaluate(targets: Ints, scores: Floats, rule: DecisionRule, weights: Doubles | None = None) -> Metrics:
     """Compare scores with targets.
 
     Args:
         targets: positions of labels, int64 [rows].
         scores: probabilities, float32 [rows, classes].
         rule: the decision rule.
+        weights: how many units each row stands for, float64 [rows]; None where all count the same.
 
     Returns:
-        Metric names and values, ready for JSON; a metric that is not defined on these rows is None.
+        Metric names and values, ready for JSON; a metric that is not defined on these rows is None. With weights all
+        are weighted, as by scikit-learn's `sample_weight`, `tp` and its like are sums of weights, and `weight` is that
+        of all rows; `rows` are rows.
     """
     with warnings.catch_warnings():
         # Classes without rows: scikit-learn warns, and we say None or 0.
         warnings.simplefilter("ignore")
         values = (
-            _binary(targets, scores, rule) if rule.is_binary else _multiclass(targets, scores.astype(np.float64), rule)
+            _binary(targets, scores, rule, weights)
+            if rule.is_binary
+            else _multiclass(targets, scores.astype(np.float64), rule, weights)
         )
-    return {"rows": len(targets), **{name: _json(value) for name, value in values.items()}}
+    total = {} if weights is None else {"weight": float(weights.sum())}
+    return {"rows": len(targets), **total, **{name: _json(value) for name, value in values.items()}}
 
 
-def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule) -> Metrics:
+def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule, weights: Doubles | None) -> Metrics:
     decisions, scores = rule.decide(probabilities), rule.decisive(probabilities)
-    tn, fp, fn, tp = sk.confusion_matrix(targets, decisions, labels=[0, 1]).ravel()
+    by = {"sample_weight": weights}
+    tn, fp, fn, tp = sk.confusion_matrix(targets, decisions, labels=[0, 1], **by).ravel()
     return {
-        **_curves(targets == 1, scores),
-        "log_loss": sk.log_loss(targets, scores, labels=[0, 1]),
-        "brier": sk.brier_score_loss(targets, scores, labels=[0, 1]),
-        "expected_calibration_error": calibration_error(targets == 1, scores),
-        "accuracy": sk.accuracy_score(targets, decisions),
-        "balanced_accuracy": sk.balanced_accuracy_score(targets, decisions),
+        **_curves(targets == 1, scores, weights),
+        "log_loss": sk.log_loss(targets, scores, labels=[0, 1], **by),
+        "brier": sk.brier_score_loss(targets, scores, labels=[0, 1], **by),
+        "expected_calibration_error": calibration_error(targets == 1, scores, weights=weights),
+        "accuracy": sk.accuracy_score(targets, decisions, **by),
+        "balanced_accuracy": sk.balanced_accuracy_score(targets, decisions, **by),
         "precision": _ratio(tp, tp + fp),
         "recall": _ratio(tp, tp + fn),
-        "f1": sk.f1_score(targets, decisions),
-        "fbeta_0.5": sk.fbeta_score(targets, decisions, beta=0.5),
-        "fbeta_2": sk.fbeta_score(targets, decisions, beta=2),
+        "f1": sk.f1_score(targets, decisions, **by),
+        "fbeta_0.5": sk.fbeta_score(targets, decisions, beta=0.5, **by),
+        "fbeta_2": sk.fbeta_score(targets, decisions, beta=2, **by),
         "npv": _ratio(tn, tn + fn),
         "fdr": _ratio(fp, tp + fp),
-        "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=[0, 1]),
-        "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
+        "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=[0, 1], **by),
+        "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions, **by),
         "tn": tn,
         "fp": fp,
         "fn": fn,
@@ -72,33 +79,38 @@ def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule) -> Metrics
     }
 
 
-def _multiclass(targets: Ints, scores: npt.NDArray[np.float64], rule: DecisionRule) -> Metrics:
+def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Doubles | None) -> Metrics:
+    by = {"sample_weight": weights}
     labels = rule.labels
     classes = np.arange(len(labels))
     decisions = rule.decide(scores)
-    precision, recall, f1, support = sk.precision_recall_fscore_support(
-        targets, decisions, labels=classes, zero_division=0
+    precision, recall, f1, _ = sk.precision_recall_fscore_support(
+        targets, decisions, labels=classes, zero_division=0, **by
     )
+    support = np.bincount(targets, minlength=len(labels))
     present = np.flatnonzero(support)
     one_hot = targets[:, None] == classes
     # Float32 rows add up to 1 only nearly, and log_loss insists.
     scores = scores / scores.sum(axis=1, keepdims=True)
-    curves = [_curves(one_hot[:, c], scores[:, c]) for c in classes]
+    curves = [_curves(one_hot[:, c], scores[:, c], weights) for c in classes]
+    k = min(TOP_K, len(labels) - 1)
     return {
-        "accuracy": sk.accuracy_score(targets, decisions),
+        "accuracy": sk.accuracy_score(targets, decisions, **by),
         "balanced_accuracy": recall[present].mean() if len(present) else None,
-        "top_k_accuracy": sk.top_k_accuracy_score(targets, scores, k=min(TOP_K, len(labels) - 1), labels=classes),
-        "top_k": min(TOP_K, len(labels) - 1),
+        "top_k_accuracy": sk.top_k_accuracy_score(targets, scores, k=k, labels=classes, **by),
+        "top_k": k,
         # Macro averages are over the classes that have rows here.
         "f1_macro": f1[present].mean(),
         "precision_macro": precision[present].mean(),
         "recall_macro": recall[present].mean(),
         **{f"{name}_macro": _mean([curve[name] for curve in curves]) for name in ("average_precision", "roc_auc")},
-        "log_loss": sk.log_loss(targets, scores, labels=classes),
-        "brier": float(((scores - one_hot) ** 2).sum(axis=1).mean()),
-        "expected_calibration_error": calibration_error(decisions == targets, scores.max(axis=1, initial=0)),
-        "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=classes),
-        "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
+        "log_loss": sk.log_loss(targets, scores, labels=classes, **by),
+        "brier": _average(((scores - one_hot) ** 2).sum(axis=1), weights),
+        "expected_calibration_error": calibration_error(
+            decisions == targets, scores.max(axis=1, initial=0), weights=weights
+        ),
+        "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=classes, **by),
+        "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions, **by),
         "classes": {
             label: {
                 "rows": int(support[c]),
@@ -112,7 +124,9 @@ def _multiclass(targets: Ints, scores: npt.NDArray[np.float64], rule: DecisionRu
     }
 
 
-def calibration_error(happened: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64], bins: int = 15) -> float | None:
+def calibration_error(
+    happened: npt.NDArray[np.bool_], scores: Doubles, bins: int = 15, weights: Doubles | None = None
+) -> float | None:
     """How far scores are from shares, on average: the expected calibration error (Naeini et al. 2015, Guo et al. 2017).
 
     The sum over bins of equal width, (0, 1/15], (1/15, 2/15] ..., of |share that happened - mean score|, each weighted
@@ -123,6 +137,7 @@ def calibration_error(happened: npt.NDArray[np.bool_], scores: npt.NDArray[np.fl
         happened: bool [rows].
         scores: float64 [rows].
         bins: how many.
+        weights: of the rows, float64 [rows]; None where all count the same.
 
     Returns:
         The error from 0 to 1; None without rows.
@@ -130,16 +145,22 @@ def calibration_error(happened: npt.NDArray[np.bool_], scores: npt.NDArray[np.fl
     if not len(scores):
         return None
     place = np.clip(np.ceil(scores * bins).astype(np.int64) - 1, 0, bins - 1)
-    return float(np.abs(np.bincount(place, happened - scores, minlength=bins)).sum() / len(scores))
+    error = happened - scores if weights is None else weights * (happened - scores)
+    total = len(scores) if weights is None else weights.sum()
+    return float(np.abs(np.bincount(place, error, minlength=bins)).sum() / total)
 
 
-def _curves(positive: npt.NDArray[np.bool_], scores: npt.NDArray[np.float64]) -> Metrics:
+def _curves(positive: npt.NDArray[np.bool_], scores: Doubles, weights: Doubles | None) -> Metrics:
     if positive.all() or not positive.any():
         return {"average_precision": None, "roc_auc": None}
     return {
-        "average_precision": float(sk.average_precision_score(positive, scores)),
-        "roc_auc": float(sk.roc_auc_score(positive, scores)),
+        "average_precision": float(sk.average_precision_score(positive, scores, sample_weight=weights)),
+        "roc_auc": float(sk.roc_auc_score(positive, scores, sample_weight=weights)),
     }
+
+
+def _average(values: Doubles, weights: Doubles | None) -> float | None:
+    return float(np.average(values, weights=weights)) if len(values) else None
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -147,7 +168,7 @@ def _mean(values: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _ratio(part: int, whole: int) -> float | None:
+def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
+import numpy as np
+
 from libelle.components import Component
 from libelle.data.records import Records
-from libelle.features import Dataset, Features, Floats
+from libelle.features import Dataset, Doubles, Features, Floats
 from libelle.processes.base import Process
 from libelle.stores.base import Store
 
@@ -30,6 +32,28 @@ class Training:
     trainer: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[Any] = ()
     loggers: Sequence[Any] = ()
+
+
+def label_weights(train: Dataset, *, balanced: bool) -> Doubles:
+    """What the rows of each label that has some weigh in the loss, beside their own weights, float64 [labels].
+
+    Args:
+        train: the training rows.
+        balanced: whether each label weighs the same, however many rows it has, or however much they weigh.
+    """
+    labels, codes = np.unique(train.targets, return_inverse=True)
+    if not balanced:
+        return np.ones(len(labels))
+    totals = np.bincount(codes, weights=train.weights)
+    weights: Doubles = totals.sum() / (len(labels) * np.maximum(totals, np.finfo(np.float64).tiny))
+    return weights
+
+
+def row_weights(train: Dataset, *, balanced: bool) -> Doubles:
+    """What each training row weighs in the loss, float64 [rows]; arguments as of `label_weights`."""
+    _, codes = np.unique(train.targets, return_inverse=True)
+    weights: Doubles = label_weights(train, balanced=balanced)[codes]
+    return weights if train.weights is None else weights * train.weights
 
 
 class Model(Component, ABC):

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 import torch
 from torch import Tensor
 
@@ -14,11 +15,13 @@ Batch = dict[str, Tensor]
 `items` int64 and `item_offsets`, likewise: positions among the distinct items of the batch; `field_weights` float32, so
 that each text is of length 1, and `record_weights`, so that all texts of a record are. `parts` int32, `part_offsets`
 int64 [distinct items + 1] and `part_weights` float32: what these items are made of.
+`columns` int32 [values], `column_offsets` int64 [rows + 1] and `column_weights` float32: categories and numbers.
+`row_weights` float32 [rows], in training and validation alone: what each row weighs in the loss.
 `unseen` float32 [unseen words, dim], where the process gives vectors: those of the ids that follow the vocabulary's."""
 
 
 def make_batch(features: Features, rows: Ints) -> Batch:
-    """Copy the given rows of the `words` and `bag` blocks into tensors."""
+    """Copy the given rows of the `words` and `bag` blocks, and of the table of columns, into tensors."""
     batch: Batch = {}
     if features.words is not None:
         words, offsets, _ = _stack(features.words, rows)
@@ -28,7 +31,17 @@ def make_batch(features: Features, rows: Ints) -> Batch:
     if features.bag is not None:
         texts, distinct = stack_items(features.bag, rows)
         batch |= texts | take_apart(features.bag, distinct)
+    if features.table is not None:
+        batch |= _columns(features.table[rows])
     return batch
+
+
+def _columns(table: scipy.sparse.csr_array) -> Batch:
+    return {
+        "columns": torch.from_numpy(table.indices.astype(np.int32, copy=False)),
+        "column_offsets": torch.from_numpy(table.indptr.astype(np.int64)),
+        "column_weights": torch.from_numpy(table.data),
+    }
 
 
 def stack_items(bags: Bags, rows: Ints) -> tuple[Batch, Ints]:

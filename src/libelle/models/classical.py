@@ -14,7 +14,7 @@ from scipy.special import softmax
 from libelle.features import Dataset, Doubles, Features, Floats, Ints, Matrix
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
-from libelle.models.base import Model, Training
+from libelle.models.base import Model, Training, label_weights
 from libelle.models.equal_columns import MergedColumns
 from libelle.processes.matrix_stack import stack
 
@@ -25,6 +25,8 @@ PREDICT_ROWS = 4096
 @dataclass
 class ClassicalModel(Model):
     """A model of one matrix.
+
+    `label_weights_`, float64 [seen], are the weights of the labels in the loss, while it is fitted.
 
     A label without a training row has probability 0. Where a single label has training rows, it has probability 1.
 
@@ -43,10 +45,10 @@ class ClassicalModel(Model):
             UserError: when memory would not suffice.
         """
         self.classes_ = classes
-        self.seen_, targets, counts = np.unique(train.targets, return_inverse=True, return_counts=True)
+        self.seen_, targets = np.unique(train.targets, return_inverse=True)
         if len(self.seen_) > 1:
-            balanced = len(train) / (len(counts) * counts[targets])
-            weights = balanced if self.class_weights == "balanced" else np.ones(len(train))
+            self.label_weights_ = label_weights(train, balanced=self.class_weights == "balanced")
+            weights = self.label_weights_[targets] * (1.0 if train.weights is None else train.weights)
             self.learn(stack(train.features, self.remedy), targets, weights, self._known(validation), training.seed)
         return self
 
@@ -104,7 +106,7 @@ class ClassicalModel(Model):
 
     def _known(self, validation: Dataset) -> Dataset:
         known = validation.take(np.flatnonzero(np.isin(validation.targets, self.seen_)))
-        return Dataset(known.features, np.searchsorted(self.seen_, known.targets))
+        return Dataset(known.features, np.searchsorted(self.seen_, known.targets), known.weights)
 
 
 class LinearModel(ClassicalModel):

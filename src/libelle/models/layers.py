@@ -2,6 +2,8 @@
 
 from itertools import pairwise
 
+import numpy as np
+import scipy.sparse
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -11,6 +13,9 @@ from libelle.models.dropout import Dropout
 from libelle.models.network import Shape
 from libelle.models.sums import sum_rows
 from libelle.processes.tokens import PADDING_ID, UNKNOWN_ID
+
+#: Size of what is made of categories and numbers.
+COLUMN_DIM = 64
 
 
 class Dense(nn.Sequential):
@@ -40,6 +45,27 @@ class NgramEncoder(nn.EmbeddingBag):
         """Return float32 [rows, width] from the embeddings of the batch's items."""
         by_text = sum_items(batch, items, batch["field_weights"])
         return by_text.view(self.width // self.embedding_dim, -1, self.embedding_dim).transpose(0, 1).flatten(1)
+
+
+class ColumnEncoder(nn.EmbeddingBag):
+    """A dense layer of the categories and numbers of a row: the sum of their embeddings, and GELU."""
+
+    def __init__(self, columns: int) -> None:
+        super().__init__(columns, COLUMN_DIM, mode="sum", include_last_offset=True, sparse=True)
+        nn.init.normal_(self.weight, std=0.1)
+        self.bias = nn.Parameter(torch.zeros(COLUMN_DIM))
+        self.width = COLUMN_DIM
+
+    def start(self, table: scipy.sparse.csr_array) -> None:
+        """Let columns that no training row has, as that of unknown categories may be, mean nothing."""
+        unused = np.bincount(table.indices, minlength=table.shape[1]) == 0
+        with torch.no_grad():
+            self.weight[torch.from_numpy(unused)] = 0
+
+    def encode(self, batch: Batch) -> Tensor:
+        """Return float32 [rows, width]."""
+        values = batch["columns"], batch["column_offsets"], batch["column_weights"]
+        return functional.gelu(sum_rows(self.weight, *values, sparse=True) + self.bias)
 
 
 def sum_items(batch: Batch, vectors: Tensor, weights: Tensor) -> Tensor:

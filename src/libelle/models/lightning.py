@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -41,7 +42,10 @@ class Batches(TorchDataset[tuple[Batch, Tensor]]):
 
     def __getitem__(self, rows: list[int]) -> tuple[Batch, Tensor]:
         chosen = np.array(rows)
-        return make_batch(self.dataset.features, chosen), torch.from_numpy(self.dataset.targets[chosen])
+        batch = make_batch(self.dataset.features, chosen)
+        if self.dataset.weights is not None:
+            batch["row_weights"] = torch.from_numpy(self.dataset.weights[chosen].astype(np.float32))
+        return batch, torch.from_numpy(self.dataset.targets[chosen])
 
 
 class Classifier(pl.LightningModule):
@@ -58,23 +62,27 @@ class Classifier(pl.LightningModule):
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
         self._losses: list[Tensor] = []
-        self._validation: list[tuple[list[Tensor], Tensor]] = []
+        self._validation: list[tuple[list[Tensor], Tensor, Tensor | None]] = []
 
-    def loss(self, logits: Tensor, targets: Tensor, smoothing: float) -> Tensor:
-        """Cross-entropy with class weights and focal factor, averaged over the batch's weights."""
+    def loss(self, logits: Tensor, targets: Tensor, smoothing: float, rows: Tensor | None = None) -> Tensor:
+        """Cross-entropy with class weights, row weights and focal factor, averaged over the batch's weights."""
         losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
         if self.loss_config.focal_gamma:
             chosen = logits.softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
             losses = losses * (1 - chosen) ** self.loss_config.focal_gamma
-        if self.class_weights is None:
+        weights = rows if self.class_weights is None else self.class_weights[targets]
+        if weights is None:
             return losses.mean()
-        weights = self.class_weights[targets]
-        return (losses * weights).sum() / weights.sum()
+        if rows is not None and self.class_weights is not None:
+            weights = weights * rows
+        # Rows of a batch may all weigh nothing.
+        return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
 
     def training_step(self, batch: tuple[Batch, Tensor], _: int) -> Tensor:
         """Return the sum of the paths' losses on one batch."""
         features, targets = batch
-        losses = [self.loss(path, targets, self.loss_config.label_smoothing) for path in self.network.paths(features)]
+        smoothing, rows = self.loss_config.label_smoothing, features.get("row_weights")
+        losses = [self.loss(path, targets, smoothing, rows) for path in self.network.paths(features)]
         loss = torch.stack(losses).sum()
         self._losses.append(loss.detach() / len(losses))
         return loss
@@ -94,25 +102,33 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: tuple[Batch, Tensor], _: int) -> None:
         """Keep the batch's logits for the end of the epoch."""
         features, targets = batch
-        self._validation.append((self.network.paths(features), targets))
+        self._validation.append((self.network.paths(features), targets, features.get("row_weights")))
 
     def on_validation_epoch_end(self) -> None:
         """Fit the pool; log `validation_loss`, `validation_accuracy` and, for two, `validation_average_precision`."""
-        parts, rows = zip(*self._validation, strict=True)
+        parts, rows, of_rows = zip(*self._validation, strict=True)
         self._validation.clear()
         paths, targets = [torch.cat(path).float() for path in zip(*parts, strict=True)], torch.cat(rows)
+        weights = None if of_rows[0] is None else torch.cat(of_rows)
         if all(path.isfinite().all() for path in paths):
             equal = equal_weights(self.network.margins).to(targets.device)
-            self.network.pool.copy_(fit_weights(paths, targets, equal, partial(self.loss, smoothing=0.0)))
+            self.network.pool.copy_(fit_weights(paths, targets, equal, self._unsmoothed(weights)))
         logits = pooled(paths, self.network.pool)
-        self.log("validation_loss", self.loss(logits, targets, 0.0), prog_bar=True)
+        self.log("validation_loss", self.loss(logits, targets, 0.0, weights), prog_bar=True)
         if not logits.isfinite().all():
             return  # the loss is not finite either, and early stopping sees it
         logits, targets = logits.cpu(), targets.cpu()
-        self.log("validation_accuracy", float(accuracy_score(targets, logits.argmax(1))), prog_bar=True)
+        by = {} if weights is None else {"sample_weight": weights.cpu()}
+        self.log("validation_accuracy", float(accuracy_score(targets, logits.argmax(1), **by)), prog_bar=True)
         if logits.shape[1] == 2 and targets.any():
-            scores = logits.softmax(1)[:, 1]
-            self.log("validation_average_precision", float(average_precision_score(targets, scores)), prog_bar=True)
+            precision = average_precision_score(targets, logits.softmax(1)[:, 1], **by)
+            self.log("validation_average_precision", float(precision), prog_bar=True)
+
+    def _unsmoothed(self, weights: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
+        """The loss of logits and targets by which paths are pooled."""
+        # Tensors of inference have no gradient.
+        rows = None if weights is None else weights.clone()
+        return partial(self.loss, smoothing=0.0, rows=rows)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW or SGD, with the schedule over the planned steps."""
@@ -181,7 +197,8 @@ def train_network(
         KeyboardInterrupt: when the user interrupts; Lightning would exit with status 1.
     """
     pl.seed_everything(training.seed, verbose=False)
-    counts = torch.bincount(torch.from_numpy(train.targets), minlength=classes).float()
+    by = None if train.weights is None else torch.from_numpy(train.weights)
+    counts = torch.bincount(torch.from_numpy(train.targets), by, minlength=classes).float()
     classifier = Classifier(network, loss, optimizer, counts)
     generator = torch.Generator().manual_seed(training.seed)
     held: list[int] | range = range(len(validation))

@@ -118,25 +118,25 @@ class LinearSVM(LinearModel):
         estimator = LinearSVC(C=self.C, max_iter=self.max_iter, random_state=seed)
         fitted = estimator.fit(rows, targets, sample_weight=weights)
         self.keep(merged.spread(fitted.coef_), fitted.intercept_)
-        _, first = np.unique(targets, return_index=True)
-        scale, shift = self._calibrate(validation, weights[first])
+        scale, shift = self._calibrate(validation)
         self.coef_ *= scale
         self.intercept_ = self.intercept_ * scale + shift
 
-    def _calibrate(self, validation: Dataset, weights: Doubles) -> tuple[np.float32, Floats]:
+    def _calibrate(self, validation: Dataset) -> tuple[np.float32, Floats]:
         """The scale and, of two labels, the shifts of decision values that minimise the log-loss.
 
         A Gaussian prior that counts as much as a few rows keeps them finite where all rows are right.
 
         Args:
             validation: rows of known labels.
-            weights: float64 [labels].
         """
         side = np.array([-0.5, 0.5]) if len(self.intercept_) == 2 else np.zeros(len(self.intercept_))
         if not len(validation):
             return np.float32(_SCALE), side.astype(np.float32) * 0
         values = stack(validation.features, self.remedy) @ self.coef_ + self.intercept_
-        rows, weight = np.arange(len(validation)), weights[validation.targets]
+        rows, weight = np.arange(len(validation)), self.label_weights_[validation.targets]
+        if validation.weights is not None:
+            weight = weight * validation.weights
 
         def loss(parameters: Doubles) -> float:
             logits = _SCALE * np.exp(parameters[0]) * values + parameters[1] * side

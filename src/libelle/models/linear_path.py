@@ -15,11 +15,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from libelle.features import Bags, Floats, Ints
+from libelle.features import Features, Floats, Ints
 from libelle.models.batches import Batch
 from libelle.models.layers import sum_items
 from libelle.models.linear_rows import Rows
 from libelle.models.network import Shape
+from libelle.models.sums import sum_rows
 
 #: Newton steps at most, and steps of conjugate gradients in each.
 _NEWTON, _GRADIENTS = 40, 10
@@ -33,23 +34,27 @@ _TINY = 1e-12
 class LinearPath(nn.EmbeddingBag):
     """Margins as a linear function of the weights of all n-grams of a record.
 
-    Words and their sequences have weights by field, n-grams of characters the same in all fields. `learn` solves it;
+    Words and their sequences have weights by field, n-grams of characters the same in all fields. Categories
+    and numbers have weights by column; their values stand beside the text, which is of length 1. `learn` solves it;
     training by steps leaves it as it is.
     """
 
     constant: Tensor
+    columns: Tensor
 
     def __init__(self, shape: Shape, classes: int) -> None:
         super().__init__(shape.parts, classes, mode="sum", include_last_offset=True, sparse=True)
         self.weight.requires_grad_(False).zero_()
         self.register_buffer("constant", torch.zeros(classes))
         self.fields = shape.fields
+        if shape.columns:
+            self.register_buffer("columns", torch.zeros(shape.columns, classes))
 
-    def learn(self, bags: Bags, targets: Ints, costs: npt.NDArray[np.floating]) -> None:
+    def learn(self, features: Features, targets: Ints, costs: npt.NDArray[np.floating]) -> None:
         """Find the weights of the least loss.
 
         Args:
-            bags: of the training rows.
+            features: of the training rows.
             targets: int64 [rows].
             costs: [rows], what each row's loss weighs against the penalty.
         """
@@ -57,8 +62,12 @@ class LinearPath(nn.EmbeddingBag):
         # Of two classes, the margin of one is that of the other, turned around.
         columns = np.array([1]) if classes == 2 else np.arange(classes)
         signs = np.where(targets[:, None] == columns, np.float32(1), np.float32(-1))
-        weights, constant = solve(Rows.of(bags, len(targets)), signs, costs)
-        for learnt, found in ((self.weight, weights), (self.constant, constant)):
+        weights, constant = solve(Rows.of(features), signs, costs)
+        parts = len(self.weight)
+        learnt_by = [(self.weight, weights[:parts]), (self.constant, constant)]
+        if len(weights) > parts:
+            learnt_by.append((self.columns, weights[parts:]))
+        for learnt, found in learnt_by:
             both = np.stack([-found[..., 0], found[..., 0]], axis=-1) if classes == 2 else found
             learnt.copy_(torch.from_numpy(both))
 
@@ -70,7 +79,11 @@ class LinearPath(nn.EmbeddingBag):
     def logits(self, batch: Batch, items: Tensor) -> Tensor:
         """Return margins, float32 [rows, classes], from those of the batch's items."""
         by_text = sum_items(batch, items, batch["record_weights"])
-        return by_text.view(self.fields, -1, items.shape[1]).sum(0) + self.constant
+        margins = by_text.view(self.fields, -1, items.shape[1]).sum(0) + self.constant
+        if "columns" not in batch:
+            return margins
+        values = batch["columns"], batch["column_offsets"], batch["column_weights"]
+        return margins + sum_rows(self.columns, *values, sparse=False)
 
 
 def solve(rows: Rows, signs: Floats, cost: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:

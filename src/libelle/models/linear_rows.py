@@ -9,7 +9,7 @@ import scipy.sparse
 import torch
 from torch import Tensor
 
-from libelle.features import Bags, Floats, Ints, distinct
+from libelle.features import Bags, Features, Floats, Ints, distinct
 from libelle.models.batches import stack_items, take_apart
 
 #: Rows whose items are stacked at once.
@@ -21,23 +21,32 @@ class Rows:
     """The rows of a linear model in two factors.
 
     Attributes:
-        items: float32 CSR [rows, items], the weights of each record's items.
-        parts: float32 CSR [items, parts].
+        items: float32 CSR [rows, items], the weights of each record's items; categories and numbers are items, too.
+        parts: float32 CSR [items, parts]; the columns of categories and numbers follow on the parts of the n-grams.
     """
 
     items: scipy.sparse.csr_array
     parts: scipy.sparse.csr_array
 
     @classmethod
-    def of(cls, bags: Bags, rows: int) -> "Rows":
+    def of(cls, features: Features) -> "Rows":
         """Factor the rows of some features."""
+        bags, rows, table = features.bag, features.rows, features.table
+        assert bags is not None
         stacked = [_items(bags, np.arange(start, min(start + _ROWS, rows))) for start in range(0, rows, _ROWS)]
         items = scipy.sparse.csr_array(scipy.sparse.vstack(stacked, format="csr"))
         used, narrow = distinct(items.indices, items.shape[1])
         apart = {name: tensor.numpy() for name, tensor in take_apart(bags, used).items()}
         values = apart["part_weights"], apart["parts"], apart["part_offsets"].astype(np.int32)
         parts = scipy.sparse.csr_array(values, shape=(len(used), bags.size))
-        return cls(scipy.sparse.csr_array((items.data, narrow, items.indptr), shape=(rows, len(used))), parts)
+        narrowed = scipy.sparse.csr_array((items.data, narrow, items.indptr), shape=(rows, len(used)))
+        if table is None:
+            return cls(narrowed, parts)
+        themselves = scipy.sparse.eye_array(table.shape[1], dtype=np.float32, format="csr")
+        return cls(
+            scipy.sparse.csr_array(scipy.sparse.hstack([narrowed, table], format="csr")),
+            scipy.sparse.csr_array(scipy.sparse.block_diag([parts, themselves], format="csr")),
+        )
 
     def transposed_times(self, values: Floats) -> Floats:
         """The parts' share of each column of values [rows, columns], float32 [parts, columns]."""

@@ -11,7 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from libelle.features import Bags, Features, Floats, Ints, Stack, Vectors, distinct, gather
-from libelle.models.dense_scorer import DenseScorer, softmax
+from libelle.models.dense_scorer import DenseScorer, gelu, softmax
 from libelle.models.item_vectors import ItemVectors, multiply
 from libelle.models.stored_weights import Weights, rows_of
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
@@ -73,6 +73,7 @@ class MLPScorer:
             fields: number of fields.
             vocabulary: size of the vocabulary of the words.
         """
+        self._columns = _Columns(weights) if "columns.weight" in weights else None
         self._words = _WordPath(weights, fields, vocabulary)
         self._ngrams = _NgramPath(weights, fields) if "ngrams.weight" in weights else None
         self._pool = rows_of(weights, "pool")
@@ -87,17 +88,44 @@ class MLPScorer:
         texts = _Texts.of(index, len(words.offsets) - 1)
         if len(texts.stored) > _TEXTS and len(rows) > 1:
             return np.concatenate([self._logits(features, half) for half in np.array_split(rows, 2)])
-        paths = [self._words.logits(words, texts, features.vectors)]
+        beside = None if self._columns is None else self._columns.encode(features, rows)
+        paths = [self._words.logits(words, texts, features.vectors, beside)]
         if self._ngrams is not None:
             assert features.bag is not None
             bag = features.bag.texts
             same = bag.index is words.index or np.array_equal(bag.index[:, rows], index)
             texts = texts if same else _Texts.of(bag.index[:, rows], len(bag.offsets) - 1)
-            paths += self._ngrams.logits(features.bag, texts)
+            paths += self._ngrams.logits(features.bag, texts, beside)
+            if beside is not None and len(paths) == 3:
+                paths[-1] += beside.margins
         logits: Floats = self._pool[0] * paths[0]
         for weight, path in zip(self._pool[1:], paths[1:], strict=True):
             logits += weight * path
         return logits
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """What categories and numbers of some rows come to: inputs float32 [rows, dim], margins float32 [rows, classes]."""
+
+    inputs: Floats
+    margins: Floats
+
+
+class _Columns:
+    """`ColumnEncoder`, and the columns of the linear path."""
+
+    def __init__(self, weights: Weights) -> None:
+        tables = [rows_of(weights, name) for name in ("columns.weight", "wide.columns") if name in weights]
+        self._tables = np.concatenate(tables, axis=1)
+        self._bias = rows_of(weights, "columns.bias")
+
+    def encode(self, features: Features, rows: Ints) -> _Beside:
+        """Encode some rows."""
+        assert features.table is not None
+        sums: Floats = features.table[rows] @ self._tables
+        dim = len(self._bias)
+        return _Beside(gelu(sums[:, :dim] + self._bias), sums[:, dim:])
 
 
 class _WordPath:
@@ -112,15 +140,17 @@ class _WordPath:
         self._first: Floats = tables if self._given else tables[1:]
         self._marks = rows_of(weights, "words.field.weight") if "words.field.weight" in weights else None
         self._dense = DenseScorer(_below(weights, "words_dense."))
-        # Inputs stand by place, then by field, and are wanted by field.
+        # Inputs stand by place, then by field, and are wanted by field; those of categories and numbers come last.
         averages = fields if self._marks is None else 1
-        inputs = self._dense.first.reshape(-1, self._means.shape[1], self._dense.outputs)
+        texts = (averages + len(self._first) * fields) * self._means.shape[1]
+        inputs = self._dense.first[:texts].reshape(-1, self._means.shape[1], self._dense.outputs)
         first = inputs[averages:].reshape(len(self._first), fields, *inputs.shape[1:])
         places = [inputs[:averages][None], first] if self._marks is None else [first]
         self._by_field = np.concatenate(places).swapaxes(0, 1).reshape(fields, -1, self._dense.outputs)
         self._of_average = inputs[0]
+        self._beside = self._dense.first[texts:]
 
-    def logits(self, words: Stack, texts: _Texts, vectors: Vectors | None) -> Floats:
+    def logits(self, words: Stack, texts: _Texts, vectors: Vectors | None, beside: _Beside | None) -> Floats:
         """Return float32 [rows, classes]."""
         ids, offsets, _ = gather(words.ids, words.offsets, None, texts.stored)
         lengths = np.diff(offsets)
@@ -129,12 +159,16 @@ class _WordPath:
         )
         first = [self._in_place(ids, offsets, place) for place in range(len(self._first))]
         if self._marks is None:
-            return _dense(self._dense, np.concatenate([means, *first], axis=1), self._by_field, texts)
+            more = None if beside is None else (beside.inputs, self._beside)
+            return _dense(self._dense, np.concatenate([means, *first], axis=1), self._by_field, texts, more)
         sums = (means + self._marks[np.repeat(np.arange(len(words)), np.diff(texts.starts))]) * lengths[:, None]
         together = texts.sum(np.column_stack([sums, lengths]).astype(np.float32))
         average = together[:, :-1] / together[:, -1:]
         inputs = np.concatenate([np.empty((len(means), 0), np.float32), *first], axis=1)
-        return _dense(self._dense, inputs, self._by_field, texts, (average, self._of_average))
+        more = average, self._of_average
+        if beside is not None:
+            more = np.concatenate([average, beside.inputs], axis=1), np.concatenate([self._of_average, self._beside])
+        return _dense(self._dense, inputs, self._by_field, texts, more)
 
     def _in_place(self, ids: Ints, offsets: Ints, place: int) -> Floats:
         """The embedding of the word in a place; in a shorter text, the last word is repeated."""
@@ -165,10 +199,12 @@ class _NgramPath:
         self._constant = rows_of(weights, "wide.constant") if "wide.constant" in weights else None
         self._dim = weights["ngrams.weight"].shape[1]
         self._dense = DenseScorer(_below(weights, "ngrams_dense."))
-        self._by_field = self._dense.first.reshape(fields, self._dim, -1)
+        texts = fields * self._dim
+        self._by_field = self._dense.first[:texts].reshape(fields, self._dim, -1)
+        self._beside = self._dense.first[texts:]
         self._items: ItemVectors | None = None
 
-    def logits(self, bags: Bags, texts: _Texts) -> list[Floats]:
+    def logits(self, bags: Bags, texts: _Texts, beside: _Beside | None) -> list[Floats]:
         """Return the logits of the dense layers and, where it is there, of the linear path, float32 [rows, classes]."""
         items = self._items
         if items is None or items.known is not bags.known:
@@ -179,7 +215,8 @@ class _NgramPath:
         squares = bags.squares[texts.stored]
         lengths: Floats = np.sqrt(squares)
         inputs = sums[:, : self._dim] / lengths[:, None]
-        logits = [_dense(self._dense, inputs, self._by_field, texts)]
+        more = None if beside is None else (beside.inputs, self._beside)
+        logits = [_dense(self._dense, inputs, self._by_field, texts, more)]
         if self._constant is not None:
             together = texts.sum(np.column_stack([sums[:, self._dim :], squares]))
             length: Floats = np.sqrt(together[:, -1:])

@@ -1,6 +1,6 @@
 """What is said of a network before it is built: the shape of its features, and how it is trained."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from libelle.components import AboveZero, Component, NonNegative, PartialShare
@@ -17,6 +17,7 @@ class Shape:
         longest: words in the longest field.
         parts: number of words, sequences of words and n-grams of characters in the bags; 0 where there are none.
         vectors: size of the vectors that the process gives to start from; 0 where it gives none.
+        columns: number of columns of the fields that are not text; 0 where all are.
     """
 
     fields: int
@@ -24,6 +25,7 @@ class Shape:
     longest: int
     parts: int
     vectors: int = 0
+    columns: int = 0
 
     @classmethod
     def of(cls, features: Features) -> "Shape":
@@ -35,7 +37,13 @@ class Shape:
             longest=max((int(data.lengths.max(initial=1)) for data in words.values()), default=1),
             parts=0 if features.bag is None else features.bag.size,
             vectors=0 if features.vectors is None else features.vectors.vocabulary.shape[1],
+            columns=0 if features.table is None else features.table.shape[1],
         )
+
+    def to_json(self) -> dict[str, int]:
+        """As JSON values; `columns` alone where there are some."""
+        about = asdict(self)
+        return about if self.columns else {name: size for name, size in about.items() if name != "columns"}
 
 
 @dataclass

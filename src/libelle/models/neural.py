@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -129,11 +129,13 @@ class NeuralModel(Model):
         """How to make do with fewer weights."""
         from torch import nn
 
-        from libelle.models.layers import NgramEncoder
+        from libelle.models.layers import ColumnEncoder, NgramEncoder
         from libelle.models.linear_path import LinearPath
 
         if isinstance(largest, LinearPath):
             return f"set model.wide=false, or {self.remedy}"
+        if isinstance(largest, ColumnEncoder):
+            return "leave fields with many values out of data.categorical"
         if isinstance(largest, NgramEncoder):
             return f"lower model.ngram_dim, or {self.remedy}"
         if isinstance(largest, nn.Embedding | nn.EmbeddingBag):
@@ -168,7 +170,7 @@ class NeuralModel(Model):
         """Write `network.json` and `weights.safetensors`."""
         from safetensors.torch import save_file
 
-        about = {"shape": asdict(self.shape_), "classes": self.classes_}
+        about = {"shape": self.shape_.to_json(), "classes": self.classes_}
         write_json(folder / "network.json", about)
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network_.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")

@@ -8,17 +8,15 @@ begins (`linear_path.py`): on small sets it is the strongest linear model.
 """
 
 from abc import abstractmethod
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
-
-import numpy as np
 
 from libelle.components import AboveZero, PartialShare, Positive
 from libelle.features import Dataset, Features, Ints
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
-from libelle.models.base import Training
+from libelle.models.base import Training, row_weights
 from libelle.models.network import Shape
 from libelle.models.neural import NeuralModel
 from libelle.models.stored_weights import Weights, exact, load_weights, rounded, save_weights
@@ -91,7 +89,7 @@ class PathsModel(NeuralModel):
 
     def save(self, folder: Path) -> None:
         """Write `network.json` and `weights.safetensors`."""
-        about = {"shape": asdict(self.shape_), "classes": self.classes_}
+        about = {"shape": self.shape_.to_json(), "classes": self.classes_}
         write_json(folder / "network.json", about)
         save_weights(self.weights_, folder)
 
@@ -103,18 +101,18 @@ class PathsModel(NeuralModel):
         return self
 
     def begin(self, train: Dataset) -> None:
-        """Solve the linear path."""
+        """Begin with the columns, and solve the linear path."""
+        columns = getattr(self.network_, "columns", None)
+        if columns is not None:
+            columns.start(train.features.table)
         wide = getattr(self.network_, "wide", None)
         if wide is not None and train.features.bag is not None:
-            costs = np.full(len(train), self.wide_cost)
-            if self.loss.class_weights == "balanced":
-                _, codes, counts = np.unique(train.targets, return_inverse=True, return_counts=True)
-                costs *= len(train) / (len(counts) * counts[codes])
+            costs = self.wide_cost * row_weights(train, balanced=self.loss.class_weights == "balanced")
             # Some fourteen arrays of rows and columns stand beside each other while it is solved.
             cells = len(train) * (1 if self.classes_ == 2 else self.classes_)
             require_memory(4 * 14 * cells, "model: solving the linear path", "set model.wide=false")
             with stage("solving the linear path"):
-                wide.learn(train.features.bag, train.targets, costs)
+                wide.learn(train.features, train.targets, costs)
 
     def batch(self, features: Features, rows: Ints) -> "Batch":
         """Some rows as tensors; what the network makes of items that it has met before is not computed again."""

@@ -1,12 +1,16 @@
-"""The network of `mlp` and `transformer`: a path from the words, one from the n-grams, and a linear one."""
+"""The network of `mlp` and `transformer`: a path from the words, one from the n-grams, and a linear one.
+
+Categories and numbers are seen by all three.
+"""
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor
 
 from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
-from libelle.models.layers import Dense, NgramEncoder, drop_words
+from libelle.models.layers import ColumnEncoder, Dense, NgramEncoder, drop_words
 from libelle.models.linear_path import LinearPath
 from libelle.models.network import Shape
 from libelle.models.torch_network import Network
@@ -27,12 +31,14 @@ class PathsNetwork(Network):
         self.words = encoder
         if config.freeze_words:
             encoder.freeze_words()
-        self.words_dense = Dense(encoder.width, config.hidden, classes, config.dropout)
+        self.columns = ColumnEncoder(shape.columns) if shape.columns else None
+        beside = 0 if self.columns is None else self.columns.width
+        self.words_dense = Dense(encoder.width + beside, config.hidden, classes, config.dropout)
         self.ngrams: NgramEncoder | None = None
         self.wide: LinearPath | None = None
         if shape.parts:
             self.ngrams = NgramEncoder(shape, config.ngram_dim)
-            self.ngrams_dense = Dense(self.ngrams.width, config.ngram_hidden, classes, config.dropout)
+            self.ngrams_dense = Dense(self.ngrams.width + beside, config.ngram_hidden, classes, config.dropout)
             self.wide = LinearPath(shape, classes) if config.wide else None
         deep = 1 if self.ngrams is None else 2
         self.make_pool([False] * deep + [True] * (self.wide is not None))
@@ -43,12 +49,19 @@ class PathsNetwork(Network):
         The linear path is not trained by steps: it is left out then.
         """
         words = drop_words(batch["words"], self.word_dropout if self.training else 0)
-        logits = [self.words_dense(self.words(words, batch["word_offsets"], batch.get("unseen")))]
+        beside = [] if self.columns is None else [self.columns.encode(batch)]
+        logits = [self._with(self.words_dense, self.words(words, batch["word_offsets"], batch.get("unseen")), beside)]
         if self.ngrams is not None:
             tables = [batch[name] for name in ITEM_TABLES if name in batch] or self.of_items(batch)
-            logits.append(self.ngrams_dense(self.ngrams.encode(batch, tables[0])))
+            logits.append(self._with(self.ngrams_dense, self.ngrams.encode(batch, tables[0]), beside))
             if self.wide is not None and not self.training:
                 logits.append(self.wide.logits(batch, tables[1]))
+        return logits
+
+    @staticmethod
+    def _with(dense: Dense, texts: Tensor, beside: list[Tensor]) -> Tensor:
+        """Logits of texts, float32 [rows, classes], and of the categories and numbers beside them."""
+        logits: Tensor = dense(torch.cat([texts, *beside], dim=1) if beside else texts)
         return logits
 
     def of_items(self, batch: Batch) -> list[Tensor]:

@@ -1,6 +1,6 @@
 """Model `pretrained`: a Hugging Face encoder, fine-tuned; scoring needs neither the hub nor peft."""
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
@@ -118,6 +118,12 @@ class Pretrained(NeuralModel):
             4 * copies * weights, f"model: fine-tuning {weights:,} weights", f"{advice} a smaller model.encoder"
         )
 
+    def begin(self, train: Dataset) -> None:
+        """Begin with the columns of categories and numbers."""
+        network: Any = self.network_
+        if network.columns is not None:
+            network.columns.start(train.features.table)
+
     def network(self, shape: Shape, classes: int) -> "EncoderNetwork":
         """Build the network: the encoder as it was pretrained, the head with fresh weights."""
         from libelle.models.pretrained_network import EncoderNetwork
@@ -136,10 +142,11 @@ class Pretrained(NeuralModel):
         """Write the folder `encoder`, in transformers' format, with `network.json` and `head.safetensors`."""
         from safetensors.torch import save_file
 
-        about = {"shape": asdict(self.shape_), "classes": self.classes_}
+        about = {"shape": self.shape_.to_json(), "classes": self.classes_}
         write_json(folder / "network.json", about)
         network: Any = self.network_
-        save_file({**network.head.state_dict(), "pool": network.pool}, folder / "head.safetensors")
+        columns = {} if network.columns is None else network.columns.state_dict(prefix="columns.")
+        save_file({**network.head.state_dict(), "pool": network.pool, **columns}, folder / "head.safetensors")
         network.encoder.save_pretrained(folder / "encoder")
 
     def load(self, folder: Path) -> Self:
@@ -155,6 +162,9 @@ class Pretrained(NeuralModel):
         network = EncoderNetwork(encoder, self.shape_, self.classes_, replace(self, tuning="full"))
         head = load_file(folder / "head.safetensors")
         network.pool.copy_(head.pop("pool"))
+        if network.columns is not None:
+            found = {name: head.pop(f"columns.{name}") for name in network.columns.state_dict()}
+            network.columns.load_state_dict(found)
         network.head.load_state_dict(head)
         self.network_ = network.eval()
         return self

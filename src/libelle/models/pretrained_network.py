@@ -3,10 +3,11 @@
 import re
 from typing import TYPE_CHECKING, Any, Self
 
+import torch
 from torch import Tensor, nn
 
 from libelle.models.batches import Batch, by_record
-from libelle.models.layers import masked_mean
+from libelle.models.layers import ColumnEncoder, masked_mean
 from libelle.models.network import Shape
 from libelle.models.torch_network import Network
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class EncoderNetwork(Network):
-    """An encoder's last states, pooled, and a linear head."""
+    """An encoder's last states, pooled, and a linear head, which sees categories and numbers beside them."""
 
     def __init__(self, encoder: Any, shape: Shape, classes: int, config: "Pretrained") -> None:
         super().__init__()
@@ -23,7 +24,9 @@ class EncoderNetwork(Network):
         self.fields, self.padding = shape.fields, encoder.config.pad_token_id or 0
         self.pooling, self.layer_decay, self.frozen = config.pooling, config.layer_decay, config.tuning == "frozen"
         self.dropout = nn.Dropout(config.dropout)
-        self.head = nn.Linear(encoder.config.hidden_size, classes)
+        self.columns = ColumnEncoder(shape.columns) if shape.columns else None
+        beside = 0 if self.columns is None else self.columns.width
+        self.head = nn.Linear(encoder.config.hidden_size + beside, classes)
         self.make_pool([False])
         encoder.requires_grad_(not self.frozen)
         if config.tuning == "lora":
@@ -43,6 +46,8 @@ class EncoderNetwork(Network):
         ids = ids.masked_fill(~mask, self.padding)
         states: Tensor = self.encoder(input_ids=ids, attention_mask=mask.long()).last_hidden_state
         pooled = states[:, 0] if self.pooling == "cls" else masked_mean(states, mask)
+        if self.columns is not None:
+            pooled = torch.cat([pooled, self.columns.encode(batch)], dim=1)
         return [self.head(self.dropout(pooled))]
 
     def set_rates(self, groups: list[dict[str, Any]], lr: float) -> list[dict[str, Any]]:
@@ -60,7 +65,7 @@ class EncoderNetwork(Network):
                     continue
                 layer = layers.get(id(parameter))
                 above = 0 if layer is None else highest - layer
-                rate = lr * self.layer_decay**above
+                rate = group.get("lr", lr) * self.layer_decay**above  # tables have one of their own
                 split.setdefault((number, above), {**group, "params": [], "lr": rate})["params"].append(parameter)
         return list(split.values())
 

@@ -148,7 +148,8 @@ class XGBoost(ClassicalModel):
         }
         stopping: dict[str, Any] = {}
         if len(validation):
-            held = xgboost.DMatrix(stack(validation.features, self.remedy), label=validation.targets)
+            rows_held = stack(validation.features, self.remedy)
+            held = xgboost.DMatrix(rows_held, label=validation.targets, weight=validation.weights)
             stopping = {"evals": [(held, "validation")], "early_stopping_rounds": self.early_stopping}
         rows = xgboost.DMatrix(matrix, label=targets, weight=weights)
         booster = xgboost.train(settings, rows, self.rounds, verbose_eval=False, **stopping)

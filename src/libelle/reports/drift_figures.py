@@ -44,8 +44,9 @@ def fields(empty: Mapping[str, "Change"], new: Mapping[str, "Change"]) -> Markup
         panels = figure.subplots(1, 2, sharey=True)
         for axes, changes, title in ((panels[0], empty, "empty"), (panels[1], new, "new or rare words")):
             places = np.arange(len(names))
-            before = np.array([changes[name].before for name in names])
-            now = np.array([changes[name].now for name in names])
+            # A field that is not text has no words.
+            before = np.array([changes[name].before if name in changes else np.nan for name in names])
+            now = np.array([changes[name].now if name in changes else np.nan for name in names])
             axes.hlines(places, before, now, color=LINE, linewidth=4)
             axes.plot(before, places, "o", color=BLUE, fillstyle="none", label="training")
             axes.plot(now, places, "o", color=VERMILION, markersize=5, label="this file")

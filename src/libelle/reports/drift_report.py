@@ -33,11 +33,23 @@ def make_page(seen: Seen, model: str, source: str) -> tuple[str, list[str]]:
         verdict=said,
         known_records=KNOWN_RECORDS,
         effect=EFFECT,
+        values=value_tables(seen),
         labels=label_table(seen) if drift.decisions is not None else [],
         scores=drift_figures.scores(seen.drawn, before, seen.rule.threshold, name) if seen.rows else "",
         fields=drift_figures.fields(drift.empty, drift.new) if seen.rows else "",
     )
     return page, said
+
+
+def value_tables(seen: Seen) -> dict[str, list[dict[str, str | float]]]:
+    """For each field that is not text, the share of records in each bin of its values."""
+    tables: dict[str, list[dict[str, str | float]]] = {}
+    for name, counts in seen.values.items():
+        bins = seen.reference.values[name]
+        shares = counts / max(seen.rows, 1), np.array(bins.counts) / max(seen.reference.rows, 1)
+        rows = zip(bins.names, *shares, strict=True)
+        tables[name] = [{"value": value, "now": now, "before": before} for value, now, before in rows]
+    return tables
 
 
 def label_table(seen: Seen) -> list[dict[str, str | float]]:

@@ -24,7 +24,7 @@ from libelle.evaluation.label_results import (
 )
 from libelle.evaluation.metrics import TOP_K, Metrics
 from libelle.evaluation.slices import Slice, slices
-from libelle.features import Floats, Ints
+from libelle.features import Doubles, Floats, Ints
 from libelle.reports import figures
 from libelle.reports.page import render
 
@@ -99,6 +99,12 @@ class Evidence:
         """Targets and scores of a split."""
         return self.targets[(self.rows["split"] == split).to_numpy()], self.scores[split]
 
+    def weights(self, split: str) -> Doubles | None:
+        """How many units each row of a split stands for, float64; None where all count the same."""
+        if "weight" not in self.rows:
+            return None
+        return self.rows["weight"][self.rows["split"] == split].to_numpy(dtype=np.float64)
+
 
 def make_report(evidence: Evidence) -> str:
     """Make the page."""
@@ -118,7 +124,7 @@ def make_report(evidence: Evidence) -> str:
         evidence=evidence,
         splits=SPLITS,
         headline=headline(targets, scores, rule),
-        intervals=bootstrap(targets, scores, rule) if len(targets) else {},
+        intervals=bootstrap(targets, scores, rule, weights=evidence.weights(TEST)) if len(targets) else {},
         leakage=leakage(evidence.rows),
         slices=_slices(evidence, targets, scores),
         history=figures.history(evidence.history) if evidence.history is not None else Markup(),

@@ -18,6 +18,8 @@ class Sampler(Component, ABC):
 
     #: Feature blocks that the sampler cannot do without.
     needs: ClassVar[frozenset[str]] = frozenset()
+    #: Whether it makes rows that are no records, and so have no weight.
+    synthetic: ClassVar[bool] = False
 
     def check(self) -> None:
         """Raise `UserError` where a library that `sample` needs is missing. Called before any data is read."""

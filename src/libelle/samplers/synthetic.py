@@ -34,6 +34,7 @@ class Synthetic(Sampler):
     """
 
     needs: ClassVar[frozenset[str]] = frozenset({"matrix"})
+    synthetic: ClassVar[bool] = True
 
     ratio: PositiveShare = 1.0
     neighbors: Positive = 5

@@ -87,7 +87,8 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
     seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
     metrics, before = _evaluate(prepared, datasets, scores), None
     if plan.calibration is not None:
-        plan.calibration.fit(scores[VALIDATION], datasets[VALIDATION].targets)
+        held = datasets[VALIDATION]
+        plan.calibration.fit(scores[VALIDATION], held.targets, held.weights)
         before = Uncalibrated(scores, metrics)
         scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
         metrics = _evaluate(prepared, datasets, scores)
@@ -103,6 +104,8 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         reference=prepared.reference.with_scores(np.concatenate([scores[split] for split in (VALIDATION, TEST)])),
         golden=prepared.golden,
         target=prepared.target,
+        encoder=prepared.encoder,
+        weight=prepared.weight,
         metrics=metrics,
         reading=prepared.reading,
     )
@@ -111,7 +114,8 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
 
 def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
     return {
-        split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels)) for split, data in datasets.items()
+        split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels), prepared.weights(split))
+        for split, data in datasets.items()
     }
 
 

@@ -102,6 +102,15 @@ def check_pairing(
         raise UserError(reason)
 
 
+def check_weights(sampler: Sampler | None, weight: str | None) -> None:
+    """Raise `UserError` where a sampler would make rows that have no weight, while records have one."""
+    if sampler is not None and sampler.synthetic and weight is not None:
+        raise UserError(
+            f"sampler={type(sampler).conf_name} makes rows that no data.weight={weight} is known of; use "
+            "sampler=oversample or sampler=undersample, whose rows keep theirs, or leave the sampler out."
+        )
+
+
 def check_mode(mode: str, process: Process, model: Model) -> None:
     """Raise `UserError` where a mode makes no sense: a base holds no raw texts, and an ensemble needs none."""
     if mode == "full":

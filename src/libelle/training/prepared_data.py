@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from libelle.cleaners.base import Cleaner, clean_columns
+from libelle.cleaners.base import Cleaner
 from libelle.components import build, describe
 from libelle.data.columns import Columns, count_rows, row_keys, take
+from libelle.data.field_kinds import Kinds
 from libelle.data.frames import to_series
 from libelle.data.records import Records
 from libelle.data.source import Source
@@ -22,9 +23,10 @@ from libelle.data.targets import Target
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.field_worth import Erased, erase
 from libelle.feature_files import load_features, save_features
-from libelle.features import Dataset, Features, Ints
+from libelle.features import Dataset, Doubles, Features, Ints
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
+from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.progress import stage
 from libelle.stores.formats import PREPARED, check_format
 from libelle.training.golden_records import golden_records
@@ -41,10 +43,11 @@ class Prepared:
         text: the field that a bare text fills.
         id: the column of ids, where the source has one.
         target: what the label is made of.
-        fields: names of the text fields.
+        fields: names of the fields.
         labels: in the order of the score columns; binary: the positive one is last.
         rows: one row a record: `id`, `target`, `split`, `content` (int64, equal for records of equal cleaned texts),
-            `missing` (names of its missing fields) and a `slice_<column>` for each of the source's slices.
+            `missing` (names of its missing fields), `weight` (where records have one) and a `slice_<column>` for each
+            of the source's slices.
         features: of all records, in the same order.
         cleaners: name → cleaner.
         process: fitted on the training rows.
@@ -54,6 +57,8 @@ class Prepared:
         texts: raw texts of all records, where they were to be kept.
         reference: what later records are compared with.
         reading: how the source's file was read, for files like it.
+        encoder: encodes the fields that are not text; None where all are.
+        weight: the source's column of weights; None where all records count the same.
     """
 
     name: str
@@ -72,6 +77,8 @@ class Prepared:
     reference: Reference
     texts: pd.DataFrame | None = None
     reading: Mapping[str, str] = dataclass_field(default_factory=dict)
+    encoder: TableEncoder | None = None
+    weight: str | None = None
 
     @classmethod
     def from_source(
@@ -95,13 +102,14 @@ class Prepared:
         train = (records.splits == TRAIN).to_numpy()
         with stage(f"cleaning {len(train):,} records"):
             golden = golden_records(records.columns, np.flatnonzero(train), seed=source.split.seed)
-            cleaned = clean_columns(records.columns, cleaners.values())
+            cleaned = clean_fields(records.columns, cleaners.values(), source.kinds)
         with stage(f"fitting the process to {train.sum():,} records"):
-            process.fit_columns(take(cleaned, np.flatnonzero(train)), records.targets[train])
+            learnt = take(cleaned, np.flatnonzero(train))
+            encoding = Encoding.fit(process, learnt, records.targets[train], source.kinds)
         with stage(f"encoding {len(train):,} records"):
-            features = process.transform_columns(cleaned)
+            features = encoding.transform(cleaned)
             test = np.flatnonzero((records.splits == TEST).to_numpy())
-            erased = erase(cleaned, test, process, source.split.seed)
+            erased = erase(cleaned, test, encoding.transform, source.split.seed, source.kinds.fields)
         fields = list(records.columns)
         return cls(
             name=source.name,
@@ -115,17 +123,27 @@ class Prepared:
             cleaners=cleaners,
             process=process,
             golden=golden,
-            about=_describe(records),
+            about=_describe(records, source.kinds),
             erased=erased,
             texts=records.fields if keep_texts else None,
-            reference=Reference.of(cleaned, train),
+            reference=Reference.of(cleaned, train, source.kinds),
             reading=records.reading,
+            encoder=encoding.table,
+            weight=source.weight,
         )
 
     def dataset(self, split: str) -> Dataset:
         """Features and targets of one split."""
         chosen = (self.rows["split"] == split).to_numpy().nonzero()[0]
-        return Dataset(self.features.take(chosen), self.targets[chosen])
+        weights = self.weights(split)
+        scaled = None if weights is None else weights / weights.mean() if len(weights) else weights
+        return Dataset(self.features.take(chosen), self.targets[chosen], scaled)
+
+    def weights(self, split: str) -> Doubles | None:
+        """How many units each record of a split stands for, float64; None where all count the same."""
+        if self.weight is None:
+            return None
+        return self.rows["weight"][self.rows["split"] == split].to_numpy(dtype=np.float64)
 
     @property
     def targets(self) -> Ints:
@@ -141,6 +159,8 @@ class Prepared:
         save_features(self.erased.features, folder / "erased")
         self.erased.variants.to_parquet(folder / "erased.parquet", index=False, compression="zstd")
         self.reference.save(folder)
+        if self.encoder is not None:
+            self.encoder.save(folder)
         if self.texts is not None:
             self.texts.to_parquet(folder / "texts.parquet", index=False, compression="zstd")
         self.rows.to_parquet(folder / "rows.parquet", index=False, compression="zstd")
@@ -151,6 +171,7 @@ class Prepared:
             "target": asdict(self.target),
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),
+            **({} if self.weight is None else {"weight": self.weight}),
         }
         write_json(folder / "prepared.json", prepared)
 
@@ -173,6 +194,7 @@ class Prepared:
             erased=Erased(pd.read_parquet(folder / "erased.parquet"), load_features(folder / "erased")),
             texts=pd.read_parquet(texts) if texts.exists() else None,
             reference=Reference.load(folder),
+            encoder=TableEncoder.load(folder),
         )
 
     def report(self) -> None:
@@ -194,6 +216,7 @@ def _rows(records: Records, cleaned: Columns) -> pd.DataFrame:
         # Numbers instead of texts or their hashes, which could be looked up.
         "content": pd.factorize(row_keys(cleaned))[0],
         "missing": _missing(records.columns).set_axis(records.ids.index),
+        **({} if records.weights is None else {"weight": records.weights}),
         **{f"slice_{name}": column for name, column in records.slices.items()},
     }
     return pd.DataFrame(rows)
@@ -210,8 +233,9 @@ def _missing(columns: Columns) -> pd.Series:
     return to_series(texts.take(pa.array(codes)))
 
 
-def _describe(records: Records) -> dict[str, Any]:
+def _describe(records: Records, kinds: Kinds) -> dict[str, Any]:
     """Fingerprint, rows of each split and label, and what each field holds."""
+    others = dict.fromkeys(kinds.categorical, "categorical") | dict.fromkeys(kinds.numeric, "numeric")
     return {
         "fingerprint": records.fingerprint(),
         "rows": {split: int((records.splits == split).sum()) for split in SPLITS},
@@ -222,4 +246,5 @@ def _describe(records: Records) -> dict[str, Any]:
         },
         "missing": {name: float(column.missing.mean()) for name, column in records.columns.items()},
         "distinct": {name: len(column.texts) for name, column in records.columns.items()},
+        **({"kinds": others} if others else {}),
     }

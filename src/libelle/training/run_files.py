@@ -77,10 +77,14 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
 
 
 def _predictions(prepared: Prepared, scores: Mapping[str, Floats]) -> pd.DataFrame:
-    """Validation and test scores by record id, one `score_<label>` column per label, float32, unrounded."""
+    """Validation and test scores by record id, one `score_<label>` column per label, float32, unrounded.
+
+    `weight` is there where the data have weights.
+    """
     parts = []
     for split in (VALIDATION, TEST):
-        part = prepared.rows[prepared.rows["split"] == split][["id", "split", "target"]].copy()
+        columns = ["id", "split", "target", *(["weight"] if prepared.weight else [])]
+        part = prepared.rows[prepared.rows["split"] == split][columns].copy()
         for position, label in enumerate(prepared.labels):
             part[f"score_{label}"] = scores[split][:, position]
         parts.append(part)

@@ -21,7 +21,7 @@ from libelle.progress import stage
 from libelle.runs.environment import git_commit, library_versions
 from libelle.runs.run import COMPLETED, FAILED, Run
 from libelle.training.bases import Base, has_base, read_base, write_base
-from libelle.training.pairings import check_pairing
+from libelle.training.pairings import check_pairing, check_weights
 from libelle.training.plan import BASE_NODES, Plan, look_up
 from libelle.training.prepared_data import Prepared
 
@@ -91,6 +91,7 @@ def train(plan: Plan) -> Outcome:
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
         _check_parts(plan, base.prepared.process, base.prepared.cleaners, base.options.get("process"))
+        check_weights(plan.sampler, base.prepared.weight)
         config = {**plan.provenance.config, **base.config}
         plan = replace(plan, provenance=replace(plan.provenance, config=config))
         fingerprint = base.prepared.about["fingerprint"]
@@ -135,6 +136,7 @@ def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], 
 def _read(plan: Plan, scratch: Path) -> tuple[Training, Records]:
     """Check all that can be checked before, and read the records."""
     _check_parts(plan, plan.process, plan.cleaners, plan.provenance.options.get("process"))
+    check_weights(plan.sampler, plan.source.weight)
     training = _training(plan, scratch)
     plan.process.prepare(plan.store)
     plan.model.prepare(plan.store)
