@@ -164,7 +164,7 @@ def test_a_pipeline_that_has_predicted_can_be_copied_to_another_process(pipeline
 
 def test_a_record_without_an_id_is_known_by_its_number(pipeline):
     records = [{"form": "A", "job": "x"}, {"form": None, "job": "x"}, {"job": "x"}, {"form": 7, "job": "x"}]
-    assert pipeline.predict(records)["id"].tolist() == ["A", "2", "3", "7"]
+    assert pipeline.predict(records)["id"].tolist() == ["A", "(row 2)", "(row 3)", "7"]
 
 
 def test_numbers_are_texts_whatever_their_type(pipeline):

@@ -82,7 +82,7 @@ def test_a_column_has_one_role(tmp_path, keys, sentence):
 def test_a_number_that_is_none_is_named_with_column_and_row(tmp_path):
     rows = [*ROWS, "agent,Corse,douze,1,a", "agent,Corse,treize,1,a"]
     assert refusal(tmp_path, rows, numeric="age") == (
-        "people.csv, row 21: the numeric column 'age' holds 'douze', which is no number; correct it, leave the cell "
+        "people.csv, line 22: the numeric column 'age' holds 'douze', which is no number; correct it, leave the cell "
         "empty, or name the column in data.categorical instead."
     )
 
@@ -96,9 +96,9 @@ def test_decimal_commas_are_understood_and_said(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("weight", "sentence"),
     [
-        ("-2", "people.csv, row 21: data.weight=w holds -2, which is below zero"),
-        ("heavy", "people.csv, row 21: data.weight=w holds 'heavy', which is no number; correct it"),
-        ("", "people.csv, row 21: data.weight=w is empty; give each record a weight."),
+        ("-2", "people.csv, line 22: data.weight=w holds -2, which is below zero"),
+        ("heavy", "people.csv, line 22: data.weight=w holds 'heavy', which is no number; correct it"),
+        ("", "people.csv, line 22: data.weight=w is empty; give each record a weight."),
     ],
 )
 def test_a_wrong_weight_is_named_with_its_row(tmp_path, weight, sentence):

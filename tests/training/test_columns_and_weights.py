@@ -129,7 +129,7 @@ def test_rows_of_a_file_with_a_text_for_a_number_are_passed_over_and_named(folde
     (folder / "new.csv").write_text(rows, encoding="utf-8")
     answer = call("runtime.py", "input=new.csv", "format=json", cwd=folder)
     assert [record["id"] for record in json.loads(answer.stdout)] == [1, 3]
-    assert "new.csv, row 2: the numeric field 'age' holds 'douze', which is no number; passed over" in answer.stderr
+    assert "new.csv, line 3: the numeric field 'age' holds 'douze', which is no number; passed over" in answer.stderr
     assert call("runtime.py", "input=new.csv", "on_error=stop", cwd=folder).returncode == 2
 
 

@@ -49,8 +49,8 @@ class Kinds:
             if wrong:
                 place, reason = first_wrong(column, wrong)
                 raise UserError(
-                    f"{source}, {rows.name or 'row'} {rows[place]}: the numeric column {name!r} holds {reason}; correct it, leave the "
-                    "cell empty, or name the column in data.categorical instead."
+                    f"{source}, {rows.name or 'row'} {rows[place]}: the numeric column {name!r} holds {reason}; "
+                    "correct it, leave the cell empty, or name the column in data.categorical instead."
                 )
             comma = next((text for text in column.texts if "," in text), None)
             if comma is not None:

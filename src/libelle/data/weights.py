@@ -20,25 +20,23 @@ def read_weights(column: pd.Series, source: str) -> pd.Series:
     Raises:
         UserError: names the first row whose weight is missing, no number or negative, or says that all are zero.
     """
-    key = f"data.weight={column.name}"
+    key, unit = f"data.weight={column.name}", column.index.name or "row"
     missing = np.flatnonzero(column.isna())
     if len(missing):
-        raise UserError(
-            f"{source}, {column.index.name or 'row'} {column.index[missing[0]]}: {key} is empty; give each record a weight."
-        )
+        raise UserError(f"{source}, {unit} {column.index[missing[0]]}: {key} is empty; give each record a weight.")
     texts = Column.of(column)
     numbers, wrong = read_numbers(texts.texts)
     if wrong:
         place, reason = first_wrong(texts, wrong)
         raise UserError(
-            f"{source}, {column.index.name or 'row'} {column.index[place]}: {key} holds {reason}; correct it, or name another column."
+            f"{source}, {unit} {column.index[place]}: {key} holds {reason}; correct it, or name another column."
         )
     weights: Doubles = numbers[texts.index]
     negative = np.flatnonzero(weights < 0)
     if len(negative):
         raise UserError(
-            f"{source}, {column.index.name or 'row'} {column.index[negative[0]]}: {key} holds {weights[negative[0]]:g}, which is below zero; a "
-            "weight says how many units a record stands for."
+            f"{source}, {unit} {column.index[negative[0]]}: {key} holds {weights[negative[0]]:g}, which is below zero; "
+            "a weight says how many units a record stands for."
         )
     return pd.Series(weights, index=column.index, name="weight")
 
