@@ -1,7 +1,7 @@
 """The fitted pipeline: texts → clean → score → answers. Training, runtime and publication all use this one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.explanation import FieldEffect, explain
+from libelle.evaluation.golden import GOLDEN_TOLERANCE, compare_golden, golden_from_json, golden_to_json
 from libelle.features import Features, Floats
 from libelle.files import read_json, write_json
 from libelle.models.base import Model
@@ -31,9 +32,6 @@ from libelle.stores.formats import PIPELINE, check_format
 
 if TYPE_CHECKING:
     from libelle.evaluation.metrics import Metrics
-
-#: Scores may differ by this much from those of the golden records: other machines round otherwise.
-GOLDEN_TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,7 @@ class Pipeline:
         golden: raw records to replay at each load, one `str` column a field.
         target: what the label was made of in the training data.
         name: the run id, or the published name and version.
+        titles: label → title, of those that have one.
         calibration: fitted; None for the model's own scores.
         metrics: split → metric → value, where it was fitted here; None where it was loaded.
     """
@@ -67,6 +66,7 @@ class Pipeline:
     golden: pd.DataFrame
     target: Target
     name: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
     calibration: Calibration | None = None
     metrics: "Mapping[str, Metrics] | None" = None
 
@@ -91,17 +91,17 @@ class Pipeline:
 
         return load(source, store)
 
-    def predict(self, records: RawRecords) -> pd.DataFrame:
+    def predict(self, records: RawRecords, *, top: int | None = None, every_score: bool = True) -> pd.DataFrame:
         """Score and decide raw records.
 
         Args:
             records: a DataFrame, mappings from field to text, or bare texts, see `libelle.data.raw_records.to_table`.
+            top: how many of the best labels are listed, at most all of them; None for none.
+            every_score: whether each label's score has a column.
 
         Returns:
-            One row a record, in order: `id` (the id column's value; the row number from 1 where it has none), `label`
-            (the decision), `score` (binary: probability of the positive label; multiclass: of the decided one), a
-            `score_<label>` for each label, float32, and, for more than two labels of which a threshold was chosen,
-            `automatic`: bool, whether the record is coded without a clerk (`libelle.evaluation.decision_rule`).
+            One row a record, in order; its columns are those of `libelle.evaluation.answers.answers`. Where a record
+            has no id, its id is the row number from 1.
 
         Raises:
             UserError: when a field is missing or unknown, a column comes twice, or a text is not valid Unicode.
@@ -111,7 +111,7 @@ class Pipeline:
         ids = pd.Series(np.arange(1, len(index) + 1), index=index)
         if self.id in columns:
             ids = columns[self.id].series(index).fillna(ids.astype("str"))
-        return self.answers(self.score_columns(columns), ids)
+        return self.answers(self.score_columns(columns), ids, top=top, every_score=every_score)
 
     def predict_proba(self, records: RawRecords) -> Floats:
         """Probabilities of raw records, float32 [rows, classes], in the order of `labels`; otherwise as `predict`."""
@@ -186,9 +186,11 @@ class Pipeline:
         scores = self.model.predict_proba(features)
         return scores if self.calibration is None else self.calibration.transform(scores)
 
-    def answers(self, scores: Floats, ids: pd.Series) -> pd.DataFrame:
+    def answers(
+        self, scores: Floats, ids: pd.Series, *, top: int | None = None, every_score: bool = True
+    ) -> pd.DataFrame:
         """Decisions with their scores, float32 [rows, classes], as `predict` returns them."""
-        return answers(scores, ids, self.rule)
+        return answers(scores, ids, self.rule, self.titles, top=top, every_score=every_score)
 
     def explain_texts(self, texts: pd.DataFrame) -> list[list[FieldEffect]]:
         """What each field and word adds to the score of texts, as `texts` returns them."""
@@ -218,6 +220,7 @@ class Pipeline:
             "id": self.id,
             "target": asdict(self.target),
             "labels": list(self.labels),
+            "titles": dict(self.titles),
             "threshold": self.rule.threshold,
             "label_thresholds": None if self.rule.label_thresholds is None else dict(self.rule.label_thresholds),
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
@@ -230,10 +233,7 @@ class Pipeline:
         self.process.save(folder / "process")
         self.model.save(folder / "model")
         self.reference.save(folder)
-        records = self.golden.astype(object).where(self.golden.notna(), None).to_dict(orient="records")
-        scores = self.score(self.clean(self.golden)).tolist()
-        replayed = [{"record": record, "scores": row} for record, row in zip(records, scores, strict=True)]
-        write_json(folder / "golden.json", replayed)
+        write_json(folder / "golden.json", golden_to_json(self.golden, self.score(self.clean(self.golden))))
         write_json(folder / "pipeline.json", about)
 
     def replay(self, expected: Floats, tolerance: float = GOLDEN_TOLERANCE) -> None:
@@ -246,15 +246,8 @@ class Pipeline:
         Raises:
             UserError: when a score differs by more.
         """
-        if not len(self.golden):
-            return
-        difference = float(np.abs(self.score(self.clean(self.golden)) - expected).max())
-        # Written so that a score that is not a number fails, too.
-        if not difference <= tolerance:
-            raise UserError(
-                f"The model's golden records score differently here (by {difference:.2g}, {tolerance:g} is allowed); "
-                "install the library versions of the run's environment.json, or train again."
-            )
+        if len(self.golden):
+            compare_golden(self.score(self.clean(self.golden)), expected, tolerance)
 
     @classmethod
     def read(cls, folder: Path) -> "Pipeline":
@@ -266,7 +259,7 @@ class Pipeline:
         try:
             about = read_json(folder / "pipeline.json")
             check_format(about, PIPELINE, f"The pipeline in {folder}", "train again")
-            golden = read_json(folder / "golden.json")
+            records, scores = golden_from_json(read_json(folder / "golden.json"), about["fields"])
             pipeline = cls(
                 **{name: about[name] for name in ("fields", "text", "id")},
                 target=Target(**about["target"]),
@@ -276,10 +269,11 @@ class Pipeline:
                 model=build(about["model"], Model, "model").load(folder / "model"),
                 calibration=Calibration.from_json(about["calibration"]) if about["calibration"] else None,
                 reference=Reference.load(folder),
-                golden=pd.DataFrame([item["record"] for item in golden], columns=about["fields"], dtype="str"),
+                golden=records,
                 name=folder.name,
+                titles=about.get("titles", {}),  # models made before there were titles have none
             )
-            pipeline.replay(np.array([item["scores"] for item in golden], dtype=np.float32))
+            pipeline.replay(scores)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
         except (AttributeError, KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:

@@ -15,9 +15,9 @@ from libelle.errors import UserError
 #: The arguments that are free text, in all scripts. `record.<field>` is another.
 RAW_KEYS = frozenset(
     """
-    text input output delimiter encoding published name
+    text input output delimiter encoding published name keep
     data.path data.url data.query data.id data.target data.target_value data.columns data.text data.positive data.slices
-    data.delimiter data.encoding data.split.column data.split.group
+    data.delimiter data.encoding data.split.column data.split.group data.titles
     """.split()
 )
 
