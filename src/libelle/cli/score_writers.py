@@ -163,7 +163,8 @@ def _cells(answers: pd.DataFrame) -> pd.DataFrame:
             )
             for top in tops
         ]
-        cells.insert(len(cells.columns), f"top {len(top_ranks(answers.columns))}", lines)
+        cells[f"top {len(top_ranks(answers.columns))}"] = lines
+        cells = cells.drop(columns="title", errors="ignore")  # the line of the best label has it
     return cells
 
 

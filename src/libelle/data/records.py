@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ class Records:
         splits: `train`, `validation` or `test`.
         labels: all labels in the order of the score columns; binary: the positive one is last.
         slices: columns by whose values results are shown, `str`; they need not be fields.
+        titles: label → title, of those that have one.
     """
 
     ids: pd.Series
@@ -34,6 +35,7 @@ class Records:
     splits: pd.Series
     labels: list[str]
     slices: pd.DataFrame
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> pd.DataFrame:

@@ -16,6 +16,7 @@ from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
 from libelle.data.targets import Rule, Target, make_targets, order_labels
+from libelle.data.titles import read_titles
 from libelle.errors import UserError
 from libelle.progress import stage
 
@@ -33,6 +34,7 @@ class Source(Component, ABC):
         target_rule: `label`, `all_empty` or `equals`, see `libelle.data.targets`.
         target_value: what `equals` compares with.
         positive: the positive label of a binary target; by default the last in alphabetical order.
+        titles: a file of labels and their titles, see `libelle.data.titles`.
         slices: columns by whose values the report shows results, a list or a comma-separated text.
         split: how rows are split.
     """
@@ -47,12 +49,13 @@ class Source(Component, ABC):
     target_rule: Rule = "label"
     target_value: str | None = None
     positive: str | None = None
+    titles: str | None = None
     slices: Names = None
     split: SplitConfig = field(default_factory=SplitConfig)
 
     def __post_init__(self) -> None:
         # `data.id=`, with nothing after it, leaves it out.
-        for key in ("id", "text", "target_value", "positive"):
+        for key in ("id", "text", "target_value", "positive", "titles"):
             setattr(self, key, getattr(self, key) or None)
 
     @abstractmethod
@@ -68,6 +71,7 @@ class Source(Component, ABC):
         Raises:
             UserError: names the file, column or row that is wrong.
         """
+        titles = read_titles(self.titles) if self.titles else None  # a wrong path is said before a long reading
         columns, table = self._read_columns()
         if table.empty:
             raise UserError(f"{self} has a header and no rows; give it some.")
@@ -78,7 +82,8 @@ class Source(Component, ABC):
         groups = table[self.split.group] if self.split.group else None
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
         slices = table[name_list(self.slices)]
-        return Records(ids, columns, labels.rename("target"), splits.rename("split"), order, slices)
+        named = {} if titles is None else titles.of(order)
+        return Records(ids, columns, labels.rename("target"), splits.rename("split"), order, slices, named)
 
     def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame]:
         """The text fields, encoded chunk by chunk, and a table of the columns with other roles."""

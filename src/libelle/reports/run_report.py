@@ -1,7 +1,8 @@
 """The report of a run: one self-contained page, `report.html`, for those who must decide whether to trust it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from markupsafe import Markup
 from sklearn.metrics import confusion_matrix
 
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
+from libelle.data.titles import with_title
 from libelle.evaluation import automatic_coding
 from libelle.evaluation.bootstrap import bootstrap
 from libelle.evaluation.decision_rule import DecisionRule
@@ -27,6 +29,7 @@ from libelle.evaluation.slices import Slice, slices
 from libelle.features import Floats, Ints
 from libelle.reports import figures
 from libelle.reports.page import render
+from libelle.reports.threshold_sentences import choice_sentences
 
 #: A confusion matrix is drawn for at most this many labels; for more, the pairs most often confused are listed.
 DRAWN_CLASSES = 15
@@ -70,6 +73,8 @@ class Evidence:
         config: as YAML.
         environment: versions, platform, seed, command.
         uncalibrated: scores before calibration; None without calibration.
+        titles: label → title, of those that have one.
+        choice: of the threshold, see `libelle.evaluation.threshold.decide`; None where none was made yet.
     """
 
     run_id: str
@@ -89,6 +94,8 @@ class Evidence:
     config: str
     environment: Mapping[str, Any]
     uncalibrated: Uncalibrated | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+    choice: Mapping[str, Any] | None = None
 
     @property
     def trained(self) -> Ints:
@@ -117,7 +124,8 @@ def make_report(evidence: Evidence) -> str:
         title=f"Run {evidence.run_id}: {evidence.model} on {evidence.data}",
         evidence=evidence,
         splits=SPLITS,
-        headline=headline(targets, scores, rule),
+        headline=headline(targets, scores, rule, evidence.titles),
+        choice=[] if evidence.choice is None else choice_sentences(evidence.choice, evidence.run_id),
         intervals=bootstrap(targets, scores, rule) if len(targets) else {},
         leakage=leakage(evidence.rows),
         slices=_slices(evidence, targets, scores),
@@ -140,8 +148,10 @@ def make_report(evidence: Evidence) -> str:
     )
 
 
-def headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[str]:
-    """What the run does on test records, in sentences with 95 % intervals."""
+def headline(
+    targets: Ints, scores: Floats, rule: DecisionRule, titles: Mapping[str, str] = MappingProxyType({})
+) -> list[str]:
+    """What the run does on test records, in sentences with 95 % intervals; `titles`: label → title, where known."""
     rows = len(targets)
     if not rows:
         return ["There are no test records, so nothing can be said of records that the model has not seen."]
@@ -151,12 +161,13 @@ def headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[str]:
         right = share(int((decisions == targets).sum()), rows)
         surest = automatic_coding.surest_half(targets, scores, rule)
         frequent = np.bincount(targets, minlength=len(labels))
+        commonest = with_title(labels[int(frequent.argmax())], titles)
         k = min(TOP_K, len(labels) - 1)
         first = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         among = share(int((first == targets[:, None]).any(axis=1).sum()), rows)
         return [
             f"Of 100 records, {_of_100(right)} get the right one of {len(labels)} labels; giving all of them label "
-            f"{labels[int(frequent.argmax())]} would be right for {frequent.max() / rows * 100:.0f}.",
+            f"{commonest} would be right for {frequent.max() / rows * 100:.0f}.",
             *(
                 [f"For {_of_100(among)} of 100, the right label is among the {k} with the best scores."]
                 if k > 1
@@ -166,7 +177,7 @@ def headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[str]:
         ]
     flagged = decisions == 1
     positives = targets == 1
-    label = rule.positive
+    label = with_title(rule.positive, titles)
     if not flagged.any():
         return [f"With threshold {rule.threshold:g} no test record is flagged as label {label}."]
     precision = share(int((flagged & positives).sum()), int(flagged.sum()))

@@ -11,7 +11,9 @@ from pathlib import Path
 
 from libelle.cleaners.base import Cleaner
 from libelle.data.records import Records
+from libelle.data.split import VALIDATION
 from libelle.errors import UserError
+from libelle.evaluation.automatic_coding import reachable_wish
 from libelle.evaluation.metrics import Metrics
 from libelle.logs import log_to_file
 from libelle.models.base import Training
@@ -40,6 +42,8 @@ class Outcome:
         objective: name of the metric that the run is judged by.
         value: its value.
         pipeline: the fitted pipeline.
+        data: the data's name.
+        wish: what a threshold can be chosen by, as an argument of `threshold`.
         report: where its report is: a path, or its key in a store that does not keep files.
     """
 
@@ -48,6 +52,8 @@ class Outcome:
     objective: str
     value: float
     pipeline: Pipeline
+    data: str
+    wish: str
     report: str
 
 
@@ -158,6 +164,8 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
         objective=fitted.objective,
         value=fitted.value,
         pipeline=replace(fitted.pipeline, name=str(run.id)),
+        data=prepared.name,
+        wish=reachable_wish(prepared.dataset(VALIDATION).targets, fitted.scores[VALIDATION], fitted.pipeline.rule),
         report=str(run.store.local_path(page) or page),
     )
 
