@@ -19,7 +19,7 @@ def titles(tmp_path, text, labels=LABELS):
 @pytest.mark.parametrize(
     "text",
     [
-        "code,title\n01,Pain\n02,\"Lait, œufs\"\n1,Autre\n",
+        'code,title\n01,Pain\n02,"Lait, œufs"\n1,Autre\n',
         "Code;Libellé\n01;Pain\n02;Lait, œufs\n1;Autre\n",
         "\ufeffcode\ttitle\n01\tPain\n02\tLait, œufs\n1\tAutre\n",
         "level;TITLE;code\n4;Pain;01\n4;Lait, œufs;02\n5; Autre ; 1\n",
