@@ -114,7 +114,7 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
 def _begin_report(pipeline: Pipeline) -> "Seen":
     from libelle.evaluation.drift import Seen
 
-    return Seen(pipeline.rule, pipeline.reference)
+    return Seen(pipeline.rule.titled(pipeline.titles), pipeline.reference)
 
 
 def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:

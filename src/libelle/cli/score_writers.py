@@ -195,7 +195,9 @@ def _thresholds(answers: pd.DataFrame, rule: DecisionRule) -> list[float | None]
 
 
 def _caption(pipeline: Pipeline) -> str:
-    return "; ".join(part for part in (f"model {pipeline.name}", pipeline.rule.sentence()) if part)
+    return "; ".join(
+        part for part in (f"model {pipeline.name}", pipeline.rule.titled(pipeline.titles).sentence()) if part
+    )
 
 
 def _explanation_table(record: str, effects: list[FieldEffect]) -> Table:

@@ -6,13 +6,11 @@ share set aside = π·TPR + (1-π)·FPR, and precision = π·TPR / share.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from libelle.data.titles import with_title
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule, reaches
 from libelle.evaluation.intervals import LEVEL, wilson
@@ -138,8 +136,8 @@ def _estimate(part: int, whole: int, level: float) -> dict[str, float | None]:
     return {"value": part / whole, "low": low, "high": high}
 
 
-def sentence(test: Mapping[str, Any], rule: DecisionRule, titles: Mapping[str, str] = MappingProxyType({})) -> str:
-    """The figures of the test split in words that fit any data; `titles`: label → title, where known."""
+def sentence(test: Mapping[str, Any], rule: DecisionRule) -> str:
+    """The figures of the test split in words that fit any data."""
     precision, recall, share = (test[name] for name in ("precision", "recall", "share"))
     if share["value"] is None:
         return "The test split has no rows to judge this threshold by."
@@ -150,10 +148,9 @@ def sentence(test: Mapping[str, Any], rule: DecisionRule, titles: Mapping[str, s
         return (
             f"Of 100 records coded automatically, {right} are right; {_percent(share['value'])} of records are coded."
         )
-    label = with_title(rule.positive, titles)
     caught = "" if recall["value"] is None else f"; {100 * recall['value']:.0f} % of label {rule.positive} are caught"
     return (
-        f"Of 100 records set aside, {right} are truly label {label}; "
+        f"Of 100 records set aside, {right} are truly label {rule.positive}; "
         f"{_percent(share['value'])} of records are set aside{caught}."
     )
 

@@ -185,7 +185,7 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
         "labels": labels,
         **({"classes": classes, "automatic": coded} if classes else {}),
         **found,
-        "sentence": sentence(coded[TEST] if classes else found[TEST], rule, titles(run)),
+        "sentence": sentence(coded[TEST] if classes else found[TEST], rule.titled(titles(run))),
         "warnings": [said for said in doubts if said is not None],
         "data": {"name": run.manifest.data, "fingerprint": run.manifest.data_fingerprint, "chosen_on": VALIDATION},
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),

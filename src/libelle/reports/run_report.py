@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ from markupsafe import Markup
 from sklearn.metrics import confusion_matrix
 
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
-from libelle.data.titles import with_title
 from libelle.evaluation import automatic_coding
 from libelle.evaluation.bootstrap import bootstrap
 from libelle.evaluation.decision_rule import DecisionRule
@@ -124,7 +122,7 @@ def make_report(evidence: Evidence) -> str:
         title=f"Run {evidence.run_id}: {evidence.model} on {evidence.data}",
         evidence=evidence,
         splits=SPLITS,
-        headline=headline(targets, scores, rule, evidence.titles),
+        headline=headline(targets, scores, rule.titled(evidence.titles)),
         choice=[] if evidence.choice is None else choice_sentences(evidence.choice, evidence.run_id),
         intervals=bootstrap(targets, scores, rule) if len(targets) else {},
         leakage=leakage(evidence.rows),
@@ -148,10 +146,8 @@ def make_report(evidence: Evidence) -> str:
     )
 
 
-def headline(
-    targets: Ints, scores: Floats, rule: DecisionRule, titles: Mapping[str, str] = MappingProxyType({})
-) -> list[str]:
-    """What the run does on test records, in sentences with 95 % intervals; `titles`: label → title, where known."""
+def headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[str]:
+    """What the run does on test records, in sentences with 95 % intervals."""
     rows = len(targets)
     if not rows:
         return ["There are no test records, so nothing can be said of records that the model has not seen."]
@@ -161,13 +157,12 @@ def headline(
         right = share(int((decisions == targets).sum()), rows)
         surest = automatic_coding.surest_half(targets, scores, rule)
         frequent = np.bincount(targets, minlength=len(labels))
-        commonest = with_title(labels[int(frequent.argmax())], titles)
         k = min(TOP_K, len(labels) - 1)
         first = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         among = share(int((first == targets[:, None]).any(axis=1).sum()), rows)
         return [
             f"Of 100 records, {_of_100(right)} get the right one of {len(labels)} labels; giving all of them label "
-            f"{commonest} would be right for {frequent.max() / rows * 100:.0f}.",
+            f"{labels[int(frequent.argmax())]} would be right for {frequent.max() / rows * 100:.0f}.",
             *(
                 [f"For {_of_100(among)} of 100, the right label is among the {k} with the best scores."]
                 if k > 1
@@ -177,7 +172,7 @@ def headline(
         ]
     flagged = decisions == 1
     positives = targets == 1
-    label = with_title(rule.positive, titles)
+    label = rule.positive
     if not flagged.any():
         return [f"With threshold {rule.threshold:g} no test record is flagged as label {label}."]
     precision = share(int((flagged & positives).sum()), int(flagged.sum()))
