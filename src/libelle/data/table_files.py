@@ -3,14 +3,13 @@
 A table is written part by part, and the file takes its name when all of it is there.
 """
 
-import gzip
 import json
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import pandas as pd
 import pyarrow as pa
@@ -101,7 +100,8 @@ def open_table(path: Path, ending: str, excel: Excel = None) -> "TableFile":
         return ExcelFile(path)
     if ending in (".parquet", ".pq"):
         return ParquetFile(path)
-    return CsvFile(gzip.GzipFile(path, "wb") if ending == ".csv.gz" else path.open("wb"), excel)
+    # Python's gzip would write the temporary name into the file.
+    return CsvFile(pa.output_stream(str(path), compression="gzip" if ending == ".csv.gz" else None), excel)
 
 
 def csv_bytes(table: pd.DataFrame, excel: Excel = None) -> bytes:
@@ -128,7 +128,7 @@ class TableFile(ABC):
 class CsvFile(TableFile):
     """CSV, in UTF-8."""
 
-    def __init__(self, stream: BinaryIO | gzip.GzipFile, excel: Excel) -> None:
+    def __init__(self, stream: pa.NativeFile, excel: Excel) -> None:
         self.stream, self.excel = stream, excel
         self.header = True
         stream.write(_csv_head(excel))
@@ -177,8 +177,11 @@ class ExcelFile(TableFile):
         self.rows += 1
 
     def _text(self, value: str) -> Any:
-        cell = self.cell(self.sheet, _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)[:CELL_CHARACTERS])
-        cell.data_type = "s"  # openpyxl would make a formula of =1+1
+        text = _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", value)[:CELL_CHARACTERS]
+        if not text.startswith(("=", "#")):
+            return text
+        cell = self.cell(self.sheet, text)
+        cell.data_type = "s"  # openpyxl would make a formula of =1+1, and an error of #N/A
         return cell
 
     def close(self) -> None:
