@@ -100,6 +100,17 @@ def diaries(source: Path) -> pd.DataFrame:
     return pd.read_parquet(source / "coicop_household_diaries.parquet")
 
 
+def write_titles(entries: pd.DataFrame) -> None:
+    """`coicop_titles.csv`: what each code of `coicop_level4` stands for, where the entries say it.
+
+    A title is the commonest label of the entries with this very code or with its only sub-code, which ends with `.0`.
+    """
+    level, code = entries["coicop_level4"], entries["coicop_code"]
+    same = entries[(code == level) | (code == level + ".0")].dropna(subset=["coicop_label"])
+    titles = same.groupby("coicop_level4")["coicop_label"].agg(lambda labels: labels.value_counts().index[0])
+    titles.rename_axis("code").rename("title").to_csv(HERE / "coicop_titles.csv")
+
+
 def write_example(entries: pd.DataFrame) -> None:
     """`examples/purchases.csv`, for the README's tour: the first test entries, none that names a person."""
     chosen = entries[(entries["split"] == "test") & ~entries["enseigne"].str.contains(r"\b(?:MR|MME|DR)\b")].head(400)
@@ -123,7 +134,9 @@ def main() -> int:
         rows = table(source).reset_index(drop=True)
         rows.to_parquet(HERE / f"{name}.parquet", compression="zstd", compression_level=19, index=False)
         print(f"{name}: {len(rows):,} rows")
-    write_example(pd.read_parquet(HERE / "diaries.parquet"))
+    entries = pd.read_parquet(HERE / "diaries.parquet")
+    write_titles(entries)
+    write_example(entries)
     return 0
 
 

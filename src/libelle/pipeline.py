@@ -52,6 +52,7 @@ class Pipeline:
         golden: raw records to replay at each load, one `str` column a field.
         target: what the label was made of in the training data.
         name: the run id, or the published name and version.
+        titles: label → title, of those that have one.
         calibration: fitted; None for the model's own scores.
         encoder: encodes the fields that are not text; None where all are.
         weight: the training data's column of weights, if any.
@@ -70,6 +71,7 @@ class Pipeline:
     golden: pd.DataFrame
     target: Target
     name: str = ""
+    titles: Mapping[str, str] = field(default_factory=dict)
     calibration: Calibration | None = None
     encoder: TableEncoder | None = None
     weight: str | None = None
@@ -97,17 +99,17 @@ class Pipeline:
 
         return load(source, store)
 
-    def predict(self, records: RawRecords) -> pd.DataFrame:
+    def predict(self, records: RawRecords, *, top: int | None = None, every_score: bool = True) -> pd.DataFrame:
         """Score and decide raw records.
 
         Args:
             records: a DataFrame, mappings from field to text, or bare texts, see `libelle.data.raw_records.to_table`.
+            top: how many of the best labels are listed, at most all of them; None for none.
+            every_score: whether each label's score has a column.
 
         Returns:
-            One row a record, in order: `id` (the id column's value, `(row 3)` if missing; the row number from 1 where
-            there is no such column), `label` (the decision), `score` (binary: probability of the positive label;
-            multiclass: of the decided one), a `score_<label>` for each label, float32, and, for more than two labels of
-            which a threshold was chosen, `automatic`: bool, whether the record is coded without a clerk.
+            One row a record, in order; its columns are those of `libelle.evaluation.answers.answers`. The id of a
+            record that has none is `(row 3)`; where there is no column of ids, the row number from 1.
 
         Raises:
             UserError: when a field is missing or unknown, a column comes twice, or a text is not valid Unicode.
@@ -117,7 +119,7 @@ class Pipeline:
         ids = pd.Series(np.arange(1, len(index) + 1), index=index)
         if self.id in columns:
             ids = known_ids(columns[self.id].series(index), ids)
-        return self.answers(self.score_columns(columns), ids)
+        return self.answers(self.score_columns(columns), ids, top=top, every_score=every_score)
 
     def predict_proba(self, records: RawRecords) -> Floats:
         """Probabilities of raw records, float32 [rows, classes], in the order of `labels`; otherwise as `predict`."""
@@ -196,9 +198,11 @@ class Pipeline:
         scores = self.model.predict_proba(features)
         return scores if self.calibration is None else self.calibration.transform(scores)
 
-    def answers(self, scores: Floats, ids: pd.Series) -> pd.DataFrame:
+    def answers(
+        self, scores: Floats, ids: pd.Series, *, top: int | None = None, every_score: bool = True
+    ) -> pd.DataFrame:
         """Decisions with their scores, float32 [rows, classes], as `predict` returns them."""
-        return answers(scores, ids, self.rule)
+        return answers(scores, ids, self.rule, self.titles, top=top, every_score=every_score)
 
     def explain_texts(self, texts: pd.DataFrame) -> list[list[FieldEffect]]:
         """What each field and word adds to the score of texts, as `texts` returns them."""
@@ -230,6 +234,7 @@ class Pipeline:
             "target": asdict(self.target),
             **({} if self.weight is None else {"weight": self.weight}),
             "labels": list(self.labels),
+            "titles": dict(self.titles),
             "threshold": self.rule.threshold,
             "label_thresholds": None if self.rule.label_thresholds is None else dict(self.rule.label_thresholds),
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
@@ -273,6 +278,7 @@ class Pipeline:
                 golden=golden,
                 name=folder.name,
                 reading=about.get("reading", {}),
+                titles=about.get("titles", {}),  # models made before there were titles have none
             )
             if golden.empty:
                 raise ValueError("golden.json is empty")

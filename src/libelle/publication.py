@@ -92,6 +92,11 @@ class Publication:
         return _prefix(self.name, self.version)
 
 
+def is_name(name: str) -> bool:
+    """Whether a published model can be called so."""
+    return _NAME.fullmatch(name) is not None and not RunId.matches(name)
+
+
 def publish(store: Store, run: Run, name: str, threshold: float | None = None, sign: str | None = None) -> Publication:
     """Make a completed run the current version of a published model.
 

@@ -100,7 +100,7 @@ def test_stdin_and_bad_rows(place):
 def test_output_holds_the_fields_of_the_json_as_columns(place, name):
     assert call("runtime.py", "input=forms.csv", f"output={name}", cwd=place).returncode == 0
     table = pd.read_parquet(place / name) if name.endswith("parquet") else pd.read_csv(place / name)
-    assert list(table.columns) == ["id", "label", "score", "score_no", "score_yes", "threshold", "model"]
+    assert list(table.columns) == ["id", "label", "score", "threshold", "model"]
     assert len(table) == 400
 
 

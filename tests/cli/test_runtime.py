@@ -58,7 +58,7 @@ def test_json_csv_and_parquet_say_the_same(capsys, pipeline, tiny_forms, tmp_pat
     from_json = pd.json_normalize(answers(capsys, pipeline, input=path))
     from_json = from_json.rename(columns=lambda name: name.replace("scores.", "score_"))
     for name in ("scores.csv", "scores.parquet"):
-        score(ask(input=path, output=str(tmp_path / name)), pipeline)
+        score(ask(input=path, output=str(tmp_path / name), scores="all"), pipeline)
     from_csv = pd.read_csv(tmp_path / "scores.csv", dtype={"label": "str"})
     from_parquet = pd.read_parquet(tmp_path / "scores.parquet")
     assert capsys.readouterr().out == ""

@@ -50,7 +50,7 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     plan = with_source(tiny_plan(tmp_path))
     store = plan.store
     run = Run.open(store, RunId.parse(full(plan).run_id))
-    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), TARGET={"recall": 0.8})
+    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), TARGET={"recall": 0.8}, SAVE=True)
     expected = threshold.decide(run, ThresholdRequest(recall=0.8))
     saved = Run.open(store, run.id).verify().read_threshold()
     assert {name: saved[name] for name in ("value", "validation", "test", "sentence")} == {
@@ -58,6 +58,7 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     }
     assert Pipeline.load(str(run.id), store).rule.threshold == expected["value"]
     assert expected["sentence"] in shown
+    assert "by recall=0.8" in Run.open(store, run.id).read("report.html").decode()
     assert f"{expected['test']['fn']} false negatives" in shown
     assert f"{expected['test']['fp']} false positives" in shown
     # Ids of the records, and their texts from the source.
@@ -65,7 +66,24 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     assert "employer" in shown
 
 
-@pytest.mark.parametrize("target", [None, {"precision": 0.5}])
+def test_run_all_chooses_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
+    plan = with_source(tiny_plan(tmp_path))
+    run = Run.open(plan.store, RunId.parse(full(plan).run_id))
+    before = files_of(tmp_path / "store")
+    shown = execute(tmp_path, PROJECT=".")
+    assert "no threshold chosen" in shown
+    assert "false positives" in shown  # of the decisions as they are
+    assert "SAVE = True" in execute(tmp_path, PROJECT=".", TARGET={"recall": 0.8})
+    assert files_of(tmp_path / "store") == before
+    assert run.read_threshold() is None
+
+
+def files_of(folder: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("target", [{"accuracy": 0.9}, {"precision": 0.5}])
 def test_notebook_chooses_for_multiclass_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     forms = make_forms(600)
@@ -74,16 +92,16 @@ def test_notebook_chooses_for_multiclass_labels(tmp_path: Path, monkeypatch: pyt
     forms.to_csv(tmp_path / "forms.csv", index=False)
     plan = with_source(tiny_plan(tmp_path, trainer={"max_epochs": 4, "accelerator": "cpu"}))
     run = Run.open(plan.store, RunId.parse(full(plan).run_id))
-    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), **({} if target is None else {"TARGET": target}))
-    expected = threshold.decide(run, ThresholdRequest(**(target or {"accuracy": 0.9})))
+    shown = execute(tmp_path, PROJECT=".", RUN_ID=str(run.id), TARGET=target, SAVE=True)
+    expected = threshold.decide(run, ThresholdRequest(**target))
     saved = Run.open(plan.store, run.id).verify().read_threshold()
     assert saved["value"] == expected["value"]
     assert saved["test"] == expected["test"]
     assert saved.get("classes") == expected.get("classes")
-    missed, wrong = mistakes(run, expected["value"] if target is None else expected["classes"])
+    missed, wrong = mistakes(run, expected["value"] if "accuracy" in target else expected["classes"])
     assert f"{len(wrong)} records coded automatically, and wrongly" in shown
     assert f"{len(missed)} records left to a clerk whose label was right" in shown
-    if target is None:
+    if "accuracy" in target:
         assert f"threshold {expected['value']:.6g}" in shown
         assert expected["sentence"] in shown
     else:

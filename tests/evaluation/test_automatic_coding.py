@@ -17,6 +17,7 @@ from libelle.evaluation.automatic_coding import by_accuracy
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import share
 from libelle.evaluation.threshold_request import Cost, ThresholdRequest
+from libelle.evaluation.threshold_table import threshold_table
 from libelle.pipeline import Pipeline
 from libelle.publication import publish
 from libelle.runs.ids import RunId
@@ -185,10 +186,11 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
 
 
 def test_labels_without_a_threshold_are_named(many, capsys):
-    choice = threshold.decide(many, ThresholdRequest(workload=0.9))
+    request = ThresholdRequest(workload=0.9)
+    choice = threshold.decide(many, request)
     choice["classes"]["2"] = None
     choice["test"].pop("2", None)
-    print_threshold(many, choice, [])
+    print_threshold(many, choice, threshold_table(many, choice, request), [])
     without = sum(limit is None for limit in choice["classes"].values())
     shown = capsys.readouterr().out
     assert f"Without a threshold: {without} of 3 labels, never coded automatically." in shown

@@ -50,9 +50,9 @@ def publish(config: DictConfig) -> None:
             terminal_tables.print_published(publication.overview(store))
         elif request.rollback:
             published = publication.rollback(store, str(request.name))
-            terminal_tables.print_publication(published, typed_overrides())
+            terminal_tables.print_publication(store, published, typed_overrides())
         else:
             run = Run.open(store, RunId.parse(str(request.run_id)))
             name = request.name or run.manifest.data or "model"
             published = publication.publish(store, run, name, request.threshold, request.sign)
-            terminal_tables.print_publication(published, typed_overrides())
+            terminal_tables.print_publication(store, published, typed_overrides())

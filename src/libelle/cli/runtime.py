@@ -6,8 +6,6 @@ Nothing is written to disk but the `output` and the report that were asked for.
 import json
 import logging
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,8 +15,9 @@ import pandas as pd
 from omegaconf import DictConfig
 
 from libelle.cli.command import plain_errors, values_and_store
-from libelle.cli.score_writers import CsvWriter, JsonWriter, ParquetWriter, TableWriter, Writer
-from libelle.components import Component, validate
+from libelle.cli.score_request import ALL, AnswerRequest
+from libelle.cli.score_writers import Writer, open_writer
+from libelle.components import validate
 from libelle.data.columns import Columns, from_frame, to_frame
 from libelle.data.frames import Chunks
 from libelle.data.names import as_spelled, nfc
@@ -29,7 +28,6 @@ from libelle.data.suspicious import find_suspicions
 from libelle.data.tables import read_file, read_stream
 from libelle.errors import UserError
 from libelle.features import Ints
-from libelle.files import whole_file
 from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
@@ -45,7 +43,7 @@ REPORTED_ROWS = 20
 
 
 @dataclass(kw_only=True)
-class ScoringRequest(Component):
+class ScoringRequest(AnswerRequest):
     """The nodes of `conf/runtime.yaml`, `store` apart.
 
     Attributes:
@@ -54,9 +52,6 @@ class ScoringRequest(Component):
         text: fills the pipeline's text field.
         record: field → text.
         input: CSV, Parquet or Excel file, or `-` for one from stdin.
-        output: CSV or Parquet file; by default stdout.
-        format: of stdout.
-        explain: whether to say what each field and word adds to the score.
         report: whether to write a page that compares the input with the training data.
         on_error: whether a row that cannot be read is skipped or ends the work.
         delimiter: of a CSV input; here and below, what is left out is as in the training data, or found.
@@ -70,9 +65,6 @@ class ScoringRequest(Component):
     text: str | None = None
     record: dict[str, str] | None = None
     input: str | None = None
-    output: str | None = None
-    format: Literal["table", "json"] = "table"
-    explain: bool = False
     report: bool = False
     on_error: Literal["skip", "stop"] = "skip"
     delimiter: str | None = None
@@ -92,13 +84,7 @@ class ScoringRequest(Component):
             raise UserError(f"{given[0]}= and input= are both given; score one or the other.")
         if self.report and self.input is None:
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
-        if self.output is not None:
-            if not Path(self.output).name:
-                raise UserError(
-                    f"output={self.output} is not the name of a file; write for instance output=scores.csv."
-                )
-            if self.input is not None and Path(self.output).resolve() == Path(self.input).resolve():
-                raise UserError(f"output={self.output} is the input itself; choose another file.")
+        self.check_answers(self.input)
 
 
 def runtime(config: DictConfig) -> None:
@@ -122,12 +108,14 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
         UserError: names the field, file, column or row that is wrong.
     """
     seen = _begin_report(pipeline) if request.report else None
-    with _open_writer(request, pipeline) as writer:
+    columns = request.columns(pipeline)
+    with open_writer(request, pipeline) as writer:
         if request.input is None:
             table = pipeline.table([_single_record(request, pipeline)])
-            writer.write(_answer(request, pipeline, from_frame(pipeline.texts(table)), pipeline.ids(table)))
+            texts = from_frame(pipeline.texts(table))
+            writer.write(_answer(request, pipeline, texts, pipeline.ids(table), columns), None)
         else:
-            _score_file(request, pipeline, writer, seen)
+            _score_file(request, pipeline, writer, columns, seen)
     if request.output is not None:
         log.info("scores are in %s", request.output)
     if seen is not None:
@@ -137,7 +125,7 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
 def _begin_report(pipeline: Pipeline) -> "Seen":
     from libelle.evaluation.drift import Seen
 
-    return Seen(pipeline.rule, pipeline.reference)
+    return Seen(pipeline.rule.titled(pipeline.titles), pipeline.reference)
 
 
 def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
@@ -154,14 +142,19 @@ def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
 
 
 def _answer(
-    request: ScoringRequest, pipeline: Pipeline, texts: Columns, ids: pd.Series, seen: "Seen | None" = None
+    request: ScoringRequest,
+    pipeline: Pipeline,
+    texts: Columns,
+    ids: pd.Series,
+    columns: dict[str, Any],
+    seen: "Seen | None" = None,
 ) -> pd.DataFrame:
     cleaned = pipeline.clean_columns(texts)
     scores = pipeline.score_features(pipeline.encode(cleaned))
     if seen is not None:
         seen.add_texts(cleaned)
         seen.add_scores(scores)
-    result = pipeline.answers(scores, ids)
+    result = pipeline.answers(scores, ids, **columns)
     if request.explain:
         result["explanation"] = pd.Series(pipeline.explain_texts(to_frame(texts)), index=result.index, dtype=object)
     return result
@@ -181,7 +174,9 @@ def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any
     return dict.fromkeys(pipeline.fields) | record
 
 
-def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", seen: "Seen | None") -> None:
+def _score_file(
+    request: ScoringRequest, pipeline: Pipeline, writer: Writer, columns: dict[str, Any], seen: "Seen | None"
+) -> None:
     name, report = "stdin" if request.input == "-" else str(request.input), FileReport()
     reported = 0
 
@@ -203,8 +198,9 @@ def _score_file(request: ScoringRequest, pipeline: Pipeline, writer: "Writer", s
             chunk = _with_numbers(chunk, pipeline, on_bad_row, report)
             # What has no id is known by its row number in the file; readers leave no blank texts.
             texts, ids = from_frame(chunk[pipeline.fields]), pipeline.ids(chunk, chunk.index)
+            kept = None if request.keep is None else request.kept(chunk, name)
             _warn_of_characters(texts, chunk.index.to_numpy(np.int64), name, report)
-            writer.write(_answer(request, pipeline, texts, ids, seen))
+            writer.write(_answer(request, pipeline, texts, ids, columns, seen), kept)
             advance(len(chunk))
     report.close(name, "scored")
 
@@ -240,32 +236,10 @@ def _chunks(request: ScoringRequest, pipeline: Pipeline, on_bad_row: OnBadRow, r
     options = FileOptions(
         **{key: getattr(request, key) for key in OPTIONS},
         wanted=frozenset(map(nfc, pipeline.fields)),
-        needed=frozenset(map(nfc, _columns(pipeline))),
+        needed=frozenset(map(nfc, [*_columns(pipeline), *request.kept_names])) if request.keep != ALL else None,
         remembered=pipeline.reading,
         keys="",
     )
     if request.input == "-":
         return read_stream(sys.stdin.buffer, "stdin", options, on_bad_row=on_bad_row, report=report)
     return read_file(Path(request.input), options, on_bad_row=on_bad_row, report=report)
-
-
-@contextmanager
-def _open_writer(request: ScoringRequest, pipeline: Pipeline) -> Iterator[Writer]:
-    if request.output is None:
-        writer: Writer = JsonWriter(sys.stdout, pipeline) if request.format == "json" else TableWriter(pipeline)
-        yield writer
-        writer.close()
-        return
-    target = Path(request.output)
-    try:
-        with whole_file(target) as temporary:
-            if target.suffix.lower() in (".parquet", ".pq"):
-                writer = ParquetWriter(temporary, pipeline)
-            else:
-                writer = CsvWriter(temporary, pipeline)
-            yield writer
-            writer.close()
-    except OSError as error:
-        raise UserError(
-            f"output={request.output} cannot be written ({error.strerror or error}); choose another file."
-        ) from error

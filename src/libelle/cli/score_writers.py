@@ -1,18 +1,21 @@
-"""Where scores go: stdout as a table or JSON, or a CSV or Parquet file."""
+"""Where answers go: stdout as a table or JSON, or a file."""
 
 import json
+import sys
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import TextIO
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from libelle.cli.score_request import AnswerRequest, beside
+from libelle.data.table_files import JsonFile, TableFile, table_file
+from libelle.evaluation.answers import top_ranks
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.explanation import FieldEffect
 from libelle.pipeline import Pipeline
@@ -22,142 +25,179 @@ TABLE_ROWS = 20
 
 
 class Writer(ABC):
-    """Takes the results chunk by chunk."""
+    """Takes the answers chunk by chunk."""
 
     @abstractmethod
-    def write(self, result: pd.DataFrame) -> None:
-        """Take the results of some records, in order."""
+    def write(self, answers: pd.DataFrame, kept: pd.DataFrame | None) -> None:
+        """Take the answers of some records, in order, and what is kept of the input beside them, with equal index."""
 
-    @abstractmethod
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a file is closed by whoever opened it
         """Finish; called when all went well."""
 
 
-def _columns(result: pd.DataFrame, pipeline: Pipeline) -> pd.DataFrame:
-    """The fields of the JSON, as columns: `scores` becomes a `score_<label>` for each label, an explanation JSON."""
-    thresholds = np.array(_thresholds(result, pipeline.rule), dtype=np.float64)
-    result = result.assign(threshold=thresholds, model=pipeline.name)
-    # As many digits as the threshold has: a score that equals it must not look smaller.
-    numbers = [name for name in result if name == "score" or str(name).startswith("score_")]
-    result = result.astype(dict.fromkeys(numbers, "float64"))
-    if "explanation" in result:
-        result["explanation"] = [json.dumps(effects, ensure_ascii=False) for effects in result.pop("explanation")]
-    return result
+@contextmanager
+def open_writer(request: AnswerRequest, pipeline: Pipeline) -> Iterator[Writer]:
+    """Yield what takes the answers.
+
+    Raises:
+        UserError: when the output cannot be written.
+    """
+    if request.output is None:
+        printed: Writer
+        if request.format == "json":
+            array = JsonFile(sys.stdout, lines=False)
+            printed = JsonWriter(array, pipeline)
+            yield printed
+            array.finish()
+        else:
+            printed = TableWriter(pipeline)
+            yield printed
+        printed.close()
+        return
+    with table_file(request.output, request.excel) as file:
+        yield JsonWriter(file, pipeline) if isinstance(file, JsonFile) else FileWriter(file, pipeline)
 
 
-def _thresholds(result: pd.DataFrame, rule: DecisionRule) -> list[float | None]:
-    """The threshold for each record's score; None where no score is enough, or no threshold was chosen."""
-    return rule.thresholds(pd.Index(rule.labels).get_indexer(pd.Index(result["label"])))
+class FileWriter(Writer):
+    """A file of rows and columns: what the JSON says, with `explanation` as JSON in one column."""
+
+    def __init__(self, file: TableFile, pipeline: Pipeline) -> None:
+        self.file, self.pipeline = file, pipeline
+
+    def write(self, answers: pd.DataFrame, kept: pd.DataFrame | None) -> None:
+        """Write one row a record."""
+        # As many digits as the threshold has: a score that equals it must not look smaller.
+        floats = [name for name in answers if answers[name].dtype == np.float32]
+        table = answers.astype(dict.fromkeys(floats, "float64"))
+        if "explanation" in table:
+            table["explanation"] = [json.dumps(effects, ensure_ascii=False) for effects in table["explanation"]]
+        thresholds = np.array(_thresholds(answers, self.pipeline.rule), dtype=np.float64)
+        table = table.assign(threshold=thresholds, model=self.pipeline.name)
+        scores = [f"score_{label}" for label in self.pipeline.labels if f"score_{label}" in table]
+        table = table[[*table.columns.difference(scores, sort=False), *scores]]  # a column a label: last
+        self.file.write(table if kept is None else beside(kept, table, self.pipeline.id))
 
 
 class JsonWriter(Writer):
-    """A JSON array, one object per record."""
+    """JSON objects, one a record."""
 
-    def __init__(self, stream: TextIO, pipeline: Pipeline) -> None:
-        self.stream, self.pipeline = stream, pipeline
-        self.separator = "[\n"
+    def __init__(self, file: JsonFile, pipeline: Pipeline) -> None:
+        self.file, self.pipeline = file, pipeline
 
-    def write(self, result: pd.DataFrame) -> None:
-        """Write one object per record."""
-        scores = result[[f"score_{label}" for label in self.pipeline.labels]].to_numpy().tolist()
-        explanations = result["explanation"] if "explanation" in result else [None] * len(result)
-        thresholds = _thresholds(result, self.pipeline.rule)
-        automatic = result["automatic"] if "automatic" in result else [None] * len(result)
-        for id_, label, score, row, threshold, coded, explanation in zip(
-            result["id"], result["label"], result["score"], scores, thresholds, automatic, explanations, strict=True
-        ):
-            item = {
-                "id": id_ if isinstance(id_, str) else int(id_),
-                "label": label,
-                "score": float(score),
-                "scores": dict(zip(self.pipeline.labels, row, strict=True)),
-                "threshold": threshold,
-                "model": self.pipeline.name,
-            }
-            if coded is not None:
-                item["automatic"] = bool(coded)
-            if explanation is not None:
-                item["explanation"] = explanation
-            self.stream.write(self.separator + json.dumps(item, ensure_ascii=False))
-            self.separator = ",\n"
-
-    def close(self) -> None:
-        """Close the array."""
-        self.stream.write("[]\n" if self.separator == "[\n" else "\n]\n")
-
-
-class CsvWriter(Writer):
-    """A CSV file."""
-
-    def __init__(self, path: Path, pipeline: Pipeline) -> None:
-        self.stream, self.pipeline = path.open("w", encoding="utf-8", newline=""), pipeline
-        self.header = True
-
-    def write(self, result: pd.DataFrame) -> None:
-        """Write one row per record."""
-        _columns(result, self.pipeline).to_csv(self.stream, index=False, header=self.header)
-        self.header = False
-
-    def close(self) -> None:
-        """Close the file."""
-        self.stream.close()
-
-
-class ParquetWriter(Writer):
-    """A Parquet file."""
-
-    def __init__(self, path: Path, pipeline: Pipeline) -> None:
-        self.path, self.pipeline = path, pipeline
-        self.writer: pa.parquet.ParquetWriter | None = None
-
-    def write(self, result: pd.DataFrame) -> None:
-        """Write one row per record."""
-        table = pa.Table.from_pandas(_columns(result, self.pipeline), preserve_index=False)
-        if self.writer is None:
-            self.writer = pa.parquet.ParquetWriter(self.path, table.schema, compression="zstd")
-        self.writer.write_table(table.cast(self.writer.schema))
-
-    def close(self) -> None:
-        """Close the file."""
-        if self.writer is not None:
-            self.writer.close()
+    def write(self, answers: pd.DataFrame, kept: pd.DataFrame | None) -> None:
+        """Write one object a record."""
+        columns = {name: answers[name].tolist() for name in answers if not str(name).startswith("score_")}
+        scores = None
+        if f"score_{self.pipeline.labels[0]}" in answers:
+            scores = answers[[f"score_{label}" for label in self.pipeline.labels]].to_numpy().tolist()
+        thresholds = _thresholds(answers, self.pipeline.rule)
+        tops = _tops(answers)
+        inputs = None if kept is None else kept.astype(object).where(kept.notna(), None).to_dict(orient="records")
+        for row in range(len(answers)):
+            item: dict[str, Any] = {} if inputs is None else {"input": inputs[row]}
+            item |= {"id": columns["id"][row], "label": columns["label"][row]}
+            if "title" in columns:
+                item["title"] = _text(columns["title"][row])
+            item["score"] = columns["score"][row]
+            if scores is not None:
+                item["scores"] = dict(zip(self.pipeline.labels, scores[row], strict=True))
+            if tops is not None:
+                item["top"] = tops[row]
+            item |= {"threshold": thresholds[row], "model": self.pipeline.name}
+            item |= {name: columns[name][row] for name in ("automatic", "explanation") if name in columns}
+            self.file.write_objects([item])
 
 
 class TableWriter(Writer):
-    """A short table in the terminal; probabilities are rounded for the eye alone."""
+    """A table for people on stdout: the first records, and how many more there are."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self.pipeline = pipeline
         self.rows = 0
         self.explanations: list[Table] = []
-        self.table = Table(box=box.SIMPLE_HEAD, caption=_caption(pipeline), caption_justify="left")
-        self.coding = not pipeline.rule.is_binary and pipeline.rule.limits is not None
-        for name in ("id", "label", "score", *(["automatic"] if self.coding else [])):
-            self.table.add_column(name, justify="right" if name == "score" else "left")
+        self.shown: list[pd.DataFrame] = []
 
-    def write(self, result: pd.DataFrame) -> None:
+    def write(self, answers: pd.DataFrame, kept: pd.DataFrame | None) -> None:
         """Add the first records to the table and count the others."""
-        shown = result.head(max(TABLE_ROWS - self.rows, 0))
-        coded = shown["automatic"].map({True: "yes", False: "no"}) if self.coding else [""] * len(shown)
-        for id_, label, score, automatic in zip(shown["id"], shown["label"], shown["score"], coded, strict=True):
-            self.table.add_row(str(id_), str(label), f"{score:.4f}", *([automatic] if self.coding else []))
-        if "explanation" in shown:
-            pairs = zip(shown["id"], shown["explanation"], strict=True)
+        first = answers.head(max(TABLE_ROWS - self.rows, 0))
+        if "explanation" in first:
+            pairs = zip(first["id"], first["explanation"], strict=True)
             self.explanations += [_explanation_table(str(id_), effects) for id_, effects in pairs]
-        self.rows += len(result)
+        if len(first) or not self.shown:
+            cells = _cells(first)
+            self.shown.append(cells if kept is None else beside(kept.loc[first.index], cells, self.pipeline.id))
+        self.rows += len(answers)
 
     def close(self) -> None:
         """Print the table."""
+        table = Table(box=box.SIMPLE_HEAD, caption=_caption(self.pipeline), caption_justify="left")
+        cells = pd.concat(self.shown) if self.shown else pd.DataFrame()
+        for name in map(str, cells.columns):
+            table.add_column(name, justify="right" if name == "score" or name.startswith("score_") else "left")
+        for row in cells.itertuples(index=False, name=None):
+            table.add_row(*(_text(value) or "" for value in row))
         console = Console(soft_wrap=True, markup=False)  # ids and labels may hold brackets
-        console.print(self.table)
-        for table in self.explanations:
-            console.print(table)
+        console.print(table)
+        for explanation in self.explanations:
+            console.print(explanation)
         if self.rows > TABLE_ROWS:
             console.print(f"{self.rows - TABLE_ROWS:,} more records; write all with output=scores.csv or format=json")
 
 
+def _cells(answers: pd.DataFrame) -> pd.DataFrame:
+    """What the table shows, as texts; the best labels are one cell, a line each."""
+    names = [name for name in map(str, answers.columns) if not name.startswith("top_") and name != "explanation"]
+    cells = answers[names].copy()
+    for name in names:
+        if name == "automatic":
+            cells[name] = answers[name].map({True: "yes", False: "no"})
+        elif name == "score" or name.startswith("score_"):
+            cells[name] = [f"{score:.4f}" for score in answers[name]]
+        else:
+            cells[name] = [_text(value) for value in answers[name]]
+    tops = _tops(answers)
+    if tops is not None:
+        lines = [
+            "\n".join(
+                " ".join([f"{item['score']:.4f}", item["label"], item.get("title") or ""]).rstrip() for item in top
+            )
+            for top in tops
+        ]
+        cells[f"top {len(top_ranks(answers.columns))}"] = lines
+        cells = cells.drop(columns="title", errors="ignore")  # the line of the best label has it
+    return cells
+
+
+def _tops(answers: pd.DataFrame) -> list[list[dict[str, Any]]] | None:
+    """The best labels of each record, best first, with title and score; None where they were not asked for."""
+    ranks = top_ranks(answers.columns)
+    if not ranks:
+        return None
+    names = [name for name in ("label", "title", "score") if f"top_1_{name}" in answers]
+    columns = [{name: answers[f"top_{rank}_{name}"].tolist() for name in names} for rank in ranks]
+    return [
+        [
+            {name: values[row] if name == "score" else _text(values[row]) for name, values in part.items()}
+            for part in columns
+        ]
+        for row in range(len(answers))
+    ]
+
+
+def _text(value: Any) -> str | None:
+    """A value as a text; None where it is missing."""
+    return None if pd.isna(value) else str(value)
+
+
+def _thresholds(answers: pd.DataFrame, rule: DecisionRule) -> list[float | None]:
+    """The threshold for each record's score; None where no score is enough, or no threshold was chosen."""
+    return rule.thresholds(pd.Index(rule.labels).get_indexer(pd.Index(answers["label"])))
+
+
 def _caption(pipeline: Pipeline) -> str:
-    return "; ".join(part for part in (f"model {pipeline.name}", pipeline.rule.sentence()) if part)
+    return "; ".join(
+        part for part in (f"model {pipeline.name}", pipeline.rule.titled(pipeline.titles).sentence()) if part
+    )
 
 
 def _explanation_table(record: str, effects: list[FieldEffect]) -> Table:

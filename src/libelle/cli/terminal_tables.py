@@ -1,32 +1,34 @@
 """What the commands print on stdout."""
 
 import json
-import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from libelle.cli.command import as_shell_needs
+from libelle.cli.next_commands import example, print_next, publication_arguments, stored_example
 from libelle.data.split import SPLITS
-from libelle.evaluation.decision_rule import DecisionRule
-from libelle.installation import how_to_call
 from libelle.processes.base import Process
 from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import duration
+from libelle.stores.base import Store
 from libelle.training.pairings import usual_models
 
 if TYPE_CHECKING:  # importing it takes a second
     from libelle.evaluation.comparison import Comparison
     from libelle.training.workflow import Outcome
 
-_EXAMPLE = "text=Boulangerie Léa, pâtisserie (chef)"
+#: Labels whose own thresholds are printed; of more, the table in the run has them.
+PRINTED_LABELS = 20
+
 _HEADLINES = {
     2: ("average_precision", "roc_auc", "log_loss", "precision", "recall", "accuracy"),
     3: ("accuracy", "f1_macro", "top_k_accuracy", "log_loss"),
@@ -52,68 +54,71 @@ def print_outcome(outcome: "Outcome", overrides: Sequence[str]) -> None:
     console.print(table)
     console.print(f"{outcome.objective} = {outcome.value:.6f}")
     console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
-    # A target that any model meets; multiclass models can be published without a threshold.
-    target = "f=0.5" if outcome.pipeline.rule.is_binary else "value=0.5"
-    _print_next(
+    golden = outcome.pipeline.golden
+    record = example(golden.astype(object).where(golden.notna(), None).to_dict("records"), outcome.pipeline.text)
+    print_next(
         console,
         overrides,
-        ["runtime", f"run_id={outcome.run_id}", _EXAMPLE],
-        ["threshold", f"run_id={outcome.run_id}", target],
-        ["publish", f"run_id={outcome.run_id}"],
+        ["runtime", f"run_id={outcome.run_id}", *record],
+        ["threshold", f"run_id={outcome.run_id}", outcome.wish],
+        ["publish", *publication_arguments(outcome.run_id, outcome.data)],
     )
 
 
-def _print_next(
-    console: Console, overrides: Sequence[str], *commands: list[str], keep: tuple[str, ...] = ("store",)
-) -> None:
-    """Print commands that one would type next, with what the overrides of this one say of the store.
-
-    Each of `commands` is a command's name and its arguments.
-    """
-    kept = [override for override in overrides if override.startswith(keep)]
-    console.print("Next:")
-    for words in commands:
-        line = f"{how_to_call(words[0])} {shlex.join([*words[1:], *kept])}"
-        console.print(f"  {as_shell_needs(line)}", highlight=False, markup=False)
-
-
-def print_threshold(run: Run, choice: Mapping[str, Any], overrides: Sequence[str]) -> None:
+def print_threshold(run: Run, choice: Mapping[str, Any], labels: pd.DataFrame, overrides: Sequence[str]) -> None:
     """Print the threshold that was chosen, what it achieves, and the commands that one would type next.
 
     Args:
         run: the run.
         choice: as `libelle.evaluation.threshold.decide` makes it.
+        labels: see `libelle.evaluation.threshold_table.threshold_table`.
         overrides: those of the command, of which the commands keep what concerns the store.
     """
     console = _console()
     rule = ", ".join(f"{name}={value}" for name, value in choice["rule"].items() if value is not None)
-    if choice["value"] is None:
-        table = _table("label", "threshold", "precision (test)", "recall (test)", "rows (test)")
-        for label, limit in choice["classes"].items():
-            found = choice["test"].get(label)
-            cells = [None] * 3 if found is None else [_interval(found["precision"]), _interval(found["recall"])]
-            table.add_row(label, *map(_cell, (limit, *cells[:2], None if found is None else found["tp"] + found["fn"])))
-        console.print(f"run {run.id}: a threshold for each label, by {rule}", highlight=False)
-        console.print(table)
-        limits = choice["classes"].values()
-        if never := sum(limit is None for limit in limits):
-            console.print(f"Without a threshold: {never} of {len(limits)} labels, never coded automatically.")
-        console.print(f"{choice['sentence']}\n", highlight=False)
-    else:
-        console.print(f"run {run.id}: threshold {choice['value']:.17g}, by {rule}", highlight=False)
-        table = _table("", "validation", "test")
-        binary = DecisionRule.chosen(choice["labels"], choice).is_binary
-        names = {} if binary else {"precision": "accuracy", "share": "share coded"}
-        for name in names or ("precision", "recall", "share"):
-            table.add_row(
-                names.get(name, name.replace("share", "share set aside")),
-                *(_interval(choice[split][name]) for split in ("validation", "test")),
-            )
-        for name in ("rows",) if names else ("rows", "tp", "fp", "fn", "tn"):
-            table.add_row(name, *(f"{choice[split][name]:,}" for split in ("validation", "test")))
-        console.print(table)
-        console.print(f"{choice['sentence']}\n", highlight=False)
-    _print_next(console, overrides, ["publish", f"run_id={run.id}"], ["runtime", f"run_id={run.id}", _EXAMPLE])
+    own, binary = choice["value"] is None, len(choice["labels"]) == 2
+    threshold = "a threshold for each label" if own else f"threshold {choice['value']:.17g}"
+    console.print(f"run {run.id}: {threshold}, by {rule}", highlight=False)
+    if own and len(labels) <= PRINTED_LABELS:
+        console.print(_label_table(labels))
+    figures = choice["automatic"] if own else choice
+    table = _table("", "validation", "test")
+    names = {"precision": "precision", "recall": "recall", "share": "share set aside"}
+    for name, shown in (names if binary else {"precision": "accuracy", "share": "share coded"}).items():
+        table.add_row(shown, *(_interval(figures[split][name]) for split in ("validation", "test")))
+    for name in ("rows", "tp", "fp", "fn", "tn") if binary else ("rows",):
+        table.add_row(name, *(f"{figures[split][name]:,}" for split in ("validation", "test")))
+    console.print(table)
+    if own and (never := sum(limit is None for limit in choice["classes"].values())):
+        console.print(f"Without a threshold: {never} of {len(labels)} labels, never coded automatically.")
+    console.print(choice["sentence"], highlight=False, soft_wrap=True)
+    if not binary:
+        from libelle.training.run_pages import THRESHOLDS  # with figures: importing them takes a second
+
+        place = run.key(THRESHOLDS)
+        where = run.store.local_path(place) or place
+        console.print(f"A line a label: {where}", highlight=False, soft_wrap=True)
+    console.print()
+    publish = ["publish", *publication_arguments(str(run.id), run.manifest.data)]
+    record = stored_example(lambda name: run.read(f"pipeline/{name}"))
+    print_next(console, overrides, publish, ["runtime", f"run_id={run.id}", *record])
+
+
+def _label_table(labels: pd.DataFrame) -> Table:
+    titled = ["title"] if "title" in labels else []
+    table = _table("label", *titled, "threshold", "precision (test)", "recall (test)", "rows (test)")
+    for row in labels.astype(object).where(labels.notna(), None).to_dict(orient="records"):
+        cells = [row["label"], *(row[name] for name in titled), row["threshold"]]
+        if row["threshold"] is None:
+            cells += [None] * 3
+        else:
+            ends = {"value": "", "low": "_low", "high": "_high"}
+            cells += [
+                _interval({key: row[f"test_{name}{end}"] for key, end in ends.items()})
+                for name in ("precision", "recall")
+            ] + [row["test_rows"]]
+        table.add_row(*map(_cell, cells))
+    return table
 
 
 def _interval(estimate: Mapping[str, float | None]) -> str:
@@ -130,7 +135,7 @@ def print_base(name: str, version: str, process: Process, overrides: Sequence[st
     model = [f"model={models[0]}", *([f"model.encoder={encoder}"] if encoder else [])]
     several = [f"model={','.join(models)}", *model[1:]]
     console.print(f"base {name} is now {version}\n", highlight=False)
-    _print_next(
+    print_next(
         console,
         overrides,
         ["train", *model, "mode=train"],
@@ -218,15 +223,16 @@ def print_comparison(comparison: "Comparison", page: Path) -> None:
     console.print(f"Report: {page}", highlight=False, soft_wrap=True)
 
 
-def print_publication(publication: Publication, overrides: Sequence[str]) -> None:
-    """Print what is current now, and how to use it; `overrides` are those of the command."""
+def print_publication(store: Store, publication: Publication, overrides: Sequence[str]) -> None:
+    """Print what is current now in a store, and how to use it; `overrides` are those of the command."""
     console = _console()
     threshold = "" if publication.threshold is None else f", threshold {publication.threshold:g}"
     if publication.label_thresholds is not None:
         own = [limit for limit in publication.label_thresholds.values() if limit is not None]
         threshold = f", thresholds of {len(own)} of {len(publication.label_thresholds)} labels"
     console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
-    _print_next(console, overrides, ["runtime", f"published={publication.name}", _EXAMPLE])
+    record = stored_example(lambda name: store.get(f"{publication.prefix}{name}"))
+    print_next(console, overrides, ["runtime", f"published={publication.name}", *record])
 
 
 def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:

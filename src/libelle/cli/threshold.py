@@ -1,17 +1,23 @@
 """The command `threshold`: choose a run's decision threshold, and keep it with the run."""
 
 import json
+import logging
 
 from omegaconf import DictConfig
 
 from libelle.cli import terminal_tables
 from libelle.cli.command import plain_errors, typed_overrides, values_and_store
 from libelle.components import validate
-from libelle.evaluation.threshold import decide, save
+from libelle.data.table_files import table_file
+from libelle.evaluation.threshold import decide
 from libelle.evaluation.threshold_request import ThresholdRequest
+from libelle.evaluation.threshold_table import threshold_table
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.runs.run_list import newest
+from libelle.training.run_pages import keep_choice
+
+log = logging.getLogger(__name__)
 
 
 def threshold(config: DictConfig) -> None:
@@ -21,8 +27,16 @@ def threshold(config: DictConfig) -> None:
         request = validate(ThresholdRequest, values, "")
         store.check()
         run = Run.open(store, RunId.parse(request.run_id) if request.run_id else newest(store))
-        choice = save(run, decide(run, request))
+        choice = decide(run, request)
+        labels = threshold_table(run, choice, request)
+        if request.output is not None:
+            with table_file(request.output, request.excel) as file:
+                file.write(labels)
+            log.info("the table is in %s", request.output)
+        saved = keep_choice(run, choice, request, labels)
+        for warning in choice["warnings"]:
+            log.warning("%s", warning)
         if request.format == "json":
-            print(json.dumps({"run_id": str(run.id), **choice}, ensure_ascii=False))
+            print(json.dumps({"run_id": str(run.id), **saved}, ensure_ascii=False))
         else:
-            terminal_tables.print_threshold(run, choice, typed_overrides())
+            terminal_tables.print_threshold(run, saved, labels, typed_overrides())

@@ -29,6 +29,7 @@ class Records:
         slices: columns by whose values results are shown, `str`; they need not be fields.
         reading: how the file was read, for files like it, see `libelle.data.options`.
         weights: how many units each record stands for, float64; None where each counts the same.
+        titles: label → title, of those that have one.
     """
 
     ids: pd.Series
@@ -39,6 +40,7 @@ class Records:
     slices: pd.DataFrame
     reading: Mapping[str, str] = field(default_factory=dict)
     weights: pd.Series | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def fields(self) -> pd.DataFrame:

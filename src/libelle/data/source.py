@@ -20,6 +20,7 @@ from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
 from libelle.data.targets import Rule, Target, make_targets, order_labels
+from libelle.data.titles import read_titles
 from libelle.data.weights import read_weights, require_weights
 from libelle.errors import UserError
 from libelle.progress import stage
@@ -41,6 +42,7 @@ class Source(Component, ABC):
         target_rule: `label`, `all_empty` or `equals`, see `libelle.data.targets`.
         target_value: what `equals` compares with.
         positive: the positive label of a binary target; by default the last in alphabetical order.
+        titles: a file of labels and their titles, see `libelle.data.titles`.
         slices: columns by whose values the report shows results, a list or a comma-separated text.
         split: how rows are split.
     """
@@ -58,12 +60,13 @@ class Source(Component, ABC):
     target_rule: Rule = "label"
     target_value: str | None = None
     positive: str | None = None
+    titles: str | None = None
     slices: Names = None
     split: SplitConfig = field(default_factory=SplitConfig)
 
     def __post_init__(self) -> None:
         # `data.id=`, with nothing after it, leaves it out.
-        for key in ("id", "weight", "text", "target_value", "positive"):
+        for key in ("id", "weight", "text", "target_value", "positive", "titles"):
             setattr(self, key, getattr(self, key) or None)
         # Names are compared in NFC.
         self.id, self.text = (name and nfc(name) for name in (self.id, self.text))
@@ -85,6 +88,7 @@ class Source(Component, ABC):
         Raises:
             UserError: names the file, column or row that is wrong.
         """
+        titles = read_titles(self.titles) if self.titles else None  # a wrong path is said before a long reading
         columns, table = self._read_columns()
         if table.empty:
             raise UserError(f"{self} has a header and no rows; give it some.")
@@ -110,6 +114,7 @@ class Source(Component, ABC):
             order,
             slices,
             reading=self.report.found,
+            titles={} if titles is None else titles.of(order),
             weights=weights,
         )
 

@@ -14,6 +14,8 @@ from libelle.features import Doubles, Floats, Ints
 
 #: Accuracies for which reports show automatic coding.
 ACCURACIES = (0.9, 0.95, 0.99)
+#: Accuracies that are proposed for automatic coding, the first that is reached.
+PROPOSED = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5)
 
 
 def by_accuracy(validation: tuple[Ints, Floats], test: tuple[Ints, Floats], rule: DecisionRule) -> list[dict[str, Any]]:
@@ -48,6 +50,21 @@ def by_accuracy(validation: tuple[Ints, Floats], test: tuple[Ints, Floats], rule
             }
         )
     return table
+
+
+def reachable_wish(targets: Ints, scores: Floats, rule: DecisionRule) -> str:
+    """What a threshold can be chosen by on these validation rows, as an argument of `threshold`.
+
+    Args:
+        targets: int64 [rows].
+        scores: float32 [rows, classes].
+        rule: the decision rule.
+    """
+    if rule.is_binary:
+        return "f=0.5" if (targets == 1).any() else "value=0.5"
+    precision = Curve.of(*_right(targets, scores, rule)).precision
+    reached = (wanted for wanted in PROPOSED if (precision >= wanted).any())
+    return next((f"accuracy={wanted:g}" for wanted in reached), "value=0.5")
 
 
 def surest_half(targets: Ints, scores: Floats, rule: DecisionRule) -> Interval:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from libelle.data.titles import with_title
 from libelle.errors import UserError
 from libelle.features import Doubles, Ints
 
@@ -144,6 +145,13 @@ class DecisionRule:
         if not self.is_binary:
             raise UserError(f"threshold={threshold} is for two labels, and there are {len(self.labels)}; leave it out.")
         return replace(self, threshold=threshold)
+
+    def titled(self, titles: Mapping[str, str]) -> "DecisionRule":
+        """The same rule for what people read: labels with their titles, label → title, where they have one."""
+        names = {label: with_title(label, titles) for label in self.labels}
+        own = self.label_thresholds
+        limits = None if own is None else {names[label]: own.get(label) for label in self.labels}
+        return replace(self, labels=list(names.values()), label_thresholds=limits)
 
     def sentence(self) -> str:
         """The rule in words; empty where no threshold was chosen."""

@@ -1,7 +1,6 @@
 """The decision threshold: chosen on validation scores, reported on the test split, kept with the run."""
 
 import getpass
-import io
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -11,16 +10,20 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from libelle.data.split import TEST, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.curve import Curve, figures, sentence
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import lower_bound, upper_bound
+from libelle.evaluation.outcomes import Outcomes, outcomes, predictions, titles
 from libelle.evaluation.threshold_request import ThresholdRequest
+from libelle.evaluation.threshold_wish import doubt, doubt_of_labels
 from libelle.features import Doubles
 from libelle.runs.run import THRESHOLD, Run
+
+#: What callers and the notebook look for here.
+__all__ = ["choose", "decide", "outcomes", "predictions", "save"]
 
 
 def choose(curve: Curve, request: ThresholdRequest) -> float:
@@ -148,7 +151,7 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
         Ready for JSON: `value`, `rule`, `labels`, `classes` (multiclass: label → threshold, None where the target is
         missed), `validation` and `test` (see `figures`; by label where each has its own), `automatic` (where each has
         its own: split → figures of all that is coded automatically, `precision` being the share that is right),
-        `sentence`, `data`, `date` and `who`.
+        `sentence`, `warnings` (where test rows do not bear out what was asked for), `data`, `date` and `who`.
 
     Raises:
         UserError: when the request cannot be met, or does not fit the run's labels.
@@ -156,42 +159,46 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     run.require_completed()
     labels, scored = predictions(run)
     rule = DecisionRule(labels)
-    split = {name: scored[scored["split"] == name] for name in (VALIDATION, TEST)}
+    split = {name: Outcomes(scored[scored["split"] == name], rule) for name in (VALIDATION, TEST)}
     classes: dict[str, float | None] = {}
     value: float | None = None
     if rule.is_binary and request.accuracy is not None:
         raise UserError(f"accuracy={request.accuracy} is for more than two labels; ask for a precision or a recall.")
     if rule.is_binary or request.name in ("accuracy", "value"):
-        value = choose(Curve.of(*outcomes(split[VALIDATION], rule), request.prevalence), request)
+        value = choose(Curve.of(*split[VALIDATION].of(), request.prevalence), request)
     else:
-        classes = _label_thresholds(split[VALIDATION], rule, request)
+        classes = _label_thresholds(split[VALIDATION], request)
     found = {
-        name: {label: figures(*outcomes(part, rule, label), limit, request)
+        name: {label: figures(*part.of(label), limit, request)
                for label, limit in classes.items() if limit is not None}
-        if value is None else figures(*outcomes(part, rule), value, request)
+        if value is None else figures(*part.of(), value, request)
         for name, part in split.items()
     }  # fmt: skip
     own = replace(rule, label_thresholds=classes)
     coded = {name: _coded(part, own, request) for name, part in split.items()} if classes else {}
+    doubts = [doubt(coded[TEST] if classes else found[TEST], request)]
+    if classes:
+        doubts = [doubts[0] if request.name == "precision" else None, doubt_of_labels(found[TEST], request)]
     return {
         "value": value,
         "rule": {**request.asked, "confidence": request.confidence, "prevalence": request.prevalence},
         "labels": labels,
         **({"classes": classes, "automatic": coded} if classes else {}),
         **found,
-        "sentence": sentence(coded[TEST] if classes else found[TEST], rule),
+        "sentence": sentence(coded[TEST] if classes else found[TEST], rule.titled(titles(run))),
+        "warnings": [said for said in doubts if said is not None],
         "data": {"name": run.manifest.data, "fingerprint": run.manifest.data_fingerprint, "chosen_on": VALIDATION},
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "who": _who(),
     }
 
 
-def _label_thresholds(part: pd.DataFrame, rule: DecisionRule, request: ThresholdRequest) -> dict[str, float | None]:
+def _label_thresholds(part: Outcomes, request: ThresholdRequest) -> dict[str, float | None]:
     thresholds: dict[str, float | None] = {}
     refusal = None
-    for label in rule.labels:
+    for label in part.rule.labels:
         try:
-            curve = Curve.of(*outcomes(part, rule, label), request.prevalence)
+            curve = Curve.of(*part.of(label), request.prevalence)
             limit = choose(curve, request)
             # A threshold above all scores means to code nothing, not even later records.
             thresholds[label] = limit if limit <= curve.thresholds[0] else None
@@ -202,44 +209,13 @@ def _label_thresholds(part: pd.DataFrame, rule: DecisionRule, request: Threshold
     return thresholds
 
 
-def _coded(part: pd.DataFrame, rule: DecisionRule, request: ThresholdRequest) -> dict[str, Any]:
+def _coded(part: Outcomes, rule: DecisionRule, request: ThresholdRequest) -> dict[str, Any]:
     """Figures of all records that are coded automatically."""
-    right, _ = outcomes(part, rule)
-    automatic = rule.automatic(scores_of(part, rule))
+    right, _ = part.of()
+    automatic = rule.set_aside(part.decisions, part.decisive)
     assert automatic is not None
     # A prevalence is that of one label.
     return figures(right, automatic, 1, replace(request, prevalence=None))
-
-
-def predictions(run: Run) -> tuple[list[str], pd.DataFrame]:
-    """A run's labels, in the order of its score columns, and its predictions: `id`, `split`, `target`, scores."""
-    table = pd.read_parquet(io.BytesIO(run.read("predictions.parquet")))
-    return json.loads(run.read("data.json"))["labels"], table
-
-
-def outcomes(part: pd.DataFrame, rule: DecisionRule, label: str | None = None) -> tuple[Any, Doubles]:
-    """What a threshold is about: whether each row is positive, bool [rows], and its score, float64 [rows].
-
-    Args:
-        part: rows of `predictions`.
-        rule: the decision rule.
-        label: multiclass: positive are the rows with this label; the score is -inf for rows decided otherwise, which
-            are never coded with it. By default, positive are the rows decided correctly.
-    """
-    scores = scores_of(part, rule)
-    targets = part["target"].to_numpy(dtype=object)
-    decisive = rule.decisive(scores)
-    if rule.is_binary:
-        return targets == rule.positive, decisive
-    names = np.array(rule.labels, dtype=object)[rule.decide(scores)]
-    if label is None:
-        return names == targets, decisive
-    return targets == label, np.where(names == label, decisive, -np.inf)
-
-
-def scores_of(part: pd.DataFrame, rule: DecisionRule) -> Doubles:
-    """The scores of rows of `predictions`, float64 [rows, classes]."""
-    return part[[f"score_{name}" for name in rule.labels]].to_numpy(dtype=np.float64)
 
 
 def _who() -> str | None:

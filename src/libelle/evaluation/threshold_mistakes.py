@@ -11,7 +11,7 @@ from libelle.data.source import Source
 from libelle.data.split import TEST
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.threshold import outcomes, predictions, scores_of
+from libelle.evaluation.outcomes import Outcomes, predictions
 from libelle.runs.run import Run
 
 
@@ -35,8 +35,8 @@ def mistakes(
         rule = DecisionRule(labels, label_thresholds=threshold)
     else:
         rule = DecisionRule(labels, threshold)
-    positive, scores = outcomes(part, rule)
-    decisions = rule.decide(scores_of(part, rule))
+    found = Outcomes(part, rule)
+    (positive, scores), decisions = found.of(), found.decisions
     shown = part[["id", "target"]].assign(score=scores)
     if not rule.is_binary:
         shown.insert(2, "decision", np.array(labels, dtype=object)[decisions])

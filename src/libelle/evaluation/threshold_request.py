@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from libelle.components import AboveZero, Component, NonNegative, OpenShare, PositiveShare, Share
+from libelle.data.table_files import Excel, check_output
 from libelle.errors import UserError
 
 
@@ -30,6 +31,8 @@ class ThresholdRequest(Component):
         accuracy: multiclass: code automatically as many records as can be, with at least this accuracy.
         confidence: the target holds for the lower confidence bound, not for the estimate alone.
         prevalence: share of positives where the model will be used; by default that of the rows.
+        output: a file for the table with a line a label, of a kind that `libelle.data.table_files` writes.
+        excel: whose Excel the table is for, see `libelle.data.table_files.Excel`.
         format: `text` for people, `json` for programs.
     """
 
@@ -43,6 +46,8 @@ class ThresholdRequest(Component):
     accuracy: PositiveShare | None = None
     confidence: OpenShare | None = None
     prevalence: OpenShare | None = None
+    output: str | None = None
+    excel: Excel = None
     format: Literal["text", "json"] = "text"
 
     def __post_init__(self) -> None:
@@ -60,6 +65,9 @@ class ThresholdRequest(Component):
                 f"confidence={self.confidence} needs a bound to hold: precision, recall, workload or accuracy; "
                 f"leave it out with {self.name}."
             )
+
+        if self.output is not None:
+            check_output(self.output, self.excel)
 
     @property
     def asked(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The report of a run: one self-contained page, `report.html`, for those who must decide whether to trust it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from libelle.evaluation.slices import Slice, slices
 from libelle.features import Doubles, Floats, Ints
 from libelle.reports import figures
 from libelle.reports.page import render
+from libelle.reports.threshold_sentences import choice_sentences
 
 #: A confusion matrix is drawn for at most this many labels; for more, the pairs most often confused are listed.
 DRAWN_CLASSES = 15
@@ -70,6 +71,8 @@ class Evidence:
         config: as YAML.
         environment: versions, platform, seed, command.
         uncalibrated: scores before calibration; None without calibration.
+        titles: label → title, of those that have one.
+        choice: of the threshold, see `libelle.evaluation.threshold.decide`; None where none was made yet.
     """
 
     run_id: str
@@ -89,6 +92,8 @@ class Evidence:
     config: str
     environment: Mapping[str, Any]
     uncalibrated: Uncalibrated | None = None
+    titles: Mapping[str, str] = field(default_factory=dict)
+    choice: Mapping[str, Any] | None = None
 
     @property
     def trained(self) -> Ints:
@@ -123,7 +128,8 @@ def make_report(evidence: Evidence) -> str:
         title=f"Run {evidence.run_id}: {evidence.model} on {evidence.data}",
         evidence=evidence,
         splits=SPLITS,
-        headline=headline(targets, scores, rule),
+        headline=headline(targets, scores, rule.titled(evidence.titles)),
+        choice=[] if evidence.choice is None else choice_sentences(evidence.choice, evidence.run_id),
         intervals=bootstrap(targets, scores, rule, weights=evidence.weights(TEST)) if len(targets) else {},
         leakage=leakage(evidence.rows),
         slices=_slices(evidence, targets, scores),

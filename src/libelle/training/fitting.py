@@ -100,6 +100,7 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         cleaners=prepared.cleaners,
         process=prepared.process,
         model=plan.model,
+        titles=prepared.titles,
         calibration=plan.calibration,
         reference=prepared.reference.with_scores(np.concatenate([scores[split] for split in (VALIDATION, TEST)])),
         golden=prepared.golden,

@@ -54,6 +54,7 @@ class Prepared:
         golden: raw records, each field drawn from a different row.
         about: fingerprint, counts and shares, for people.
         erased: test records with a field or a word left out, to tell later what these are worth.
+        titles: label → title, of those that have one.
         texts: raw texts of all records, where they were to be kept.
         reference: what later records are compared with.
         reading: how the source's file was read, for files like it.
@@ -75,6 +76,7 @@ class Prepared:
     about: Mapping[str, Any]
     erased: Erased
     reference: Reference
+    titles: Mapping[str, str] = dataclass_field(default_factory=dict)
     texts: pd.DataFrame | None = None
     reading: Mapping[str, str] = dataclass_field(default_factory=dict)
     encoder: TableEncoder | None = None
@@ -125,6 +127,7 @@ class Prepared:
             golden=golden,
             about=_describe(records, source.kinds),
             erased=erased,
+            titles=records.titles,
             texts=records.fields if keep_texts else None,
             reference=Reference.of(cleaned, train, source.kinds),
             reading=records.reading,
@@ -167,7 +170,10 @@ class Prepared:
         self.golden.to_parquet(folder / "golden.parquet", index=False, compression="zstd")
         prepared = {
             "format": PREPARED,
-            **{name: getattr(self, name) for name in ("name", "text", "id", "fields", "labels", "about", "reading")},
+            **{
+                name: getattr(self, name)
+                for name in ("name", "text", "id", "fields", "labels", "about", "reading", "titles")
+            },
             "target": asdict(self.target),
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),
@@ -226,9 +232,9 @@ def _missing(columns: Columns) -> pd.Series:
     """The names of each row's missing fields."""
     codes = np.zeros(count_rows(columns), dtype=np.int64)
     names = [""]
-    for field, column in columns.items():
+    for name, column in columns.items():
         codes, kept = pd.factorize(2 * codes + column.missing)
-        names = [f"{names[code // 2]}, {field}" if code % 2 else names[code // 2] for code in kept.tolist()]
+        names = [f"{names[code // 2]}, {name}" if code % 2 else names[code // 2] for code in kept.tolist()]
     texts = pa.array([name.removeprefix(", ") or "(none)" for name in names])
     return to_series(texts.take(pa.array(codes)))
 

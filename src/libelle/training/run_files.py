@@ -3,20 +3,20 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import yaml
 
 from libelle.data.split import TEST, VALIDATION
-from libelle.evaluation.errors_csv import find_errors
 from libelle.evaluation.field_worth import worth
 from libelle.features import Floats
-from libelle.reports.run_report import Evidence, make_report
+from libelle.reports.run_report import Evidence
 from libelle.runs.environment import environment
 from libelle.runs.run import Run
 from libelle.training.fitting import Fitted
 from libelle.training.plan import Plan
 from libelle.training.prepared_data import Prepared
+from libelle.training.run_evidence import EVIDENCE, store_evidence
+from libelle.training.run_pages import make_pages
 
 
 def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path) -> None:
@@ -37,7 +37,8 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
     run.put_folder("pipeline", folder)
     run.put("config.yaml", config.encode())
     run.put_json("environment.json", about)
-    run.put_json("data.json", {"name": prepared.name, "labels": prepared.labels, **prepared.about})
+    data = {"name": prepared.name, "labels": prepared.labels, "titles": dict(prepared.titles), **prepared.about}
+    run.put_json("data.json", data)
     run.put_json("metrics.json", metrics)
     prepared.rows[["id", "split"]].to_parquet(scratch / "split.parquet", index=False, compression="zstd")
     run.put_file("split.parquet", scratch / "split.parquet")
@@ -46,14 +47,16 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
     history = scratch / "history" / "metrics.csv"
     if history.exists():
         run.put_file("history.csv", history)
-    erased = prepared.erased
+    erased, rows = prepared.erased, prepared.rows
+    if prepared.texts is not None:
+        rows = pd.concat([rows, prepared.texts.add_prefix("text_").set_axis(rows.index)], axis=1)
     evidence = Evidence(
         run_id=str(run.id),
         data=prepared.name,
         model=str(run.manifest.model),
         fields=prepared.fields,
         rule=pipeline.rule,
-        rows=prepared.rows,
+        rows=rows,
         targets=prepared.targets,
         scores=scores,
         metrics=metrics,
@@ -65,15 +68,13 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
         config=config,
         environment=about,
         uncalibrated=fitted.uncalibrated,
+        titles=prepared.titles,
     )
-    run.put("report.html", make_report(evidence).encode())
-    targets = np.concatenate([evidence.of(split)[0] for split in (VALIDATION, TEST)])
-    listed = np.concatenate([scores[split] for split in (VALIDATION, TEST)])
-    errors = find_errors(prepared.rows, targets, listed, pipeline.rule)
-    places = errors.pop("row").to_numpy()
-    if prepared.texts is not None:
-        errors = pd.concat([errors, prepared.texts.iloc[places].reset_index(drop=True).add_prefix("text_")], axis=1)
-    run.put("errors.csv", errors.to_csv(index=False).encode())
+    for name, content in make_pages(evidence, plan.excel).items():
+        run.put(name, content)
+    place = scratch / EVIDENCE
+    place.mkdir()
+    store_evidence(run, evidence, place)
 
 
 def _predictions(prepared: Prepared, scores: Mapping[str, Floats]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ from pydantic import Field
 from libelle.cleaners.base import Cleaner
 from libelle.components import Component, Seed, build, validate, with_names
 from libelle.data.source import Source
+from libelle.data.table_files import Excel
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
 from libelle.models.base import Model
@@ -64,6 +65,7 @@ class TrainConfig(Component):
         seed: of everything random in training.
         optimize: the metric that the run is judged by, as `validation.average_precision`.
         keep_texts: whether files of the run may hold texts of records.
+        excel: whose Excel the run's `errors.csv` is for; null for plain CSV.
         tune: the search that the run is a trial of.
     """
 
@@ -82,6 +84,7 @@ class TrainConfig(Component):
     calibration: dict[str, Any] | None = None
     optimize: str | None = None
     keep_texts: bool = False
+    excel: Excel = None
     tune: TuneConfig | None = None
 
 
@@ -115,6 +118,7 @@ def build_plan(
         seed=checked.seed,
         objective=checked.optimize,
         keep_texts=checked.keep_texts,
+        excel=checked.excel,
         trainer={name: value for name, value in checked.trainer.items() if value is not None},
         lightning=lightning,
         provenance=replace(provenance, config=with_names(provenance.config)),

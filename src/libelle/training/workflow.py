@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from libelle.cleaners.base import Cleaner
 from libelle.data.records import Records
+from libelle.data.split import VALIDATION
 from libelle.errors import UserError
 from libelle.logs import log_to_file
 from libelle.models.base import Training
@@ -41,6 +42,8 @@ class Outcome:
         objective: name of the metric that the run is judged by.
         value: its value.
         pipeline: the fitted pipeline.
+        data: the data's name.
+        wish: what a threshold can be chosen by, as an argument of `threshold`.
         report: where its report is: a path, or its key in a store that does not keep files.
     """
 
@@ -49,6 +52,8 @@ class Outcome:
     objective: str
     value: float
     pipeline: Pipeline
+    data: str
+    wish: str
     report: str
 
 
@@ -151,6 +156,7 @@ def _prepare(plan: Plan, records: Records) -> Prepared:
 
 def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch: Path) -> Outcome:
     # Metrics and pages: preparation does without, and importing them takes seconds.
+    from libelle.evaluation.automatic_coding import reachable_wish
     from libelle.training.fitting import fit
     from libelle.training.run_files import keep
 
@@ -167,6 +173,8 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
         objective=fitted.objective,
         value=fitted.value,
         pipeline=replace(fitted.pipeline, name=str(run.id)),
+        data=prepared.name,
+        wish=reachable_wish(prepared.dataset(VALIDATION).targets, fitted.scores[VALIDATION], fitted.pipeline.rule),
         report=str(run.store.local_path(page) or page),
     )
 

@@ -1,0 +1,68 @@
+"""Whether test rows bear out what a threshold was chosen for on validation rows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from libelle.evaluation.threshold_request import ThresholdRequest
+
+#: A figure that misses what was asked for by more than this is said, also where that may be chance.
+TOLERATED = 0.05
+#: Labels that a sentence names.
+NAMED = 5
+
+#: What was asked for → the figure of `libelle.evaluation.curve.figures` that shows it.
+_SHOWN_BY = {"precision": "precision", "recall": "recall", "workload": "share", "accuracy": "precision"}
+
+
+def refuted(found: Mapping[str, Any], request: ThresholdRequest) -> bool | None:
+    """Whether the interval of some rows excludes what was asked for; None where nothing can be said."""
+    figure = _figure(found, request)
+    if figure is None:
+        return None
+    target = request.asked[request.name]
+    return bool(figure["low"] > target) if request.name == "workload" else bool(figure["high"] < target)
+
+
+def doubt(test: Mapping[str, Any], request: ThresholdRequest) -> str | None:
+    """A sentence where test rows do not bear out what was asked for; None where they do, or nothing can be said.
+
+    Args:
+        test: figures of the test rows, see `libelle.evaluation.curve.figures`.
+        request: what was asked for.
+    """
+    figure = _figure(test, request)
+    if figure is None:
+        return None
+    target = request.asked[request.name]
+    short = figure["value"] - target if request.name == "workload" else target - figure["value"]
+    excluded = refuted(test, request)
+    if not excluded and short <= TOLERATED:
+        return None
+    rows = test["tp"] + (test["fn"] if request.name == "recall" else test["fp"])
+    basis = test["rows"] if request.name == "workload" else rows
+    chance = "" if excluded else f", which may be chance: {basis:,} test rows are few"
+    remedy = "have more rows labelled" if request.confidence is not None else "ask for it with confidence=0.95"
+    other = "more" if request.name == "workload" else "less"
+    return (
+        f"{request.name}={target:g} was reached on the validation rows, and the test rows do not bear it out: "
+        f"{figure['value']:.2f} ({figure['low']:.2f}–{figure['high']:.2f}){chance}; {remedy}, or ask for {other}."
+    )
+
+
+def doubt_of_labels(test: Mapping[str, Mapping[str, Any]], request: ThresholdRequest) -> str | None:
+    """The sentence about labels that each have a threshold of their own: label → figures of its test rows."""
+    missed = [label for label, found in test.items() if refuted(found, request)]
+    if not missed:
+        return None
+    listed = ", ".join(missed[:NAMED]) + (", …" if len(missed) > NAMED else "")
+    target = request.asked[request.name]
+    return (
+        f"{request.name}={target:g} was reached on the validation rows, and the test rows refute it for "
+        f"{len(missed)} of {len(test)} labels with a threshold: {listed}."
+    )
+
+
+def _figure(found: Mapping[str, Any], request: ThresholdRequest) -> Mapping[str, Any] | None:
+    name = _SHOWN_BY.get(request.name)
+    figure: Mapping[str, Any] | None = found.get(name) if name else None
+    return None if figure is None or figure["value"] is None or figure["low"] is None else figure

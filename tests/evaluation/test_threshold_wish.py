@@ -1,0 +1,60 @@
+"""A wish that test rows do not bear out is said; one that they do is not."""
+
+import numpy as np
+import pytest
+
+from libelle.evaluation.curve import figures
+from libelle.evaluation.threshold_request import ThresholdRequest
+from libelle.evaluation.threshold_wish import doubt, doubt_of_labels, refuted
+
+
+def found(tp, fp, fn, tn, request):
+    positive = np.repeat([True, False, True, False], [tp, fp, fn, tn])
+    scores = np.repeat([1.0, 1.0, 0.0, 0.0], [tp, fp, fn, tn])
+    return figures(positive, scores, 0.5, request)
+
+
+@pytest.mark.parametrize(
+    ("wish", "counts", "words"),
+    [
+        ({"precision": 0.8}, (7, 7, 20, 100), ["precision=0.8", "0.50 (0.27–0.73);", "confidence=0.95", "less"]),
+        ({"precision": 0.8}, (2, 2, 20, 100), ["0.50 (0.15–0.85), which may be chance: 4 test rows are few"]),
+        ({"precision": 0.8, "confidence": 0.9}, (7, 7, 20, 100), ["have more rows labelled"]),
+        ({"recall": 0.9}, (10, 0, 10, 100), ["recall=0.9", "0.50"]),
+        ({"workload": 0.03}, (30, 0, 0, 100), ["workload=0.03", "0.23", "ask for more"]),
+        ({"accuracy": 0.95}, (70, 30, 0, 0), ["accuracy=0.95", "0.70"]),
+    ],
+)
+def test_a_wish_that_test_rows_miss_is_one_sentence(wish, counts, words):
+    request = ThresholdRequest(**wish)
+    said = doubt(found(*counts, request), request)
+    assert said is not None
+    assert all(word in said for word in words)
+
+
+@pytest.mark.parametrize(
+    ("wish", "counts"),
+    [
+        ({"precision": 0.8}, (78, 22, 20, 100)),  # short of it by less than chance
+        ({"precision": 0.8}, (90, 10, 20, 100)),
+        ({"precision": 0.8}, (0, 0, 20, 100)),  # the sentence of the figures says that nothing is set aside
+        ({"recall": 0.9}, (0, 10, 0, 100)),
+        ({"workload": 0.3}, (10, 0, 0, 100)),
+        ({"value": 0.5}, (1, 9, 20, 100)),  # nothing that test rows could miss
+        ({"f": 0.5}, (1, 9, 20, 100)),
+    ],
+)
+def test_a_wish_that_test_rows_bear_out_needs_no_word(wish, counts):
+    request = ThresholdRequest(**wish)
+    assert doubt(found(*counts, request), request) is None
+
+
+def test_labels_are_named_only_where_the_test_rows_refute_the_wish():
+    request = ThresholdRequest(precision=0.9)
+    parts = {"a": (20, 20, 0, 9), "b": (1, 1, 0, 9), "c": (20, 1, 0, 9), "d": (0, 0, 3, 9)}
+    test = {label: found(*counts, request) for label, counts in parts.items()}
+    assert [refuted(part, request) for part in test.values()] == [True, False, False, None]
+    said = doubt_of_labels(test, request)
+    assert said is not None
+    assert "1 of 4 labels with a threshold: a." in said
+    assert doubt_of_labels({"c": test["c"]}, request) is None
