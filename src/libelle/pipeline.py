@@ -280,9 +280,8 @@ class Pipeline:
                 reading=about.get("reading", {}),
                 titles=about.get("titles", {}),  # models made before there were titles have none
             )
-            if golden.empty:
-                raise ValueError("golden.json is empty")
-            require_same_scores(pipeline.score(pipeline.clean(golden)), scores)
+            if len(golden):
+                require_same_scores(pipeline.score(pipeline.clean(golden)), scores)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
         except (AttributeError, KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
