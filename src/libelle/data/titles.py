@@ -110,8 +110,10 @@ def _columns(names: list[str], path: str) -> tuple[str, str]:
 
 def _rows(path: str) -> Chunks:
     place = resolve(path)
+    if not place.is_file():
+        raise UserError(f"data.titles={path} does not exist; check the path.")
     delimiter = ","
-    if place.suffix.lower() not in (".parquet", ".pq") and place.is_file():
+    if place.suffix.lower() not in (".parquet", ".pq"):
         try:
             with place.open(encoding="utf-8-sig") as lines:
                 head = lines.readline()
