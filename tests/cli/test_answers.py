@@ -111,6 +111,11 @@ def test_titles_are_saved_and_a_pipeline_without_them_has_no_titles(pipeline, fo
     assert len(about["titles"]) == 24
 
 
+def test_the_page_beside_the_scores_names_labels_by_their_titles(ask, tmp_path):
+    ask(output="scores.csv", report=True)
+    assert "03 (Titre 03, oui)" in (tmp_path / "scores.csv.report.html").read_text("utf-8")
+
+
 @pytest.mark.parametrize(
     ("values", "words"),
     [

@@ -1,11 +1,17 @@
 """A wish that test rows do not bear out is said; one that they do is not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from helpers.tiny import reopened
+from libelle.evaluation import threshold
 from libelle.evaluation.curve import figures
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubt, doubt_of_labels, refuted
+from libelle.reports.threshold_sentences import choice_sentences
+from libelle.runs.ids import RunId
+from libelle.runs.run import Run
 
 
 def found(tp, fp, fn, tn, request):
@@ -58,3 +64,20 @@ def test_labels_are_named_only_where_the_test_rows_refute_the_wish():
     assert said is not None
     assert "1 of 4 labels with a threshold: a." in said
     assert doubt_of_labels({"c": test["c"]}, request) is None
+
+
+def test_a_choice_carries_the_warning_into_its_file_and_the_report(trained, monkeypatch):
+    store, run_id = trained
+    run = reopened(Run.open(store, RunId.parse(run_id)))
+    scores = np.where(np.arange(60) % 2, 0.9, 0.1)
+    rows = [("validation", scores > 0.5), ("test", np.arange(60) % 4 == 0)]
+    parts = [
+        pd.DataFrame({"split": split, "target": np.where(positive, "1", "0"), "score_0": 1 - scores, "score_1": scores})
+        for split, positive in rows
+    ]
+    monkeypatch.setattr(threshold, "predictions", lambda _: (["0", "1"], pd.concat(parts)))
+    choice = threshold.decide(run, ThresholdRequest(precision=0.8))
+    (warning,) = choice["warnings"]
+    assert "precision=0.8 was reached on the validation rows, and the test rows do not bear it out: 0.00" in warning
+    assert warning in choice_sentences(choice, run_id)
+    assert threshold.decide(run, ThresholdRequest(value=0.5))["warnings"] == []

@@ -97,7 +97,7 @@ def print_threshold(run: Run, choice: Mapping[str, Any], labels: pd.DataFrame, o
 
         place = run.key(THRESHOLDS)
         where = run.store.local_path(place) or place
-        console.print(f"A line a label: {where}", highlight=False, soft_wrap=True)
+        console.print(f"Table with a line a label: {where}", highlight=False, soft_wrap=True)
     console.print()
     publish = ["publish", *publication_arguments(str(run.id), run.manifest.data)]
     record = stored_example(lambda name: run.read(f"pipeline/{name}"))

@@ -116,10 +116,14 @@ def _columns(names: list[str], path: str) -> tuple[str, str]:
 
 
 def _rows(path: str, report: FileReport) -> Chunks:
+    place = resolve(path)
+    if not place.is_file():
+        raise UserError(f"data.titles={path} does not exist; check the path.")
+
     def stop(bad: BadRow) -> None:
         raise UserError(f"data.titles={path}, {bad.place}: {bad.reason}; correct it.")
 
-    yield from read_file(resolve(path), FileOptions(keys=""), on_bad_row=stop, report=report)
+    yield from read_file(place, FileOptions(keys=""), on_bad_row=stop, report=report)
 
 
 def _some(names: Sequence[str]) -> str:
