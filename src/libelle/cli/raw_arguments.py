@@ -16,6 +16,7 @@ from libelle.errors import UserError
 RAW_KEYS = frozenset(
     """
     text input output delimiter encoding published name
+    data.name
     data.path data.url data.query data.id data.target data.target_value data.columns data.text data.positive data.slices
     data.delimiter data.encoding data.split.column data.split.group
     """.split()

@@ -42,7 +42,8 @@ def _scaled(rest: Doubles, room: Ints, wanted: Ints) -> Doubles:
     """The fractions of the labels that can give a row, so that they add up to the rows that are wanted."""
     rest = np.where(room[:, None] > 0, rest, 0)
     total = rest.sum(axis=0)
-    return np.minimum(rest * np.divide(wanted, total, out=np.zeros_like(total), where=total > 0), 1)
+    scale = np.divide(wanted, total, out=np.zeros_like(total), where=total > 0)
+    return np.asarray(np.minimum(rest * scale, 1))
 
 
 def _carry(fractions: Doubles, room: Ints) -> Ints:

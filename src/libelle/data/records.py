@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,8 @@ class Records:
         splits: `train`, `validation` or `test`.
         labels: all labels in the order of the score columns; binary: the positive one is last.
         slices: columns by whose values results are shown, `str`; they need not be fields.
+        unused: the source's columns that have no role.
+        unlabelled: rows of the source that were passed over, since they have no label.
     """
 
     ids: pd.Series
@@ -34,6 +36,8 @@ class Records:
     splits: pd.Series
     labels: list[str]
     slices: pd.DataFrame
+    unused: list[str] = field(default_factory=list)
+    unlabelled: int = 0
 
     @property
     def fields(self) -> pd.DataFrame:
@@ -44,7 +48,8 @@ class Records:
         """The records of one split."""
         rows = (self.splits == split).to_numpy()
         columns = take(self.columns, np.flatnonzero(rows))
-        return Records(self.ids[rows], columns, self.targets[rows], self.splits[rows], self.labels, self.slices[rows])
+        parts = {name: getattr(self, name)[rows] for name in ("ids", "targets", "splits", "slices")}
+        return replace(self, columns=columns, **parts)
 
     def fingerprint(self) -> str:
         """SHA-256 of ids, fields, targets and split, in row order."""

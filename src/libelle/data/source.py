@@ -2,20 +2,23 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pandas as pd
 from pydantic import Field
 
 from libelle.components import Component
 from libelle.data import tables
 from libelle.data.census import sample as bi
-from libelle.data.columns import Column, ColumnBuilder
+from libelle.data.columns import Column, ColumnBuilder, take
+from libelle.data.data_names import name_of_file
 from libelle.data.frames import Chunks, as_strings, blank_to_missing
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
-from libelle.data.targets import Rule, Target, make_targets, order_labels
+from libelle.data.targets import Rule, Target, Unlabelled, make_targets, order_labels, rows_to_pass_over
 from libelle.errors import UserError
 from libelle.progress import stage
 
@@ -25,13 +28,15 @@ class Source(Component, ABC):
     """What every source needs to know: the role of each column.
 
     Attributes:
-        name: what the data is called in tables and, by default, when a model is published.
+        name: what the data is called in tables and, by default, when a model is published; by default named after its
+            place, a file's name say.
         id: the column of unique ids; by default the row number, from 1.
         columns: the text fields, a list or a comma-separated text; by default all columns with no other role.
         text: the field that `runtime.py text=...` fills; by default the first one.
         target: the target's source column or columns; never fields.
         target_rule: `label`, `all_empty` or `equals`, see `libelle.data.targets`.
         target_value: what `equals` compares with.
+        unlabelled: what becomes of rows whose label is empty: they stop the run (`refuse`) or are passed over (`skip`).
         positive: the positive label of a binary target; by default the last in alphabetical order.
         slices: columns by whose values the report shows results, a list or a comma-separated text.
         split: how rows are split.
@@ -39,28 +44,42 @@ class Source(Component, ABC):
 
     conf_group = "data"
 
-    name: str
+    name: str | None = None
     id: str | None = None
     columns: Names = None
     text: str | None = None
     target: Names = None
     target_rule: Rule = "label"
     target_value: str | None = None
+    unlabelled: Unlabelled = "refuse"
     positive: str | None = None
     slices: Names = None
     split: SplitConfig = field(default_factory=SplitConfig)
 
     def __post_init__(self) -> None:
         # `data.id=`, with nothing after it, leaves it out.
-        for key in ("id", "text", "target_value", "positive"):
+        for key in ("name", "id", "text", "target_value", "positive"):
             setattr(self, key, getattr(self, key) or None)
 
     @abstractmethod
     def chunks(self) -> Chunks:
         """Yield the source's rows as tables of strings, indexed by row number."""
 
+    @property
+    def title(self) -> str:
+        """What the data is called: `name`, or what it is called by default."""
+        return self.name or self.default_name()
+
+    def default_name(self) -> str:
+        """What the data is called where nobody gave it a name; fit to publish a model under."""
+        return "data"
+
+    def file(self) -> Path | None:
+        """The file that the records are in; None where they are in none."""
+        return None
+
     def __str__(self) -> str:
-        return self.name
+        return self.title
 
     def read(self) -> Records:
         """Read all rows, check them against the schema and split them.
@@ -68,9 +87,12 @@ class Source(Component, ABC):
         Raises:
             UserError: names the file, column or row that is wrong.
         """
-        columns, table = self._read_columns()
+        columns, table, unused = self._read_columns()
         if table.empty:
             raise UserError(f"{self} has a header and no rows; give it some.")
+        without = rows_to_pass_over(table, self.label, self.unlabelled, str(self))
+        if without.any():
+            columns, table = take(columns, np.flatnonzero(~without)), table[~without]
         labels = make_targets(table, self._target_columns(), self.target_rule, self.target_value, str(self))
         order = order_labels(labels, self.positive, str(self))
         ids = self._ids(table)
@@ -78,10 +100,11 @@ class Source(Component, ABC):
         groups = table[self.split.group] if self.split.group else None
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
         slices = table[name_list(self.slices)]
-        return Records(ids, columns, labels.rename("target"), splits.rename("split"), order, slices)
+        targets, splits = labels.rename("target"), splits.rename("split")
+        return Records(ids, columns, targets, splits, order, slices, unused, int(without.sum()))
 
-    def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame]:
-        """The text fields, encoded chunk by chunk, and a table of the columns with other roles."""
+    def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame, list[str]]:
+        """The text fields, encoded chunk by chunk, a table of the columns with other roles, and the columns without."""
         builders: dict[str, ColumnBuilder] = {}
         parts: list[pd.DataFrame] = []
         with stage(f"reading {self}") as advance:
@@ -97,7 +120,13 @@ class Source(Component, ABC):
         if not parts:
             raise UserError(f"{self} has no rows; give it some.")
         # One by one, so that nothing stands in memory twice.
-        return {name: builders.pop(name).build() for name in fields}, pd.concat(parts)
+        columns = {name: builders.pop(name).build() for name in fields}
+        return columns, pd.concat(parts), [name for name in chunk.columns if name not in {*fields, *others}]
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        """Config key → its columns, for the keys that name any."""
+        return {key: names for key, names in self._roles().items() if names}
 
     def _roles(self) -> dict[str, list[str]]:
         """Config key → columns that are read for what they mean, not as text fields."""
@@ -169,13 +198,20 @@ class FileSource(Source):
 
     conf_name = "csv"
 
-    name: str = "csv"
     path: str | None = None
     delimiter: str = ","
     encoding: str = "utf-8"
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def default_name(self) -> str:
+        """The file's name without its endings."""
+        return name_of_file(self.path or "")
+
+    def file(self) -> Path | None:
+        """The file, if its key is set."""
+        return resolve(self.path) if self.path else None
 
     def chunks(self) -> Chunks:
         """Yield the file's rows; a row that cannot be read raises `UserError`."""
@@ -199,7 +235,7 @@ class FrameSource(Source):
         frame: the records.
     """
 
-    name: str = "dataframe"
+    name: str | None = "dataframe"
     frame: pd.DataFrame = field(repr=False)
 
     def __str__(self) -> str:
@@ -227,7 +263,7 @@ class BISample(Source):
 
     conf_name = "bi"
 
-    name: str = "bi"
+    name: str | None = "bi"
     id: str | None = "cabbi"
     columns: Names = field(default_factory=lambda: list(bi.FIELDS))
     text: str | None = "rs_x"

@@ -7,6 +7,7 @@ import pandas as pd
 from pandas.errors import DatabaseError
 
 from libelle.data import frames
+from libelle.data.data_names import name_of_query
 from libelle.data.frames import Chunks, as_strings, blank_to_missing
 from libelle.data.source import Source
 from libelle.errors import UserError, needs_extra
@@ -30,12 +31,15 @@ class SQLSource(Source):
 
     conf_name = "sql"
 
-    name: str = "sql"
     url: str | None = None
     query: str | None = None
 
     def __str__(self) -> str:
         return "data.query"
+
+    def default_name(self) -> str:
+        """The first table of the query."""
+        return name_of_query(self.query or "")
 
     def chunks(self) -> Chunks:
         """Yield the query's rows.

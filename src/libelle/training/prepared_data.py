@@ -101,7 +101,7 @@ class Prepared:
             erased = erase(cleaned, test, process, source.split.seed)
         fields = list(records.columns)
         return cls(
-            name=source.name,
+            name=source.title,
             text=source.text or fields[0],
             id=source.id,
             target=source.label,

@@ -55,7 +55,7 @@ def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
         training, records = _read(plan, scratch)
-        with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
+        with _begin_run(plan, plan.source.title, records.fingerprint(), scratch) as run:
             prepared = _prepare(plan, records)
             del records  # the raw texts are not needed any more
             return _train(plan, training, prepared, run, scratch)
