@@ -16,7 +16,8 @@ from libelle.features import Ints
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 
-_SYNONYMS = {
+#: What a column may say instead of the names of the splits.
+SYNONYMS = {
     "train": TRAIN,
     "training": TRAIN,
     "validation": VALIDATION,
@@ -109,12 +110,12 @@ def _no_row(name: str, targets: pd.Series, source: str) -> str:
 
 
 def _read_given(given: pd.Series, config: SplitConfig, source: str) -> pd.Series:
-    splits = given.str.strip().str.lower().map(_SYNONYMS)
+    splits = given.str.strip().str.lower().map(SYNONYMS)
     if splits.isna().any():
         row = splits.index[splits.isna()][0]
         found = "nothing" if pd.isna(given[row]) else repr(given[row])
         raise UserError(
-            f"{source}, row {row}: {found} in the split column {config.column!r}, where one of {', '.join(_SYNONYMS)} "
+            f"{source}, row {row}: {found} in the split column {config.column!r}, where one of {', '.join(SYNONYMS)} "
             "must stand; correct it."
         )
     return splits.astype("str")

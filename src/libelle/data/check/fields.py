@@ -1,0 +1,85 @@
+"""What is odd about fields: empty or constant ones, ids, a split column, characters of a wrong encoding."""
+
+from collections.abc import Mapping, Sequence
+
+from libelle.data.check.findings import Finding, listed
+from libelle.data.check.odd_characters import odd_texts
+from libelle.data.columns import Column, Columns
+from libelle.data.split import SYNONYMS
+
+#: Rows from which on a field that never repeats a value is no accident.
+MANY_ROWS = 50
+#: Distinct texts of a field that are searched for odd characters.
+SEARCHED = 100_000
+
+
+def find(columns: Columns, roles: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Find what is odd about fields.
+
+    Args:
+        columns: the fields.
+        roles: config key → columns.
+    """
+    found = []
+    for name, column in columns.items():
+        finding = _role_too(name, roles) or _says_nothing(name, column) or _other_role(name, column, roles)
+        if finding is not None:
+            found.append(finding)
+        found += odd_characters(f"Field {name!r}", column.texts)
+    return found
+
+
+def odd_characters(what: str, texts: Sequence[str]) -> list[Finding]:
+    """What was read in a wrong encoding; `what` begins the sentence."""
+    odd = len(odd_texts(texts[:SEARCHED]))
+    message = (
+        "{what} has {count:,} texts with characters that a wrong encoding leaves, as in 'Ã©' for 'é'; check "
+        "data.encoding, or how the file was made."
+    )
+    return [Finding("odd characters", message, {"what": what, "count": odd})] if odd else []
+
+
+def _role_too(name: str, roles: Mapping[str, Sequence[str]]) -> Finding | None:
+    """A field that was named for another role as well."""
+    keys = [key for key, names in roles.items() if name in names and key in ("data.id", *_SPLIT_KEYS)]
+    if not keys:
+        return None
+    message = (
+        "Field {field!r} is also the column of {keys}, and says nothing of new records; leave it out of data.columns."
+    )
+    return Finding("role as field", message, {"field": name, "keys": listed(keys)}, leave_out=(name,))
+
+
+_SPLIT_KEYS = ("data.split.column", "data.split.group")
+
+
+def _says_nothing(name: str, column: Column) -> Finding | None:
+    if not column.texts:
+        message = "Field {field!r} is empty in all rows; leave it out of data.columns."
+        return Finding("empty field", message, {"field": name}, leave_out=(name,))
+    if len(column.texts) == 1 and not column.missing.any():
+        message = "Field {field!r} is the same in all rows, and says nothing; leave it out of data.columns."
+        return Finding("constant field", message, {"field": name}, leave_out=(name,))
+    return None
+
+
+def _other_role(name: str, column: Column, roles: Mapping[str, Sequence[str]]) -> Finding | None:
+    """A field that looks as if it had a role that nobody named."""
+    if len(column.texts) <= 2 * len(SYNONYMS) and "data.split.column" not in roles:
+        meant = {SYNONYMS.get(text.strip().lower()) for text in column.texts}
+        if None not in meant and len(meant) > 1:
+            message = (
+                "Field {field!r} says which split a row is for, and is taken as text; use it with "
+                "data.split.column={field}, or leave it out of data.columns."
+            )
+            return Finding("split column as text", message, {"field": name}, leave_out=(name,))
+    alone = len(column.texts) == len(column) >= MANY_ROWS
+    if alone and not any(" " in text for text in column.texts) and any(mark.isdecimal() for mark in column.texts[0]):
+        message = (
+            "Field {field!r} has a value of its own in each row, as an id has; use it with data.id={field}, or leave "
+            "it out of data.columns."
+            if "data.id" not in roles
+            else "Field {field!r} has a value of its own in each row, as an id has; leave it out of data.columns."
+        )
+        return Finding("id as text", message, {"field": name}, leave_out=(name,))
+    return None

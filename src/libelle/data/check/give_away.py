@@ -1,0 +1,134 @@
+"""Fields that give the label away: a code that was given with it, or after it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from libelle.data.check.findings import Finding
+from libelle.data.columns import Column, Columns
+from libelle.features import Ints
+
+#: Rows that are looked at, drawn at random where there are more: shares of that many are exact enough.
+SAMPLE = 100_000
+#: Rows that a guess without the field gets wrong, at least: with fewer, chance does it.
+FEWEST_ROWS = 5
+#: A text says much about its label, as a name of a product about its code; a code says all. On real diaries, fields
+#: of text remove up to 93 % of the mistakes, and codes 99.9 %.
+REMOVED = 0.98
+#: A field of which most values occur once is text, whatever the others say.
+RECURRING = 0.8
+#: Rows of a recurring value, on average.
+ROWS_PER_VALUE = 3
+#: Share of the rows in which a field that is the label holds it.
+SAME = 0.9
+
+
+@dataclass(frozen=True)
+class Relation:
+    """How far a column's values settle another column's, judged on the values that recur.
+
+    Attributes:
+        share: of the rows whose value recurs.
+        rows_per_value: rows of such a value, on average.
+        guessed_wrong: rows that the commonest answer gets wrong.
+        left_wrong: rows that the commonest answer of each value gets wrong.
+    """
+
+    share: float
+    rows_per_value: float
+    guessed_wrong: int
+    left_wrong: int
+
+    @classmethod
+    def of(cls, values: Ints, answers: Ints, commonest: int) -> "Relation":
+        """Compare two columns of codes, int64 [rows] each; `commonest` is the answer to give without the values."""
+        rows = np.bincount(values, minlength=1)
+        recurs = rows[values] > 1
+        values, answers = values[recurs], answers[recurs]
+        if not len(values):
+            return cls(0, 0, 0, 0)
+        width = int(answers.max()) + 1
+        pairs, counts = np.unique(values * width + answers, return_counts=True)
+        most = np.zeros(len(rows), dtype=np.int64)
+        np.maximum.at(most, pairs // width, counts)
+        return cls(
+            share=len(values) / len(recurs),
+            rows_per_value=len(values) / int((rows > 1).sum()),
+            guessed_wrong=int((answers != commonest).sum()),
+            left_wrong=len(values) - int(most.sum()),
+        )
+
+    @property
+    def settles(self) -> bool:
+        """Whether the values settle the answers, by more than chance."""
+        return (
+            self.share >= RECURRING
+            and self.rows_per_value >= ROWS_PER_VALUE
+            and self.guessed_wrong >= FEWEST_ROWS
+            and self.left_wrong <= (1 - REMOVED) * self.guessed_wrong
+        )
+
+
+def find(columns: Columns, target: Column) -> list[Finding]:
+    """Fields from whose values the label follows, or the other way round.
+
+    Args:
+        columns: the fields.
+        target: each row's label; none is missing.
+    """
+    rows = len(target)
+    chosen = np.arange(rows)
+    if rows > SAMPLE:
+        chosen = np.sort(np.random.default_rng(0).choice(rows, SAMPLE, replace=False))
+    labels = target.index[chosen].astype(np.int64)
+    found = []
+    for name, column in columns.items():
+        finding = _judge(name, column, column.index[chosen].astype(np.int64), target, labels)
+        if finding is not None:
+            found.append(finding)
+    return found
+
+
+def _judge(name: str, column: Column, values: Ints, target: Column, labels: Ints) -> Finding | None:
+    there = values < len(column.texts)
+    if not there.any():
+        return None
+    commonest = int(np.bincount(labels).argmax())
+    values, known = values[there], labels[there]
+    if _is_the_label(column, values, target, known):
+        message = "Field {field!r} holds the label itself: a model would only copy it; leave it out of data.columns."
+    elif Relation.of(values, known, commonest).settles:
+        message = (
+            "Field {field!r} gives the label away: each of its values has one label, as a code has; unless it is known "
+            "before the label, leave it out of data.columns."
+        )
+    elif len(target.texts) > 2 and _follows(values, known):
+        message = (
+            "Field {field!r} follows from the label: all rows of a label have the same value, as with the first digits "
+            "of a code; unless it is known before the label, leave it out of data.columns."
+        )
+    elif Relation.of(there.astype(np.int64), labels, commonest).settles:
+        message = (
+            "Field {field!r} gives the label away by being filled in or empty; unless that is known before the label, "
+            "leave it out of data.columns."
+        )
+    else:
+        return None
+    return Finding("gives the label away", message, {"field": name}, leave_out=(name,))
+
+
+def _is_the_label(column: Column, values: Ints, target: Column, labels: Ints) -> bool:
+    """Whether the field's texts are the labels, but for case and blanks around them."""
+    codes = {text.strip().casefold(): code for code, text in enumerate(target.texts)}
+    same = np.full(len(column.texts), -1)
+    for text in np.unique(values).tolist():
+        same[text] = codes.get(column.texts[text].strip().casefold(), -1)
+    alike = np.array([codes[text.strip().casefold()] for text in target.texts])
+    agree = same[values] == alike[labels]
+    return bool(agree.mean() >= SAME and len(np.unique(labels[agree])) > 1 and agree.sum() >= FEWEST_ROWS)
+
+
+def _follows(values: Ints, labels: Ints) -> bool:
+    if len(np.unique(values)) < 2:
+        return False
+    return Relation.of(labels, values, int(np.bincount(values).argmax())).settles
