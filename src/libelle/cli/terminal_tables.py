@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from libelle.cli.command import as_shell_needs
-from libelle.data.split import SPLITS
+from libelle.data.split import SPLITS, TEST
 from libelle.evaluation.comparison import Comparison
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.installation import how_to_call
 from libelle.processes.base import Process
 from libelle.publication import Publication
+from libelle.reports.repeated import without_repeated
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import duration
 from libelle.training.pairings import usual_models
@@ -48,6 +49,8 @@ def print_outcome(outcome: Outcome, overrides: Sequence[str]) -> None:
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
     table.add_row("rows", *(f"{outcome.metrics[split]['rows']:,}" for split in SPLITS))
     console.print(table)
+    if sentence := without_repeated(outcome.metrics[TEST]):
+        console.print(f"{sentence}\n", highlight=False)
     console.print(f"{outcome.objective} = {outcome.value:.6f}")
     console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
     # A target that any model meets; multiclass models can be published without a threshold.

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -73,10 +72,6 @@ class Source(Component, ABC):
     def default_name(self) -> str:
         """What the data is called where nobody gave it a name; fit to publish a model under."""
         return "data"
-
-    def file(self) -> Path | None:
-        """The file that the records are in; None where they are in none."""
-        return None
 
     def __str__(self) -> str:
         return self.title
@@ -208,10 +203,6 @@ class FileSource(Source):
     def default_name(self) -> str:
         """The file's name without its endings."""
         return name_of_file(self.path or "")
-
-    def file(self) -> Path | None:
-        """The file, if its key is set."""
-        return resolve(self.path) if self.path else None
 
     def chunks(self) -> Chunks:
         """Yield the file's rows; a row that cannot be read raises `UserError`."""

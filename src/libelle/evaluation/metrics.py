@@ -21,13 +21,14 @@ LOWER_IS_BETTER = frozenset({"log_loss", "brier", "expected_calibration_error", 
 Metrics = dict[str, Any]
 
 
-def evaluate(targets: Ints, scores: Floats, rule: DecisionRule) -> Metrics:
+def evaluate(targets: Ints, scores: Floats, rule: DecisionRule, *, by_label: bool = True) -> Metrics:
     """Compare scores with targets.
 
     Args:
         targets: positions of labels, int64 [rows].
         scores: probabilities, float32 [rows, classes].
         rule: the decision rule.
+        by_label: of more than two labels, also the metrics of each and the means of their curves, which take longest.
 
     Returns:
         Metric names and values, ready for JSON; a metric that is not defined on these rows is None.
@@ -35,9 +36,10 @@ def evaluate(targets: Ints, scores: Floats, rule: DecisionRule) -> Metrics:
     with warnings.catch_warnings():
         # Classes without rows: scikit-learn warns, and we say None or 0.
         warnings.simplefilter("ignore")
-        values = (
-            _binary(targets, scores, rule) if rule.is_binary else _multiclass(targets, scores.astype(np.float64), rule)
-        )
+        if rule.is_binary:
+            values = _binary(targets, scores, rule)
+        else:
+            values = _multiclass(targets, scores.astype(np.float64), rule, by_label)
     return {"rows": len(targets), **{name: _json(value) for name, value in values.items()}}
 
 
@@ -72,7 +74,7 @@ def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule) -> Metrics
     }
 
 
-def _multiclass(targets: Ints, scores: npt.NDArray[np.float64], rule: DecisionRule) -> Metrics:
+def _multiclass(targets: Ints, scores: npt.NDArray[np.float64], rule: DecisionRule, by_label: bool) -> Metrics:
     labels = rule.labels
     classes = np.arange(len(labels))
     decisions = rule.decide(scores)
@@ -83,8 +85,7 @@ def _multiclass(targets: Ints, scores: npt.NDArray[np.float64], rule: DecisionRu
     one_hot = targets[:, None] == classes
     # Float32 rows add up to 1 only nearly, and log_loss insists.
     scores = scores / scores.sum(axis=1, keepdims=True)
-    curves = [_curves(one_hot[:, c], scores[:, c]) for c in classes]
-    return {
+    totals = {
         "accuracy": sk.accuracy_score(targets, decisions),
         "balanced_accuracy": recall[present].mean() if len(present) else None,
         "top_k_accuracy": sk.top_k_accuracy_score(targets, scores, k=min(TOP_K, len(labels) - 1), labels=classes),
@@ -93,12 +94,18 @@ def _multiclass(targets: Ints, scores: npt.NDArray[np.float64], rule: DecisionRu
         "f1_macro": f1[present].mean(),
         "precision_macro": precision[present].mean(),
         "recall_macro": recall[present].mean(),
-        **{f"{name}_macro": _mean([curve[name] for curve in curves]) for name in ("average_precision", "roc_auc")},
         "log_loss": sk.log_loss(targets, scores, labels=classes),
         "brier": float(((scores - one_hot) ** 2).sum(axis=1).mean()),
         "expected_calibration_error": calibration_error(decisions == targets, scores.max(axis=1, initial=0)),
         "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=classes),
         "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions),
+    }
+    if not by_label:
+        return totals
+    curves = [_curves(one_hot[:, c], scores[:, c]) for c in classes]
+    return {
+        **totals,
+        **{f"{name}_macro": _mean([curve[name] for curve in curves]) for name in ("average_precision", "roc_auc")},
         "classes": {
             label: {
                 "rows": int(support[c]),

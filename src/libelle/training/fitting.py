@@ -12,6 +12,7 @@ from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
+from libelle.evaluation.repeated import repeated_in_training
 from libelle.features import Dataset, Floats
 from libelle.models.base import Training
 from libelle.pipeline import Pipeline
@@ -73,7 +74,6 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
     Raises:
         UserError: when `optimize` names no metric of these data, or training fails for a reason that a setting removes.
     """
-    prepared.report()
     objective = objective_of(plan.objective, prepared)
     datasets = {split: prepared.dataset(split) for split in SPLITS}
     seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
@@ -91,6 +91,8 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         before = Uncalibrated(scores, metrics)
         scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
         metrics = _evaluate(prepared, datasets, scores)
+    if apart := _without_repeated(prepared, datasets[TEST], scores[TEST]):
+        metrics[TEST]["without_repeated"] = apart
     pipeline = Pipeline(
         fields=prepared.fields,
         text=prepared.text,
@@ -112,6 +114,16 @@ def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mappi
     return {
         split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels)) for split, data in datasets.items()
     }
+
+
+def _without_repeated(prepared: Prepared, test: Dataset, scores: Floats) -> Metrics | None:
+    """Metrics of the test records that do not stand in the training rows, too; None where none does."""
+    repeated = repeated_in_training(prepared.rows, TEST)
+    if not repeated.any():
+        return None
+    if repeated.all():
+        return {"rows": 0}
+    return evaluate(test.targets[~repeated], scores[~repeated], DecisionRule(prepared.labels), by_label=False)
 
 
 def objective_of(name: str | None, prepared: Prepared) -> str:

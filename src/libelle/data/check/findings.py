@@ -88,10 +88,10 @@ class DataCheck:
         return f"data.columns={','.join(map(_quoted, kept))}" if out and kept else None
 
     @property
-    def lines(self) -> list[str]:
-        """The findings, one sentence each, and what they come to."""
-        advice = [] if self.advice is None else [f"Without the fields named above: {self.advice}"]
-        return [*(finding.sentence for finding in self.findings), *advice]
+    def kept(self) -> dict[str, Any]:
+        """What a run and a base keep: `summary`, `findings` that can still be translated, and `advice`."""
+        findings = [{"kind": item.kind, "message": item.message, "values": dict(item.values)} for item in self.findings]
+        return {"summary": self.summary, "findings": findings, "advice": self.advice}
 
     def refuse(self) -> None:
         """Raise `UserError` with the first finding that forbids training."""
@@ -116,6 +116,12 @@ class DataCheck:
             ],
             "advice": self.advice,
         }
+
+
+def sentences(kept: Mapping[str, Any]) -> list[str]:
+    """The findings of a check that was kept (`DataCheck.kept`), one sentence each, and what they come to."""
+    found = [item["message"].format(**item["values"]) for item in kept["findings"]]
+    return [*found, *([] if kept["advice"] is None else [f"Without the fields named above: {kept['advice']}"])]
 
 
 def listed(names: Sequence[str], shown: int = SHOWN) -> str:
