@@ -44,9 +44,10 @@ def check(config: DictConfig) -> None:
 
 def _print(found: DataCheck, overrides: Sequence[str]) -> None:
     """Print what a look has found, and the command that trains on these data, which the overrides name."""
-    print("\n".join(found.summary))
-    print("\n".join(["", *(f"- {sentence}" for sentence in sentences(found.kept) or ["Nothing looks wrong."])]))
-    if not any(finding.refused for finding in found.findings):
+    refused = [finding.sentence for finding in found.findings if finding.refused]
+    said = [*refused, *sentences(found.kept)] or ["Nothing looks wrong."]
+    print("\n".join([*found.summary, "", *(f"- {sentence}" for sentence in said)]))
+    if not refused:
         kept = [override for override in overrides if not override.startswith("format=")]
         command = " ".join([how_to_call("train"), *map(shlex.quote, kept)])
         print(f"\nNext:\n  {as_shell_needs(command)}")

@@ -19,7 +19,6 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.installation import how_to_call
 from libelle.processes.base import Process
 from libelle.publication import Publication
-from libelle.reports.repeated import without_repeated
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import duration
 from libelle.training.pairings import usual_models
@@ -42,15 +41,19 @@ def print_outcome(outcome: Outcome, overrides: Sequence[str]) -> None:
     console = _console()
     table = Table(box=box.SIMPLE_HEAD, title=f"run {outcome.run_id}", title_justify="left")
     table.add_column("metric")
-    for split in SPLITS:
-        table.add_column(split, justify="right")
+    columns = {split: outcome.metrics[split] for split in SPLITS}
+    apart = outcome.metrics[TEST].get("without_repeated")
+    if apart is not None:
+        columns["test, new"] = apart
+    for title in columns:
+        table.add_column(title, justify="right")
     for name in _HEADLINES[min(len(outcome.pipeline.labels), 3)]:
-        values = [outcome.metrics[split][name] for split in SPLITS]
+        values = [metrics.get(name) for metrics in columns.values()]
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
-    table.add_row("rows", *(f"{outcome.metrics[split]['rows']:,}" for split in SPLITS))
+    table.add_row("rows", *(f"{metrics['rows']:,}" for metrics in columns.values()))
     console.print(table)
-    if sentence := without_repeated(outcome.metrics[TEST]):
-        console.print(f"{sentence}\n", highlight=False)
+    if apart is not None:
+        console.print("test, new: the test records whose texts are not among the training rows\n", highlight=False)
     console.print(f"{outcome.objective} = {outcome.value:.6f}")
     console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
     # A target that any model meets; multiclass models can be published without a threshold.

@@ -33,8 +33,8 @@ def odd_characters(what: str, texts: Sequence[str]) -> list[Finding]:
     """What was read in a wrong encoding; `what` begins the sentence."""
     odd = len(odd_texts(texts[:SEARCHED]))
     message = (
-        "{what} has {count:,} texts with characters that a wrong encoding leaves, as in 'Ã©' for 'é'; check "
-        "data.encoding, or how the file was made."
+        "{what} holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
+        "{count:,}); check data.encoding, or how the file was made."
     )
     return [Finding("odd characters", message, {"what": what, "count": odd})] if odd else []
 

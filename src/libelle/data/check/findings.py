@@ -77,7 +77,7 @@ class DataCheck:
             f"  labels: {listed([f'{shorten(label)} ({sizes[label]:,})' for label in most])}",
             f"  split: {', '.join(f'{rows[split]:,} {split}' for split in SPLITS)}",
             *([f"  not used: {listed(self.unused)}"] if self.unused else []),
-            *([f"  passed over, without a label: {self.unlabelled:,} rows"] if self.unlabelled else []),
+            *([f"  rows passed over, without a label: {self.unlabelled:,}"] if self.unlabelled else []),
         ]
 
     @property
@@ -89,8 +89,12 @@ class DataCheck:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What a run and a base keep: `summary`, `findings` that can still be translated, and `advice`."""
-        findings = [{"kind": item.kind, "message": item.message, "values": dict(item.values)} for item in self.findings]
+        """What a run and a base keep: `summary`, `findings` that can still be translated, and `advice`.
+
+        What forbids training is not among them.
+        """
+        told = [finding for finding in self.findings if not finding.refused]
+        findings = [{"kind": item.kind, "message": item.message, "values": dict(item.values)} for item in told]
         return {"summary": self.summary, "findings": findings, "advice": self.advice}
 
     def refuse(self) -> None:

@@ -63,6 +63,8 @@ def _untrained(labels: Sequence[str], rows: Ints) -> Finding | None:
     if not unseen:
         return None
     message = "{count:,} labels have no training row and cannot be learnt: {labels}; give more rows of them."
+    if len(unseen) == 1:
+        message = "label {labels} has no training row and cannot be learnt; give more rows of it."
     return Finding("label without training rows", message, {"count": len(unseen), "labels": listed(unseen)})
 
 

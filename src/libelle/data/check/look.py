@@ -54,7 +54,7 @@ def _without_texts(records: Records) -> list[Finding]:
     empty = np.logical_and.reduce([column.missing for column in records.columns.values()])
     if not empty.any():
         return []
-    message = "{rows:,} rows have no text in any field, from row {row} on; fill them in, or remove them."
+    message = "Rows without a text in any field: {rows:,}, the first of them row {row}; fill them in, or remove them."
     return [Finding("rows without text", message, {"rows": int(empty.sum()), "row": records.ids.index[empty][0]})]
 
 
