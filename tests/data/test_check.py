@@ -106,11 +106,17 @@ def test_a_few_wrong_rows_do_not_hide_a_code():
     assert "gives the label away" in kinds(look(forms(code=values)))
 
 
+def test_labels_that_are_alike_do_not_hide_a_code_either():
+    table = forms(code=GIVE_AWAY["a code below the label"])
+    table["label"] = [f"{label} " if row % 9 == 0 else label for row, label in enumerate(table["label"])]
+    assert {"labels alike", "gives the label away"} <= kinds(look(table))
+
+
 HONEST = {
     "a text of its own in each row": [f"text number {row}" for row in range(400)],
     "values that have nothing to do with it": [f"{code}" for code in CODES],
     "values that say much and not all": np.where(CODES == 0, "either", by_label("one", "other")),
-    "texts that come twice and say all": [f"said {row // 2}" for row in range(400)],
+    "texts that come twice": [f"said {row // 2}" for row in range(400)],
 }
 
 
@@ -170,6 +176,10 @@ def test_characters_of_a_wrong_encoding_are_found_in_fields_and_labels(text):
     )
     labelled = forms().assign(label=pd.Series([text, "café"] * 200, dtype="str"))
     assert "The target holds characters" in said(look(labelled), "odd characters")
+
+
+def test_characters_of_a_wrong_encoding_are_found_in_the_header():
+    assert "The header holds" in said(look(forms().rename(columns={"job": "mÃ©tier"})), "odd characters")
 
 
 def test_rows_without_any_text_are_found():

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from libelle.data.check.findings import Finding, listed
-from libelle.data.check.odd_characters import odd_texts
+from libelle.data.check.odd_characters import count_odd
 from libelle.data.columns import Column, Columns
 from libelle.data.split import SYNONYMS
 
@@ -11,6 +11,8 @@ from libelle.data.split import SYNONYMS
 MANY_ROWS = 50
 #: Distinct texts of a field that are searched for odd characters.
 SEARCHED = 100_000
+#: Keys of columns that say nothing of what a record is about.
+NO_FIELDS = ("data.id", "data.split.column", "data.split.group")
 
 
 def find(columns: Columns, roles: Mapping[str, Sequence[str]]) -> list[Finding]:
@@ -25,32 +27,31 @@ def find(columns: Columns, roles: Mapping[str, Sequence[str]]) -> list[Finding]:
         finding = _role_too(name, roles) or _says_nothing(name, column) or _other_role(name, column, roles)
         if finding is not None:
             found.append(finding)
-        found += odd_characters(f"Field {name!r}", column.texts)
+        found += odd_characters("Field {field!r}", column.texts, field=name)
     return found
 
 
-def odd_characters(what: str, texts: Sequence[str]) -> list[Finding]:
-    """What was read in a wrong encoding; `what` begins the sentence."""
-    odd = len(odd_texts(texts[:SEARCHED]))
+def odd_characters(what: str, texts: Sequence[str], **values: str) -> list[Finding]:
+    """What was read in a wrong encoding; `what` begins the message, and `values` go into it."""
+    odd = count_odd(texts[:SEARCHED])
+    if not odd:
+        return []
     message = (
-        "{what} holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
+        f"{what} holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
         "{count:,}); check data.encoding, or how the file was made."
     )
-    return [Finding("odd characters", message, {"what": what, "count": odd})] if odd else []
+    return [Finding("odd characters", message, {**values, "count": odd})]
 
 
 def _role_too(name: str, roles: Mapping[str, Sequence[str]]) -> Finding | None:
     """A field that was named for another role as well."""
-    keys = [key for key, names in roles.items() if name in names and key in ("data.id", *_SPLIT_KEYS)]
+    keys = [key for key, names in roles.items() if name in names and key in NO_FIELDS]
     if not keys:
         return None
     message = (
         "Field {field!r} is also the column of {keys}, and says nothing of new records; leave it out of data.columns."
     )
     return Finding("role as field", message, {"field": name, "keys": listed(keys)}, leave_out=(name,))
-
-
-_SPLIT_KEYS = ("data.split.column", "data.split.group")
 
 
 def _says_nothing(name: str, column: Column) -> Finding | None:

@@ -134,8 +134,9 @@ def listed(names: Sequence[str], shown: int = SHOWN) -> str:
 
 
 def shorten(text: str) -> str:
-    """A label as a sentence shows it: long ones are cut."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    """A label as a sentence shows it: long ones are cut, and blanks at the ends are seen."""
+    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
+    return short if short == short.strip() else repr(short)
 
 
 def _quoted(name: str) -> str:

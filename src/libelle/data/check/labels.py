@@ -42,11 +42,11 @@ def find(labels: Sequence[str], rows: Ints, targets: Sequence[str], split_by: Ma
 def _alike(labels: Sequence[str], sizes: Ints) -> Finding | None:
     groups: dict[str, list[int]] = {}
     for place, label in enumerate(labels):
-        groups.setdefault(_without_case_and_blanks(label), []).append(place)
+        groups.setdefault(without_case_and_blanks(label), []).append(place)
     alike = [places for places in groups.values() if len(places) > 1]
     if not alike:
         return None
-    shown = [" and ".join(f"{shorten(labels[place])!r} ({sizes[place]:,})" for place in places) for places in alike]
+    shown = [" and ".join(f"{labels[place][:LONGEST]!r} ({sizes[place]:,})" for place in places) for places in alike]
     message = (
         "Labels that are alike but for case or blanks count as different ones, with these rows: {labels}; write them "
         "alike in the source."
@@ -54,7 +54,8 @@ def _alike(labels: Sequence[str], sizes: Ints) -> Finding | None:
     return Finding("labels alike", message, {"labels": listed(shown, LABELS_SHOWN)})
 
 
-def _without_case_and_blanks(label: str) -> str:
+def without_case_and_blanks(label: str) -> str:
+    """A label as people read it."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", label).replace("\u200b", "")).strip().casefold()
 
 

@@ -29,7 +29,11 @@ def look_at(source: Source, records: Records) -> DataCheck:
     found = [
         *labels.find(records.labels, rows, roles["data.target"], split_by),
         *fields.odd_characters("The target", records.labels),
-        *give_away.find(records.columns, target),
+        *fields.odd_characters("The header", [*records.columns, *records.unused]),
+        # Labels that are alike would hide that a code settles them.
+        *give_away.find(
+            records.columns, target.replace([labels.without_case_and_blanks(text) for text in target.texts])
+        ),
         *fields.find(records.columns, roles),
         *_without_texts(records),
         *_in_two_splits(records, split),
