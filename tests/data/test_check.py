@@ -102,7 +102,7 @@ def test_the_first_digits_of_a_code_follow_from_it():
 
 def test_a_few_wrong_rows_do_not_hide_a_code():
     values = np.array(GIVE_AWAY["a code below the label"])
-    values[:2] = values[:2][::-1]
+    values[:9] = "B00"
     assert "gives the label away" in kinds(look(forms(code=values)))
 
 
@@ -115,7 +115,7 @@ def test_labels_that_are_alike_do_not_hide_a_code_either():
 HONEST = {
     "a text of its own in each row": [f"text number {row}" for row in range(400)],
     "values that have nothing to do with it": [f"{code}" for code in CODES],
-    "values that say much and not all": np.where(CODES == 0, "either", by_label("one", "other")),
+    "values that say much and not all": np.where(CODES < 4, "either", by_label("one", "other")),
     "texts that come twice": [f"said {row // 2}" for row in range(400)],
 }
 

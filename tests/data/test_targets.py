@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from libelle.data.check.look import look_at
 from libelle.data.source import FrameSource
 from libelle.data.targets import Target
 from libelle.errors import UserError
@@ -34,6 +35,16 @@ def test_rows_without_a_label_are_passed_over_on_request_and_the_others_keep_the
     assert records.ids.tolist() == [row for row in range(1, 41) if row not in (3, 7)]
     assert records.fields["text"].tolist() == [f"text {row - 1}" for row in records.ids]
     assert len(records.targets) == len(records.splits) == 38
+
+
+def test_values_that_are_positive_but_for_case_or_blanks_are_told():
+    table = frame()
+    table.loc[[3, 5, 7], "status"] = ["lost ", "Lost", "LOST"]
+    source = FrameSource(frame=table, target="status", target_rule="equals", target_value="lost")
+    records = source.read()
+    assert records.nearly_positive == {"lost ": 1, "Lost": 1, "LOST": 1}
+    sentences = [finding.sentence for finding in look_at(source, records).findings if finding.kind == "labels alike"]
+    assert "alike to data.target_value=lost but for case or blanks count as negative" in sentences[0]
 
 
 def test_where_empty_is_the_meaning_no_row_is_without_a_label():

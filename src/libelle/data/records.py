@@ -28,6 +28,7 @@ class Records:
         slices: columns by whose values results are shown, `str`; they need not be fields.
         unused: the source's columns that have no role.
         unlabelled: rows of the source that were passed over, since they have no label.
+        nearly_positive: values of the target that count as negative by a hair, and their rows.
     """
 
     ids: pd.Series
@@ -38,6 +39,7 @@ class Records:
     slices: pd.DataFrame
     unused: list[str] = field(default_factory=list)
     unlabelled: int = 0
+    nearly_positive: dict[str, int] = field(default_factory=dict)
 
     @property
     def fields(self) -> pd.DataFrame:

@@ -17,7 +17,15 @@ from libelle.data.frames import Chunks, as_strings, blank_to_missing
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
-from libelle.data.targets import Rule, Target, Unlabelled, make_targets, order_labels, rows_to_pass_over
+from libelle.data.targets import (
+    Rule,
+    Target,
+    Unlabelled,
+    make_targets,
+    nearly_positive,
+    order_labels,
+    rows_to_pass_over,
+)
 from libelle.errors import UserError
 from libelle.progress import stage
 
@@ -96,7 +104,8 @@ class Source(Component, ABC):
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
         slices = table[name_list(self.slices)]
         targets, splits = labels.rename("target"), splits.rename("split")
-        return Records(ids, columns, targets, splits, order, slices, unused, int(without.sum()))
+        near = nearly_positive(table, self.label)
+        return Records(ids, columns, targets, splits, order, slices, unused, int(without.sum()), near)
 
     def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame, list[str]]:
         """The text fields, encoded chunk by chunk, a table of the columns with other roles, and the columns without."""

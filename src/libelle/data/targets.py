@@ -1,5 +1,7 @@
 """Target rules: from source columns to one label a row."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -130,6 +132,24 @@ def rows_to_pass_over(table: pd.DataFrame, target: Target, choice: Unlabelled, s
             "data.unlabelled=skip."
         )
     return without
+
+
+def without_case_and_blanks(label: str) -> str:
+    """A label as people read it."""
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", label).replace("\u200b", "")).strip().casefold()
+
+
+def nearly_positive(table: pd.DataFrame, target: Target) -> dict[str, int]:
+    """Values that the rule `equals` takes for negative, and that are its value but for case or blanks: value → rows."""
+    if target.rule != "equals" or target.value is None:
+        return {}
+    wanted = without_case_and_blanks(target.value)
+    rows = table[target.columns[0]].value_counts()
+    return {
+        str(value): int(count)
+        for value, count in rows.items()
+        if value != target.value and without_case_and_blanks(str(value)) == wanted
+    }
 
 
 def order_labels(targets: pd.Series, positive: str | None, source: str) -> list[str]:

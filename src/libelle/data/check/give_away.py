@@ -12,9 +12,9 @@ from libelle.features import Ints
 SAMPLE = 100_000
 #: Rows that a guess without the field gets wrong, at least: with fewer, chance does it.
 FEWEST_ROWS = 5
-#: A text says much about its label, as a name of a product about its code; a code says all. On real diaries, fields
-#: of text remove up to 93 % of the mistakes, and codes 99.9 %.
-REMOVED = 0.98
+#: Share of these mistakes that a field's values must remove. A text says much about its label, as the name of a product
+#: about its code: on real diaries, texts remove up to 93 %. A code says all, but for errors in the labels.
+REMOVED_BY_TEXTS, REMOVED_BY_CODES = 0.98, 0.9
 #: A field most of whose rows have a value of their own is text, whatever the others say.
 RECURRING = 0.5
 #: Rows of a recurring value, on average.
@@ -58,14 +58,13 @@ class Relation:
             left_wrong=len(values) - int(most.sum()),
         )
 
-    @property
-    def settles(self) -> bool:
-        """Whether the values settle the answers, by more than chance."""
+    def settles(self, removed: float = REMOVED_BY_TEXTS) -> bool:
+        """Whether the values settle the answers, by more than chance, and remove this share of the mistakes."""
         return (
             self.share >= RECURRING
             and self.rows_per_value >= ROWS_PER_VALUE
             and self.guessed_wrong >= FEWEST_ROWS
-            and self.left_wrong <= (1 - REMOVED) * self.guessed_wrong
+            and self.left_wrong <= (1 - removed) * self.guessed_wrong
         )
 
 
@@ -97,17 +96,17 @@ def _judge(name: str, column: Column, values: Ints, target: Column, labels: Ints
     values, known = values[there], labels[there]
     if _is_the_label(column, values, target, known):
         message = "Field {field!r} holds the label itself: a model would only copy it; leave it out of data.columns."
-    elif Relation.of(values, known, commonest).settles:
+    elif Relation.of(values, known, commonest).settles(_wanted(column, values)):
         message = (
-            "Field {field!r} gives the label away: each of its values has one label, as a code has; unless it is known "
-            "before the label, leave it out of data.columns."
+            "Field {field!r} gives the label away: nearly all rows of one value have the same label, as with a code; "
+            "unless it is known before the label, leave it out of data.columns."
         )
     elif len(target.texts) > 2 and _follows(values, known):
         message = (
             "Field {field!r} follows from the label: all rows of a label have the same value, as with the first digits "
             "of a code; unless it is known before the label, leave it out of data.columns."
         )
-    elif Relation.of(there.astype(np.int64), labels, commonest).settles:
+    elif Relation.of(there.astype(np.int64), labels, commonest).settles():
         message = (
             "Field {field!r} gives the label away by being filled in or empty; unless that is known before the label, "
             "leave it out of data.columns."
@@ -115,6 +114,12 @@ def _judge(name: str, column: Column, values: Ints, target: Column, labels: Ints
     else:
         return None
     return Finding("gives the label away", message, {"field": name}, leave_out=(name,))
+
+
+def _wanted(column: Column, values: Ints) -> float:
+    """The share of the mistakes that a field must remove: more if it holds texts than if it holds codes."""
+    texts = [column.texts[text] for text in np.unique(values).tolist()]
+    return REMOVED_BY_TEXTS if any(" " in text.strip() for text in texts) else REMOVED_BY_CODES
 
 
 def _is_the_label(column: Column, values: Ints, target: Column, labels: Ints) -> bool:
@@ -131,4 +136,4 @@ def _is_the_label(column: Column, values: Ints, target: Column, labels: Ints) ->
 def _follows(values: Ints, labels: Ints) -> bool:
     if len(np.unique(values)) < 2:
         return False
-    return Relation.of(labels, values, int(np.bincount(values).argmax())).settles
+    return Relation.of(labels, values, int(np.bincount(values).argmax())).settles()

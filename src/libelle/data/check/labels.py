@@ -1,13 +1,12 @@
 """What is wrong with labels: names that are alike, too few rows, none in a split, no labels at all but texts."""
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from libelle.data.check.findings import LABELS_SHOWN, LONGEST, Finding, listed, shorten
 from libelle.data.split import SPLITS, TRAIN
+from libelle.data.targets import without_case_and_blanks
 from libelle.features import Ints
 
 #: With fewer rows, figures about a label are guesses.
@@ -54,9 +53,16 @@ def _alike(labels: Sequence[str], sizes: Ints) -> Finding | None:
     return Finding("labels alike", message, {"labels": listed(shown, LABELS_SHOWN)})
 
 
-def without_case_and_blanks(label: str) -> str:
-    """A label as people read it."""
-    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", label).replace("\u200b", "")).strip().casefold()
+def nearly_positive(values: Mapping[str, int], target_value: str | None) -> list[Finding]:
+    """Values of the target that are taken for other ones than `data.target_value`; value → rows."""
+    if not values:
+        return []
+    message = (
+        "Values that are alike to data.target_value={value} but for case or blanks count as negative, in these rows: "
+        "{labels}; write them alike in the source."
+    )
+    shown = [f"{value[:LONGEST]!r} ({rows:,})" for value, rows in values.items()]
+    return [Finding("labels alike", message, {"value": target_value, "labels": listed(shown, LABELS_SHOWN)})]
 
 
 def _untrained(labels: Sequence[str], rows: Ints) -> Finding | None:

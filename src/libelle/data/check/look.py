@@ -9,6 +9,7 @@ from libelle.data.columns import Column, row_keys
 from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
+from libelle.data.targets import without_case_and_blanks
 from libelle.features import Ints
 
 
@@ -28,12 +29,11 @@ def look_at(source: Source, records: Records) -> DataCheck:
     split_by = {key: names[0] for key, names in roles.items() if key in ("data.split.column", "data.split.group")}
     found = [
         *labels.find(records.labels, rows, roles["data.target"], split_by),
+        *labels.nearly_positive(records.nearly_positive, source.target_value),
         *fields.odd_characters("The target", records.labels),
         *fields.odd_characters("The header", [*records.columns, *records.unused]),
         # Labels that are alike would hide that a code settles them.
-        *give_away.find(
-            records.columns, target.replace([labels.without_case_and_blanks(text) for text in target.texts])
-        ),
+        *give_away.find(records.columns, target.replace([without_case_and_blanks(text) for text in target.texts])),
         *fields.find(records.columns, roles),
         *_without_texts(records),
         *_in_two_splits(records, split),
