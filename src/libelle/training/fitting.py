@@ -33,6 +33,8 @@ class Fitted:
         objective: name of the metric that it is judged by.
         seconds: step → how long it took.
         uncalibrated: what scores were before calibration; None without calibration.
+        without_repeated: metrics of the test records with texts of their own, not those of training rows; None where
+            all have.
     """
 
     pipeline: Pipeline
@@ -41,6 +43,14 @@ class Fitted:
     objective: str
     seconds: Mapping[str, float]
     uncalibrated: Uncalibrated | None = None
+    without_repeated: Metrics | None = None
+
+    @property
+    def kept_metrics(self) -> Mapping[str, Metrics]:
+        """The metrics as a run keeps them: those of the test with `without_repeated`, where there are such."""
+        if self.without_repeated is None:
+            return self.metrics
+        return {**self.metrics, TEST: {**self.metrics[TEST], "without_repeated": self.without_repeated}}
 
     @property
     def value(self) -> float:
@@ -91,8 +101,6 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         before = Uncalibrated(scores, metrics)
         scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
         metrics = _evaluate(prepared, datasets, scores)
-    if apart := _without_repeated(prepared, datasets[TEST], scores[TEST]):
-        metrics[TEST]["without_repeated"] = apart
     pipeline = Pipeline(
         fields=prepared.fields,
         text=prepared.text,
@@ -107,7 +115,8 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         target=prepared.target,
         metrics=metrics,
     )
-    return Fitted(pipeline, scores, metrics, objective, seconds, before)
+    apart = _without_repeated(prepared, datasets[TEST], scores[TEST])
+    return Fitted(pipeline, scores, metrics, objective, seconds, before, apart)
 
 
 def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
