@@ -1,5 +1,7 @@
 """The look at the data: what is found, what is not, and what each sentence says to do."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -159,6 +161,11 @@ def test_empty_and_constant_fields_and_ids_are_found():
     assert check.advice == "data.columns=employer,job,town"
 
 
+def test_texts_and_amounts_of_their_own_in_each_row_are_no_ids():
+    table = forms(amount=[f"{row / 7:.4f}" for row in range(400)], note=[f"note {row}" for row in range(400)])
+    assert kinds(look(table)) == set()
+
+
 def test_a_column_with_another_role_among_the_fields_is_found():
     table = make_forms(400)
     assert "is also the column of data.id" in said(look(table, id="form", columns="form,job"), "role as field")
@@ -185,9 +192,9 @@ def test_characters_of_a_wrong_encoding_are_found_in_the_header():
 def test_rows_without_any_text_are_found():
     table = forms()
     table.loc[[6, 9], ["employer", "job", "town"]] = None
-    assert said(look(table), "rows without text").startswith(
-        "Rows without a text in any field: 2, the first of them row 7;"
-    )
+    check = look(table)
+    assert json.loads(json.dumps(check.kept)) == check.kept
+    assert said(check, "rows without text").startswith("Rows without a text in any field: 2, the first of them row 7;")
 
 
 def test_a_look_gives_what_a_program_wants():

@@ -1,5 +1,6 @@
 """What is odd about fields: empty or constant ones, ids, a split column, characters of a wrong encoding."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from libelle.data.check.findings import Finding, listed
@@ -11,6 +12,8 @@ from libelle.data.split import SYNONYMS
 MANY_ROWS = 50
 #: Distinct texts of a field that are searched for odd characters.
 SEARCHED = 100_000
+#: What ids look like: letters and digits with nothing between them but dashes and the like.
+_ID = re.compile(r"[\w/-]*\d[\w/-]*")
 #: Keys of columns that say nothing of what a record is about.
 NO_FIELDS = ("data.id", "data.split.column", "data.split.group")
 
@@ -74,8 +77,9 @@ def _other_role(name: str, column: Column, roles: Mapping[str, Sequence[str]]) -
                 "data.split.column={field}, or leave it out of data.columns."
             )
             return Finding("split column as text", message, {"field": name}, leave_out=(name,))
-    alone = len(column.texts) == len(column) >= MANY_ROWS
-    if alone and not any(" " in text for text in column.texts) and any(mark.isdecimal() for mark in column.texts[0]):
+    if any(name in names for names in roles.values()):
+        return None
+    if len(column.texts) == len(column) >= MANY_ROWS and all(map(_ID.fullmatch, column.texts)):
         message = (
             "Field {field!r} has a value of its own in each row, as an id has; use it with data.id={field}, or leave "
             "it out of data.columns."

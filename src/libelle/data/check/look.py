@@ -59,7 +59,7 @@ def _without_texts(records: Records) -> list[Finding]:
     if not empty.any():
         return []
     message = "Rows without a text in any field: {rows:,}, the first of them row {row}; fill them in, or remove them."
-    return [Finding("rows without text", message, {"rows": int(empty.sum()), "row": records.ids.index[empty][0]})]
+    return [Finding("rows without text", message, {"rows": int(empty.sum()), "row": int(records.ids.index[empty][0])})]
 
 
 def _in_two_splits(records: Records, split: Ints) -> list[Finding]:
