@@ -82,6 +82,7 @@ def test_training_says_keeps_and_shows_what_was_found(entries, tmp_path):
     assert said.index(found) < next(place for place, line in enumerate(said) if line.endswith("local store store/"))
     (page,) = tmp_path.glob("store/runs/*/1/*.report.html")
     assert "Field &#39;country&#39; is the same in all rows" in page.read_text()
+    assert "data.split.column: part" in page.read_text()
     (manifest,) = tmp_path.glob("store/runs/*/1/*.manifest.json")
     assert json.loads(manifest.read_text())["data"] == "entries"
     # One test record, at least, stands in training: the figures without it are printed, kept and shown.

@@ -124,6 +124,7 @@ def make_report(evidence: Evidence) -> str:
         intervals=bootstrap(targets, scores, rule) if len(targets) else {},
         leakage=leakage(evidence.rows),
         without_repeated=without_repeated(evidence.metrics[TEST]),
+        taken=evidence.about["check"]["summary"] if "check" in evidence.about else [],
         found=sentences(evidence.about["check"]) if "check" in evidence.about else [],
         slices=_slices(evidence, targets, scores),
         history=figures.history(evidence.history) if evidence.history is not None else Markup(),
