@@ -209,7 +209,7 @@ def test_interrupt_leaves_a_readable_state(place):
     arguments = train_arguments(**{"trainer.max_epochs": 100_000})
     process = start("train.py", *arguments, "~callbacks.early_stopping", cwd=place)
     for line in process.stderr:
-        if "rows" in line:  # the data is read, and the model is next
+        if " begins in " in line:  # the data are read, and the run has its id
             break
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate()

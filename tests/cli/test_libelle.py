@@ -9,7 +9,7 @@ import pytest
 from helpers.scripts import CONF, call, call_libelle
 from helpers.tiny import make_forms
 
-COMMANDS = ("train", "runtime", "threshold", "publish", "runs")
+COMMANDS = ("train", "check", "runtime", "threshold", "publish", "runs")
 
 FORMS = ["data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job", "data.target=label"]
 
@@ -83,7 +83,7 @@ def test_an_unknown_command_is_one_sentence(tmp_path):
     answer = call_libelle("trian", "model=mlp", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == (
-        "libelle trian is not a command; the commands are train, runtime, threshold, publish, runs.\n"
+        "libelle trian is not a command; the commands are train, check, runtime, threshold, publish, runs.\n"
     )
 
 
@@ -100,7 +100,8 @@ def test_version_is_that_of_the_package(tmp_path):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_help_page_shows_its_own_groups_alone_and_says_how_it_was_called(tmp_path, name):
-    groups = {path.name for path in CONF.iterdir() if path.is_dir()} if name == "train" else {"store"}
+    every = {path.name for path in CONF.iterdir() if path.is_dir()}
+    groups = {"train": every, "check": {"data"}}.get(name, {"store"})
     by_libelle = call_libelle(name, "--help", cwd=tmp_path)
     by_script = call(f"{name}.py", "--help", cwd=tmp_path)
     assert by_libelle.returncode == by_script.returncode == 0
@@ -124,8 +125,8 @@ def test_the_job_has_the_name_of_the_command(tmp_path):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("libelle ", "train runtime threshold publish runs"),
-        ("libelle thr", "train runtime threshold publish runs"),
+        ("libelle ", "train check runtime threshold publish runs"),
+        ("libelle thr", "train check runtime threshold publish runs"),
         ("libelle train model=logr", "model=logreg model=logreg_cv"),
         ("libelle runs store=", "store=local store=minio"),
     ],

@@ -112,7 +112,7 @@ def no_rows(forms):
         (None, {"target": "job", "positive": "maçon"}, ["data.positive=maçon", "two labels"]),
         (repeat_id, {}, ["forms.csv, line 42", "'F0002'", "line 4", "'form'"]),
         (empty_id, {}, ["forms.csv, line 6", "'form'", "empty"]),
-        (empty_label, {}, ["forms.csv, line 8", "'label'", "(2 such rows)"]),
+        (empty_label, {}, ["forms.csv, line 8", "'label'", "2 of 60 rows", "data.unlabelled=skip"]),
         (one_class, {}, ["forms.csv", "60 rows", "'0'", "data.target"]),
         (no_rows, {}, ["forms.csv", "no rows"]),
         (None, {"delimiter": ";"}, ["forms.csv", "delimiter", "data.delimiter=','"]),
@@ -191,8 +191,9 @@ def test_names_of_columns_as_people_write_them(value, names):
 def test_target_rules():
     table = pd.DataFrame({"m": ["1", None, None, "x"], "c": [None, None, "2", None]}, dtype="str")
     assert make_targets(table, ["m", "c"], "all_empty", None, "x").tolist() == ["0", "1", "0", "0"]
-    assert make_targets(table, ["m"], "equals", "x", "x").tolist() == ["0", "0", "0", "1"]
-    assert make_targets(table.dropna(subset="m"), ["m"], "label", None, "x").tolist() == ["1", "x"]
+    given = table.dropna(subset="m")
+    assert make_targets(given, ["m"], "equals", "x", "x").tolist() == ["0", "1"]
+    assert make_targets(given, ["m"], "label", None, "x").tolist() == ["1", "x"]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,48 @@ def test_a_large_group_is_for_training_and_leaves_the_other_splits_their_shares(
     assert abs((result == VALIDATION).sum() - 150) <= 2
 
 
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(1, 60), min_size=2, max_size=60), seeds, st.floats(0.05, 0.25), st.floats(0.05, 0.25))
+def test_the_shares_hold_for_all_rows_and_for_each_label(sizes, seed, validation, test):
+    targets = [f"L{label}" for label, size in enumerate(sizes) for _ in range(size + (label < 2) * 20)]
+    config = SplitConfig(validation=validation, test=test, seed=seed)
+    table = pd.DataFrame({"target": targets, "split": split(config, targets=targets)})
+    for name, share in ((VALIDATION, validation), (TEST, test)):
+        chosen = table["split"] == name
+        assert abs(chosen.sum() - share * len(table)) <= 1
+        assert (abs(chosen.groupby(table["target"]).sum() - share * table.groupby("target").size()) < 1.0001).all()
+
+
+def test_rare_labels_reach_every_split_in_proportion():
+    targets = [f"{label:03}" for label in range(200) for _ in range(3)] + ["frequent", "often"] * 20
+    table = pd.DataFrame({"target": targets, "split": split(targets=targets)})
+    counts = pd.crosstab(table["target"].isin(["frequent", "often"]), table["split"])
+    assert counts.loc[False].to_dict() == {TEST: 90, TRAIN: 420, VALIDATION: 90}
+    assert counts.loc[True].to_dict() == {TEST: 6, TRAIN: 28, VALIDATION: 6}
+    assert table[table["split"] == TRAIN]["target"].nunique() == 202
+
+
+def test_labels_of_one_row_train_as_long_as_others_can_give_theirs():
+    targets = [f"once {label}" for label in range(40)] + [f"thrice {label % 100}" for label in range(300)]
+    table = pd.DataFrame({"target": targets, "split": split(targets=targets)})
+    assert (table["split"][:40] == TRAIN).all()
+    assert table["split"].value_counts().to_dict() == {TRAIN: 238, VALIDATION: 51, TEST: 51}
+
+
+def test_labels_of_one_row_are_tested_where_there_is_little_else():
+    targets = [f"once {label}" for label in range(1000)] + ["common"] * 1000
+    table = pd.DataFrame({"target": targets, "split": split(targets=targets)})
+    assert table["split"].value_counts().to_dict() == {TRAIN: 1400, VALIDATION: 300, TEST: 300}
+    assert abs((table["split"][1000:] == TEST).sum() - 150) <= 1
+
+
+def test_three_rows_of_a_binary_label_stand_in_all_three_splits():
+    targets = ["no"] * 997 + ["yes"] * 3
+    result = split(targets=targets)
+    assert set(result[997:]) == set(SPLITS)
+    assert result.value_counts().to_dict() == {TRAIN: 700, VALIDATION: 150, TEST: 150}
+
+
 def test_another_seed_gives_another_split_and_the_shares_stay():
     first, second = (split(SplitConfig(seed=seed), targets=["0"] * 1000) for seed in (1, 2))
     assert 0.3 < (first != second).mean() < 0.6
@@ -131,6 +173,7 @@ def test_rare_classes_are_for_training_first():
         ({"config": SplitConfig(group="g"), "groups": ["x", None, "y"]}, ["row 1", "'g'", "empty"]),
         ({"config": SplitConfig(group="g"), "groups": ["x"] * 9}, ["no row is left", "data.split"]),
         ({"targets": ["0", "1"]}, ["no row is left", "more rows"]),
+        ({"targets": [f"text {row}" for row in range(90)]}, ["each of the 90 labels has one row", "data.target"]),
     ],
 )
 def test_splits_that_cannot_be_made_stop_with_a_sentence(arguments, words):

@@ -17,6 +17,7 @@ from libelle.installation import CONF, INSTALLED, call_as
 #: Command → what it does. Each has a page `conf/<command>.yaml` and a function of its name in `libelle.cli.<command>`.
 COMMANDS = {
     "train": "train a classifier, prepare data, or search for better values",
+    "check": "look at data before training on them",
     "runtime": "score raw records with a trained model",
     "threshold": "choose a run's decision threshold",
     "publish": "publish a run for the prediction service, roll back, or list what is published",

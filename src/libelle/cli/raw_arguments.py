@@ -18,7 +18,7 @@ RAW_KEYS = frozenset(
     text input output delimiter encoding quote sheet published name
     data.path data.url data.query data.id data.target data.target_value data.columns data.text data.positive data.slices
     data.delimiter data.encoding data.quote data.sheet data.split.column data.split.group
-    data.categorical data.numeric data.weight data.titles keep
+    data.categorical data.numeric data.weight data.titles data.name keep
     """.split()
 )
 

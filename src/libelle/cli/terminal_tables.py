@@ -14,7 +14,7 @@ from rich.table import Table
 
 from libelle.cli.command import as_shell_needs
 from libelle.cli.next_commands import example, print_next, publication_arguments, stored_example
-from libelle.data.split import SPLITS
+from libelle.data.split import SPLITS, TEST
 from libelle.processes.base import Process
 from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
@@ -45,13 +45,19 @@ def print_outcome(outcome: "Outcome", overrides: Sequence[str]) -> None:
     console = _console()
     table = Table(box=box.SIMPLE_HEAD, title=f"run {outcome.run_id}", title_justify="left")
     table.add_column("metric")
-    for split in SPLITS:
-        table.add_column(split, justify="right")
+    columns = {split: outcome.metrics[split] for split in SPLITS}
+    apart = outcome.metrics[TEST].get("without_repeated")
+    if apart is not None:
+        columns["test, new"] = apart
+    for title in columns:
+        table.add_column(title, justify="right")
     for name in _HEADLINES[min(len(outcome.pipeline.labels), 3)]:
-        values = [outcome.metrics[split][name] for split in SPLITS]
+        values = [metrics.get(name) for metrics in columns.values()]
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
-    table.add_row("rows", *(f"{outcome.metrics[split]['rows']:,}" for split in SPLITS))
+    table.add_row("rows", *(f"{metrics['rows']:,}" for metrics in columns.values()))
     console.print(table)
+    if apart is not None:
+        console.print("test, new: the test records whose texts are not among the training rows\n", highlight=False)
     console.print(f"{outcome.objective} = {outcome.value:.6f}")
     console.print(f"report: {outcome.report}\n", highlight=False, soft_wrap=True)
     golden = outcome.pipeline.golden

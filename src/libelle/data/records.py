@@ -30,6 +30,9 @@ class Records:
         reading: how the file was read, for files like it, see `libelle.data.options`.
         weights: how many units each record stands for, float64; None where each counts the same.
         titles: label → title, of those that have one.
+        unused: the source's columns that have no role.
+        unlabelled: rows of the source that were passed over, since they have no label.
+        nearly_positive: values of the target that count as negative by a hair, and their rows.
     """
 
     ids: pd.Series
@@ -41,6 +44,9 @@ class Records:
     reading: Mapping[str, str] = field(default_factory=dict)
     weights: pd.Series | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
+    unused: list[str] = field(default_factory=list)
+    unlabelled: int = 0
+    nearly_positive: dict[str, int] = field(default_factory=dict)
 
     @property
     def fields(self) -> pd.DataFrame:

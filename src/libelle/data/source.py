@@ -11,7 +11,8 @@ from pydantic import Field
 from libelle.components import Component
 from libelle.data import tables
 from libelle.data.census import sample as bi
-from libelle.data.columns import Column, ColumnBuilder
+from libelle.data.columns import Column, ColumnBuilder, take
+from libelle.data.data_names import name_of_file
 from libelle.data.field_kinds import Kinds, one_role
 from libelle.data.frames import Chunks, as_strings, blank_to_missing
 from libelle.data.names import check_header, nfc
@@ -19,7 +20,15 @@ from libelle.data.options import OPTIONS, BadRow, FileOptions, FileReport
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
-from libelle.data.targets import Rule, Target, make_targets, order_labels
+from libelle.data.targets import (
+    Rule,
+    Target,
+    Unlabelled,
+    make_targets,
+    nearly_positive,
+    order_labels,
+    rows_to_pass_over,
+)
 from libelle.data.titles import read_titles
 from libelle.data.weights import read_weights, require_weights
 from libelle.errors import UserError
@@ -31,7 +40,8 @@ class Source(Component, ABC):
     """What every source needs to know: the role of each column.
 
     Attributes:
-        name: what the data is called in tables and, by default, when a model is published.
+        name: what the data is called in tables and, by default, when a model is published; by default named after its
+            place, a file's name say.
         id: the column of unique ids; by default the row number, from 1.
         columns: the text fields, a list or a comma-separated text; by default all columns with no other role.
         categorical: the fields whose values are categories, not text, named likewise.
@@ -41,6 +51,7 @@ class Source(Component, ABC):
         target: the target's source column or columns; never fields.
         target_rule: `label`, `all_empty` or `equals`, see `libelle.data.targets`.
         target_value: what `equals` compares with.
+        unlabelled: what becomes of rows whose label is empty: they stop the run (`refuse`) or are passed over (`skip`).
         positive: the positive label of a binary target; by default the last in alphabetical order.
         titles: a file of labels and their titles, see `libelle.data.titles`.
         slices: columns by whose values the report shows results, a list or a comma-separated text.
@@ -49,7 +60,7 @@ class Source(Component, ABC):
 
     conf_group = "data"
 
-    name: str
+    name: str | None = None
     id: str | None = None
     columns: Names = None
     categorical: Names = None
@@ -59,6 +70,7 @@ class Source(Component, ABC):
     target: Names = None
     target_rule: Rule = "label"
     target_value: str | None = None
+    unlabelled: Unlabelled = "refuse"
     positive: str | None = None
     titles: str | None = None
     slices: Names = None
@@ -66,7 +78,7 @@ class Source(Component, ABC):
 
     def __post_init__(self) -> None:
         # `data.id=`, with nothing after it, leaves it out.
-        for key in ("id", "weight", "text", "target_value", "positive", "titles"):
+        for key in ("name", "id", "weight", "text", "target_value", "positive", "titles"):
             setattr(self, key, getattr(self, key) or None)
         # Names are compared in NFC.
         self.id, self.text = (name and nfc(name) for name in (self.id, self.text))
@@ -79,8 +91,17 @@ class Source(Component, ABC):
     def chunks(self) -> Chunks:
         """Yield the source's rows as tables of strings, indexed by row number."""
 
+    @property
+    def title(self) -> str:
+        """What the data is called: `name`, or what it is called by default."""
+        return self.name or self.default_name()
+
+    def default_name(self) -> str:
+        """What the data is called where nobody gave it a name; fit to publish a model under."""
+        return "data"
+
     def __str__(self) -> str:
-        return self.name
+        return self.title
 
     def read(self) -> Records:
         """Read all rows, check them against the schema and split them.
@@ -89,10 +110,14 @@ class Source(Component, ABC):
             UserError: names the file, column or row that is wrong.
         """
         titles = read_titles(self.titles) if self.titles else None  # a wrong path is said before a long reading
-        columns, table = self._read_columns()
+        columns, table, unused = self._read_columns()
         if table.empty:
             raise UserError(f"{self} has a header and no rows; give it some.")
         numbers, table = table.index, self._placed(table)
+        without = rows_to_pass_over(table, self.label, self.unlabelled, str(self))
+        if without.any():
+            columns, table = take(columns, np.flatnonzero(~without)), table[~without]
+            numbers = numbers[~without]
         self.kinds.check(columns, table.index, str(self))
         weights = read_weights(table[self.weight], str(self)) if self.weight else None
         labels = make_targets(table, self._target_columns(), self.target_rule, self.target_value, str(self))
@@ -116,6 +141,9 @@ class Source(Component, ABC):
             reading=self.report.found,
             titles={} if titles is None else titles.of(order),
             weights=weights,
+            unused=unused,
+            unlabelled=int(without.sum()),
+            nearly_positive=nearly_positive(table, self.label),
         )
 
     def _placed(self, table: pd.DataFrame) -> pd.DataFrame:
@@ -123,8 +151,8 @@ class Source(Component, ABC):
         lines = self.report.lines.of(table.index.to_numpy(dtype=np.int64))
         return table.set_axis(pd.Index(lines, name=self.report.unit), axis=0)
 
-    def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame]:
-        """The text fields, encoded chunk by chunk, and a table of the columns with other roles."""
+    def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame, list[str]]:
+        """The text fields, encoded chunk by chunk, a table of the columns with other roles, and the columns without."""
         builders: dict[str, ColumnBuilder] = {}
         parts: list[pd.DataFrame] = []
         self.report = FileReport()
@@ -145,7 +173,13 @@ class Source(Component, ABC):
         if self.report.read:
             self.report.close(str(self))
         # One by one, so that nothing stands in memory twice.
-        return {name: builders.pop(name).build() for name in fields}, pd.concat(parts)
+        columns = {name: builders.pop(name).build() for name in fields}
+        return columns, pd.concat(parts), [name for name in chunk.columns if name not in {*fields, *others}]
+
+    @property
+    def roles(self) -> dict[str, list[str]]:
+        """Config key → its columns, for the keys that name any."""
+        return {key: names for key, names in self._roles().items() if names}
 
     def _options(self) -> FileOptions:
         """Which columns are wanted."""
@@ -237,7 +271,6 @@ class FileSource(Source):
 
     conf_name = "csv"
 
-    name: str = "csv"
     path: str | None = None
     delimiter: str | None = None
     encoding: str | None = None
@@ -251,6 +284,10 @@ class FileSource(Source):
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def default_name(self) -> str:
+        """The file's name without its endings."""
+        return name_of_file(self.path or "")
 
     def chunks(self) -> Chunks:
         """Yield the file's rows; a row that cannot be read raises `UserError`."""
@@ -272,7 +309,7 @@ class FrameSource(Source):
         frame: the records.
     """
 
-    name: str = "dataframe"
+    name: str | None = "dataframe"
     frame: pd.DataFrame = field(repr=False)
 
     def __str__(self) -> str:
@@ -299,7 +336,7 @@ class BISample(Source):
 
     conf_name = "bi"
 
-    name: str = "bi"
+    name: str | None = "bi"
     id: str | None = "cabbi"
     columns: Names = field(default_factory=lambda: list(bi.FIELDS))
     text: str | None = "rs_x"

@@ -5,17 +5,19 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
 from libelle.components import Component, OpenShare
+from libelle.data.apportionment import Doubles, apportion
 from libelle.data.frames import to_series
 from libelle.errors import UserError
+from libelle.features import Ints
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 
-_SYNONYMS = {
+#: What a column may say instead of the names of the splits.
+SYNONYMS = {
     "train": TRAIN,
     "training": TRAIN,
     "validation": VALIDATION,
@@ -62,8 +64,9 @@ def split_rows(
 ) -> pd.Series:
     """Return `train`, `validation` or `test` for each row, as `str`, indexed as `ids`.
 
-    Without a given column, rows are ordered by a hash of id and seed within each class and cut by fraction; with
-    groups, whole groups are ordered and cut instead.
+    Without a given column, rows are ordered by a hash of id and seed within each label and cut: the first are for the
+    test, the next for validation. How many of each label, `apportion` says. With groups, whole groups are ordered and
+    cut instead.
 
     Args:
         config: fractions and seed.
@@ -92,45 +95,68 @@ def split_rows(
             splits[train] = _cut(units[train], None if strata is None else strata[train], cuts, config.seed)
     for name in SPLITS:
         if not (splits == name).any():
-            raise UserError(
-                f"{source}: no row is left for {name} ({len(ids)} rows in all); give more rows or change data.split."
-            )
+            raise UserError(_no_row(name, targets, source))
     return splits
 
 
+def _no_row(name: str, targets: pd.Series, source: str) -> str:
+    if len(targets) > 2 and targets.is_unique:
+        return (
+            f"{source}: no row is left for {name}, since each of the {len(targets)} labels has one row, which is for "
+            "training; give more rows for each label, or check that data.target names the column of labels."
+        )
+    return f"{source}: no row is left for {name} ({len(targets)} rows in all); give more rows or change data.split."
+
+
 def _read_given(given: pd.Series, config: SplitConfig, source: str) -> pd.Series:
-    splits = given.str.strip().str.lower().map(_SYNONYMS)
+    splits = given.str.strip().str.lower().map(SYNONYMS)
     if splits.isna().any():
         row = splits.index[splits.isna()][0]
         found = "nothing" if pd.isna(given[row]) else repr(given[row])
         raise UserError(
             f"{source}, {given.index.name or 'row'} {row}: {found} in the split column {config.column!r}, where one of "
-            f"{', '.join(_SYNONYMS)} must stand; correct it."
+            f"{', '.join(SYNONYMS)} must stand; correct it."
         )
     return splits.astype("str")
 
 
 def _cut(units: pd.Series, strata: pd.Series | None, cuts: dict[str, float], seed: int) -> pd.Series:
-    """Order the rows by the hash of their unit within each stratum; the first share is the first cut, and so on."""
-    codes, distinct = pd.factorize(units)
+    """Order the rows by the hash of their unit; the first share is the first cut, and so on."""
+    shares = np.array(list(cuts.values()))
+    chosen = _cut_groups(units, shares, seed) if strata is None else _cut_labels(units, strata, shares, seed)
+    return to_series(pa.array([*cuts, TRAIN]).take(pa.array(chosen)), units.index)
+
+
+def _cut_groups(groups: pd.Series, shares: Doubles, seed: int) -> Ints:
+    """The cut of each row, int64 [rows], the same for the rows of one group."""
+    codes, distinct = pd.factorize(groups)
     hashes = _hash(distinct.tolist(), seed)[codes]
     # A group larger than a whole cut comes last, among the training rows.
-    large = np.bincount(codes)[codes] > min(cuts.values()) * len(units)
-    stratum = np.zeros(len(units), np.int64) if strata is None else pd.factorize(strata)[0]
-    order = np.lexsort((hashes, large, stratum))
+    large = np.bincount(codes)[codes] > shares.min() * len(groups)
+    order = np.lexsort((hashes, large))
+    # Rows of one group share its middle place, so that a group is never torn.
+    place = pd.Series((np.arange(len(groups)) + 0.5) / len(groups)).groupby(hashes[order]).transform("mean").to_numpy()
+    chosen = np.empty(len(groups), np.int64)
+    chosen[order] = np.searchsorted(np.cumsum(shares), place, side="right")
+    return chosen
+
+
+def _cut_labels(ids: pd.Series, targets: pd.Series, shares: Doubles, seed: int) -> Ints:
+    """The cut of each row, int64 [rows]: of each label its part, and together the shares of all rows."""
+    stratum, labels = pd.factorize(targets)
+    order = np.lexsort((_hash(ids.tolist(), seed), stratum))
     sizes = np.bincount(stratum)
-    starts = np.cumsum(sizes) - sizes
+    # Where sizes are equal, chance says which labels have a row more: neither their names nor the order of the rows.
+    by_size = np.lexsort((_hash(labels.tolist(), seed), -sizes))
+    counts = np.empty((len(sizes), len(shares)), np.int64)
+    counts[by_size] = apportion(sizes[by_size], shares)
     in_order = stratum[order]
-    place = (np.arange(len(units)) - starts[in_order] + 0.5) / sizes[in_order]
-    if len(distinct) < len(units):
-        # Rows of one unit share its middle place, so that a group is never torn.
-        place = pd.Series(place).groupby([in_order, hashes[order]]).transform("mean").to_numpy()
-    names, shares = list(cuts), np.cumsum(list(cuts.values()))
-    chosen = np.empty(len(units), np.int64)
-    chosen[order] = np.searchsorted(shares, place, side="right")
-    return to_series(pa.array([*names, TRAIN]).take(pa.array(chosen)), units.index)
+    rank = np.arange(len(order)) - (np.cumsum(sizes) - sizes)[in_order]
+    chosen = np.empty(len(order), np.int64)
+    chosen[order] = (rank[:, None] >= np.cumsum(counts, axis=1)[in_order]).sum(axis=1)
+    return chosen
 
 
-def _hash(units: Iterable[Hashable], seed: int) -> npt.NDArray[np.int64]:
+def _hash(units: Iterable[Hashable], seed: int) -> Ints:
     digests = [hashlib.blake2b(f"{seed}:{unit}".encode(), digest_size=8).digest() for unit in units]
     return np.frombuffer(b"".join(digests), ">i8").astype(np.int64)

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from libelle.data import frames
+from libelle.data.data_names import name_of_query
 from libelle.data.frames import Chunks, from_arrow
 from libelle.data.names import check_header
 from libelle.data.source import Source
@@ -33,12 +34,15 @@ class SQLSource(Source):
 
     conf_name = "sql"
 
-    name: str = "sql"
     url: str | None = None
     query: str | None = None
 
     def __str__(self) -> str:
         return "data.query"
+
+    def default_name(self) -> str:
+        """The first table of the query."""
+        return name_of_query(self.query or "")
 
     def chunks(self) -> Chunks:
         """Yield the query's rows.

@@ -1,10 +1,13 @@
 """Target rules: from source columns to one label a row."""
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from libelle.data.frames import as_strings, blank_to_missing
@@ -13,6 +16,8 @@ from libelle.errors import UserError
 from libelle.features import Ints
 
 Rule = Literal["label", "all_empty", "equals"]
+#: What becomes of rows without a label.
+Unlabelled = Literal["refuse", "skip"]
 
 
 @dataclass(frozen=True)
@@ -62,12 +67,12 @@ def make_targets(table: pd.DataFrame, columns: list[str], rule: Rule, value: str
         table: the source's rows, indexed by row number.
         columns: the target's source columns, all in `table`.
         rule: `label`: the column is the label; `all_empty`: "1" where all columns are missing, else "0";
-            `equals`: "1" where the column equals `value`, else "0" (a missing value equals nothing).
+            `equals`: "1" where the column equals `value`, else "0".
         value: what `equals` compares with.
         source: what messages call the data.
 
     Raises:
-        UserError: when a label is missing, or the rule and its arguments do not fit.
+        UserError: when a row has no label (`unlabelled`), or the rule and its arguments do not fit.
     """
     if rule == "all_empty":
         return table[columns].isna().all(axis=1).map({True: "1", False: "0"}).astype("str")
@@ -77,17 +82,75 @@ def make_targets(table: pd.DataFrame, columns: list[str], rule: Rule, value: str
             "data.target_rule=all_empty."
         )
     column = table[columns[0]]
-    if rule == "equals":
-        if value is None:
-            raise UserError("data.target_rule=equals needs data.target_value, the value that makes a row positive.")
-        return (column == value).map({True: "1", False: "0"}).astype("str")
-    if column.isna().any():
-        place = f"{column.index.name or 'row'} {column.index[column.isna()][0]}"
+    if rule == "equals" and value is None:
+        raise UserError("data.target_rule=equals needs data.target_value, the value that makes a row positive.")
+    empty = unlabelled(table, columns, rule)
+    if empty.any():
+        place = f"{column.index.name or 'row'} {column.index[empty][0]}"
         raise UserError(
-            f"{source}, {place}: column {columns[0]!r} is empty, and it is the label "
-            f"({column.isna().sum()} such rows); fill it in or remove the row."
+            f"{source}, {place}: column {columns[0]!r} is empty, and the label is made of it "
+            f"({empty.sum():,} such rows); fill it in, or remove the rows."
         )
+    if rule == "equals":
+        return (column == value).map({True: "1", False: "0"}).astype("str")
     return column
+
+
+def unlabelled(table: pd.DataFrame, columns: Sequence[str], rule: Rule) -> npt.NDArray[np.bool_]:
+    """Rows without a label, bool [rows]: those whose target is empty, unless the rule is about just that.
+
+    Args:
+        table: the source's rows.
+        columns: the target's source columns, all in `table`.
+        rule: from them to the label.
+    """
+    if rule == "all_empty" or len(columns) != 1:
+        return np.zeros(len(table), dtype=np.bool_)
+    return table[columns[0]].isna().to_numpy(dtype=np.bool_)
+
+
+def rows_to_pass_over(table: pd.DataFrame, target: Target, choice: Unlabelled, source: str) -> npt.NDArray[np.bool_]:
+    """Rows without a label that a source leaves out, bool [rows].
+
+    Args:
+        table: the source's rows, indexed by row number.
+        target: what the label is made of; its columns are in `table`.
+        choice: what becomes of them.
+        source: what messages call the data.
+
+    Raises:
+        UserError: when there are such rows and they are not to be skipped, or no row has a label.
+    """
+    without = unlabelled(table, target.columns, target.rule)
+    if not without.any():
+        return without
+    row = f"{source}, row {table.index[without][0]}: column {target.columns[0]!r} is empty, and the label is made of it"
+    if without.all():
+        raise UserError(f"{row}, as in all rows; name another column with data.target.")
+    if choice == "refuse":
+        raise UserError(
+            f"{row} ({without.sum():,} of {len(table):,} rows); fill it in, or pass over such rows with "
+            "data.unlabelled=skip."
+        )
+    return without
+
+
+def without_case_and_blanks(label: str) -> str:
+    """A label as people read it."""
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", label).replace("\u200b", "")).strip().casefold()
+
+
+def nearly_positive(table: pd.DataFrame, target: Target) -> dict[str, int]:
+    """Values that the rule `equals` takes for negative, and that are its value but for case or blanks: value → rows."""
+    if target.rule != "equals" or target.value is None:
+        return {}
+    wanted = without_case_and_blanks(target.value)
+    rows = table[target.columns[0]].value_counts()
+    return {
+        str(value): int(count)
+        for value, count in rows.items()
+        if value != target.value and without_case_and_blanks(str(value)) == wanted
+    }
 
 
 def order_labels(targets: pd.Series, positive: str | None, source: str) -> list[str]:

@@ -21,7 +21,9 @@ LOWER_IS_BETTER = frozenset({"log_loss", "brier", "expected_calibration_error", 
 Metrics = dict[str, Any]
 
 
-def evaluate(targets: Ints, scores: Floats, rule: DecisionRule, weights: Doubles | None = None) -> Metrics:
+def evaluate(
+    targets: Ints, scores: Floats, rule: DecisionRule, weights: Doubles | None = None, *, by_label: bool = True
+) -> Metrics:
     """Compare scores with targets.
 
     Args:
@@ -29,6 +31,7 @@ def evaluate(targets: Ints, scores: Floats, rule: DecisionRule, weights: Doubles
         scores: probabilities, float32 [rows, classes].
         rule: the decision rule.
         weights: how many units each row stands for, float64 [rows]; None where all count the same.
+        by_label: of more than two labels, also the metrics of each and the means of their curves, which take longest.
 
     Returns:
         Metric names and values, ready for JSON; a metric that is not defined on these rows is None. With weights all
@@ -38,11 +41,10 @@ def evaluate(targets: Ints, scores: Floats, rule: DecisionRule, weights: Doubles
     with warnings.catch_warnings():
         # Classes without rows: scikit-learn warns, and we say None or 0.
         warnings.simplefilter("ignore")
-        values = (
-            _binary(targets, scores, rule, weights)
-            if rule.is_binary
-            else _multiclass(targets, scores.astype(np.float64), rule, weights)
-        )
+        if rule.is_binary:
+            values = _binary(targets, scores, rule, weights)
+        else:
+            values = _multiclass(targets, scores.astype(np.float64), rule, weights, by_label)
     total = {} if weights is None else {"weight": float(weights.sum())}
     return {"rows": len(targets), **total, **{name: _json(value) for name, value in values.items()}}
 
@@ -79,7 +81,7 @@ def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule, weights: D
     }
 
 
-def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Doubles | None) -> Metrics:
+def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Doubles | None, by_label: bool) -> Metrics:
     by = {"sample_weight": weights}
     labels = rule.labels
     classes = np.arange(len(labels))
@@ -92,9 +94,8 @@ def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Dou
     one_hot = targets[:, None] == classes
     # Float32 rows add up to 1 only nearly, and log_loss insists.
     scores = scores / scores.sum(axis=1, keepdims=True)
-    curves = [_curves(one_hot[:, c], scores[:, c], weights) for c in classes]
     k = min(TOP_K, len(labels) - 1)
-    return {
+    totals = {
         "accuracy": sk.accuracy_score(targets, decisions, **by),
         "balanced_accuracy": recall[present].mean() if len(present) else None,
         "top_k_accuracy": sk.top_k_accuracy_score(targets, scores, k=k, labels=classes, **by),
@@ -103,7 +104,6 @@ def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Dou
         "f1_macro": f1[present].mean(),
         "precision_macro": precision[present].mean(),
         "recall_macro": recall[present].mean(),
-        **{f"{name}_macro": _mean([curve[name] for curve in curves]) for name in ("average_precision", "roc_auc")},
         "log_loss": sk.log_loss(targets, scores, labels=classes, **by),
         "brier": _average(((scores - one_hot) ** 2).sum(axis=1), weights),
         "expected_calibration_error": calibration_error(
@@ -111,6 +111,13 @@ def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Dou
         ),
         "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=classes, **by),
         "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions, **by),
+    }
+    if not by_label:
+        return totals
+    curves = [_curves(one_hot[:, c], scores[:, c], weights) for c in classes]
+    return {
+        **totals,
+        **{f"{name}_macro": _mean([curve[name] for curve in curves]) for name in ("average_precision", "roc_auc")},
         "classes": {
             label: {
                 "rows": int(support[c]),

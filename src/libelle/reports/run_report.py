@@ -9,6 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 from sklearn.metrics import confusion_matrix
 
+from libelle.data.check.findings import sentences
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation import automatic_coding
 from libelle.evaluation.bootstrap import bootstrap
@@ -23,10 +24,12 @@ from libelle.evaluation.label_results import (
     training_bands,
 )
 from libelle.evaluation.metrics import TOP_K, Metrics
+from libelle.evaluation.repeated import repeated_in_training
 from libelle.evaluation.slices import Slice, slices
 from libelle.features import Doubles, Floats, Ints
 from libelle.reports import figures
 from libelle.reports.page import render
+from libelle.reports.repeated import without_repeated
 from libelle.reports.threshold_sentences import choice_sentences
 
 #: A confusion matrix is drawn for at most this many labels; for more, the pairs most often confused are listed.
@@ -132,6 +135,9 @@ def make_report(evidence: Evidence) -> str:
         choice=[] if evidence.choice is None else choice_sentences(evidence.choice, evidence.run_id),
         intervals=bootstrap(targets, scores, rule, weights=evidence.weights(TEST)) if len(targets) else {},
         leakage=leakage(evidence.rows),
+        without_repeated=without_repeated(evidence.metrics[TEST]),
+        taken=evidence.about["check"]["summary"] if "check" in evidence.about else [],
+        found=sentences(evidence.about["check"]) if "check" in evidence.about else [],
         slices=_slices(evidence, targets, scores),
         history=figures.history(evidence.history) if evidence.history is not None else Markup(),
         ranking=figures.ranking(runs) if curves else Markup(),
@@ -226,8 +232,7 @@ def leakage(rows: pd.DataFrame) -> dict[str, int]:
         `validation`, `test`: records whose texts are also among the training rows; `contradicting`: records of any
         split whose texts have several labels.
     """
-    seen = set(rows["content"][rows["split"] == TRAIN])
-    repeated = {split: int(rows["content"][rows["split"] == split].isin(seen).sum()) for split in (VALIDATION, TEST)}
+    repeated = {split: int(repeated_in_training(rows, split).sum()) for split in (VALIDATION, TEST)}
     labels = rows.groupby("content")["target"].transform("nunique")
     return {**repeated, "contradicting": int((labels > 1).sum())}
 

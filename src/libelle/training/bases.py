@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import Field
 from typing_extensions import TypedDict
@@ -26,6 +26,7 @@ from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, StoredFile, expected_files, read_document, read_formatted
 from libelle.stores.formats import PREPARED
 from libelle.training.prepared_data import Prepared
+from libelle.training.source_file import SourceFile
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class _Manifest(TypedDict):
     config: dict[str, Any]
     options: dict[str, Any]
     files: dict[FileName, StoredFile]
+    source_file: NotRequired[SourceFile]
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Base:
         config: the nodes `data`, `cleaner` and `process` that made it.
         options: their chosen options.
         prepared: the data.
+        file: that they are from; None where they are from none, or an earlier version made the base.
     """
 
     name: str
@@ -62,10 +65,17 @@ class Base:
     config: Mapping[str, Any]
     options: Mapping[str, Any]
     prepared: Prepared
+    file: SourceFile | None = None
 
 
 def write_base(
-    store: Store, name: str, prepared: Prepared, config: Mapping[str, Any], options: Mapping[str, Any], scratch: Path
+    store: Store,
+    name: str,
+    prepared: Prepared,
+    config: Mapping[str, Any],
+    options: Mapping[str, Any],
+    file: SourceFile | None,
+    scratch: Path,
 ) -> str:
     """Store prepared data as the current version of a base, then remove what it replaces.
 
@@ -75,6 +85,7 @@ def write_base(
         prepared: the data.
         config: the nodes that made it.
         options: their chosen options.
+        file: that the data are from.
         scratch: a folder for temporary files.
 
     Returns:
@@ -87,7 +98,8 @@ def write_base(
     prepared.save(folder)
     put_folder(store, prefix, folder)
     about = {"format": PREPARED, "version": version, "config": config, "options": options}
-    manifest = {**about, "files": _checksums(folder)}
+    from_file = {} if file is None else {"source_file": file.to_json()}
+    manifest = {**about, **from_file, "files": _checksums(folder)}
     store.put(f"{prefix}manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     replaced = _current(store, name)
     store.put(f"based/{name}/current.json", json.dumps({"version": version}).encode())
@@ -138,7 +150,8 @@ def _read_version(store: Store, name: str, version: str, folder: Path) -> Base:
     place = fetch_folder(store, prefix, files, default_cache())
     if store.local_path(prefix) is not None:
         place = _link_folder(place, files, folder)
-    return Base(name, version, manifest["config"], manifest["options"], Prepared.load(place))
+    config, options = manifest["config"], manifest["options"]
+    return Base(name, version, config, options, Prepared.load(place), manifest.get("source_file"))
 
 
 def _link_folder(place: Path, files: Mapping[str, Any], folder: Path) -> Path:

@@ -12,6 +12,7 @@ from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
+from libelle.evaluation.repeated import repeated_in_training
 from libelle.features import Dataset, Floats
 from libelle.models.base import Training
 from libelle.pipeline import Pipeline
@@ -32,6 +33,8 @@ class Fitted:
         objective: name of the metric that it is judged by.
         seconds: step → how long it took.
         uncalibrated: what scores were before calibration; None without calibration.
+        without_repeated: metrics of the test records with texts of their own, not those of training rows; None where
+            all have.
     """
 
     pipeline: Pipeline
@@ -40,6 +43,14 @@ class Fitted:
     objective: str
     seconds: Mapping[str, float]
     uncalibrated: Uncalibrated | None = None
+    without_repeated: Metrics | None = None
+
+    @property
+    def kept_metrics(self) -> Mapping[str, Metrics]:
+        """The metrics as a run keeps them: those of the test with `without_repeated`, where there are such."""
+        if self.without_repeated is None:
+            return self.metrics
+        return {**self.metrics, TEST: {**self.metrics[TEST], "without_repeated": self.without_repeated}}
 
     @property
     def value(self) -> float:
@@ -73,7 +84,6 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
     Raises:
         UserError: when `optimize` names no metric of these data, or training fails for a reason that a setting removes.
     """
-    prepared.report()
     objective = objective_of(plan.objective, prepared)
     datasets = {split: prepared.dataset(split) for split in SPLITS}
     seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
@@ -110,7 +120,8 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         metrics=metrics,
         reading=prepared.reading,
     )
-    return Fitted(pipeline, scores, metrics, objective, seconds, before)
+    apart = _without_repeated(prepared, datasets[TEST], scores[TEST])
+    return Fitted(pipeline, scores, metrics, objective, seconds, before, apart)
 
 
 def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:
@@ -118,6 +129,16 @@ def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mappi
         split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels), prepared.weights(split))
         for split, data in datasets.items()
     }
+
+
+def _without_repeated(prepared: Prepared, test: Dataset, scores: Floats) -> Metrics | None:
+    """Metrics of the test records that do not stand in the training rows, too; None where none does."""
+    repeated = repeated_in_training(prepared.rows, TEST)
+    if not repeated.any():
+        return None
+    if repeated.all():
+        return {"rows": 0}
+    return evaluate(test.targets[~repeated], scores[~repeated], DecisionRule(prepared.labels), by_label=False)
 
 
 def objective_of(name: str | None, prepared: Prepared) -> str:

@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from libelle.cleaners.base import Cleaner
 from libelle.components import build, describe
+from libelle.data.check.findings import DataCheck, sentences
 from libelle.data.columns import Columns, count_rows, row_keys, take
 from libelle.data.field_kinds import Kinds
 from libelle.data.frames import to_series
@@ -52,7 +53,7 @@ class Prepared:
         cleaners: name → cleaner.
         process: fitted on the training rows.
         golden: raw records, each field drawn from a different row.
-        about: fingerprint, counts and shares, for people.
+        about: fingerprint, counts, shares and what was found before the work (`check`), for people.
         erased: test records with a field or a word left out, to tell later what these are worth.
         titles: label → title, of those that have one.
         texts: raw texts of all records, where they were to be kept.
@@ -91,6 +92,7 @@ class Prepared:
         process: Process,
         *,
         keep_texts: bool = False,
+        check: DataCheck | None = None,
     ) -> Self:
         """Clean all records, fit the process on the training rows alone, and encode.
 
@@ -100,6 +102,7 @@ class Prepared:
             cleaners: name → cleaner, in the order of application.
             process: not yet fitted.
             keep_texts: keep the raw texts, too.
+            check: what a look at the records has found; kept for the report.
         """
         train = (records.splits == TRAIN).to_numpy()
         with stage(f"cleaning {len(train):,} records"):
@@ -114,7 +117,7 @@ class Prepared:
             erased = erase(cleaned, test, encoding.transform, source.split.seed, source.kinds.fields)
         fields = list(records.columns)
         return cls(
-            name=source.name,
+            name=source.title,
             text=source.text or fields[0],
             id=source.id,
             target=source.label,
@@ -125,7 +128,7 @@ class Prepared:
             cleaners=cleaners,
             process=process,
             golden=golden,
-            about=_describe(records, source.kinds),
+            about=_describe(records, source.kinds) | ({} if check is None else {"check": check.kept}),
             erased=erased,
             titles=records.titles,
             texts=records.fields if keep_texts else None,
@@ -204,14 +207,21 @@ class Prepared:
         )
 
     def report(self) -> None:
-        """Say what there is, and warn of labels that cannot be learnt."""
+        """Say what there is, and what was found in it before it was prepared."""
+        if "check" in self.about:
+            tell(self.about["check"])
+            return
+        # A base that an earlier version made.
         counts = self.rows["split"].value_counts()
         shares = ", ".join(f"{counts[split]:,} {split}" for split in SPLITS)
         log.info("%s: %s rows (%s), %d labels", self.name, f"{len(self.rows):,}", shares, len(self.labels))
-        seen = set(self.rows["target"][self.rows["split"] == TRAIN])
-        unseen = [label for label in self.labels if label not in seen]
-        if unseen:
-            log.warning("%d labels have no training row and cannot be learnt: %s", len(unseen), ", ".join(unseen[:10]))
+
+
+def tell(check: Mapping[str, Any]) -> None:
+    """Say what a look at the data has found; `check` is as `DataCheck.kept`."""
+    log.info("%s", "\n".join(check["summary"]))
+    for sentence in sentences(check):
+        log.warning("%s", sentence)
 
 
 def _rows(records: Records, cleaned: Columns) -> pd.DataFrame:

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from libelle.cleaners.base import Cleaner
+from libelle.data.check.findings import DataCheck
+from libelle.data.check.look import look_at
 from libelle.data.records import Records
 from libelle.data.split import VALIDATION
 from libelle.errors import UserError
@@ -24,7 +26,8 @@ from libelle.runs.run import COMPLETED, FAILED, Run
 from libelle.training.bases import Base, has_base, read_base, write_base
 from libelle.training.pairings import check_pairing, check_weights
 from libelle.training.plan import BASE_NODES, Plan, look_up
-from libelle.training.prepared_data import Prepared
+from libelle.training.prepared_data import Prepared, tell
+from libelle.training.source_file import SourceFile
 
 if TYPE_CHECKING:  # importing scikit-learn takes a second
     from libelle.evaluation.metrics import Metrics
@@ -60,9 +63,9 @@ class Outcome:
 def full(plan: Plan) -> Outcome:
     """Everything, start to end: from the source to a completed run in the store."""
     with _workplace(plan) as scratch:
-        training, records = _read(plan, scratch)
-        with _begin_run(plan, plan.source.name, records.fingerprint(), scratch) as run:
-            prepared = _prepare(plan, records)
+        training, records, check = _read(plan, scratch)
+        with _begin_run(plan, plan.source.title, records.fingerprint(), scratch) as run:
+            prepared = _prepare(plan, records, check)
             del records  # the raw texts are not needed any more
             return _train(plan, training, prepared, run, scratch)
 
@@ -72,19 +75,20 @@ def fit_alone(plan: Plan) -> Pipeline:
     from libelle.training.fitting import fit
 
     with tempfile.TemporaryDirectory(prefix="libelle-") as name:
-        training, records = _read(plan, Path(name))
-        return fit(plan, training, _prepare(plan, records)).pipeline
+        training, records, check = _read(plan, Path(name))
+        return fit(plan, training, _prepare(plan, records, check)).pipeline
 
 
 def prepare(plan: Plan) -> str:
     """Clean and process once, into the base; returns its new version. What was there before stays until then."""
     with _workplace(plan) as scratch:
         plan.process.prepare(plan.store)
-        prepared = _prepare(plan, plan.source.read())
-        prepared.report()
+        file = SourceFile.of(plan.source)
+        records = plan.source.read()
+        prepared = _prepare(plan, records, _look(plan, records))
         config = {name: plan.provenance.config.get(name) for name in BASE_NODES}
         options = {name: plan.provenance.options.get(name) for name in BASE_NODES}
-        version = write_base(plan.store, plan.base_name, prepared, config, options, scratch)
+        version = write_base(plan.store, plan.base_name, prepared, config, options, file, scratch)
         log.info("base %s in %s is now %s", plan.base_name, plan.store, version)
         return version
 
@@ -97,6 +101,8 @@ def train(plan: Plan) -> Outcome:
         _refuse_differences(plan, base)
         _check_parts(plan, base.prepared.process, base.prepared.cleaners, base.options.get("process"))
         check_weights(plan.sampler, base.prepared.weight)
+        if _first(plan):
+            _say_what_the_base_holds(base)
         config = {**plan.provenance.config, **base.config}
         plan = replace(plan, provenance=replace(plan.provenance, config=config))
         fingerprint = base.prepared.about["fingerprint"]
@@ -138,20 +144,42 @@ def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], 
         plan.sampler.check()
 
 
-def _read(plan: Plan, scratch: Path) -> tuple[Training, Records]:
-    """Check all that can be checked before, and read the records."""
+def _read(plan: Plan, scratch: Path) -> tuple[Training, Records, DataCheck]:
+    """Check all that can be checked before, read the records and look at them."""
     _check_parts(plan, plan.process, plan.cleaners, plan.provenance.options.get("process"))
     check_weights(plan.sampler, plan.source.weight)
     training = _training(plan, scratch)
     plan.process.prepare(plan.store)
     plan.model.prepare(plan.store)
     records = plan.source.read()
+    check = _look(plan, records)
     plan.model.accept(records)
-    return training, records
+    return training, records, check
 
 
-def _prepare(plan: Plan, records: Records) -> Prepared:
-    return Prepared.from_source(plan.source, records, plan.cleaners, plan.process, keep_texts=plan.keep_texts)
+def _look(plan: Plan, records: Records) -> DataCheck:
+    """Look at the records, and say what was found; raise `UserError` where training makes no sense."""
+    check = look_at(plan.source, records)
+    if _first(plan):
+        tell(check.kept)
+    check.refuse()
+    return check
+
+
+def _say_what_the_base_holds(base: Base) -> None:
+    if base.file is not None and (warning := base.file.warning(base.name)):
+        log.warning("%s", warning)
+    base.prepared.report()
+
+
+def _first(plan: Plan) -> bool:
+    """Whether a plan is the first for its data, as far as can be seen: the trials of a sweep have the same."""
+    return plan.provenance.trial in (None, 0)
+
+
+def _prepare(plan: Plan, records: Records, check: DataCheck) -> Prepared:
+    keep_texts = plan.keep_texts
+    return Prepared.from_source(plan.source, records, plan.cleaners, plan.process, keep_texts=keep_texts, check=check)
 
 
 def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch: Path) -> Outcome:
@@ -169,7 +197,7 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     page = run.key("report.html")
     return Outcome(
         run_id=str(run.id),
-        metrics=fitted.metrics,
+        metrics=fitted.kept_metrics,
         objective=fitted.objective,
         value=fitted.value,
         pipeline=replace(fitted.pipeline, name=str(run.id)),

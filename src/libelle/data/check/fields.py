@@ -1,0 +1,90 @@
+"""What is odd about fields: empty or constant ones, ids, a split column, characters of a wrong encoding."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from libelle.data.check.findings import Finding, listed
+from libelle.data.check.odd_characters import count_odd
+from libelle.data.columns import Column, Columns
+from libelle.data.split import SYNONYMS
+
+#: Rows from which on a field that never repeats a value is no accident.
+MANY_ROWS = 50
+#: Distinct texts of a field that are searched for odd characters.
+SEARCHED = 100_000
+#: What ids look like: letters and digits with nothing between them but dashes and the like.
+_ID = re.compile(r"[\w/-]*\d[\w/-]*")
+#: Keys of columns that say nothing of what a record is about.
+NO_FIELDS = ("data.id", "data.split.column", "data.split.group")
+
+
+def find(columns: Columns, roles: Mapping[str, Sequence[str]]) -> list[Finding]:
+    """Find what is odd about fields.
+
+    Args:
+        columns: the fields.
+        roles: config key → columns.
+    """
+    found = []
+    for name, column in columns.items():
+        finding = _role_too(name, roles) or _says_nothing(name, column) or _other_role(name, column, roles)
+        if finding is not None:
+            found.append(finding)
+        found += odd_characters("Field {field!r}", column.texts, field=name)
+    return found
+
+
+def odd_characters(what: str, texts: Sequence[str], **values: str) -> list[Finding]:
+    """What was read in a wrong encoding; `what` begins the message, and `values` go into it."""
+    odd = count_odd(texts[:SEARCHED])
+    if not odd:
+        return []
+    message = (
+        f"{what} holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
+        "{count:,}); check data.encoding, or how the file was made."
+    )
+    return [Finding("odd characters", message, {**values, "count": odd})]
+
+
+def _role_too(name: str, roles: Mapping[str, Sequence[str]]) -> Finding | None:
+    """A field that was named for another role as well."""
+    keys = [key for key, names in roles.items() if name in names and key in NO_FIELDS]
+    if not keys:
+        return None
+    message = (
+        "Field {field!r} is also the column of {keys}, and says nothing of new records; leave it out of data.columns."
+    )
+    return Finding("role as field", message, {"field": name, "keys": listed(keys)}, leave_out=(name,))
+
+
+def _says_nothing(name: str, column: Column) -> Finding | None:
+    if not column.texts:
+        message = "Field {field!r} is empty in all rows; leave it out of data.columns."
+        return Finding("empty field", message, {"field": name}, leave_out=(name,))
+    if len(column.texts) == 1 and not column.missing.any():
+        message = "Field {field!r} is the same in all rows, and says nothing; leave it out of data.columns."
+        return Finding("constant field", message, {"field": name}, leave_out=(name,))
+    return None
+
+
+def _other_role(name: str, column: Column, roles: Mapping[str, Sequence[str]]) -> Finding | None:
+    """A field that looks as if it had a role that nobody named."""
+    if len(column.texts) <= 2 * len(SYNONYMS) and "data.split.column" not in roles:
+        meant = {SYNONYMS.get(text.strip().lower()) for text in column.texts}
+        if None not in meant and len(meant) > 1:
+            message = (
+                "Field {field!r} says which split a row is for, and is taken as text; use it with "
+                "data.split.column={field}, or leave it out of data.columns."
+            )
+            return Finding("split column as text", message, {"field": name}, leave_out=(name,))
+    if any(name in names for names in roles.values()):
+        return None
+    if len(column.texts) == len(column) >= MANY_ROWS and all(map(_ID.fullmatch, column.texts)):
+        message = (
+            "Field {field!r} has a value of its own in each row, as an id has; use it with data.id={field}, or leave "
+            "it out of data.columns."
+            if "data.id" not in roles
+            else "Field {field!r} has a value of its own in each row, as an id has; leave it out of data.columns."
+        )
+        return Finding("id as text", message, {"field": name}, leave_out=(name,))
+    return None
