@@ -3,6 +3,7 @@
 import getpass
 import io
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,8 @@ from libelle.evaluation.intervals import lower_bound, upper_bound
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.features import Doubles
 from libelle.runs.run import THRESHOLD, Run
+
+log = logging.getLogger(__name__)
 
 
 def choose(curve: Curve, request: ThresholdRequest) -> float:
@@ -157,6 +160,8 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     labels, scored = predictions(run)
     rule = DecisionRule(labels)
     split = {name: scored[scored["split"] == name] for name in (VALIDATION, TEST)}
+    if "weight" in scored:
+        log.warning("the records of %s have weights, and a threshold counts each record once", run.id)
     classes: dict[str, float | None] = {}
     value: float | None = None
     if rule.is_binary and request.accuracy is not None:
