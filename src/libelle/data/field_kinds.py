@@ -61,15 +61,15 @@ class Kinds:
 TEXT_ALONE = Kinds()
 
 
-def one_role(roles: Mapping[str, Sequence[str]], kinds: Kinds) -> None:
+def one_role(roles: Mapping[str, Sequence[str]], others: Mapping[str, Sequence[str]]) -> None:
     """Raise `UserError` where a column that is not text has another role as well.
 
     Args:
         roles: config key → columns, of all other roles, `data.columns` among them.
-        kinds: the columns that are not text.
+        others: config key → columns that are not text.
     """
     taken = {name: key for key, names in roles.items() for name in names}
-    for key, names in kinds.by_key.items():
+    for key, names in others.items():
         for name in names:
             other = taken.setdefault(name, key)
             if other != key:

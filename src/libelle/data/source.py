@@ -206,7 +206,8 @@ class Source(Component, ABC):
         wanted = name_list(self.columns)
         require_columns(there, {**roles, "data.columns": wanted, **self.kinds.by_key}, str(self))
         roles.pop("data.slices")  # these may be fields, too
-        one_role({**roles, "data.columns": wanted}, self.kinds)
+        others = {**self.kinds.by_key, "data.weight": roles["data.weight"]}
+        one_role({**{key: names for key, names in roles.items() if key not in others}, "data.columns": wanted}, others)
         taken = {name for names in roles.values() for name in names}
         return [*self._fields(there, wanted, taken | set(self.kinds.fields)), *self.kinds.fields]
 

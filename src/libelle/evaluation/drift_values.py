@@ -54,7 +54,7 @@ class ValueBins:
         """What the bins are called."""
         if self.categories or not self.edges:
             return [*self.categories, "any other", "missing"]
-        shown = [f"{edge:g}" for edge in self.edges]
+        shown = [f"{edge:.10g}" for edge in self.edges]
         between = [f"{low} to {high}" for low, high in pairwise(shown)]
         return [f"below {shown[0]}", *between, f"{shown[-1]} and above", "missing"]
 

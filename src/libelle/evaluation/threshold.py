@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -21,6 +22,8 @@ from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubt, doubt_of_labels
 from libelle.features import Doubles
 from libelle.runs.run import THRESHOLD, Run
+
+log = logging.getLogger(__name__)
 
 #: What callers and the notebook look for here.
 __all__ = ["choose", "decide", "outcomes", "predictions", "save"]
@@ -160,6 +163,8 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     labels, scored = predictions(run)
     rule = DecisionRule(labels)
     split = {name: Outcomes(scored[scored["split"] == name], rule) for name in (VALIDATION, TEST)}
+    if "weight" in scored:
+        log.warning("the records of %s have weights, and a threshold counts each record once", run.id)
     classes: dict[str, float | None] = {}
     value: float | None = None
     if rule.is_binary and request.accuracy is not None:

@@ -9,6 +9,8 @@ from libelle.memory import require_memory
 
 #: What 32 bits can count.
 MOST_VALUES = (1 << 31) - 1
+#: Columns of categories and numbers that are made dense beside dense matrices: products with these are faster.
+_NARROW = 256
 
 
 def stack(features: Features, remedy: str) -> Matrix:
@@ -22,6 +24,13 @@ def stack(features: Features, remedy: str) -> Matrix:
         UserError: when the copy would not fit into memory, or there are more values than 32 bits can count.
     """
     parts = list((features.matrix or {}).values())
+    table = features.table
+    if (
+        table is not None
+        and table.shape[1] <= _NARROW
+        and all(part is table or isinstance(part, np.ndarray) for part in parts)
+    ):
+        parts = [part.toarray() if part is table else part for part in parts]
     if len(parts) == 1:
         return _narrow(parts[0], remedy)
     if all(isinstance(part, np.ndarray) for part in parts):
