@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from helpers.scores import sample
-from libelle.evaluation.bootstrap import average_precision, bootstrap, roc_auc
+from libelle.evaluation.bootstrap import average_precision, metric_intervals, roc_auc
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import calibration_error, evaluate
 

@@ -25,6 +25,7 @@ from libelle.data.records import require_columns
 from libelle.data.tables import read_file
 from libelle.errors import UserError
 from libelle.files import whole_file
+from libelle.language import ENGLISH, LanguageCode, require_language
 from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
@@ -53,6 +54,7 @@ class ScoringRequest(Component):
         format: of stdout.
         explain: whether to say what each field and word adds to the score.
         report: whether to write a page that compares the input with the training data.
+        language: of that page.
         on_error: whether a row that cannot be read is skipped or ends the work.
         delimiter: of a CSV input.
         encoding: of a CSV input.
@@ -67,6 +69,7 @@ class ScoringRequest(Component):
     format: Literal["table", "json"] = "table"
     explain: bool = False
     report: bool = False
+    language: LanguageCode = ENGLISH
     on_error: Literal["skip", "stop"] = "skip"
     delimiter: str = ","
     encoding: str = "utf-8"
@@ -81,6 +84,7 @@ class ScoringRequest(Component):
             raise UserError(f"{given[0]}= and input= are both given; score one or the other.")
         if self.report and self.input is None:
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
+        require_language(self.language, "language")
         if self.output is not None:
             if not Path(self.output).name:
                 raise UserError(
@@ -134,7 +138,7 @@ def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
     from libelle.reports.page import write_page
 
     source = "stdin" if request.input == "-" else Path(str(request.input)).name
-    page, verdict = make_page(seen, model, source)
+    page, verdict = make_page(seen, model, source, request.language)
     target = Path("report.html" if request.output is None else f"{request.output}.report.html")
     write_page(page, target, str(target))
     for sentence in verdict:

@@ -1,6 +1,7 @@
 """How far a metric can be trusted: its bootstrap interval, and that of the difference between two runs."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -8,12 +9,15 @@ import numpy.typing as npt
 from scipy import stats
 
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.intervals import LEVEL, Interval
+from libelle.evaluation.intervals import LEVEL, Interval, share
 from libelle.evaluation.metrics import TOP_K
 from libelle.features import Doubles, Floats, Ints
 
 #: Resamples of the bootstrap, fewer where rows are many: their product is at most `MOST_DRAWS`.
 RESAMPLES, FEWEST_RESAMPLES, MOST_DRAWS = 500, 100, 10_000_000
+
+#: Metrics that may be more than 1.
+UNBOUNDED = frozenset({"log_loss", "brier"})
 
 Metric = Callable[[Ints, npt.NDArray[np.float64]], float]
 
@@ -57,9 +61,9 @@ def metrics_of(rule: DecisionRule) -> Mapping[str, Metric]:
 
         def counted(ratio: Callable[[int, int, int], float]) -> Metric:
             def metric(targets: Ints, rows: npt.NDArray[np.float64]) -> float:
-                flagged = rows[:, 1] == 1
-                caught = int((flagged & (targets == 1)).sum())
-                return ratio(caught, int(flagged.sum()), int(targets.sum()))
+                aside = rows[:, 1] == 1
+                caught = int((aside & (targets == 1)).sum())
+                return ratio(caught, int(aside.sum()), int(targets.sum()))
 
             return metric
 
@@ -69,9 +73,9 @@ def metrics_of(rule: DecisionRule) -> Mapping[str, Metric]:
             "log_loss": lambda targets, rows: _log_loss(np.where(targets == 1, rows[:, 0], 1 - rows[:, 0])),
             "brier": lambda targets, rows: float(((rows[:, 0] - targets) ** 2).mean()),
             "accuracy": lambda targets, rows: float((rows[:, 1] == targets).mean()),
-            "precision": counted(lambda caught, flagged, _: caught / flagged if flagged else np.nan),
+            "precision": counted(lambda caught, aside, _: caught / aside if aside else np.nan),
             "recall": counted(lambda caught, _, positives: caught / positives),
-            "f1": counted(lambda caught, flagged, positives: 2 * caught / (flagged + positives)),
+            "f1": counted(lambda caught, aside, positives: 2 * caught / (aside + positives)),
         }
     classes = len(rule.labels)
     return {
@@ -110,8 +114,11 @@ def _cumulated(targets: Ints, scores: Doubles) -> tuple[Doubles, Doubles]:
     return np.cumsum(targets[order])[last].astype(np.float64), (last + 1).astype(np.float64)
 
 
-def bootstrap(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) -> dict[str, Interval]:
-    """Each metric with its percentile bootstrap interval (Efron and Tibshirani 1993), over resampled rows.
+def metric_intervals(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) -> dict[str, Interval]:
+    """Each metric with its interval, the same wherever it is shown, and whatever the order of the rows.
+
+    Metrics that are shares of rows have Wilson's interval, as have all shares on pages, on the terminal and in
+    `threshold.json`; the others have that of the bootstrap (see `_interval`).
 
     Args:
         targets: int64 [rows].
@@ -120,9 +127,32 @@ def bootstrap(targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0) 
         seed: of the resampling.
     """
     rows = row_statistics(targets, scores, rule)
+    order = np.lexsort((targets, *rows.T))
+    targets, rows = targets[order], rows[order]
     draws = [np.arange(len(targets))], _draws(len(targets), seed)
     values = np.array([_values(targets[drawn], rows[drawn], rule) for drawn in chain(*draws)])
-    return {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
+    resampled = {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
+    inside = {
+        name: replace(found, low=max(found.low, 0.0), high=found.high if name in UNBOUNDED else min(found.high, 1.0))
+        for name, found in resampled.items()
+    }
+    return inside | _shares(targets, rows, rule)
+
+
+def resamples(rows: int) -> int:
+    """How many resamples of so many rows an interval rests on."""
+    return int(np.clip(MOST_DRAWS // max(rows, 1), FEWEST_RESAMPLES, RESAMPLES))
+
+
+def _shares(targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> dict[str, Interval]:
+    """The metrics that are shares of some of the rows."""
+    right = rows[:, 1] == targets
+    found = {"accuracy": share(int(right.sum()), len(rows))}
+    if not rule.is_binary:
+        return found | {"top_k_accuracy": share(int(rows[:, 2].sum()), len(rows))}
+    aside, positive = rows[:, 1] == 1, targets == 1
+    caught = int((aside & positive).sum())
+    return found | {"precision": share(caught, int(aside.sum())), "recall": share(caught, int(positive.sum()))}
 
 
 def paired_bootstrap(
@@ -130,7 +160,7 @@ def paired_bootstrap(
 ) -> dict[str, Interval]:
     """Each metric's difference, `second` less `first`, on the same rows, with the interval of a paired bootstrap.
 
-    A difference is more than chance where its interval does not contain zero.
+    The interval is that of `_interval`. A difference is more than chance where its interval does not contain zero.
 
     Args:
         targets: int64 [rows].
@@ -161,8 +191,7 @@ def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.boo
 
 def _draws(rows: int, seed: int) -> Iterator[Ints]:
     generator = np.random.default_rng(seed)
-    count = int(np.clip(MOST_DRAWS // max(rows, 1), FEWEST_RESAMPLES, RESAMPLES))
-    return (generator.integers(rows, size=rows) for _ in range(count))
+    return (generator.integers(rows, size=rows) for _ in range(resamples(rows)))
 
 
 def _values(targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> Doubles:
@@ -174,11 +203,18 @@ def _values(targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) ->
 
 
 def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
+    """The percentile interval of the bootstrap (Efron and Tibshirani 1993), moved so that its median is the value.
+
+    Resamples lose rare labels and repeat rows, so that metrics such as the macro F1 are on the whole higher or lower
+    on them than on the rows themselves, by more than the interval's width where labels are many. What the median
+    differs by estimates that bias; without it, the interval always holds the value.
+    """
     known = resampled[~np.isnan(resampled)]
     if not len(known):
         return Interval(value, np.nan, np.nan)
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, float(low), float(high))
+    low, median, high = np.quantile(known, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+    # What the quantiles and the value share must not differ by rounding: a difference of nothing is 0.
+    return Interval(value, value - float(median - low), value + float(high - median))
 
 
 def _log_loss(true: npt.NDArray[np.float64]) -> float:

@@ -1,7 +1,8 @@
 """What the training data were like, kept with a pipeline, so that later records can be compared with them.
 
 No text is kept. Words are kept as hashes, and only those that several training records hold: the hash of a word that
-somebody guesses can be looked up, and a word that few records hold may be somebody's name.
+somebody guesses can be looked up, and a word that few records hold may be somebody's name. Of whole records not even
+that is kept, but a bitmap that answers for many of them and for none (`libelle.evaluation.training_records`).
 """
 
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.data.columns import Column, Columns
+from libelle.evaluation.training_records import TrainingRecords
 from libelle.features import Floats
 from libelle.files import read_json, write_json
 
@@ -57,6 +59,7 @@ class Reference:
         decisions: records by label, the most probable one, int64 [labels]; empty before training.
         chosen: position of the most probable label of each record, in the order of `scores`, int64 [rows]; empty before
             training.
+        learnt: the training records; None in what was saved before they were kept.
     """
 
     rows: int
@@ -65,6 +68,7 @@ class Reference:
     scores: Floats
     decisions: npt.NDArray[np.int64]
     chosen: npt.NDArray[np.int64]
+    learnt: TrainingRecords | None = None
 
     @classmethod
     def of(cls, cleaned: Columns, train: npt.NDArray[np.bool_]) -> Self:
@@ -77,7 +81,8 @@ class Reference:
         known = {name: _known(column, column.index[train]) for name, column in cleaned.items()}
         fields = {name: _count(column, column.index[~train], known[name]) for name, column in cleaned.items()}
         none = np.empty(0, np.int64)
-        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none)
+        learnt = TrainingRecords.of(cleaned, train)
+        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none, learnt)
 
     def with_scores(self, scores: Floats) -> Self:
         """The same with scores, float32 [rows, classes], of the validation and test records in any order."""
@@ -91,7 +96,7 @@ class Reference:
         """Write `reference.json` and `reference.safetensors` into an existing folder."""
         from safetensors.numpy import save_file
 
-        about = {
+        about: dict[str, Any] = {
             "rows": self.rows,
             "known_records": KNOWN_RECORDS,
             "fields": {name: vars(counts) for name, counts in self.fields.items()},
@@ -101,6 +106,9 @@ class Reference:
             f"known.{number}": self.known[name] for number, name in enumerate(self.fields)
         }
         arrays |= {"scores": self.scores, "decisions": self.decisions, "chosen": self.chosen}
+        if self.learnt is not None:
+            arrays["learnt"] = self.learnt.bits
+            about["learnt"] = {"size": self.learnt.size, "found": self.learnt.found}
         save_file(arrays, folder / "reference.safetensors")
         write_json(folder / "reference.json", about)
 
@@ -113,7 +121,8 @@ class Reference:
         arrays = load_file(folder / "reference.safetensors")
         known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"])}
         fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}
-        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays["chosen"])
+        learnt = TrainingRecords(arrays["learnt"], **about["learnt"]) if "learnt" in about else None
+        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays["chosen"], learnt)
 
 
 def count_fields(cleaned: Columns, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:

@@ -8,6 +8,7 @@ from typing import Any
 from libelle.cleaners.base import Cleaner
 from libelle.data.source import Source
 from libelle.evaluation.calibration import Calibration
+from libelle.language import ENGLISH
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.samplers.rows import Sampler
@@ -59,6 +60,7 @@ class Plan:
         seed: of everything random in training.
         objective: the metric that the run is judged by, as `validation.average_precision`; None for the default.
         keep_texts: whether files of the base and of the run may hold texts of records.
+        language: of the run's report.
         trainer: keyword arguments of Lightning's Trainer.
         lightning: makes Lightning's callbacks and loggers, given a scratch folder.
         provenance: what the plan was made from.
@@ -75,6 +77,7 @@ class Plan:
     seed: int = 1
     objective: str | None = None
     keep_texts: bool = False
+    language: str = ENGLISH
     trainer: Mapping[str, Any] = field(default_factory=dict)
     lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
     provenance: Provenance = field(default_factory=Provenance)

@@ -65,6 +65,7 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
         config=config,
         environment=about,
         uncalibrated=fitted.uncalibrated,
+        language=plan.language,
     )
     run.put("report.html", make_report(evidence).encode())
     targets = np.concatenate([evidence.of(split)[0] for split in (VALIDATION, TEST)])
