@@ -126,7 +126,7 @@ def _format(number: float, pattern: str) -> str:
 
     # Rounded by Python, as in English: Babel would round halves of the decimal text.
     digits = len(pattern.partition(".")[2])
-    return format_decimal(float(f"{number:.{digits}f}"), pattern, locale=_current.get())
+    return format_decimal(float(f"{number:.{digits}f}"), pattern, locale=_current.get()).replace("-", "−")
 
 
 def _is_english() -> bool:

@@ -238,10 +238,18 @@ def learnt_sentence(drift: Drift) -> str:
     """That a file holds records that the model has learnt from; empty where it does not, or nobody can tell."""
     if drift.learnt is None or not drift.learnt.changed:
         return ""
-    return _(
-        "This file holds training records: about {now} of its records have the texts of one, and about {before} of "
-        "the validation and test records have; the model has learnt from them, so that its scores are surer there."
-    ).format(now=percent(drift.learnt.now, 0), before=percent(drift.learnt.before, 0))
+    now, before = percent(drift.learnt.now, 0), percent(drift.learnt.before, 0)
+    if before == percent(0, 0):
+        text = _(
+            "This file holds training records: about {now} of its records have the texts of one; the model has learnt "
+            "from them, so that its scores are surer there."
+        )
+    else:
+        text = _(
+            "This file holds training records: about {now} of its records have the texts of one, and about {before} of "
+            "the validation and test records have; the model has learnt from them, so that its scores are surer there."
+        )
+    return text.format(now=now, before=before)
 
 
 def _size(stable: Stability) -> str:

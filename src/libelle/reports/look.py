@@ -26,7 +26,7 @@ GRADIENT = ListedColormap(colormaps["cividis"](np.linspace(0, 0.85, 256)))
 
 #: Sizes in inches: of a figure of its own, and of one of several side by side. Letters of either can be read on a
 #: phone, where figures are as wide as the screen and stand below each other.
-WIDTH, PANEL = 6.2, (4.8, 3.1)
+WIDTH, PANEL = 5.4, (4.8, 3.1)
 
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,

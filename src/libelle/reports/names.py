@@ -1,18 +1,20 @@
 """Words of the program itself that pages show: splits, steps of a run, states of a trial."""
 
+from collections.abc import Callable
+
 from libelle.data.split import TEST, TRAIN, VALIDATION
-from libelle.language import N_, gettext
+from libelle.language import N_, gettext, ngettext
 
 _SPLITS = {TRAIN: N_("train"), VALIDATION: N_("validation"), TEST: N_("test")}
 _SPLIT_RECORDS = {TRAIN: N_("train records"), VALIDATION: N_("validation records"), TEST: N_("test records")}
 _STEPS = (N_("training"), N_("scoring"))
-_STATUSES = {
-    "completed": N_("completed"),
-    "pruned": N_("pruned"),
-    "failed": N_("failed"),
-    "running": N_("unfinished"),
-    "nan": N_("no finite value"),
-    "timeout": N_("timed out"),
+_STATUSES: dict[str, Callable[[int], str]] = {
+    "completed": lambda number: ngettext("completed", "completed", number),
+    "pruned": lambda number: ngettext("pruned", "pruned", number),
+    "failed": lambda number: ngettext("failed", "failed", number),
+    "running": lambda number: ngettext("unfinished", "unfinished", number),
+    "nan": lambda number: ngettext("no finite value", "no finite value", number),
+    "timeout": lambda number: ngettext("timed out", "timed out", number),
 }
 #: What stands in the place of a value in a table of parts of the records.
 _VALUES = (N_("(missing)"), N_("(none)"), N_("(all others)"))
@@ -34,9 +36,9 @@ def step_name(step: str) -> str:
     return gettext(step) if step in _STEPS else step
 
 
-def status_name(status: str) -> str:
-    """What became of a trial."""
-    return gettext(_STATUSES[status]) if status in _STATUSES else status
+def status_name(status: str, number: int = 1) -> str:
+    """What became of one or more trials."""
+    return _STATUSES[status](number) if status in _STATUSES else status
 
 
 def value_name(value: str) -> str:
