@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as sk
-from sklearn.calibration import calibration_curve
 
 from helpers.scores import sample
 from libelle.evaluation.calibration import Isotonic
@@ -60,6 +59,17 @@ def test_automatic_coding_is_accuracy_on_the_share_that_is_coded(drawn):
     np.testing.assert_allclose(lines(left)["test"], np.stack([shares[:, 1], accuracies[:, 1]], axis=1))
 
 
+def joined(places):
+    """The group of each row: bins from the lowest on, until they hold 20 rows; the rest with the last."""
+    groups, rows, group = np.zeros(10, dtype=int), 0, 0
+    for place in range(10):
+        groups[place] = group
+        rows += (places == place).sum()
+        if rows >= 20:
+            group, rows = group + 1, 0
+    return np.minimum(groups, group - 1)[places]
+
+
 @pytest.mark.parametrize("classes", [2, 4])
 def test_reliability_is_drawn_before_and_after_calibration(drawn, classes):
     before = {"validation": sample(classes, 2000, seed=1), "test": sample(classes, 2000, seed=2)}
@@ -72,14 +82,15 @@ def test_reliability_is_drawn_before_and_after_calibration(drawn, classes):
         for (name, (targets, scores)), counted in zip(runs.items(), below.patches, strict=True):
             happened = targets == 1 if classes == 2 else scores.argmax(axis=1) == targets
             decisive = scores[:, 1] if classes == 2 else scores.max(axis=1)
-            # Edges belong to the bin above, with scikit-learn to the one below.
-            rates, means = calibration_curve(happened, np.minimum(decisive.astype(float) + 1e-9, 1), n_bins=10)
+            groups = joined(np.minimum((decisive.astype(float) * 10).astype(int), 9))
+            points = [
+                (decisive[groups == group].mean(), happened[groups == group].mean())
+                for group in range(groups.max() + 1)
+            ]
             line, _, (whiskers,) = bars[name]
-            np.testing.assert_allclose(line.get_xydata(), np.stack([means, rates], axis=1), atol=1e-6)
-            places = np.minimum((decisive.astype(float) * 10).astype(int), 9)
-            for place, whisker in zip(np.unique(places), whiskers.get_segments(), strict=True):
-                inside = happened[places == place]
-                interval = share(int(inside.sum()), len(inside))
+            np.testing.assert_allclose(line.get_xydata(), points, atol=1e-6)
+            for group, whisker in enumerate(whiskers.get_segments()):
+                interval = share(int(happened[groups == group].sum()), int((groups == group).sum()))
                 assert whisker[:, 1] == pytest.approx([interval.low, interval.high])
             heights = counted.get_xy()[:, 1].max()
             assert heights == np.histogram(decisive, bins=40, range=(0, 1))[0].max()

@@ -1,4 +1,4 @@
-"""Pages in French: no sentence, label of a figure or number is left in English; the terminal is English all the same."""
+"""Pages in French: no sentence, label of a figure or number is left in English; the terminal stays English."""
 
 import re
 from pathlib import Path
@@ -46,7 +46,9 @@ def assert_french(page: str) -> None:
     said = [text for text in texts_of(page) if not re.fullmatch(r"[a-z_.]+(, )?|[\w-]+\.[a-z_]+", text)]
     english = [text for text in said for pattern in patterns() if pattern.fullmatch(text)]
     assert english == []
-    assert [text for text in said if re.search(r"(?<![\w.-])\d+\.\d+(?![\w.-]*\d\.)", text) and "Python" not in text] == []
+    assert [
+        text for text in said if re.search(r"(?<![\w.-])\d+\.\d+(?![\w.-]*\d\.)", text) and "Python" not in text
+    ] == []
     assert [text for text in said if re.search(r"\d %", text)] == []
 
 

@@ -40,7 +40,7 @@ def report(folder: Path, trials: list[dict[str, Any]], **header: Any) -> Page:
 
 def test_a_report_needs_no_other_file(tmp_path: Path) -> None:
     page = report(tmp_path / "s", draw(30))
-    assert len(page.figures) == 4
+    assert len(page.figures) == 8
     assert "http" not in page.source
     assert not {"script", "link", "img", "iframe", "object", "image"} & set(page.tags)
     references = [value or "" for name, value in page.attributes if name in ("src", "href", "xlink:href")]

@@ -136,7 +136,7 @@ def _page(evidence: Evidence) -> str:
         ranking=figures.ranking(runs) if curves else Markup(),
         thresholds=figures.thresholds({_("test"): test}, rule.threshold) if curves and test else Markup(),
         coding=figures.automatic_coding(runs, rule) if runs and not rule.is_binary else Markup(),
-        automatic=[] if rule.is_binary or len(both) < 2 else automatic_coding.by_accuracy(*both, rule),
+        automatic=[] if rule.is_binary or len(both) < 2 else automatic_coding.by_accuracy(both[0], both[1], rule),
         calibration=figures.calibration(runs, rule, raw) if runs else Markup(),
         calibrated=calibrated(evidence),
         fewest_in_bin=FEWEST_IN_BIN,
