@@ -109,6 +109,12 @@ def test_the_report_of_a_sweep_is_french_but_for_what_was_typed(tmp_path: Path) 
     assert_french(re.sub(values, "", page))
 
 
+def test_a_language_without_a_page_is_refused(tmp_path: Path) -> None:
+    answer = call("runtime.py", "input=forms.csv", "language=fr", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr == "language=fr is that of the page; ask for one with report=true, or leave it out.\n"
+
+
 @pytest.mark.parametrize(
     ("script", "words"),
     [

@@ -85,6 +85,10 @@ class ScoringRequest(Component):
         if self.report and self.input is None:
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
         require_language(self.language, "language")
+        if self.language != ENGLISH and not self.report:
+            raise UserError(
+                f"language={self.language} is that of the page; ask for one with report=true, or leave it out."
+            )
         if self.output is not None:
             if not Path(self.output).name:
                 raise UserError(
