@@ -1,8 +1,9 @@
 # make help lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format results pairings
+.PHONY: help setup train test test-all lint format results pairings messages
 PYTHON ?= python3
 BIN := .venv/bin
+MESSAGES = $(BIN)/python -m babel.messages.frontend --quiet
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,3 +45,10 @@ results: setup ## write docs/results.md; other sets with QUALITY='--data FOLDER 
 
 pairings: setup ## print which processes each model takes
 	@PYTHONPATH=tests $(BIN)/python -m helpers.pairs
+
+messages: setup ## bring new sentences of the pages into the catalogues, to be translated there, and compile them
+	$(MESSAGES) extract -F babel.cfg -k N_ --no-location --sort-output -o messages.pot .
+	$(MESSAGES) update -D libelle -i messages.pot -d src/libelle/locales \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120
+	$(MESSAGES) compile -D libelle -d src/libelle/locales
+	rm messages.pot

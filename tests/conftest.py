@@ -5,6 +5,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -23,10 +24,15 @@ settings.load_profile("libelle")
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The figures of reports as matplotlib's objects instead of SVG."""
+    """The figures of reports as matplotlib's objects instead of SVG; of several side by side, `axes` has all axes."""
     from libelle.reports import figures
 
+    def beside(*drawn: tuple[Any, str]) -> Any:
+        found = [figure for figure, _ in drawn]
+        return SimpleNamespace(figures=found, axes=[axes for figure in found for axes in figure.axes])
+
     monkeypatch.setattr(figures, "svg", lambda figure, _: figure)
+    monkeypatch.setattr(figures, "side_by_side", beside)
     return figures
 
 

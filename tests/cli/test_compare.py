@@ -53,7 +53,7 @@ def test_the_command_writes_a_page_that_needs_no_other_file(compared: Path, tmp_
     assert [path.name for path in tmp_path.iterdir()] == ["comparison.html"]
     assert not re.search(r"""(src|href)=["']?(https?:)?//|<script|@import|url\(http""", page)
     assert len(page) < 1_000_000
-    assert page.count("<svg") == 3
+    assert page.count("<svg") == 6
     for words in (*ids, "trainer.max_epochs", "Holm", "may be chance", "duration"):
         assert words in page
     assert "metrics.test" not in page

@@ -156,7 +156,7 @@ def test_a_shifted_file_is_named_and_the_training_file_is_not(trained, tmp_path,
     empty = round(100 * shifted(200)["town"].isna().mean())
     before = 100 * pipeline.reference.fields["town"].empty / pipeline.reference.rows
     for sentence in (
-        f"town is empty in {empty} % of rows, {before:.0f} % in training.",
+        f"town is empty in {empty} % of records, {before:.0f} % in training.",
         "100 % of the words of employer are new or rare, 0 % in training.",
     ):
         assert sentence in page

@@ -7,7 +7,6 @@ import pytest
 from libelle.data.columns import count_rows, from_frame
 from libelle.evaluation.field_worth import BATCH, erase, worth
 from libelle.features import Features
-from libelle.reports import figures
 
 
 class Lengths:
@@ -24,8 +23,7 @@ def score(features):
     return np.stack([1 - positive, positive], axis=1)
 
 
-def test_what_fields_and_words_are_worth_by_hand(monkeypatch):
-    monkeypatch.setattr(figures, "svg", lambda figure, _: figure)
+def test_what_fields_and_words_are_worth_by_hand(drawn):
     rows = BATCH + 7  # more than are scored at a time
     texts = {"a": ["le pain"] * 6 + ["vin"] * (rows - 6), "b": ["x"] * (rows - 1) + [None]}
     cleaned = pd.DataFrame(texts, dtype="str")
@@ -38,13 +36,13 @@ def test_what_fields_and_words_are_worth_by_hand(monkeypatch):
     # Without field a, label 1 loses 0.07 on five rows and 0.03 on the others; label 0 of the first row gains.
     whole = table.loc["a", ""]
     assert whole["toward"] == pytest.approx((-0.07 + 5 * 0.07 + (rows - 6) * 0.03) / rows)
-    assert whole["size"] == pytest.approx((6 * 0.07 + (rows - 6) * 0.03) / rows)
     assert whole["records"] == rows
     assert table.loc[("b", ""), "records"] == rows - 1
     # "le pain" without "pain" is "le", five letters less.
     assert table.loc[("a", "pain"), "toward"] == pytest.approx((-0.05 + 5 * 0.05) / 6)
     assert table.loc[("a", "vin"), "records"] == 20
-    (axes,) = figures.field_worth(found[found["word"].isna()]).axes
+    assert table.loc[("a", "vin"), "held"] == rows - 6
+    (axes,) = drawn.field_worth(found[found["word"].isna()]).axes
     widths = dict(
         zip(
             [text.get_text() for text in axes.get_yticklabels()], [bar.get_width() for bar in axes.patches], strict=True

@@ -44,4 +44,10 @@ def test_labels_that_are_never_found_are_counted():
 
 def test_labels_are_grouped_by_their_training_records():
     bands = training_bands(np.array([0, 1, 2, 3, 4, 4]), np.array([0, 1, 9, 10, 1000]))
-    assert list(bands) == ["none", "1 to 9", "1 to 9", "10 to 99", "1,000 or more", "1,000 or more"]
+    assert {name: np.flatnonzero(rows).tolist() for name, rows in bands} == {
+        "none": [0],
+        "1 to 9": [1, 2],
+        "10 to 99": [3],
+        "1,000 or more": [4, 5],
+    }
+    assert [name for name, _ in bands] == ["none", "1 to 9", "10 to 99", "1,000 or more"]

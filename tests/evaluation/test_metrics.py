@@ -10,7 +10,7 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from helpers.scores import sample
-from libelle.evaluation.bootstrap import average_precision, bootstrap, roc_auc
+from libelle.evaluation.bootstrap import average_precision, metric_intervals, roc_auc
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import calibration_error, evaluate
 
@@ -184,9 +184,9 @@ def test_calibration_error_by_hand():
 
 def test_the_bootstrap_is_scipys():
     targets, scores = sample(2, 300)
-    right = (scores[:, 1] >= 0.5) == targets
-    found = bootstrap(targets, scores, DecisionRule(["0", "1"]))["accuracy"]
-    expected = stats.bootstrap((right,), np.mean, n_resamples=5000, method="percentile", rng=1).confidence_interval
+    error = (scores[:, 1] - targets) ** 2
+    found = metric_intervals(targets, scores, DecisionRule(["0", "1"]))["brier"]
+    expected = stats.bootstrap((error,), np.mean, n_resamples=5000, method="percentile", rng=1).confidence_interval
     assert (found.low, found.high) == pytest.approx(tuple(expected), abs=0.01)
 
 

@@ -84,6 +84,12 @@ def test_the_synthetic_forms_are_drawn_from_lists_that_the_wheel_brings(programs
     assert "base based is now" in run(programs / "python", "-m", "libelle", *arguments, cwd=place)
 
 
+def test_the_french_sentences_of_pages_are_in_the_wheel(programs, place):
+    code = "from gettext import translation as t; from libelle.language import LOCALES as at; "
+    code += "print(t('libelle', at, ['fr']).gettext('threshold'))"
+    assert run(programs / "python", "-c", code, cwd=place) == "seuil\n"
+
+
 def test_python_loads_the_run(programs, place):
     code = f"from libelle import Pipeline; print(Pipeline.load({manifest(place)['run_id']!r}).labels)"
     assert "0" in run(programs / "python", "-c", code, cwd=place)

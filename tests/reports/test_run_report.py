@@ -15,7 +15,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from helpers.scripts import call
 from helpers.tiny import tiny_plan
-from libelle.evaluation.bootstrap import bootstrap, mcnemar, metrics_of, paired_bootstrap, row_statistics
+from libelle.evaluation.bootstrap import mcnemar, metric_intervals, metrics_of, paired_bootstrap, row_statistics
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.errors_csv import CONFIDENT, CONTRADICTION, LABEL, NEAR, find_errors
 from libelle.evaluation.intervals import share
@@ -23,7 +23,8 @@ from libelle.evaluation.metrics import evaluate
 from libelle.evaluation.reliability import reliability
 from libelle.evaluation.slices import MOST_VALUES, OTHERS, slices
 from libelle.pipeline import Pipeline
-from libelle.reports.run_report import headline, leakage
+from libelle.reports.run_report import leakage
+from libelle.reports.run_sentences import headline
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.training.workflow import full, prepare, train
@@ -64,7 +65,7 @@ def test_metrics_with_intervals_are_those_of_the_run(data):
 
 
 def test_intervals_hold_the_value_and_narrow_with_rows():
-    small, large = (bootstrap(*binary(rows), BINARY) for rows in (200, 3200))
+    small, large = (metric_intervals(*binary(rows), BINARY) for rows in (200, 3200))
     for name, interval in large.items():
         assert interval.low <= interval.value <= interval.high
         # Four times narrower for sixteen times the rows, give or take.
@@ -79,7 +80,7 @@ def test_a_bootstrap_interval_covers_the_truth_about_as_often_as_it_says():
         right = generator.random(200) < 0.8
         targets = generator.integers(3, size=200)
         scores = np.eye(3, dtype=np.float32)[np.where(right, targets, (targets + 1) % 3)]
-        interval = bootstrap(targets, scores, DecisionRule(["0", "1", "2"]), seed=seed)["accuracy"]
+        interval = metric_intervals(targets, scores, DecisionRule(["0", "1", "2"]), seed=seed)["accuracy"]
         covered += interval.low <= 0.8 <= interval.high
     assert covered >= 27
 
@@ -176,9 +177,9 @@ def test_the_headline_says_it_in_plain_words():
     positive = np.array([0.9] * 10 + [0.1] * 10, dtype=np.float32)
     sentences = headline(targets, np.stack([1 - positive, positive], axis=1), DecisionRule(["no", "yes"]))
     assert sentences[0] == (
-        "Of 100 records flagged as label yes, 80 (49–94) truly are; of 100 records drawn at random, 50 are."
+        "Of 100 records set aside as label yes, 80 (49–94) truly are; of 100 records drawn at random, 50 are."
     )
-    assert sentences[1] == "50.0 % of records are flagged; of 100 that are label yes, 80 (49–94) are caught."
+    assert sentences[1] == "50.0 % of records are set aside; of 100 that are label yes, 80 (49–94) are caught."
 
 
 def stored(run_id, store):

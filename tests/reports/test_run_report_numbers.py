@@ -15,7 +15,7 @@ from libelle.evaluation.calibration import Isotonic
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import share
 from libelle.pipeline import Pipeline
-from libelle.reports.run_report import headline
+from libelle.reports.run_sentences import headline
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.training.prepared_data import Prepared
@@ -57,9 +57,9 @@ def test_the_page_shows_log_loss_brier_and_calibration_error_before_and_after(tm
     before, after = expected["log_loss"][2:]
     assert f"calibration takes the log loss from {before:.4f} to {after:.4f}" in page
     assert ("which is worse" in page) == (after > before)
-    assert "before and after calibration" in page
+    assert "before calibration" in page
     plan = tiny_plan(tmp_path)
-    assert "before and after" not in page_of(Run.open(plan.store, RunId.parse(full(plan).run_id)))
+    assert "before calibration" not in page_of(Run.open(plan.store, RunId.parse(full(plan).run_id)))
 
 
 def test_the_multiclass_headline_by_hand():

@@ -35,12 +35,12 @@ class Page(HTMLParser):
 
 
 def report(folder: Path, trials: list[dict[str, Any]], **header: Any) -> Page:
-    return Page(write_report(write_sweep(folder, trials, **header), title="A sweep"))
+    return Page(write_report(write_sweep(folder, trials, **header)))
 
 
 def test_a_report_needs_no_other_file(tmp_path: Path) -> None:
     page = report(tmp_path / "s", draw(30))
-    assert len(page.figures) == 4
+    assert len(page.figures) == 8
     assert "http" not in page.source
     assert not {"script", "link", "img", "iframe", "object", "image"} & set(page.tags)
     references = [value or "" for name, value in page.attributes if name in ("src", "href", "xlink:href")]
@@ -69,7 +69,7 @@ def test_the_best_trials_come_first_with_their_runs(tmp_path: Path, direction: s
     assert [trial.number for trial in sweep.ranked] == expected
     assert sweep.best is not None
     assert sweep.best.settings == {key: str(value) for key, value in trials[expected[0]]["overrides"].items()}
-    page = Page(write_report(folder, title="t", runs={expected[0] + 10: "2026-11-25_7"}))
+    page = Page(write_report(folder, runs={expected[0] + 10: "2026-11-25_7"}))
     assert "2026-11-25_7" in page.text
     numbers = re.findall(r'<td class="number">(\d+)</td>', page.source[page.source.index("<td>trial</td>") :])
     assert numbers[:6] == [str(number) for number in expected[:6]]
@@ -79,11 +79,11 @@ def test_the_best_trials_come_first_with_their_runs(tmp_path: Path, direction: s
 
 def test_the_metric_is_named_by_the_sweep_or_the_caller(tmp_path: Path) -> None:
     folder = write_sweep(tmp_path / "s", draw(3), direction="maximize")
-    assert "Maximize the value that each job returns" in Page(write_report(folder, title="t")).text
-    page = Page(write_report(folder, title="t", objective="validation.f1"))
+    assert "Maximize the value that each job returns" in Page(write_report(folder)).text
+    page = Page(write_report(folder, objective="validation.f1"))
     assert "Maximize validation.f1" in page.text
     named = write_sweep(tmp_path / "named", draw(3), objective="loss")
-    assert "Minimize loss" in Page(write_report(named, title="t", objective="validation.f1")).text
+    assert "Minimize loss" in Page(write_report(named, objective="validation.f1")).text
 
 
 def test_a_conditional_parameter_of_few_trials_is_left_open(tmp_path: Path) -> None:
@@ -97,13 +97,13 @@ def test_a_conditional_parameter_of_few_trials_is_left_open(tmp_path: Path) -> N
         "model": False,
         "model.blocks": True,
     }
-    assert "too few trials to say (5)" in Page(write_report(tmp_path / "s", title="t")).text
+    assert "too few trials to say (5)" in Page(write_report(tmp_path / "s")).text
 
 
 def test_a_sweep_of_one_trial(tmp_path: Path) -> None:
     page = report(tmp_path / "s", draw(1))
     assert "Too few trials to say" in page.text
-    assert "<b>1</b><span>trials</span>" in page.source
+    assert "<b>1</b><span>trial</span>" in page.source
 
 
 def test_a_sweep_of_failures_alone(tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ def test_texts_are_shown_as_they_are(tmp_path: Path) -> None:
         trial["overrides"]["model"] = nasty if number % 2 else "small"
     trials[0] |= {"status": "failed", "value": None, "error": "<script>alert('à')</script>"}
     folder = write_sweep(tmp_path / "s", trials, fixed=["data.path=<i>é</i>"])
-    page = Page(write_report(folder, title="<b>l'été</b>", runs={11: "<u>"}))
+    page = Page(write_report(folder, models=["<b>l'été</b>"], data=["x"], runs={11: "<u>"}))
     assert not {"script", "b>", "i", "u"} & set(page.tags)
     for text in ("<b>l'été</b>", "<script>alert('à')</script>", "data.path=<i>é</i>", nasty):
         assert text in page.text

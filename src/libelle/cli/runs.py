@@ -10,6 +10,7 @@ from libelle.cli import json_output, terminal_tables
 from libelle.cli.command import plain_errors, values_and_store
 from libelle.errors import UserError
 from libelle.installation import how_to_call
+from libelle.language import ENGLISH, require_language
 from libelle.runs import run_list
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
@@ -48,9 +49,11 @@ def _compare(runs: list[Run], where: dict[str, str], output: Any) -> None:
     from libelle.reports.comparison_report import make_page
     from libelle.reports.page import write_page
 
+    language = where.pop("language", ENGLISH)
+    require_language(language, "language")
     path = _page_path(where)
     comparison = compare(runs)
-    write_page(make_page(comparison), path, f"output={path}")
+    write_page(make_page(comparison, language), path, f"output={path}")
     output.print_comparison(comparison, path)
 
 
@@ -66,7 +69,9 @@ def _page_path(where: dict[str, str]) -> Path:
     """Where the page of a comparison goes."""
     output = where.pop("output", "comparison.html")
     for key in where:
-        raise UserError(f"{how_to_call('runs')} compare knows no {key}=; it takes run ids, output= and format=.")
+        raise UserError(
+            f"{how_to_call('runs')} compare knows no {key}=; it takes run ids, output=, language= and format=."
+        )
     if not Path(output).name:
         raise UserError(f"output={output} is not the name of a file; write for instance output=comparison.html.")
     return Path(output)

@@ -28,6 +28,7 @@ from libelle.data.suspicious import find_suspicions
 from libelle.data.tables import read_file, read_stream
 from libelle.errors import UserError
 from libelle.features import Ints
+from libelle.language import ENGLISH, LanguageCode, require_language
 from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
@@ -53,6 +54,7 @@ class ScoringRequest(AnswerRequest):
         record: field → text.
         input: CSV, Parquet or Excel file, or `-` for one from stdin.
         report: whether to write a page that compares the input with the training data.
+        language: of that page.
         on_error: whether a row that cannot be read is skipped or ends the work.
         delimiter: of a CSV input; here and below, what is left out is as in the training data, or found.
         encoding: of a CSV input.
@@ -66,6 +68,7 @@ class ScoringRequest(AnswerRequest):
     record: dict[str, str] | None = None
     input: str | None = None
     report: bool = False
+    language: LanguageCode = ENGLISH
     on_error: Literal["skip", "stop"] = "skip"
     delimiter: str | None = None
     encoding: str | None = None
@@ -85,6 +88,11 @@ class ScoringRequest(AnswerRequest):
         if self.report and self.input is None:
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
         self.check_answers(self.input)
+        require_language(self.language, "language")
+        if self.language != ENGLISH and not self.report:
+            raise UserError(
+                f"language={self.language} is that of the page; ask for one with report=true, or leave it out."
+            )
 
 
 def runtime(config: DictConfig) -> None:
@@ -133,7 +141,7 @@ def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
     from libelle.reports.page import write_page
 
     source = "stdin" if request.input == "-" else Path(str(request.input)).name
-    page, verdict = make_page(seen, model, source)
+    page, verdict = make_page(seen, model, source, request.language)
     target = Path("report.html" if request.output is None else f"{request.output}.report.html")
     write_page(page, target, str(target))
     for sentence in verdict:

@@ -60,7 +60,14 @@ class SweepCallback(Callback):
                 named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
                 metrics = {item.objective for item in manifests if item.objective is not None}
                 metric = metrics.pop() if len(metrics) == 1 else None
-                page = write_report(folder, title=f"Sweep {folder.name}", runs=named, objective=metric)
+                page = write_report(
+                    folder,
+                    data={item.data for item in manifests if item.data is not None},
+                    models={item.model for item in manifests if item.model is not None},
+                    runs=named,
+                    objective=metric,
+                    language=config.report.language,
+                )
                 terminal_tables.print_search(yaml.safe_load(results.read_text("utf-8")), manifests, page)
 
 

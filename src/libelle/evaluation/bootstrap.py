@@ -1,6 +1,7 @@
 """How far a metric can be trusted: its bootstrap interval, and that of the difference between two runs."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Protocol
 
@@ -8,12 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.intervals import LEVEL, Interval
+from libelle.evaluation.intervals import LEVEL, Interval, share
 from libelle.evaluation.metrics import TOP_K
 from libelle.features import Doubles, Floats, Ints
 
 #: Resamples of the bootstrap, fewer where rows are many: their product is at most `MOST_DRAWS`.
-RESAMPLES, FEWEST_RESAMPLES, MOST_DRAWS = 500, 100, 10_000_000
+RESAMPLES, FEWEST_RESAMPLES, MOST_DRAWS = 500, 200, 50_000_000
+
+#: Metrics that may be more than 1.
+UNBOUNDED = frozenset({"log_loss", "brier"})
 
 
 class Metric(Protocol):
@@ -62,8 +66,8 @@ def metrics_of(rule: DecisionRule) -> Mapping[str, Metric]:
 
         def counted(ratio: Callable[[float, float, float], float]) -> Metric:
             def metric(targets: Ints, rows: Doubles, weights: Doubles | None = None) -> float:
-                flagged, positive = rows[:, 1] == 1, targets == 1
-                return ratio(*(_total(of, weights) for of in (flagged & positive, flagged, positive)))
+                aside, positive = rows[:, 1] == 1, targets == 1
+                return ratio(*(_total(of, weights) for of in (aside & positive, aside, positive)))
 
             return metric
 
@@ -75,9 +79,9 @@ def metrics_of(rule: DecisionRule) -> Mapping[str, Metric]:
             ),
             "brier": lambda targets, rows, by=None: _mean((rows[:, 0] - targets) ** 2, by),
             "accuracy": lambda targets, rows, by=None: _mean(rows[:, 1] == targets, by),
-            "precision": counted(lambda caught, flagged, _: caught / flagged if flagged else np.nan),
+            "precision": counted(lambda caught, aside, _: caught / aside if aside else np.nan),
             "recall": counted(lambda caught, _, positives: caught / positives),
-            "f1": counted(lambda caught, flagged, positives: 2 * caught / (flagged + positives)),
+            "f1": counted(lambda caught, aside, positives: 2 * caught / (aside + positives)),
         }
     classes = len(rule.labels)
     return {
@@ -121,10 +125,13 @@ def _cumulated(targets: Ints, scores: Doubles, weights: Doubles | None) -> tuple
     return np.cumsum(targets[order] * ordered)[last], np.cumsum(ordered)[last]
 
 
-def bootstrap(
+def metric_intervals(
     targets: Ints, scores: Floats, rule: DecisionRule, seed: int = 0, weights: Doubles | None = None
 ) -> dict[str, Interval]:
-    """Each metric with its percentile bootstrap interval (Efron and Tibshirani 1993), over resampled rows.
+    """Each metric with its interval, the same wherever it is shown, and whatever the order of the rows.
+
+    Metrics that are shares of rows have Wilson's interval, as have all shares on pages, on the terminal and in
+    `threshold.json`; the others, and with weights all, have that of the bootstrap (see `_interval`).
 
     Args:
         targets: int64 [rows].
@@ -134,9 +141,33 @@ def bootstrap(
         weights: how many units each row stands for, float64 [rows]; None where all count the same.
     """
     rows = row_statistics(targets, scores, rule)
+    # The highest scores first: ranking what is in order takes no time.
+    order = np.lexsort((targets, *(-rows.T[::-1])))
+    targets, rows, weights = targets[order], rows[order], _taken(weights, order)
     draws = [np.arange(len(targets))], _draws(len(targets), seed)
     values = np.array([_values(targets[drawn], rows[drawn], rule, _taken(weights, drawn)) for drawn in chain(*draws)])
-    return {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
+    resampled = {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
+    inside = {
+        name: replace(found, low=max(found.low, 0.0), high=found.high if name in UNBOUNDED else min(found.high, 1.0))
+        for name, found in resampled.items()
+    }
+    return inside if weights is not None else inside | _shares(targets, rows, rule)
+
+
+def resamples(rows: int) -> int:
+    """How many resamples of so many rows an interval rests on."""
+    return int(np.clip(MOST_DRAWS // max(rows, 1), FEWEST_RESAMPLES, RESAMPLES))
+
+
+def _shares(targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> dict[str, Interval]:
+    """The metrics that are shares of some of the rows."""
+    right = rows[:, 1] == targets
+    found = {"accuracy": share(int(right.sum()), len(rows))}
+    if not rule.is_binary:
+        return found | {"top_k_accuracy": share(int(rows[:, 2].sum()), len(rows))}
+    aside, positive = rows[:, 1] == 1, targets == 1
+    caught = int((aside & positive).sum())
+    return found | {"precision": share(caught, int(aside.sum())), "recall": share(caught, int(positive.sum()))}
 
 
 def paired_bootstrap(
@@ -149,7 +180,7 @@ def paired_bootstrap(
 ) -> dict[str, Interval]:
     """Each metric's difference, `second` less `first`, on the same rows, with the interval of a paired bootstrap.
 
-    A difference is more than chance where its interval does not contain zero.
+    The interval is that of `_interval`. A difference is more than chance where its interval does not contain zero.
 
     Args:
         targets: int64 [rows].
@@ -184,9 +215,11 @@ def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.boo
 
 
 def _draws(rows: int, seed: int) -> Iterator[Ints]:
+    """Resamples of rows, in the order of the rows: read one after the other, and still ranked where they were."""
     generator = np.random.default_rng(seed)
-    count = int(np.clip(MOST_DRAWS // max(rows, 1), FEWEST_RESAMPLES, RESAMPLES))
-    return (generator.integers(rows, size=rows) for _ in range(count))
+    every = np.arange(rows)
+    for _ in range(resamples(rows)):
+        yield np.repeat(every, np.bincount(generator.integers(rows, size=rows), minlength=rows))
 
 
 def _taken(weights: Doubles | None, rows: Ints) -> Doubles | None:
@@ -202,11 +235,18 @@ def _values(targets: Ints, rows: Doubles, rule: DecisionRule, weights: Doubles |
 
 
 def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
+    """The percentile interval of the bootstrap (Efron and Tibshirani 1993), moved so that its median is the value.
+
+    Resamples lose rare labels and repeat rows, so that metrics such as the macro F1 are on the whole higher or lower
+    on them than on the rows themselves, by more than the interval's width where labels are many. What the median
+    differs by estimates that bias; without it, the interval always holds the value.
+    """
     known = resampled[~np.isnan(resampled)]
     if not len(known):
         return Interval(value, np.nan, np.nan)
-    low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return Interval(value, float(low), float(high))
+    low, median, high = np.quantile(known, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
+    # What the quantiles and the value share must not differ by rounding: a difference of nothing is 0.
+    return Interval(value, value - float(median - low), value + float(high - median))
 
 
 def _total(of: npt.NDArray[np.bool_], weights: Doubles | None) -> float:

@@ -10,13 +10,16 @@ import pandas as pd
 
 from libelle.data.split import TEST
 from libelle.errors import UserError
-from libelle.evaluation.bootstrap import bootstrap, mcnemar, paired_bootstrap
+from libelle.evaluation.bootstrap import mcnemar, metric_intervals, paired_bootstrap
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
+from libelle.evaluation.metric_names import metric_name
 from libelle.evaluation.metrics import LOWER_IS_BETTER
 from libelle.evaluation.threshold import predictions
 from libelle.features import Doubles, Floats, Ints
 from libelle.installation import how_to_call
+from libelle.language import count, decimal, general
+from libelle.language import gettext as _
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import differences
 
@@ -35,7 +38,7 @@ class Candidate:
         scores: float32 [test records, classes].
         rule: the decision rule, with the threshold that was chosen for the run.
         right: whether the decision is the label, bool [test records].
-        intervals: metric → value with its bootstrap interval.
+        intervals: metric → value with its interval.
     """
 
     run_id: str
@@ -93,12 +96,22 @@ class Comparison:
 
     def decisions(self, difference: Difference) -> str:
         """What McNemar's test says of the decisions, in a sentence."""
-        name, first, count = difference.candidate.run_id, self.candidates[0].run_id, len(self.differences)
-        chance = "more than chance" if difference.p_holm <= 1 - LEVEL else "may be chance"
-        corrected = f"; {difference.p_holm:.2g} corrected for {count} comparisons" if count > 1 else ""
-        return (
-            f"{name} alone decides {difference.only_this:,} test records rightly, {first} alone "
-            f"{difference.only_first:,}: {chance} (McNemar's exact test, p = {difference.p:.2g}{corrected})."
+        first, compared = self.candidates[0].run_id, len(self.differences)
+        chance = _("more than chance") if difference.p_holm <= 1 - LEVEL else _("may be chance")
+        test = _("McNemar's exact test, p = {p}").format(p=general(difference.p, 2))
+        if compared > 1:
+            test += _("; {p} corrected for {count} comparisons").format(
+                p=general(difference.p_holm, 2), count=count(compared)
+            )
+        return _(
+            "{name} alone decides {only_this} test records rightly, {first} alone {only_first}: {chance} ({test})."
+        ).format(
+            name=difference.candidate.run_id,
+            only_this=count(difference.only_this),
+            first=first,
+            only_first=count(difference.only_first),
+            chance=chance,
+            test=test,
         )
 
 
@@ -180,7 +193,7 @@ def _candidate(run: Run, labels: Sequence[str], targets: Ints, scores: Floats, w
         scores=scores,
         rule=rule,
         right=rule.decide(scores) == targets,
-        intervals=bootstrap(targets, scores, rule, weights=weights),
+        intervals=metric_intervals(targets, scores, rule, weights=weights),
     )
 
 
@@ -212,15 +225,26 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def verdict(metric: str, difference: Interval, name: str, first: str) -> str:
     """What a difference, `name` less `first`, says: which is better, by how much, and whether it may be chance."""
     value, low, high = difference.value, difference.low, difference.high
+    metric, lower = metric_name(metric), metric in LOWER_IS_BETTER
     if np.isnan([value, low, high]).any():
-        return f"{metric} is not defined on these records."
+        return _("{metric} is not defined on these records.").format(metric=metric)
     if value == low == high == 0:
-        return f"{name} and {first} are equal in {metric}."
-    better = (value > 0) != (metric in LOWER_IS_BETTER)
+        return _("{name} and {first} are equal in {metric}.").format(name=name, first=first, metric=metric)
+    better = (value > 0) != lower
     if value < 0:
         value, low, high = -value, -high, -low
-    chance = "more than chance" if low > 0 or high < 0 else "may be chance"
-    comparative = "better" if better else "worse"
     if value == 0:
-        return f"{name} and {first} are equal in {metric}, give or take ({low:.4f} to {high:.4f})."
-    return f"{name} is {comparative} than {first} in {metric} by {value:.4f} ({low:.4f} to {high:.4f}): {chance}."
+        said = _("{name} and {first} are equal in {metric}, give or take ({low} to {high}).")
+    elif better:
+        said = _("{name} is better than {first} in {metric} by {value} ({low} to {high}): {chance}.")
+    else:
+        said = _("{name} is worse than {first} in {metric} by {value} ({low} to {high}): {chance}.")
+    return said.format(
+        name=name,
+        first=first,
+        metric=metric,
+        value=decimal(value),
+        low=decimal(low),
+        high=decimal(high),
+        chance=_("more than chance") if low > 0 or high < 0 else _("may be chance"),
+    )

@@ -95,7 +95,7 @@ class Curve:
 def figures(
     positive: npt.ArrayLike, scores: npt.ArrayLike, threshold: float, request: ThresholdRequest
 ) -> dict[str, Any]:
-    """What a threshold achieves on some rows: counts, rates, and their intervals.
+    """What a threshold achieves on some rows: counts, rates, and their 95 % intervals, whatever `confidence` asks for.
 
     Intervals are Wilson's (Wilson 1927). With another prevalence those of the share and of the precision join the
     bounds of TPR and FPR, each at half the error.
@@ -104,21 +104,20 @@ def figures(
         positive: whether each row is positive, bool [rows].
         scores: [rows].
         threshold: a row is set aside where its score reaches it.
-        request: gives `confidence`, by default 0.95, and `prevalence`.
+        request: gives `prevalence`.
     """
     positive, aside = np.asarray(positive, dtype=bool), reaches(scores, threshold)
     tp, fp = int((positive & aside).sum()), int((~positive & aside).sum())
     fn, tn = int(positive.sum()) - tp, int((~positive).sum()) - fp
-    level = request.confidence or LEVEL
     counts = {"rows": len(positive), "tp": tp, "fp": fp, "fn": fn, "tn": tn}
-    recall = _estimate(tp, tp + fn, level)
+    recall = _estimate(tp, tp + fn)
     pi = request.prevalence
     if pi is None:
-        precision, share = _estimate(tp, tp + fp, level), _estimate(tp + fp, len(positive), level)
+        precision, share = _estimate(tp, tp + fp), _estimate(tp + fp, len(positive))
     elif tp + fn == 0 or fp + tn == 0:
-        precision = share = _estimate(0, 0, level)
+        precision = share = _estimate(0, 0)
     else:
-        sides = [wilson(tp, tp + fn, (1 + level) / 2), wilson(fp, fp + tn, (1 + level) / 2)]
+        sides = [wilson(tp, tp + fn, (1 + LEVEL) / 2), wilson(fp, fp + tn, (1 + LEVEL) / 2)]
         (t0, t1), (f0, f1) = sides
         t, f = tp / (tp + fn), fp / (fp + tn)
         share = {"value": pi * t + (1 - pi) * f, "low": pi * t0 + (1 - pi) * f0, "high": pi * t1 + (1 - pi) * f1}
@@ -129,10 +128,10 @@ def figures(
     return {**counts, "precision": precision, "recall": recall, "share": share}
 
 
-def _estimate(part: int, whole: int, level: float) -> dict[str, float | None]:
+def _estimate(part: int, whole: int) -> dict[str, float | None]:
     if not whole:
         return {"value": None, "low": None, "high": None}
-    low, high = wilson(part, whole, level)
+    low, high = wilson(part, whole, LEVEL)
     return {"value": part / whole, "low": low, "high": high}
 
 

@@ -104,7 +104,7 @@ class DecisionRule:
         return np.asarray(scores.max(axis=1, initial=0), dtype=np.float64)
 
     def set_aside(self, decisions: Ints, decisive: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_] | None:
-        """Whether records are set aside, bool [rows]: binary: flagged as positive; multiclass: coded automatically.
+        """Whether records are set aside, bool [rows]: binary: decided as positive; multiclass: coded automatically.
 
         Args:
             decisions: positions of the decided labels, [rows].

@@ -1,6 +1,6 @@
 """Do new records look like the training data? The comparisons, and a verdict in plain words.
 
-A share (of records flagged, of empty fields, of words that are new or rare) has changed where both hold:
+A share (of records set aside, of empty fields, of words that are new or rare) has changed where both hold:
 
 - more than chance: Newcombe's interval of their difference (Newcombe 1998, method 10) excludes zero. Its level is 95 %
   for all shares of the page together, divided among them (Bonferroni). Words of one text are not independent, so for
@@ -8,11 +8,13 @@ A share (of records flagged, of empty fields, of words that are new or rare) has
 - enough to matter: Cohen's h, |2 asin √p - 2 asin √q|, is at least 0.1 (Cohen 1988; he calls 0.2 small): from 3 % to
   5 %, say, or from 50 % to 55 %. Otherwise any difference would be an alarm in a file that is large enough.
 
-For new words, only a rise counts. Scores, multiclass decisions, and the values of a field that is not text have changed
-where the population stability index, PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate; large from 0.25:
-Siddiqi 2006), and above the 99 % quantile of chance, (1/n + 1/m) χ² with one degree of freedom less than bins (Yurdakul
-2018). Bins are the deciles of the reference's scores, and the values' own (`drift_values.py`); labels and values that
-it has fewer than five times share one bin; half a record is added to each bin, so that none is empty.
+For new words, and for records that the model has learnt from, only a rise counts; of the latter, chance is taken off
+both shares (`libelle.evaluation.training_records`). Scores, multiclass decisions, and the values of a field that is not
+text have changed where the population stability index, PSI = Σ (q - p) ln(q / p) over bins, is at least 0.1 (moderate;
+large from 0.25: Siddiqi 2006), and above the 99 % quantile of chance, (1/n + 1/m) χ² with one degree of freedom less
+than bins (Yurdakul 2018). Bins are the deciles of the reference's scores, and the values' own (`drift_values.py`);
+labels and values that it has fewer than five times share one bin; half a record is added to each bin, so that none is
+empty.
 """
 
 from collections.abc import Mapping
@@ -27,6 +29,8 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import FieldCounts, Reference, count_fields
 from libelle.evaluation.intervals import Interval, wilson
 from libelle.features import Floats
+from libelle.language import decimal, percent, pgettext
+from libelle.language import gettext as _
 
 #: What matters: Cohen's h; PSI, moderate and large.
 EFFECT, MODERATE, LARGE = 0.1, 0.1, 0.25
@@ -43,7 +47,8 @@ class Seen:
         reference: the training side.
         rows: records so far.
         fields: field → counts.
-        aside: records that are set aside (binary: flagged; multiclass: coded automatically); 0 without a threshold.
+        aside: records that are set aside (multiclass: coded automatically); 0 without a threshold.
+        learnt: records that find their bit among the training records; 0 where these are not known.
         bins: records by decile of the reference's scores, int64.
         drawn: records by score, in `DRAWN_BINS` bins of equal width.
         decisions: records by decision, int64 [labels].
@@ -53,7 +58,7 @@ class Seen:
     def __init__(self, rule: DecisionRule, reference: Reference) -> None:
         self.rule, self.reference = rule, reference
         self.edges = np.unique(np.quantile(reference.scores, np.arange(1, 10) / 10)) if reference.rows else np.empty(0)
-        self.rows = self.aside = 0
+        self.rows = self.aside = self.learnt = 0
         self.fields = dict.fromkeys(reference.fields, FieldCounts())
         self.bins: Counts = np.zeros(len(self.edges) + 1, dtype=np.int64)
         self.drawn: Counts = np.zeros(DRAWN_BINS, dtype=np.int64)
@@ -66,6 +71,8 @@ class Seen:
             self.fields[name] += counts
         for name, bins in self.reference.values.items():
             self.values[name] += bins.count(cleaned[name], cleaned[name].index)
+        if self.reference.learnt is not None:
+            self.learnt += self.reference.learnt.count({name: cleaned[name] for name in self.reference.fields})
 
     def add_scores(self, scores: Floats) -> None:
         """Count the scores of a chunk, float32 [rows, classes]."""
@@ -113,6 +120,7 @@ class Drift:
         decisions: of the decisions; None if binary.
         empty, new: field → share of empty records, of new words.
         values: field that is not text → of its values.
+        learnt: share of records with the texts of a training record, approximately; None where it is not known.
     """
 
     aside: Change | None
@@ -121,6 +129,7 @@ class Drift:
     empty: Mapping[str, Change]
     new: Mapping[str, Change]
     values: Mapping[str, Stability]
+    learnt: Change | None = None
 
 
 def histogram(scores: npt.NDArray[np.floating], edges: npt.NDArray[np.floating]) -> Counts:
@@ -129,7 +138,12 @@ def histogram(scores: npt.NDArray[np.floating], edges: npt.NDArray[np.floating])
 
 
 def compare_shares(
-    now: tuple[float, float], before: tuple[float, float], level: float, *, rise_only: bool = False
+    now: tuple[float, float],
+    before: tuple[float, float],
+    level: float,
+    *,
+    rise_only: bool = False,
+    chance: float = 0.0,
 ) -> Change:
     """Whether a share has changed, by the rule of this module.
 
@@ -138,6 +152,7 @@ def compare_shares(
         before: part and whole in the reference.
         level: of the interval.
         rise_only: whether a fall is no change.
+        chance: the part of all others that is counted as well, by chance alone; it is taken off.
     """
     if not (now[1] and before[1]):
         shares = [part / whole if whole else np.nan for part, whole in (now, before)]
@@ -145,6 +160,10 @@ def compare_shares(
     p, q = now[0] / now[1], before[0] / before[1]
     (p_low, p_high), (q_low, q_high) = wilson(*now, level), wilson(*before, level)
     low, high = p - q - hypot(p - p_low, q_high - q), p - q + hypot(p_high - p, q - q_low)
+    if chance:
+        # A share that is counted as p is (p - chance) / (1 - chance) in truth.
+        p, q = (max(share - chance, 0.0) / (1 - chance) for share in (p, q))
+        low, high = low / (1 - chance), high / (1 - chance)
     effect = 2 * asin(sqrt(p)) - 2 * asin(sqrt(q))
     sure = low > 0 or (high < 0 and not rise_only)
     return Change(p, q, Interval(p - q, low, high), changed=sure and abs(effect) >= EFFECT)
@@ -166,7 +185,8 @@ def compare(seen: Seen) -> Drift:
     """Compare what was scored with the reference."""
     reference, rule = seen.reference, seen.rule
     aside = rule.set_aside(reference.chosen, reference.scores)
-    shares = 2 * len(seen.fields) - len(seen.values) + (aside is not None)
+    learnt = reference.learnt
+    shares = 2 * len(seen.fields) - len(seen.values) + (aside is not None) + (learnt is not None)
     level = 1 - 0.05 / shares
     empty, new = {}, {}
     for name in seen.fields:
@@ -188,6 +208,15 @@ def compare(seen: Seen) -> Drift:
             name: stability(*_pooled(counts, np.array(reference.values[name].counts, dtype=np.int64)))
             for name, counts in seen.values.items()
         },
+        learnt=None
+        if learnt is None or learnt.chance == 1
+        else compare_shares(
+            (seen.learnt, seen.rows),
+            (learnt.found, reference.rows),
+            level,
+            rise_only=True,
+            chance=learnt.chance,
+        ),
     )
 
 
@@ -195,31 +224,56 @@ def verdict(drift: Drift, rule: DecisionRule) -> list[str]:
     """What has changed, a sentence each; none where nothing has."""
     said = []
     if drift.aside is not None and drift.aside.changed:
-        what = f"are flagged as {rule.positive}" if rule.is_binary else "can be coded automatically"
-        said.append(f"{_percent(drift.aside.now)} of records {what}, {_percent(drift.aside.before)} in training.")
-    for stable, what in ((drift.scores, "Scores"), (drift.decisions, "Decisions")):
-        if stable is not None and stable.changed:
-            said.append(f"{what} are distributed differently than in training (PSI {stable.psi:.2f}, {_size(stable)}).")
+        if rule.is_binary:
+            what = _("{now} of records are set aside as label {label}, {before} in training.")
+        else:
+            what = _("{now} of records can be coded automatically, {before} in training.")
+        label = rule.positive if rule.is_binary else ""
+        said.append(what.format(now=_percent(drift.aside.now), before=_percent(drift.aside.before), label=label))
+    if drift.scores.changed:
+        what = _("Scores are distributed differently than in training (PSI {psi}, {size}).")
+        said.append(what.format(psi=decimal(drift.scores.psi, 2), size=_size(drift.scores)))
+    if drift.decisions is not None and drift.decisions.changed:
+        what = _("Decisions are distributed differently than in training (PSI {psi}, {size}).")
+        said.append(what.format(psi=decimal(drift.decisions.psi, 2), size=_size(drift.decisions)))
+    what = _("The values of {field} are distributed differently than in training (PSI {psi}, {size}).")
     said += [
-        f"The values of {name} are distributed differently than in training (PSI {stable.psi:.2f}, {_size(stable)})."
+        what.format(field=name, psi=decimal(stable.psi, 2), size=_size(stable))
         for name, stable in drift.values.items()
         if stable.changed
     ]
-    said += [
-        f"{name} is empty in {_percent(change.now)} of rows, {_percent(change.before)} in training."
-        for name, change in drift.empty.items()
-        if change.changed
-    ]
-    said += [
-        f"{_percent(change.now)} of the words of {name} are new or rare, {_percent(change.before)} in training."
-        for name, change in drift.new.items()
-        if change.changed
-    ]
+    for changes, what in (
+        (drift.empty, _("{field} is empty in {now} of records, {before} in training.")),
+        (drift.new, _("{now} of the words of {field} are new or rare, {before} in training.")),
+    ):
+        said += [
+            what.format(field=name, now=_percent(change.now), before=_percent(change.before))
+            for name, change in changes.items()
+            if change.changed
+        ]
     return said
 
 
+def learnt_sentence(drift: Drift) -> str:
+    """That a file holds records that the model has learnt from; empty where it does not, or nobody can tell."""
+    if drift.learnt is None or not drift.learnt.changed:
+        return ""
+    now, before = percent(drift.learnt.now, 0), percent(drift.learnt.before, 0)
+    if before == percent(0, 0):
+        text = _(
+            "This file holds training records: about {now} of its records have the texts of one; the model has learnt "
+            "from them, so that its scores are surer there."
+        )
+    else:
+        text = _(
+            "This file holds training records: about {now} of its records have the texts of one, and about {before} of "
+            "the validation and test records have; the model has learnt from them, so that its scores are surer there."
+        )
+    return text.format(now=now, before=before)
+
+
 def _size(stable: Stability) -> str:
-    return "large" if stable.psi >= LARGE else "moderate"
+    return pgettext("change", "large") if stable.psi >= LARGE else pgettext("change", "moderate")
 
 
 def _per_text(counts: FieldCounts, rows: int) -> tuple[float, float]:
@@ -237,4 +291,4 @@ def _pooled(now: Counts, before: Counts) -> tuple[Counts, Counts]:
 
 
 def _percent(value: float) -> str:
-    return f"{value * 100:.0f} %" if value >= 0.1 or value == 0 else f"{value * 100:.1f} %"
+    return percent(value, 0 if value >= 0.1 or value == 0 else 1)

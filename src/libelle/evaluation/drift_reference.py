@@ -1,7 +1,8 @@
 """What the training data were like, kept with a pipeline, so that later records can be compared with them.
 
 No text is kept. Words are kept as hashes, and only those that several training records hold: the hash of a word that
-somebody guesses can be looked up, and a word that few records hold may be somebody's name.
+somebody guesses can be looked up, and a word that few records hold may be somebody's name. Of whole records not even
+that is kept, but a bitmap that answers for many of them and for none (`libelle.evaluation.training_records`).
 """
 
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ import pandas as pd
 from libelle.data.columns import Column, Columns
 from libelle.data.field_kinds import TEXT_ALONE, Kinds
 from libelle.evaluation.drift_values import ValueBins
+from libelle.evaluation.training_records import TrainingRecords
 from libelle.features import Floats
 from libelle.files import read_json, write_json
 
@@ -60,6 +62,7 @@ class Reference:
         chosen: position of the most probable label of each record, in the order of `scores`, int64 [rows]; empty before
             training.
         values: field that is not text → how its values are distributed.
+        learnt: the training records; None in what was saved before they were kept.
     """
 
     rows: int
@@ -69,6 +72,7 @@ class Reference:
     decisions: npt.NDArray[np.int64]
     chosen: npt.NDArray[np.int64]
     values: Mapping[str, ValueBins] = field(default_factory=dict)
+    learnt: TrainingRecords | None = None
 
     @classmethod
     def of(cls, cleaned: Columns, train: npt.NDArray[np.bool_], kinds: Kinds = TEXT_ALONE) -> Self:
@@ -84,7 +88,8 @@ class Reference:
         known = {name: _known(column, column.index[train]) for name, column in texts.items()}
         fields = {name: _count(column, column.index[~train], known.get(name)) for name, column in cleaned.items()}
         none = np.empty(0, np.int64)
-        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none, values)
+        learnt = TrainingRecords.of(cleaned, train)
+        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none, values, learnt)
 
     def with_scores(self, scores: Floats) -> Self:
         """The same with scores, float32 [rows, classes], of the validation and test records in any order."""
@@ -98,7 +103,7 @@ class Reference:
         """Write `reference.json` and `reference.safetensors` into an existing folder."""
         from safetensors.numpy import save_file
 
-        about = {
+        about: dict[str, Any] = {
             "rows": self.rows,
             "known_records": KNOWN_RECORDS,
             "fields": {name: vars(counts) for name, counts in self.fields.items()},
@@ -109,6 +114,9 @@ class Reference:
             f"known.{number}": self.known[name] for number, name in enumerate(self.fields) if name in self.known
         }
         arrays |= {"scores": self.scores, "decisions": self.decisions, "chosen": self.chosen}
+        if self.learnt is not None:
+            arrays["learnt"] = self.learnt.bits
+            about["learnt"] = {"size": self.learnt.size, "found": self.learnt.found}
         save_file(arrays, folder / "reference.safetensors")
         write_json(folder / "reference.json", about)
 
@@ -122,7 +130,9 @@ class Reference:
         values = ValueBins.all_from_json(about.get("values", {}))
         known = {name: arrays[f"known.{number}"] for number, name in enumerate(about["fields"]) if name not in values}
         fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}
-        return cls(about["rows"], known, fields, arrays["scores"], arrays["decisions"], arrays["chosen"], values)
+        learnt = TrainingRecords(arrays["learnt"], **about["learnt"]) if "learnt" in about else None
+        scores, decisions, chosen = (arrays[name] for name in ("scores", "decisions", "chosen"))
+        return cls(about["rows"], known, fields, scores, decisions, chosen, values, learnt)
 
 
 def count_fields(cleaned: Columns, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:

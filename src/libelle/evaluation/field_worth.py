@@ -11,7 +11,7 @@ from libelle.features import Features, Floats, Ints
 
 #: Test records times fields, at most: a larger test split is sampled. And how many variants are scored at a time.
 MOST_BLANKED, BATCH = 100_000, 10_000
-#: Words of a field; records that each of these words is left out of.
+#: Words of a field, the most frequent ones; records that each of these words is left out of.
 WORDS, OCCURRENCES = 25, 20
 #: A word is shown where at least this many records hold it: what only a few people wrote is nobody else's business.
 FEWEST_RECORDS = 5
@@ -23,7 +23,8 @@ class Erased:
 
     Attributes:
         variants: one row a variant: `row` (position among all records), `field` and `word`, both missing for the
-            unchanged record, `word` alone for the whole field left out.
+            unchanged record, `word` alone for the whole field left out, and `held`, the number of these test records
+            that have the field, or hold the word; 0 for the unchanged record. Bases of earlier versions lack `held`.
         features: of the variants.
     """
 
@@ -54,24 +55,27 @@ def erase(
     columns = take(cleaned, sample)
     parts = [_Variants(np.arange(len(sample)), None)]
     for field, column in columns.items():
-        parts.append(_Variants(np.flatnonzero(~column.missing), field))
+        parts.append(_Variants(np.flatnonzero(~column.missing), field, held=int((~column.missing).sum())))
         for word, places in () if field in whole else _frequent_words(column):
-            parts.append(_Variants(np.sort(generator.permutation(places)[:OCCURRENCES]), field, word))
+            some = np.sort(generator.permutation(places)[:OCCURRENCES])
+            parts.append(_Variants(some, field, word, len(places)))
     places = np.concatenate([part.places for part in parts])
     table = {field: _without(field, columns[field], parts) for field in columns}
     named = [(part.field, part.word) for part in parts for _ in part.places]
     variants = pd.DataFrame(named, columns=["field", "word"], dtype="str")
     variants.insert(0, "row", sample[places])
+    variants["held"] = np.repeat([part.held for part in parts], [len(part.places) for part in parts])
     return Erased(variants, encode(table))
 
 
 @dataclass(frozen=True)
 class _Variants:
-    """Records in the sample, int64, and what they are without: nothing, a field, or a word of a field."""
+    """Records in the sample, int64, what they are without (nothing, a field, or a word of it), and how many hold it."""
 
     places: Ints
     field: str | None
     word: str | None = None
+    held: int = 0
 
 
 def _without(field: str, column: Column, parts: Sequence[_Variants]) -> Column:
@@ -95,6 +99,11 @@ def _without_word(text: str, word: str) -> str:
     return " ".join(other for other in text.split() if other != word)
 
 
+def is_word(text: str) -> bool:
+    """Whether what stands between blanks is a word: no punctuation, and no marker such as `<missing>`."""
+    return any(map(str.isalnum, text)) and not (text.startswith("<") and text.endswith(">"))
+
+
 def _frequent_words(column: Column) -> list[tuple[str, Ints]]:
     """The words that most records hold, and the positions of these records."""
     words = column.words
@@ -102,8 +111,10 @@ def _frequent_words(column: Column) -> list[tuple[str, Ints]]:
     pairs = np.unique(np.stack([words.codes, text_of], axis=1), axis=0)
     records = np.bincount(pairs[:, 0], weights=column.counts[pairs[:, 1]], minlength=len(words.words))
     found: list[tuple[str, Ints]] = []
-    for code in np.argsort(-records, kind="stable")[:WORDS]:
-        if records[code] >= FEWEST_RECORDS:
+    for code in np.argsort(-records, kind="stable").tolist():
+        if len(found) == WORDS or records[code] < FEWEST_RECORDS:
+            break
+        if is_word(words.words[code]):
             texts = pairs[pairs[:, 0] == code, 1]
             found.append((words.words[code], np.flatnonzero(np.isin(column.index, texts))))
     return found
@@ -119,8 +130,9 @@ def worth(erased: Erased, score: Callable[[Features], Floats], targets: Ints, fi
         fields: names of the fields.
 
     Returns:
-        `field`, `word` (missing for the field as a whole), `records` (that have it), `toward` (mean change of the
-        score of the true label: what it is worth) and `size` (mean absolute change: how much it moves).
+        `field`, `word` (missing for the field as a whole), `records` (that it was left out of), `held` (records among
+        which these were drawn, those that have it) and `toward` (mean change of the score of the true label: what it is
+        worth); in the order of the fields, and within a field what changes most first.
     """
     variants = erased.variants
     true = np.empty(len(variants))
@@ -131,7 +143,9 @@ def worth(erased: Erased, score: Callable[[Features], Floats], targets: Ints, fi
     whole = variants["field"].isna().to_numpy()
     before = pd.Series(true[whole], index=variants["row"][whole])
     table = variants[~whole].assign(change=before.loc[variants["row"][~whole]].to_numpy() - true[~whole])
-    grouped = table.groupby(["field", "word"], dropna=False)["change"]
-    found = grouped.agg(records="size", toward="mean", size=lambda changes: changes.abs().mean()).reset_index()
-    found["field"] = pd.Categorical(found["field"], categories=list(fields))
-    return found.sort_values(["field", "size"], ascending=[True, False], kind="stable").astype({"field": "str"})
+    grouped = table.groupby(["field", "word"], dropna=False)
+    summary = {"records": ("change", "size"), "toward": ("change", "mean")}
+    summary["held"] = ("held", "first") if "held" in table else ("change", "size")
+    found = grouped.agg(**summary).reset_index()
+    order = np.lexsort((-found["toward"].abs(), pd.Categorical(found["field"], categories=list(fields)).codes))
+    return found.iloc[order]

@@ -4,14 +4,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 
 from libelle.data.split import SPLITS, TRAIN
 from libelle.features import Ints
+from libelle.language import count, pgettext
+from libelle.language import gettext as _
 
 #: Pairs and labels that are listed.
 LISTED_PAIRS, LISTED_LABELS = 20, 30
-_BANDS = {"none": 0, "1 to 9": 1, "10 to 99": 10, "100 to 999": 100, "1,000 or more": 1000}
+#: Lower ends of the bands of training records, after the first, which has none.
+_BANDS = (1, 10, 100, 1000)
 
 
 def confused(counts: Ints, labels: Sequence[str]) -> tuple[list[dict[str, Any]], int]:
@@ -65,7 +68,7 @@ def label_table(labels: Sequence[str], rows: Mapping[str, Mapping[str, int]], co
 
 
 def label_sentence(counts: Ints, trained: Ints) -> str:
-    """How many labels are never found, in words.
+    """How many labels are never found, in words; empty without test records.
 
     Args:
         counts: test records by true label (rows) and decision (columns).
@@ -73,22 +76,40 @@ def label_sentence(counts: Ints, trained: Ints) -> str:
     """
     there = counts.sum(axis=1) > 0
     never = there & (np.diag(counts) == 0)
-    unknown = never & (trained == 0)
-    text = f"Of {len(counts)} labels, {int(there.sum())} have test records; {int(never.sum())} of these are never found"
-    return f"{text}, {int(unknown.sum())} for want of any training record." if unknown.any() else f"{text}."
+    unknown = int((never & (trained == 0)).sum())
+    if not there.any():
+        return ""
+    labels = _("Of {labels} labels, {there} have test records").format(
+        labels=count(len(counts)), there=count(int(there.sum()))
+    )
+    if not never.any():
+        return _("{labels}; each of these is found at least once.").format(labels=labels)
+    if not unknown:
+        return _("{labels}; {never} of these are never found.").format(labels=labels, never=count(int(never.sum())))
+    return _("{labels}; {never} of these are never found, {unknown} for want of any training record.").format(
+        labels=labels, never=count(int(never.sum())), unknown=count(unknown)
+    )
 
 
-def training_bands(targets: Ints, trained: Ints) -> pd.Series:
-    """How many training records the label of each row has, as one of a few bands that sort as they are listed.
+def training_bands(targets: Ints, trained: Ints) -> list[tuple[str, npt.NDArray[np.bool_]]]:
+    """How many training records the label of each row has, as one of a few bands.
 
     Args:
         targets: int64 [rows].
         trained: training records of each label, int64 [labels].
+
+    Returns:
+        For each band that holds rows its name, and which they are, bool [rows]; in their order.
     """
-    places = np.searchsorted(list(_BANDS.values()), trained[targets], side="right") - 1
-    return pd.Series(np.array(list(_BANDS), dtype=object)[places], dtype="str")
-
-
-def band_order(value: str) -> int:
-    """Where a band stands among the bands."""
-    return list(_BANDS).index(value)
+    places = np.searchsorted(_BANDS, trained[targets], side="right")
+    last = len(_BANDS)
+    found = []
+    for place in np.unique(places).tolist():
+        if place == 0:
+            name = pgettext("training records", "none")
+        elif place == last:
+            name = _("{least} or more").format(least=count(_BANDS[-1]))
+        else:
+            name = _("{least} to {most}").format(least=count(_BANDS[place - 1]), most=count(_BANDS[place] - 1))
+        found.append((name, places == place))
+    return found

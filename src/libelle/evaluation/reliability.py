@@ -8,7 +8,8 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import Interval, share
 from libelle.features import Doubles, Floats, Ints
 
-BINS = 10
+#: Bins of equal width from 0 to 1; one with fewer records is joined with the next, since it would show chance alone.
+BINS, FEWEST_RECORDS = 10, 20
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,10 @@ class Bin:
 
 
 def reliability(targets: Ints, scores: Floats, rule: DecisionRule) -> tuple[list[Bin], Doubles]:
-    """The bins of a reliability diagram (Niculescu-Mizil and Caruana 2005), of equal width, empty ones left out.
+    """The bins of a reliability diagram (Niculescu-Mizil and Caruana 2005), of equal width.
+
+    A bin of fewer than `FEWEST_RECORDS` records is joined with those above it until they are enough; what is left over
+    at the top, with the last one.
 
     Args:
         targets: int64 [rows].
@@ -35,9 +39,24 @@ def reliability(targets: Ints, scores: Floats, rule: DecisionRule) -> tuple[list
     hits = targets == (1 if rule.is_binary else rule.decide(scores))
     places = np.minimum((confidence * BINS).astype(int), BINS - 1)
     bins = []
-    for place in np.unique(places):
-        inside = places == place
+    for first, last in _joined(np.bincount(places, minlength=BINS)):
+        inside = (places >= first) & (places <= last)
         bins.append(
             Bin(float(confidence[inside].mean()), int(inside.sum()), share(int(hits[inside].sum()), int(inside.sum())))
         )
     return bins, confidence
+
+
+def _joined(counts: Ints) -> list[tuple[int, int]]:
+    """First and last bin of each group of bins that hold enough records together, given the records of each."""
+    groups: list[tuple[int, int]] = []
+    first, records = 0, 0
+    for place, rows in enumerate(counts.tolist()):
+        records += rows
+        if records >= FEWEST_RECORDS:
+            groups.append((first, place))
+            first, records = place + 1, 0
+    if records:
+        start = groups.pop()[0] if groups else 0
+        groups.append((start, len(counts) - 1))
+    return groups

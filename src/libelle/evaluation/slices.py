@@ -16,7 +16,7 @@ OTHERS = "(all others)"
 
 @dataclass(frozen=True)
 class Slice:
-    """Some rows: how many, the share of right decisions and, if binary, of positives, flagged and caught."""
+    """Some rows: how many, the share of right decisions and, if binary, of positives, precision and recall."""
 
     value: str
     rows: int

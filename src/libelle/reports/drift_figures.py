@@ -6,56 +6,58 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 from markupsafe import Markup
-from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from libelle.reports.look import BLUE, LINE, SOFT, VERMILION, shortened, style, svg
+from libelle.language import general, percent
+from libelle.language import gettext as _
+from libelle.reports.look import BLUE, LINE, PANEL, SOFT, VERMILION, WIDTH, panel, shortened, side_by_side, style, svg
 
 if TYPE_CHECKING:
     from libelle.evaluation.drift import Change
 
-_WIDTH = 10.4
 
-
-def scores(
-    now: npt.NDArray[np.int64], before: npt.NDArray[np.int64], threshold: float | None, name: str = "score"
-) -> Markup:
-    """Share of records by score, in bins of equal width from 0 to 1."""
+def scores(now: npt.NDArray[np.int64], before: npt.NDArray[np.int64], threshold: float | None, name: str) -> Markup:
+    """Share of records by score, called `name`, in bins of equal width from 0 to 1."""
     edges = np.linspace(0, 1, len(now) + 1)
     with style():
-        figure = Figure(figsize=(_WIDTH, 3.2), layout="constrained")
-        axes = figure.subplots()
-        for counts, colour, line, label in ((before, BLUE, "--", "training"), (now, VERMILION, "-", "this file")):
+        figure, axes = panel((WIDTH, 3.2))
+        sides = ((before, BLUE, "--", _("training")), (now, VERMILION, "-", _("this file")))
+        for counts, colour, line, label in sides:
             shares = counts / max(int(counts.sum()), 1)
             axes.stairs(shares, edges, color=colour, linestyle=line, linewidth=1.5, label=label)
         if threshold is not None:
-            axes.axvline(threshold, color=SOFT, linewidth=0.8, linestyle=":", label=f"threshold {threshold:g}")
-        axes.set(xlabel=name, ylabel="share of records", xlim=(0, 1), ylim=(0, None))
+            text = _("threshold {threshold}").format(threshold=general(threshold))
+            axes.axvline(threshold, color=SOFT, linewidth=0.8, linestyle=":", label=text)
+        axes.set(xlabel=name, ylabel=_("share of records"), xlim=(0, 1), ylim=(0, None))
         axes.yaxis.set_major_formatter(FuncFormatter(_percent))
         axes.legend()
-        return svg(figure, "Distribution of scores, in training and in this file")
+        return svg(figure, _("Distribution of scores, in training and in this file"))
 
 
 def fields(empty: Mapping[str, "Change"], new: Mapping[str, "Change"]) -> Markup:
     """Empty records and new words of each field: training and this file, a line between them."""
     names = list(empty)
+    places = np.arange(len(names))
+    drawn = []
     with style():
-        figure = Figure(figsize=(_WIDTH, 1.3 + 0.3 * len(names)), layout="constrained")
-        panels = figure.subplots(1, 2, sharey=True)
-        for axes, changes, title in ((panels[0], empty, "empty"), (panels[1], new, "new or rare words")):
-            places = np.arange(len(names))
-            # A field that is not text has no words.
+        # A field that is not text has no words.
+        for changes, title, whole in (
+            (empty, _("empty"), _("share of records")),
+            (new, _("new or rare words"), _("share of words")),
+        ):
+            figure, axes = panel((PANEL[0], 1.4 + 0.3 * len(names)))
             before = np.array([changes[name].before if name in changes else np.nan for name in names])
             now = np.array([changes[name].now if name in changes else np.nan for name in names])
             axes.hlines(places, before, now, color=LINE, linewidth=4)
-            axes.plot(before, places, "o", color=BLUE, fillstyle="none", label="training")
-            axes.plot(now, places, "o", color=VERMILION, markersize=5, label="this file")
-            axes.set(title=title, xlim=(-0.02, 1.02), ylim=(len(names) - 0.5, -0.5))
+            axes.plot(before, places, "o", color=BLUE, fillstyle="none", label=_("training"))
+            axes.plot(now, places, "o", color=VERMILION, markersize=5, label=_("this file"))
+            axes.set(title=title, xlabel=whole, xlim=(-0.02, 1.02), ylim=(len(names) - 0.5, -0.5))
             axes.xaxis.set_major_formatter(FuncFormatter(_percent))
-        panels[0].set_yticks(range(len(names)), [shortened(name) for name in names])
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        return svg(figure, "Empty fields and new words, in training and in this file")
+            axes.set_yticks(places, [shortened(name) for name in names])
+            figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+            drawn.append((figure, _("{what}, in training and in this file").format(what=title)))
+        return side_by_side(*drawn)
 
 
-def _percent(value: float, _: int) -> str:
-    return f"{value * 100:.3g} %"
+def _percent(value: float, _place: int) -> str:
+    return percent(float(f"{value:.4g}"), 0 if round(value * 100, 6).is_integer() else 1)

@@ -2,43 +2,67 @@
 
 import numpy as np
 
-from libelle.evaluation.drift import DRAWN_BINS, EFFECT, Seen, compare, verdict
+from libelle.evaluation.drift import DRAWN_BINS, EFFECT, LARGE, MODERATE, Drift, Seen, compare, learnt_sentence, verdict
 from libelle.evaluation.drift_reference import KNOWN_RECORDS
+from libelle.language import ENGLISH, count, speaking
+from libelle.language import gettext as _
 from libelle.reports import drift_figures
+from libelle.reports.look import shortened
 from libelle.reports.page import render
 
+#: Labels in the table of those whose shares differ most.
 LISTED_LABELS = 20
 
 
-def make_page(seen: Seen, model: str, source: str) -> tuple[str, list[str]]:
-    """The page about what was scored, and its verdict.
+def make_page(seen: Seen, model: str, source: str, language: str = ENGLISH) -> tuple[str, list[str]]:
+    """The page about what was scored, and its verdict in English, as the terminal speaks.
 
     Args:
         seen: the counts of all records.
         model: what scored them.
         source: what the page calls them.
+        language: of the page.
     """
     drift = compare(seen)
-    said = verdict(drift, seen.rule)
+    with speaking(language):
+        page = _page(seen, drift, model, source)
+    learnt = learnt_sentence(drift)
+    return page, [*([learnt] if learnt else []), *verdict(drift, seen.rule)]
+
+
+def _page(seen: Seen, drift: Drift, model: str, source: str) -> str:
+    rule = seen.rule
+    comparable = bool(seen.rows and seen.reference.rows)
+    if rule.is_binary:
+        title = _("{file}, scored by {model}: label {positive} or {negative}").format(
+            file=source, model=model, positive=rule.positive, negative=rule.labels[0]
+        )
+    else:
+        title = _("{file}, scored by {model}: {count} labels").format(
+            file=source, model=model, count=count(len(rule.labels))
+        )
     before = np.histogram(seen.reference.scores, bins=DRAWN_BINS, range=(0, 1))[0]
-    name = "score" if seen.rule.is_binary else "score of the decision"
-    page = render(
+    # scikit-learn takes a second to import, and the page does without: the name is that of the run's report.
+    name = _("score of label {label}").format(label=rule.positive) if rule.is_binary else _("score of the decision")
+    return render(
         "reports/drift_report.html.j2",
-        title=f"{source}, scored by {model}",
+        title=title,
         seen=seen,
         reference=seen.reference,
-        model=model,
-        rule=seen.rule,
+        comparable=comparable,
+        rule=rule,
         drift=drift,
-        verdict=said,
+        learnt=learnt_sentence(drift),
+        verdict=verdict(drift, rule),
         known_records=KNOWN_RECORDS,
         effect=EFFECT,
         values=value_tables(seen),
+        moderate=MODERATE,
+        large=LARGE,
         labels=label_table(seen) if drift.decisions is not None else [],
-        scores=drift_figures.scores(seen.drawn, before, seen.rule.threshold, name) if seen.rows else "",
-        fields=drift_figures.fields(drift.empty, drift.new) if seen.rows else "",
+        scores=drift_figures.scores(seen.drawn, before, rule.threshold, shortened(name, 40)) if comparable else "",
+        fields=drift_figures.fields(drift.empty, drift.new) if comparable else "",
     )
-    return page, said
 
 
 def value_tables(seen: Seen) -> dict[str, list[dict[str, str | float]]]:

@@ -4,21 +4,29 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import StringIO
+from textwrap import wrap
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from markupsafe import Markup, escape
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+from libelle.language import ENGLISH, current_language
 
 #: Okabe and Ito (2008): distinct for colour-blind readers, and different greys in print.
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
 INK, SOFT, LINE = "#1b1f24", "#5a6472", "#d9dee4"
 #: From dark to light, evenly, for colour-blind readers too; its lightest is still seen on white.
 GRADIENT = ListedColormap(colormaps["cividis"](np.linspace(0, 0.85, 256)))
+
+#: Sizes in inches: of a figure of its own, and of one of several side by side. Letters of either can be read on a
+#: phone, where figures are as wide as the screen and stand below each other.
+WIDTH, PANEL = 5.4, (4.8, 3.1)
 
 _STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
@@ -57,6 +65,7 @@ def svg(figure: Figure, description: str) -> Markup:
         description: what the figure shows, for those who do not see it; also makes its ids unique on the page.
     """
     with mpl.rc_context({**_STYLE, "svg.hashsalt": description}):
+        _localise(figure)
         text = StringIO()
         figure.savefig(text, format="svg", metadata={"Date": None})
     element = re.search(r"<svg .*</svg>", text.getvalue(), re.DOTALL)
@@ -69,6 +78,39 @@ def svg(figure: Figure, description: str) -> Markup:
     body = re.sub(r"(?<=[ \"(,-])(\d+\.\d)\d+(?=[ \"),\n])", r"\1", body)
     body = re.sub(r"\s*\n\s*(?=[<LMz])", "", body)
     return Markup(body.replace("<svg", f'<svg role="img" aria-label="{escape(description)}"', 1))
+
+
+def side_by_side(*drawn: tuple[Figure, str]) -> Markup:
+    """Figures, each with its description, beside each other; on a narrow screen, below each other."""
+    return Markup('<div class="panels">{}</div>').format(Markup().join(svg(*one) for one in drawn))
+
+
+def panel(size: tuple[float, float] = PANEL) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes, drawn within `style()`."""
+    figure = Figure(figsize=size, layout="constrained")
+    return figure, figure.subplots()
+
+
+def wrapped(text: str, width: int = 64) -> str:
+    """A label in lines that are no wider than a panel."""
+    return "\n".join(wrap(text, width))
+
+
+class _Localised(ScalarFormatter):
+    """Numbers at ticks with a comma."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return super().__call__(x, pos).replace(".", ",")
+
+
+def _localise(figure: Figure) -> None:
+    """Write the numbers at ticks that matplotlib formats itself as the page's language does."""
+    if current_language() == ENGLISH:
+        return
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            if type(axis.get_major_formatter()) is ScalarFormatter:
+                axis.set_major_formatter(_Localised())
 
 
 def round_ticks(count: int, *, whole: bool = False) -> MaxNLocator:

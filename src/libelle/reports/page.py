@@ -5,27 +5,59 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from libelle import language
 from libelle.errors import UserError
+from libelle.evaluation.metric_names import metric_name
 from libelle.files import whole_file
 from libelle.installation import how_to_call
+from libelle.reports import names
 
 
 def render(template: str, **values: Any) -> str:
-    """Render a template of this package as a page; texts are escaped, `Markup` is not.
+    """Render a template of this package as a page in the current language; texts are escaped, `Markup` is not.
 
     Args:
         template: path in the package, `reports/sweep_report.html.j2` say; it extends `reports/base.html.j2`.
-        **values: what the template names. A name that it uses and that is not given is an error.
-            All may use `how_to_call`, since they propose commands.
+        **values: what the template names. A name that it uses and that is not given is an error. All may use
+            `how_to_call`, since they propose commands, the numbers of `libelle.language` and the names of
+            `libelle.reports.names`.
     """
     environment = Environment(
         loader=PackageLoader("libelle", ""),
+        extensions=["jinja2.ext.i18n"],
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    return environment.get_template(template).render(how_to_call=how_to_call, **values)
+    environment.policies["ext.i18n.trimmed"] = True
+    environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
+        language.gettext, language.ngettext, newstyle=True, pgettext=language.pgettext, npgettext=language.npgettext
+    )
+    environment.globals |= {
+        "language": language.current_language(),
+        "how_to_call": how_to_call,
+        "count": language.count,
+        "decimal": _known(language.decimal),
+        "signed": _known(language.signed),
+        "percent": _known(language.percent),
+        "general": language.general,
+        "metric_name": metric_name,
+        **{
+            name: getattr(names, name)
+            for name in ("split_name", "split_records", "step_name", "status_name", "value_name")
+        },
+    }
+    return environment.get_template(template).render(**values)
+
+
+def _known(written: Any) -> Any:
+    """The same for numbers that may be missing or not defined: a dash stands for them."""
+
+    def write(value: float | None, *arguments: Any) -> str:
+        return "–" if value is None or value != value else str(written(value, *arguments))
+
+    return write
 
 
 def write_page(page: str, path: Path, name: str) -> None:

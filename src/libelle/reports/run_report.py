@@ -12,24 +12,22 @@ from sklearn.metrics import confusion_matrix
 from libelle.data.check.findings import sentences
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation import automatic_coding
-from libelle.evaluation.bootstrap import bootstrap
+from libelle.evaluation.bootstrap import metric_intervals, metrics_of, resamples
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.field_worth import FEWEST_RECORDS
-from libelle.evaluation.intervals import Interval, share
-from libelle.evaluation.label_results import (
-    band_order,
-    confused,
-    label_sentence,
-    label_table,
-    training_bands,
-)
-from libelle.evaluation.metrics import TOP_K, Metrics
+from libelle.evaluation.field_worth import FEWEST_RECORDS, OCCURRENCES, is_word
+from libelle.evaluation.label_results import confused, label_sentence, label_table, training_bands
+from libelle.evaluation.metrics import Metrics
+from libelle.evaluation.reliability import FEWEST_RECORDS as FEWEST_IN_BIN
 from libelle.evaluation.repeated import repeated_in_training
 from libelle.evaluation.slices import Slice, slices
 from libelle.features import Doubles, Floats, Ints
+from libelle.language import ENGLISH, decimal, speaking
+from libelle.language import gettext as _
 from libelle.reports import figures
+from libelle.reports.names import split_name
 from libelle.reports.page import render
 from libelle.reports.repeated import without_repeated
+from libelle.reports.run_sentences import headline, leakage_sentences, run_title
 from libelle.reports.threshold_sentences import choice_sentences
 
 #: A confusion matrix is drawn for at most this many labels; for more, the pairs most often confused are listed.
@@ -76,6 +74,7 @@ class Evidence:
         uncalibrated: scores before calibration; None without calibration.
         titles: label → title, of those that have one.
         choice: of the threshold, see `libelle.evaluation.threshold.decide`; None where none was made yet.
+        language: of the page.
     """
 
     run_id: str
@@ -97,6 +96,7 @@ class Evidence:
     uncalibrated: Uncalibrated | None = None
     titles: Mapping[str, str] = field(default_factory=dict)
     choice: Mapping[str, Any] | None = None
+    language: str = ENGLISH
 
     @property
     def trained(self) -> Ints:
@@ -116,38 +116,48 @@ class Evidence:
 
 def make_report(evidence: Evidence) -> str:
     """Make the page."""
+    with speaking(evidence.language):
+        return _page(evidence)
+
+
+def _page(evidence: Evidence) -> str:
     targets, scores = evidence.of(TEST)
     rule = evidence.rule
-    runs = {split: evidence.of(split) for split in (VALIDATION, TEST) if _has_both(evidence, split)}
+    runs = {split_name(split): evidence.of(split) for split in (VALIDATION, TEST) if _has_both(evidence, split)}
+    test, both = runs.get(split_name(TEST)), list(runs.values())
     curves = rule.is_binary and bool(runs)
     counts = confusion_matrix(targets, rule.decide(scores), labels=np.arange(len(rule.labels)))
     whole = evidence.worth[evidence.worth["word"].isna()]
     few = len(rule.labels) <= DRAWN_CLASSES
     before = evidence.uncalibrated
-    raw = None if before is None else {split: (of[0], before.scores[split]) for split, of in runs.items()}
+    raw = None
+    if before is not None:
+        raw = {split_name(split): (evidence.of(split)[0], before.scores[split]) for split in (VALIDATION, TEST)}
+        raw = {name: raw[name] for name in runs}
     pairs, wrong = ([], 0) if rule.is_binary else confused(counts, rule.labels)
     return render(
         "reports/run_report.html.j2",
-        title=f"Run {evidence.run_id}: {evidence.model} on {evidence.data}",
+        title=run_title(evidence.run_id, evidence.model, evidence.data, rule),
         evidence=evidence,
-        splits=SPLITS,
+        splits=[split for split in SPLITS if evidence.metrics[split]["rows"]],
         headline=headline(targets, scores, rule.titled(evidence.titles)),
         choice=[] if evidence.choice is None else choice_sentences(evidence.choice, evidence.run_id),
-        intervals=bootstrap(targets, scores, rule, weights=evidence.weights(TEST)) if len(targets) else {},
-        leakage=leakage(evidence.rows),
+        metrics=list(metrics_of(rule)),
+        intervals=metric_intervals(targets, scores, rule, weights=evidence.weights(TEST)) if len(targets) else {},
+        resamples=resamples(len(targets)),
+        leakage=leakage_sentences(leakage(evidence.rows)),
         without_repeated=without_repeated(evidence.metrics[TEST]),
         taken=evidence.about["check"]["summary"] if "check" in evidence.about else [],
         found=sentences(evidence.about["check"]) if "check" in evidence.about else [],
-        slices=_slices(evidence, targets, scores),
+        slices=_slices(evidence, targets, scores) if len(targets) else {},
         history=figures.history(evidence.history) if evidence.history is not None else Markup(),
         ranking=figures.ranking(runs) if curves else Markup(),
-        thresholds=figures.thresholds({TEST: runs[TEST]}, rule.threshold) if curves and TEST in runs else Markup(),
+        thresholds=figures.thresholds({_("test"): test}, rule.threshold) if curves and test else Markup(),
         coding=figures.automatic_coding(runs, rule) if runs and not rule.is_binary else Markup(),
-        automatic=[]
-        if rule.is_binary or len(runs) < 2
-        else automatic_coding.by_accuracy(runs[VALIDATION], runs[TEST], rule),
+        automatic=[] if rule.is_binary or len(both) < 2 else automatic_coding.by_accuracy(both[0], both[1], rule),
         calibration=figures.calibration(runs, rule, raw) if runs else Markup(),
         calibrated=calibrated(evidence),
+        fewest_in_bin=FEWEST_IN_BIN,
         confusion=figures.confusion(counts, rule.labels) if few and len(targets) else Markup(),
         pairs=pairs,
         wrong=wrong,
@@ -155,47 +165,9 @@ def make_report(evidence: Evidence) -> str:
         label_table=label_table(rule.labels, evidence.about["label_rows"], counts),
         worth=figures.field_worth(whole) if len(whole) else Markup(),
         words=_words(evidence),
+        occurrences=OCCURRENCES,
+        fewest_records=FEWEST_RECORDS,
     )
-
-
-def headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[str]:
-    """What the run does on test records, in sentences with 95 % intervals."""
-    rows = len(targets)
-    if not rows:
-        return ["There are no test records, so nothing can be said of records that the model has not seen."]
-    decisions = rule.decide(scores)
-    labels = rule.labels
-    if not rule.is_binary:
-        right = share(int((decisions == targets).sum()), rows)
-        surest = automatic_coding.surest_half(targets, scores, rule)
-        frequent = np.bincount(targets, minlength=len(labels))
-        k = min(TOP_K, len(labels) - 1)
-        first = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        among = share(int((first == targets[:, None]).any(axis=1).sum()), rows)
-        return [
-            f"Of 100 records, {_of_100(right)} get the right one of {len(labels)} labels; giving all of them label "
-            f"{labels[int(frequent.argmax())]} would be right for {frequent.max() / rows * 100:.0f}.",
-            *(
-                [f"For {_of_100(among)} of 100, the right label is among the {k} with the best scores."]
-                if k > 1
-                else []
-            ),
-            f"Of the half with the highest scores, {_of_100(surest)} of 100 are right.",
-        ]
-    flagged = decisions == 1
-    positives = targets == 1
-    label = rule.positive
-    if not flagged.any():
-        return [f"With threshold {rule.threshold:g} no test record is flagged as label {label}."]
-    precision = share(int((flagged & positives).sum()), int(flagged.sum()))
-    recall = share(int((flagged & positives).sum()), int(positives.sum()))
-    return [
-        f"Of 100 records flagged as label {label}, {_of_100(precision)} truly are; of 100 records drawn at random, "
-        f"{positives.mean() * 100:.0f} are.",
-        f"{flagged.mean() * 100:.1f} % of records are flagged; of 100 that are label {label}, {_of_100(recall)} are "
-        "caught.",
-        f"A record is flagged where its score is at least {rule.threshold:g}.",
-    ]
 
 
 def calibrated(evidence: Evidence) -> dict[str, Any] | None:
@@ -214,15 +186,14 @@ def calibrated(evidence: Evidence) -> dict[str, Any] | None:
     old, new = rows["log_loss"][TEST]
     if not evidence.metrics[TEST]["rows"] or old is None or new is None:
         return {"rows": rows, "sentence": ""}
-    sentence = f"On test records, calibration takes the log loss from {old:.4f} to {new:.4f}"
-    worse = ", which is worse: the model's own scores (calibration=none) or another method may be better"
-    return {"rows": rows, "sentence": f"{sentence}{worse if round(new, 4) > round(old, 4) else ''}."}
-
-
-def _of_100(figure: Interval) -> str:
-    if np.isnan(figure.value):
-        return "an unknown number"
-    return f"{figure.value * 100:.0f} ({figure.low * 100:.0f}–{figure.high * 100:.0f})"
+    if round(new, 4) > round(old, 4):
+        sentence = _(
+            "On test records, calibration takes the log loss from {old} to {new}, which is worse: the model's own "
+            "scores (calibration=none) or another method may be better."
+        )
+    else:
+        sentence = _("On test records, calibration takes the log loss from {old} to {new}.")
+    return {"rows": rows, "sentence": sentence.format(old=decimal(old), new=decimal(new))}
 
 
 def leakage(rows: pd.DataFrame) -> dict[str, int]:
@@ -244,18 +215,20 @@ def _has_both(evidence: Evidence, split: str) -> bool:
 
 def _slices(evidence: Evidence, targets: Ints, scores: Floats) -> dict[str, list[Slice]]:
     test = evidence.rows[evidence.rows["split"] == TEST]
-    found = {"missing fields": slices(test["missing"], targets, scores, evidence.rule)}
+    found = {_("missing fields"): slices(test["missing"], targets, scores, evidence.rule)}
     for name in (str(name) for name in test if str(name).startswith("slice_")):
         # A value of the source may be the text of one record.
         found[name.removeprefix("slice_")] = slices(test[name], targets, scores, evidence.rule, fewest=FEWEST_RECORDS)
     if not evidence.rule.is_binary:
-        parts = slices(training_bands(targets, evidence.trained), targets, scores, evidence.rule)
-        found["training records of the true label"] = sorted(parts, key=lambda part: band_order(part.value))
+        bands = training_bands(targets, evidence.trained)
+        values = np.select([rows for _name, rows in bands], [name for name, _rows in bands], "")
+        parts = {part.value: part for part in slices(pd.Series(values), targets, scores, evidence.rule)}
+        found[_("training records of the true label")] = [parts[name] for name, _rows in bands]
     return found
 
 
 def _words(evidence: Evidence) -> dict[str, list[dict[str, Any]]]:
-    """For each field its words that move scores most."""
-    known = evidence.worth[evidence.worth["word"].notna()]
+    """For each field the words that move scores most."""
+    known = evidence.worth[evidence.worth["word"].map(lambda word: isinstance(word, str) and is_word(word))]
     tables = {name: known[known["field"] == name].head(10).to_dict(orient="records") for name in evidence.fields}
     return {name: [{str(k): v for k, v in row.items()} for row in table] for name, table in tables.items() if table}

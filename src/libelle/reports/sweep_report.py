@@ -1,12 +1,15 @@
 """The report of a sweep: one HTML file in its folder."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import FAILURES, TrialRecord
 from libelle.files import whole_file
+from libelle.language import ENGLISH, speaking
+from libelle.language import gettext as _
+from libelle.reports.names import direction
 from libelle.reports.page import render
 from libelle.tuning.sweep import Sweep
 
@@ -17,15 +20,23 @@ _AXES = 9
 
 
 def write_report(
-    folder: Path, *, title: str, runs: Mapping[int, str] | None = None, objective: str | None = None
+    folder: Path,
+    *,
+    data: Collection[str] = (),
+    models: Collection[str] = (),
+    runs: Mapping[int, str] | None = None,
+    objective: str | None = None,
+    language: str = ENGLISH,
 ) -> Path:
     """Write `report.html` into a sweep folder: what the sweep found, in one file that needs no other.
 
     Args:
         folder: the sweep folder, which holds `trials.jsonl`; the sweep need not be over.
-        title: heads the page.
+        data: what the runs' data are called, for the title.
+        models: the models of the runs, likewise.
         runs: the libelle run of each job, where there is one.
         objective: what the jobs return, where the sweep itself does not name it.
+        language: of the page.
 
     Returns:
         The file.
@@ -33,20 +44,37 @@ def write_report(
     Raises:
         SweepError: where the folder holds no sweep.
     """
+    sweep = Sweep.read(folder)
+    sweep.header = replace(sweep.header, objective=sweep.header.objective or objective)
+    with speaking(language):
+        page = _page(sweep, _title(folder.name, models, data), runs or {})
+    path = folder / "report.html"
+    with whole_file(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return path
+
+
+def _title(sweep: str, models: Collection[str], data: Collection[str]) -> str:
+    if not models or not data:
+        return _("Sweep {sweep}").format(sweep=sweep)
+    text = _("Sweep {sweep}: {models} on {data}")
+    return text.format(sweep=sweep, models=", ".join(sorted(models)), data=", ".join(sorted(data)))
+
+
+def _page(sweep: Sweep, title: str, runs: Mapping[int, str]) -> str:
     # Matplotlib takes half a second to import, scikit-learn one: the jobs of a sweep do without them.
     from libelle.reports import sweep_figures as figures
     from libelle.tuning.importance import importances
 
-    sweep = Sweep.read(folder)
-    sweep.header = replace(sweep.header, objective=sweep.header.objective or objective)
     importance = importances(sweep)
     varying = [item.parameter for item in importance.parameters]
-    page = render(
+    return render(
         "reports/sweep_report.html.j2",
         title=title,
+        purpose=direction(sweep.header.direction, sweep.header.objective or _("the value that each job returns")),
         sweep=sweep,
         searched=lambda trial: _searched(sweep, trial),
-        job_runs=runs or {},
+        job_runs=runs,
         best=sweep.ranked[:_BEST],
         failures=_failures(sweep),
         importance=importance,
@@ -56,12 +84,9 @@ def write_report(
         coordinates=figures.coordinates(sweep, varying[:_AXES]),
         slices=figures.slices(sweep, varying),
         curves=figures.curves(sweep),
-        statuses={"running": "unfinished", "nan": "no finite value", "timeout": "timed out"},
+        lines=figures.LINES,
+        points=figures.POINTS,
     )
-    path = folder / "report.html"
-    with whole_file(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return path
 
 
 def _searched(sweep: Sweep, trial: TrialRecord) -> dict[str, str]:

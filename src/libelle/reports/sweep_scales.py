@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.ticker import LogLocator
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import TrialRecord
+from libelle.language import general
 from libelle.reports.look import round_ticks
 from libelle.tuning.sweep import Parameter
 
@@ -17,13 +18,15 @@ def ticks(parameter: Parameter, low: float, high: float) -> list[tuple[float, st
         step = -(-len(parameter.categories) // 12)
         return [(float(at), label) for at, label in enumerate(parameter.categories)][::step]
     if low == high:
-        return [(low, f"{10**low if parameter.log else low:g}")]
+        return [(low, general(10**low if parameter.log else low))]
     if not parameter.log:
         places = round_ticks(5, whole=parameter.whole).tick_values(low, high)
-        return [(at, f"{at:g}") for at in places if low - 1e-9 <= at <= high + 1e-9]
+        return [(at, general(at)) for at in places if low - 1e-9 <= at <= high + 1e-9]
     subs = (1.0,) if high - low >= 2 else (1.0, 2.0, 5.0)
     values = LogLocator(subs=subs, numticks=7).tick_values(10**low, 10**high)
-    return [(float(np.log10(value)), f"{value:g}") for value in values if 10**low <= value * 1.0001 <= 10**high * 1.001]
+    return [
+        (float(np.log10(value)), general(value)) for value in values if 10**low <= value * 1.0001 <= 10**high * 1.001
+    ]
 
 
 def limits(values: Sequence[float], direction: str) -> tuple[float, float]:

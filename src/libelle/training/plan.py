@@ -9,6 +9,7 @@ from libelle.cleaners.base import Cleaner
 from libelle.data.source import Source
 from libelle.data.table_files import Excel
 from libelle.evaluation.calibration import Calibration
+from libelle.language import ENGLISH
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.samplers.rows import Sampler
@@ -61,6 +62,7 @@ class Plan:
         objective: the metric that the run is judged by, as `validation.average_precision`; None for the default.
         keep_texts: whether files of the base and of the run may hold texts of records.
         excel: whose Excel `errors.csv` is for, see `libelle.data.table_files.Excel`.
+        language: of the run's report.
         trainer: keyword arguments of Lightning's Trainer.
         lightning: makes Lightning's callbacks and loggers, given a scratch folder.
         provenance: what the plan was made from.
@@ -78,6 +80,7 @@ class Plan:
     objective: str | None = None
     keep_texts: bool = False
     excel: Excel = None
+    language: str = ENGLISH
     trainer: Mapping[str, Any] = field(default_factory=dict)
     lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
     provenance: Provenance = field(default_factory=Provenance)

@@ -69,6 +69,7 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
         environment=about,
         uncalibrated=fitted.uncalibrated,
         titles=prepared.titles,
+        language=plan.language,
     )
     for name, content in make_pages(evidence, plan.excel).items():
         run.put(name, content)

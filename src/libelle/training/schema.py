@@ -1,7 +1,7 @@
 """The config: its schema, and `build_plan`, which turns a composed config into the objects of a run."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -13,6 +13,7 @@ from libelle.data.source import Source
 from libelle.data.table_files import Excel
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Calibration
+from libelle.language import ENGLISH, LanguageCode, require_language
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.processes.union import choose_parts
@@ -30,6 +31,20 @@ class BaseConfig(Component):
     """Which base; several may live side by side."""
 
     name: Name = "based"
+
+
+@dataclass(kw_only=True)
+class ReportConfig(Component):
+    """The report of a run, or of a sweep.
+
+    Attributes:
+        language: that it is written in.
+    """
+
+    language: LanguageCode = ENGLISH
+
+    def __post_init__(self) -> None:
+        require_language(self.language)
 
 
 @dataclass(kw_only=True)
@@ -66,6 +81,7 @@ class TrainConfig(Component):
         optimize: the metric that the run is judged by, as `validation.average_precision`.
         keep_texts: whether files of the run may hold texts of records.
         excel: whose Excel the run's `errors.csv` is for; null for plain CSV.
+        report: how the report is written.
         tune: the search that the run is a trial of.
     """
 
@@ -85,6 +101,7 @@ class TrainConfig(Component):
     optimize: str | None = None
     keep_texts: bool = False
     excel: Excel = None
+    report: ReportConfig = field(default_factory=ReportConfig)
     tune: TuneConfig | None = None
 
 
@@ -119,6 +136,7 @@ def build_plan(
         objective=checked.optimize,
         keep_texts=checked.keep_texts,
         excel=checked.excel,
+        language=checked.report.language,
         trainer={name: value for name, value in checked.trainer.items() if value is not None},
         lightning=lightning,
         provenance=replace(provenance, config=with_names(provenance.config)),

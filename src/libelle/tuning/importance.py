@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import TrialRecord
+from libelle.language import gettext as _
 from libelle.tuning.sweep import Parameter, Sweep
 
 #: Fewer completed trials than this say nothing about a parameter.
@@ -66,11 +67,13 @@ def importances(sweep: Sweep, seed: int = 0) -> Importances:
     known = [item for item in varying if item.trials >= MINIMUM]
     values = [trial.value for trial in done]
     if not known or len(set(values)) == 1:
-        reason = f"Too few trials to say: it takes {MINIMUM} completed ones, in which parameter and value vary."
+        reason = _("Too few trials to say: it takes {count} completed ones, in which parameter and value vary.").format(
+            count=MINIMUM
+        )
         return Importances(varying, reason=reason)
     explained, drops = _shuffled(_table([item.parameter for item in known], done, seed), rankdata(values), seed)
     if explained <= 0:
-        reason = "Nothing to say: these trials do not let a forest predict how well others do."
+        reason = _("Nothing to say: these trials do not let a forest predict how well others do.")
         return Importances(varying, explained, reason)
     measured = [
         Importance(item.parameter, item.trials, float(np.mean(drop)), float(np.std(drop)))

@@ -1,0 +1,141 @@
+"""The language that pages are written in: their messages by gettext, their numbers by Babel.
+
+Whoever writes a sentence or a number for a page calls the functions of this module, which follow the language that
+`speaking` has set. Outside, and so on the terminal, everything is English, which needs neither a catalogue nor Babel.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from pathlib import Path
+from typing import Literal
+
+from libelle.errors import UserError, needs_extra
+
+#: What a page can be written in. English is what the source says; the others have a catalogue in `locales/`.
+LanguageCode = Literal["en", "fr"]
+ENGLISH: LanguageCode = "en"
+LANGUAGES: tuple[LanguageCode, ...] = ("en", "fr")
+
+#: Catalogues: `<language>/LC_MESSAGES/libelle.po`, and what `make messages` compiles it to.
+LOCALES = Path(__file__).parent / "locales"
+
+_current: ContextVar[str] = ContextVar("language", default=ENGLISH)
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Messages and numbers that are made inside are in this language.
+
+    Raises:
+        UserError: as `require_language`.
+    """
+    require_language(language)
+    token = _current.set(language)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def require_language(language: str, key: str = "report.language") -> None:
+    """Check that pages can be written in a language, before any work.
+
+    Args:
+        language: its code.
+        key: the config key that asks for it.
+
+    Raises:
+        UserError: when there is no such language, or Babel is not installed and the language needs it.
+    """
+    if language not in LANGUAGES:
+        raise UserError(f"{key}={language} is not a language of the pages; choose {' or '.join(LANGUAGES)}.")
+    if language != ENGLISH:
+        with needs_extra(f"{key}={language}", "languages"):
+            import babel.numbers  # noqa: F401
+
+
+def current_language() -> str:
+    """The code of the language, for `<html lang>`."""
+    return _current.get()
+
+
+def gettext(message: str) -> str:
+    """A message in the current language."""
+    return _catalogue(_current.get()).gettext(message)
+
+
+def ngettext(singular: str, plural: str, number: int) -> str:
+    """A message about a number of things, in the current language and the form for that number."""
+    return _catalogue(_current.get()).ngettext(singular, plural, number)
+
+
+def pgettext(context: str, message: str) -> str:
+    """A message that can mean several things, in the current language."""
+    return _catalogue(_current.get()).pgettext(context, message)
+
+
+def npgettext(context: str, singular: str, plural: str, number: int) -> str:
+    """Both: a message that can mean several things, about a number of them."""
+    return _catalogue(_current.get()).npgettext(context, singular, plural, number)
+
+
+def N_(message: str) -> str:  # noqa: N802 - the name by which gettext's tools know it
+    """Mark a message that is translated later, where it is shown."""
+    return message
+
+
+def count(number: int) -> str:
+    """A whole number: `12,345` or `12 345`."""
+    return f"{number:,}" if _is_english() else _format(number, "#,##0")
+
+
+def decimal(number: float, digits: int = 4) -> str:
+    """A number with some digits after its point: `0.5110` or `0,5110`."""
+    return f"{number:.{digits}f}" if _is_english() else _format(number, _pattern(digits))
+
+
+def signed(number: float, digits: int = 4) -> str:
+    """The same with its sign: `+0.0123` or `−0,0123`."""
+    text = decimal(abs(number), digits)
+    return f"{'−' if number < 0 and float(f'{number:.{digits}f}') else '+'}{text}"
+
+
+def general(number: float, digits: int = 6) -> str:
+    """A number with so many digits that count at most, and no zeros at its end: `0.5` or `0,5`."""
+    text = f"{number:.{digits}g}"
+    if _is_english():
+        return text
+    return text.replace(".", ",") if "e" in text else _format(float(text), "0.################")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """A share as a percentage: `12.3 %` or `12,3 %`."""
+    space = " " if _is_english() else "\u202f"
+    return f"{decimal(share * 100, digits)}{space}%"
+
+
+def _pattern(digits: int) -> str:
+    return f"#,##0.{'0' * digits}" if digits else "#,##0"
+
+
+def _format(number: float, pattern: str) -> str:
+    from babel.numbers import format_decimal
+
+    # Rounded by Python, as in English: Babel would round halves of the decimal text.
+    digits = len(pattern.partition(".")[2])
+    return format_decimal(float(f"{number:.{digits}f}"), pattern, locale=_current.get()).replace("-", "−")
+
+
+def _is_english() -> bool:
+    return _current.get() == ENGLISH
+
+
+@cache
+def _catalogue(language: str) -> NullTranslations:
+    if language == ENGLISH:
+        return NullTranslations()
+    with (LOCALES / language / "LC_MESSAGES" / "libelle.mo").open("rb") as file:
+        return GNUTranslations(file)
