@@ -51,7 +51,7 @@ TYPED = [
     "🥖👩‍🌾",
     "e\u0301",
     "\x00\x1f\x7f",
-    "libelle-raw:abc",
+    "libelle-raw.abc",
     "%41",
     "=",
     "#",

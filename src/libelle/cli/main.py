@@ -21,7 +21,7 @@ COMMANDS = {
     "runtime": "score raw records with a trained model",
     "threshold": "choose a run's decision threshold",
     "publish": "publish a run for the prediction service, roll back, or list what is published",
-    "runs": "list runs, show one, diff two, or compare several",
+    "runs": "list runs, show one, diff two, compare, note or delete some",
 }
 
 

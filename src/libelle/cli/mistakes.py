@@ -53,6 +53,8 @@ def explain(command: str, arguments: list[str], error: Exception) -> str:
         A sentence that names the argument and says what to do.
     """
     _, overrides = split_options(arguments)
+    if command == "runs":  # its words and its own keys are no overrides
+        overrides = [override for override in overrides if override.startswith(("store", "hydra"))]
     line = _Line(command, overrides, choices_in(overrides), is_sweep(arguments))
     for look in (_words, _groups, _keys, _values):
         for sentence in look(line):

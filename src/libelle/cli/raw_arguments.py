@@ -26,14 +26,15 @@ from libelle.errors import UserError
 #: The keys, and what is below them, whose values come from somebody's data.
 _DATA = frozenset(["data", "text", "input", "output"])
 
-_MARK = "libelle-raw:"
-_MARKED = re.compile(rf"{_MARK}([\w.~%-]*)", re.ASCII)
+#: Nothing in it that Hydra escapes where it writes the overrides of a job.
+_MARK = "libelle-raw."
+_MARKED = re.compile(rf"{re.escape(_MARK)}([\w.~%-]*)", re.ASCII)
 _ARGUMENT = re.compile(r"(?P<key>[^=]+?)=(?P<value>.*)", re.DOTALL)
 #: What Hydra reads as the text that it is; and what looks like that and is read as something else.
 _PLAIN = re.compile(r"([A-Za-z_/]|\.\.?/)[\w./@+-]*", re.ASCII)
 _NO_TEXTS = frozenset(["null", "true", "false", "inf", "nan"])
 #: What even Hydra's quotes do not protect.
-_BEYOND_QUOTES = re.compile(rf"\\|\$\{{|\?\?\?|{_MARK}")
+_BEYOND_QUOTES = re.compile(rf"\\|\$\{{|\?\?\?|{re.escape(_MARK)}")
 #: What Hydra draws values by.
 SWEEPS = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag|int|float|str)\(")
 #: What makes a sweep a search by hyperopt.
@@ -160,7 +161,7 @@ def _is_plain(value: str) -> bool:
 
 
 def _raw(key: str, value: str, sweep: Callable[[str], str] | None) -> str:
-    """The value of a raw key, as Hydra has to get it; `sweep` encodes one of several values, where there may be such."""
+    """The value of a raw key, as Hydra has to get it; in a sweep, `sweep` encodes each of several values."""
     is_data = key.split(".")[0] in _DATA
     if not is_data and value == "null":
         return value

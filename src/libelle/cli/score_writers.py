@@ -10,9 +10,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from libelle.cli.terminal import make_console
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.explanation import FieldEffect
 from libelle.pipeline import Pipeline
@@ -148,7 +148,7 @@ class TableWriter(Writer):
 
     def close(self) -> None:
         """Print the table."""
-        console = Console(soft_wrap=True, markup=False)  # ids and labels may hold brackets
+        console = make_console()
         console.print(self.table)
         for table in self.explanations:
             console.print(table)

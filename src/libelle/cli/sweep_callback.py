@@ -1,6 +1,7 @@
 """What surrounds a sweep of `train.py`: Hydra callbacks, part of the entry layer."""
 
 import logging
+import shlex
 import sys
 import traceback
 from collections.abc import Iterator
@@ -16,11 +17,13 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError, SweepRecord, read_space
-from libelle.cli import terminal_tables
+from libelle.cli import run_tables, terminal_tables
 from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain
 from libelle.cli.composition import make_plan
+from libelle.cli.raw_arguments import as_typed
 from libelle.components import build
 from libelle.errors import UserError
+from libelle.files import whole_file
 from libelle.runs.run import COMPLETED
 from libelle.runs.run_list import runs_of_sweep
 from libelle.stores.base import Store
@@ -50,7 +53,7 @@ class SweepCallback(Callback):
             store = build(plain(config.store), Store, "store")
             folder = Path(config.hydra.sweep.dir)
             manifests = runs_of_sweep(store, folder.name)
-            terminal_tables.print_runs(manifests)
+            run_tables.print_runs(manifests)
             results = folder / "optimization_results.yaml"
             if results.exists():
                 from libelle.reports.sweep_report import write_report
@@ -60,8 +63,23 @@ class SweepCallback(Callback):
                 named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
                 metrics = {item.objective for item in manifests if item.objective is not None}
                 metric = metrics.pop() if len(metrics) == 1 else None
-                page = write_report(folder, title=f"Sweep {folder.name}", runs=named, objective=metric)
-                terminal_tables.print_search(yaml.safe_load(results.read_text("utf-8")), manifests, page)
+                page = write_report(folder, title=f"Sweep {folder.name}", runs=named, objective=metric, shown=_pasted)
+                terminal_tables.print_search(_as_typed(results), manifests, page)
+
+
+def _pasted(override: str) -> str:
+    """An override as it can be pasted into a shell."""
+    return shlex.quote(as_typed(override))
+
+
+def _as_typed(path: Path) -> dict[str, Any]:
+    """The sweeper's results, rewritten with the best overrides as a person types them."""
+    results: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    if results["best_overrides"]:
+        results["best_overrides"] = [as_typed(override) for override in results["best_overrides"]]
+        with whole_file(path) as temporary:
+            temporary.write_text(yaml.safe_dump(results, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return results
 
 
 @contextmanager

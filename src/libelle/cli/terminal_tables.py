@@ -1,10 +1,7 @@
 """What the commands print on stdout."""
 
-import json
 import shlex
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +10,23 @@ from rich.console import Console
 from rich.table import Table
 
 from libelle.cli.command import as_shell_needs
+from libelle.cli.terminal import cell as _cell
+from libelle.cli.terminal import interval as _interval
+from libelle.cli.terminal import make_console as _console
+from libelle.cli.terminal import make_table as _table
+from libelle.cli.terminal import print_list
 from libelle.data.split import SPLITS
-from libelle.evaluation.comparison import Comparison
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.installation import how_to_call
 from libelle.processes.base import Process
 from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
-from libelle.runs.run_list import duration
 from libelle.training.pairings import usual_models
 from libelle.training.workflow import Outcome
 
 _EXAMPLE = "text=Boulangerie Léa, pâtisserie (chef)"
+#: Columns that a narrow terminal does without, the least important first.
+_PUBLISHED_LOSE = ("published", "data", "model", "run", "threshold")
 _HEADLINES = {
     2: ("average_precision", "roc_auc", "log_loss", "precision", "recall", "accuracy"),
     3: ("accuracy", "f1_macro", "top_k_accuracy", "log_loss"),
@@ -114,12 +116,6 @@ def print_threshold(run: Run, choice: Mapping[str, Any], overrides: Sequence[str
     _print_next(console, overrides, ["publish", f"run_id={run.id}"], ["runtime", f"run_id={run.id}", _EXAMPLE])
 
 
-def _interval(estimate: Mapping[str, float | None]) -> str:
-    if estimate["value"] is None:
-        return "-"
-    return f"{estimate['value']:.4f} ({estimate['low']:.4f}–{estimate['high']:.4f})"
-
-
 def print_base(name: str, version: str, process: Process, overrides: Sequence[str]) -> None:
     """Print what `mode=prepare` made, and commands that use it, with models that go with its process."""
     console = _console()
@@ -135,21 +131,6 @@ def print_base(name: str, version: str, process: Process, overrides: Sequence[st
         ["train", "--multirun", *several, "sampler=none,oversample", "mode=train"],
         keep=("store", "base"),
     )
-
-
-def print_runs(manifests: Sequence[Manifest]) -> None:
-    """Print one line per run."""
-    table = _table("run", "status", "data", "model", "seed", "objective", "value", "seconds", "sweep")
-    for item in manifests:
-        seconds = duration(item)
-        table.add_row(
-            item.run_id,
-            item.status,
-            *map(_cell, (item.data, item.model, item.seed, item.objective, item.value)),
-            "-" if seconds is None else f"{seconds:.0f}",
-            "-" if item.sweep is None else f"{item.sweep} #{item.trial}",
-        )
-    _console().print(table)
 
 
 def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page: Path) -> None:
@@ -174,48 +155,6 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
     console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
 
 
-def print_run(run: Run) -> None:
-    """Print one run in full: its manifest and its metrics."""
-    table = _table(f"run {run.id}", "")
-    for name, value in asdict(run.manifest).items():
-        if name not in ("files", "libraries", "run_id"):
-            table.add_row(name, _cell(value))
-    table.add_row("libraries", ", ".join(f"{name} {version}" for name, version in run.manifest.libraries.items()))
-    table.add_row("files", "\n".join(run.manifest.files))
-    console = _console()
-    console.print(table)
-    if f"{run.id}.metrics.json" in run.manifest.files:
-        metrics = json.loads(run.read("metrics.json"))
-        table = _table("metric", *metrics)
-        for name in next(iter(metrics.values())):
-            if name != "classes":
-                table.add_row(name, *(_cell(values[name]) for values in metrics.values()))
-        console.print(table)
-
-
-def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Print what differs between two runs."""
-    table = _table("", str(first.id), str(second.id))
-    for key, *values in rows:
-        table.add_row(key, *map(_cell, values))
-    _console().print(table if rows else f"runs {first.id} and {second.id} do not differ")
-
-
-def print_comparison(comparison: Comparison, page: Path) -> None:
-    """Print the metrics of runs side by side, what their differences say, and where the page is."""
-    first = comparison.candidates[0]
-    table = _table("metric (test)", *(candidate.name for candidate in comparison.candidates))
-    for name in first.intervals:
-        table.add_row(name, *(_interval(asdict(candidate.intervals[name])) for candidate in comparison.candidates))
-    console = _console()
-    console.print(table)
-    for difference in comparison.differences:
-        for sentence in comparison.verdicts(difference).values():
-            console.print(sentence, highlight=False)
-        console.print(f"{comparison.decisions(difference)}\n", highlight=False)
-    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
-
-
 def print_publication(publication: Publication, overrides: Sequence[str]) -> None:
     """Print what is current now, and how to use it; `overrides` are those of the command."""
     console = _console()
@@ -229,29 +168,12 @@ def print_publication(publication: Publication, overrides: Sequence[str]) -> Non
 
 def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:
     """Print one line a published version."""
-    table = _table("name", "version", "current", "run", "data", "model", "threshold", "published")
+    columns = ("name", "version", "current", "run", "data", "model", "threshold", "published")
+    rows = []
     for name, (current, versions) in overview.items():
         for item in versions:
             mark = "current" if item.version == current else ""
             threshold = item.threshold if item.label_thresholds is None else "by label"
             values = (item.run_id, item.data, item.model, threshold, item.published)
-            table.add_row(name, str(item.version), mark, *map(_cell, values))
-    _console().print(table)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for number, name in enumerate(columns):
-        table.add_column(name, overflow="fold", no_wrap=number == 0)
-    return table
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _console() -> Console:
-    # Outside a terminal nothing should be folded to 80 columns. A command's brackets are not rich's markup.
-    return Console(soft_wrap=True, markup=False) if sys.stdout.isatty() else Console(width=200, markup=False)
+            rows.append([name, str(item.version), mark, *map(_cell, values)])
+    print_list(columns, rows, _PUBLISHED_LOSE)

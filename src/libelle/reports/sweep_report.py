@@ -1,6 +1,6 @@
 """The report of a sweep: one HTML file in its folder."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,12 @@ _AXES = 9
 
 
 def write_report(
-    folder: Path, *, title: str, runs: Mapping[int, str] | None = None, objective: str | None = None
+    folder: Path,
+    *,
+    title: str,
+    runs: Mapping[int, str] | None = None,
+    objective: str | None = None,
+    shown: Callable[[str], str] = str,
 ) -> Path:
     """Write `report.html` into a sweep folder: what the sweep found, in one file that needs no other.
 
@@ -26,6 +31,7 @@ def write_report(
         title: heads the page.
         runs: the libelle run of each job, where there is one.
         objective: what the jobs return, where the sweep itself does not name it.
+        shown: from an override of a job to one that can be pasted.
 
     Returns:
         The file.
@@ -45,6 +51,7 @@ def write_report(
         "reports/sweep_report.html.j2",
         title=title,
         sweep=sweep,
+        shown=shown,
         searched=lambda trial: _searched(sweep, trial),
         job_runs=runs or {},
         best=sweep.ranked[:_BEST],
