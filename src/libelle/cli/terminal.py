@@ -26,9 +26,8 @@ class _Console(Console):
 
 def make_console() -> Console:
     """The console that prints on stdout; brackets, as of a command, are not rich's markup."""
-    if sys.stdout.isatty():
-        return _Console(soft_wrap=True, markup=False)
-    return _Console(width=None if os.environ.get("COLUMNS", "").isdigit() else _NO_TERMINAL, markup=False)
+    known = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return _Console(width=None if known else _NO_TERMINAL, markup=False)
 
 
 def make_table(*columns: str) -> Table:

@@ -74,7 +74,7 @@ def _print_next(
     console.print("Next:")
     for words in commands:
         line = f"{how_to_call(words[0])} {shlex.join([*words[1:], *kept])}"
-        console.print(f"  {as_shell_needs(line)}", highlight=False, markup=False)
+        console.print(f"  {as_shell_needs(line)}", highlight=False, soft_wrap=True)
 
 
 def print_threshold(run: Run, choice: Mapping[str, Any], overrides: Sequence[str]) -> None:
