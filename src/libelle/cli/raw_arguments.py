@@ -157,7 +157,7 @@ def as_typed(argument: str) -> str:
 
 def _is_plain(value: str) -> bool:
     """Whether Hydra reads a value as the very text that it is, be it raw or not."""
-    return _PLAIN.fullmatch(value) is not None and value.lower() not in _NO_TEXTS
+    return _PLAIN.fullmatch(value) is not None and value.lower() not in _NO_TEXTS and _MARK not in value
 
 
 def _raw(key: str, value: str, sweep: Callable[[str], str] | None) -> str:

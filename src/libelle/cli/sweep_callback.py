@@ -4,7 +4,7 @@ import logging
 import shlex
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,10 @@ from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError, SweepRecord, 
 from libelle.cli import run_tables, terminal_tables
 from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain
 from libelle.cli.composition import make_plan
-from libelle.cli.raw_arguments import as_typed
 from libelle.components import build
 from libelle.errors import UserError
 from libelle.files import whole_file
-from libelle.runs.run import COMPLETED
+from libelle.runs.run import COMPLETED, Manifest
 from libelle.runs.run_list import runs_of_sweep
 from libelle.stores.base import Store
 from libelle.training import workflow
@@ -63,20 +62,20 @@ class SweepCallback(Callback):
                 named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
                 metrics = {item.objective for item in manifests if item.objective is not None}
                 metric = metrics.pop() if len(metrics) == 1 else None
-                page = write_report(folder, title=f"Sweep {folder.name}", runs=named, objective=metric, shown=_pasted)
-                terminal_tables.print_search(_as_typed(results), manifests, page)
+                found = _with_command(results, manifests)
+                again = [shlex.quote(word) for word in found["best_overrides"] or ()]
+                page = write_report(folder, title=f"Sweep {folder.name}", runs=named, objective=metric, again=again)
+                terminal_tables.print_search(found, manifests, page)
 
 
-def _pasted(override: str) -> str:
-    """An override as it can be pasted into a shell."""
-    return shlex.quote(as_typed(override))
-
-
-def _as_typed(path: Path) -> dict[str, Any]:
-    """The sweeper's results, rewritten with the best overrides as a person types them."""
+def _with_command(path: Path, manifests: Sequence[Manifest]) -> dict[str, Any]:
+    """The sweeper's results, rewritten: the best overrides as they train the best run again, alone, and the command."""
     results: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
-    if results["best_overrides"]:
-        results["best_overrides"] = [as_typed(override) for override in results["best_overrides"]]
+    best = terminal_tables.best_run(results, manifests)
+    if best is not None:
+        # A command is two words, as `python train.py`.
+        results["best_overrides"] = shlex.split(best.command)[2:]
+        results["best_command"] = best.command
         with whole_file(path) as temporary:
             temporary.write_text(yaml.safe_dump(results, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return results

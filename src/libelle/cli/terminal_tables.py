@@ -133,6 +133,12 @@ def print_base(name: str, version: str, process: Process, overrides: Sequence[st
     )
 
 
+def best_run(results: Mapping[str, Any], manifests: Sequence[Manifest]) -> Manifest | None:
+    """The run of a search's best trial, the newest where a trial has several; None where none has completed."""
+    done = [item for item in manifests if item.trial == results["best_trial"] and item.value is not None]
+    return max(done, key=lambda item: item.started, default=None)
+
+
 def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page: Path) -> None:
     """Print the best run of a search, and the command that trains it again.
 
@@ -142,11 +148,10 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
         page: the sweep's report.
     """
     console = _console()
-    done = [item for item in manifests if item.trial == results["best_trial"] and item.value is not None]
-    if not done:
+    best = best_run(results, manifests)
+    if best is None:
         console.print("no trial has completed")
         return
-    best = max(done, key=lambda item: item.started)
     console.print(
         f"best of {sum(results['trials'].values())} trials: #{best.trial}, run {best.run_id}, "
         f"{best.objective} = {best.value:.6f}\n\nAgain, alone:"

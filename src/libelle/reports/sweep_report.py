@@ -1,6 +1,6 @@
 """The report of a sweep: one HTML file in its folder."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ def write_report(
     title: str,
     runs: Mapping[int, str] | None = None,
     objective: str | None = None,
-    shown: Callable[[str], str] = str,
+    again: Sequence[str] = (),
 ) -> Path:
     """Write `report.html` into a sweep folder: what the sweep found, in one file that needs no other.
 
@@ -31,7 +31,7 @@ def write_report(
         title: heads the page.
         runs: the libelle run of each job, where there is one.
         objective: what the jobs return, where the sweep itself does not name it.
-        shown: from an override of a job to one that can be pasted.
+        again: the overrides that train the best trial again, alone; by default those of its job.
 
     Returns:
         The file.
@@ -51,7 +51,7 @@ def write_report(
         "reports/sweep_report.html.j2",
         title=title,
         sweep=sweep,
-        shown=shown,
+        again=again or (sweep.best.overrides if sweep.best else ()),
         searched=lambda trial: _searched(sweep, trial),
         job_runs=runs or {},
         best=sweep.ranked[:_BEST],
