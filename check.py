@@ -4,6 +4,7 @@ import hydra
 from omegaconf import DictConfig
 
 from libelle.cli.command import command
+from libelle.cli.reading_keys import protect_training
 
 
 @hydra.main(version_base="1.3", config_path="conf", config_name="check")
@@ -15,4 +16,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    command(main)
+    command(main, protect_training)

@@ -80,3 +80,12 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         advance(1000)
         assert seen.wait(60)
     assert "reading forms[/b].csv" in drawn.getvalue()
+
+
+def test_a_long_text_is_cut_in_its_middle_to_what_fits() -> None:
+    what = "reading /home/somebody/folder/census_forms_of_2026.csv"
+    shortened = progress._shortened(what, 30)
+    assert len(shortened) == 30
+    assert shortened.startswith("reading")
+    assert shortened.endswith("_2026.csv")
+    assert progress._shortened(what, 60) == what

@@ -17,6 +17,8 @@ log = logging.getLogger(__name__)
 #: Seconds until there is a bar, how often it moves, and seconds until each line in a pipe.
 BAR_AFTER, BAR_EVERY = 1.0, 0.2
 LINE_EVERY = 20.0
+#: Columns of a terminal that the figures and the time take, and the bar: on a narrow terminal, and on a wide one.
+_FIGURES, _BARS, _WIDE = 32, (10, 40), 120
 
 
 class _Counter:
@@ -56,15 +58,25 @@ def _show_bar(what: str, total: int | None, counter: _Counter, ended: Event, con
         return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+    bar_width = _BARS[console.width >= _WIDE]
+    what = _shortened(what, max(console.width - _FIGURES - bar_width, _FIGURES // 2))
     # A file's name may hold what rich would read as markup.
     columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what, total=total)
         while not ended.wait(BAR_EVERY):
             if counter.done and len(columns) == 3:
-                columns += [BarColumn(), MofNCompleteColumn()] if total else [MofNCompleteColumn()]
+                columns += [BarColumn(bar_width), MofNCompleteColumn()] if total else [MofNCompleteColumn()]
                 bar.columns = tuple(columns)
             bar.update(task, completed=counter.done)
+
+
+def _shortened(what: str, room: int) -> str:
+    """A text that fits; what is cut is its middle, since paths end with what they are about."""
+    if len(what) <= room:
+        return what
+    begin = room // 3
+    return f"{what[:begin]}…{what[begin + 1 - room :]}"
 
 
 def _write_lines(what: str, total: int | None, counter: _Counter, ended: Event) -> None:

@@ -209,6 +209,25 @@ def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]
     }
 
 
+def published_runs(store: Store) -> dict[str, list[str]]:
+    """Run id → what is published of the run, as `forms@2`; versions that are being made, too."""
+    names = [(name, number) for name in store.folders("published/") for number in store.folders(f"published/{name}/")]
+    found: dict[str, list[str]] = {}
+    for (name, number), run_id in zip(names, in_parallel(lambda place: _claimed_by(store, *place), names), strict=True):
+        found.setdefault(run_id, []).append(f"{name}@{number}")
+    return found
+
+
+def _claimed_by(store: Store, name: str, number: str) -> str:
+    """The run of a version, which its claim says before anything else is there; "" where nothing does."""
+    for file in ("claim.json", "manifest.json"):
+        try:
+            return str(json.loads(store.get(f"published/{name}/{number}/{file}"))["run_id"])
+        except (KeyError, ValueError):
+            continue
+    return ""
+
+
 def read_version(store: Store, publication: Publication, cache: Path) -> Pipeline:
     """Read the pipeline of a published version, and replay its golden records.
 

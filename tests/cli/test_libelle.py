@@ -83,7 +83,8 @@ def test_an_unknown_command_is_one_sentence(tmp_path):
     answer = call_libelle("trian", "model=mlp", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == (
-        "libelle trian is not a command; the commands are train, check, runtime, threshold, publish, runs.\n"
+        "libelle trian is not a command; did you mean train? "
+        "The commands are train, check, runtime, threshold, publish, runs.\n"
     )
 
 

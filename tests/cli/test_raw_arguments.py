@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from helpers.scripts import CONF
-from libelle.cli.raw_arguments import RAW_KEYS, protect, restore
+from libelle.cli.raw_arguments import as_typed, protect, restore
 from libelle.errors import UserError
 
 TYPED = [
@@ -51,7 +51,7 @@ TYPED = [
     "🥖👩‍🌾",
     "e\u0301",
     "\x00\x1f\x7f",
-    "libelle-raw:abc",
+    "libelle-raw.abc",
     "%41",
     "=",
     "#",
@@ -72,7 +72,7 @@ def hydra() -> Iterator[None]:
 
 def arrive(arguments: list[str], config_name: str) -> dict[str, Any]:
     """What a script's function gets when these arguments are typed."""
-    config = compose(config_name, overrides=protect(arguments))
+    config = compose(config_name, overrides=protect(arguments, config_name))
     return restore(OmegaConf.to_container(config, resolve=True, throw_on_missing=True))
 
 
@@ -104,10 +104,12 @@ def test_any_text_and_any_field_name_arrive_as_typed(text, field, value):
 
 
 @settings(max_examples=300, deadline=None)
-@given(text=texts, key=st.sampled_from(sorted(RAW_KEYS - {"data.url"})), plus=st.sampled_from(["", "+", "++"]))
+@given(text=texts, key=st.sampled_from(["text", "input", "published"]), plus=st.sampled_from(["", "+", "++"]))
 def test_any_text_is_one_value_to_hydras_parser(text, key, plus):
+    if key == "published" and text == "null":
+        return
     try:
-        protected = protect([f"{plus}{key}={text}"])
+        protected = protect([f"{plus}{key}={text}"], "runtime")
     except UserError as error:
         assert "password" in str(error)  # noqa: PT017
         return
@@ -115,6 +117,7 @@ def test_any_text_is_one_value_to_hydras_parser(text, key, plus):
     assert override.key_or_group == key
     assert not override.is_sweep_override()
     assert restore(override.value()) == text
+    assert as_typed(protected[0]) == f"{plus}{key}={text}"
 
 
 def test_other_arguments_are_untouched():
@@ -145,7 +148,7 @@ def test_values_that_are_not_raw_are_restored_unchanged():
 )
 def test_secrets_are_refused_and_not_repeated(argument):
     with pytest.raises(UserError, match="environment") as caught:
-        protect([argument])
+        protect([argument], "train")
     assert argument.lstrip("+").partition("=")[0] in str(caught.value)
     assert "hun" not in str(caught.value)
     assert "12345" not in str(caught.value)
@@ -164,10 +167,10 @@ def test_secrets_are_refused_and_not_repeated(argument):
     ],
 )
 def test_what_is_no_secret_passes(argument):
-    assert len(protect([argument])) == 1
+    assert len(protect([argument], "runtime")) == 1
 
 
 @pytest.mark.parametrize("argument", ["text=caf\udce9", "record.job=\udcff", "record.\udcff=x", "text=\ud800"])
 def test_text_that_is_not_utf8_is_refused(argument):
     with pytest.raises(UserError, match=r"(text|record)\S*: .*UTF-8"):
-        protect([argument])
+        protect([argument], "runtime")

@@ -83,6 +83,16 @@ def test_the_printed_command_trains_the_same_model_again(continued):
     assert runs(place)[0].sweep is None
 
 
+def test_the_best_overrides_can_be_pasted_as_they_are(continued):
+    place, answer = continued
+    results = yaml.safe_load((place / "sweeps" / "widths" / "optimization_results.yaml").read_text())
+    assert results["best_command"].split("train.py ")[1] in answer.stdout
+    again = call("train.py", *results["best_overrides"], cwd=place)
+    assert f"validation.average_precision = {results['best_value']:.6f}" in again.stdout, again.stderr
+    page = (place / "sweeps" / "widths" / "report.html").read_text()
+    assert "tune=" not in page.partition("<pre>")[2].partition("</pre>")[0]
+
+
 def test_a_search_goes_on_to_a_larger_total(continued):
     place, _ = continued
     answer = tune(place, *DATA, *FAST, *SPACE, trials=4)

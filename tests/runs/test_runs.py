@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from libelle.cli.terminal_tables import print_run
+from libelle.cli.run_tables import print_run
 from libelle.errors import UserError
 from libelle.runs.environment import environment, git_commit, library_versions
 from libelle.runs.ids import RunId

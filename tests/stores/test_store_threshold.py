@@ -106,7 +106,7 @@ def test_a_choice_waits_for_the_one_that_goes_on(run: Run, monkeypatch: pytest.M
 
 
 def test_the_lock_of_a_machine_that_died_is_taken_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("libelle.runs.run._CHANGE_DIED", 0.1)
+    monkeypatch.setattr("libelle.runs.lock.DIED", 0.1)
     run.store.put(run.key("threshold.json.lock"), b"somebody")
     choose(run, 0.3)
     assert values(run) == [0.3]

@@ -4,8 +4,9 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,7 +17,9 @@ from omegaconf.errors import OmegaConfBaseException
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError
 from libelle.cli import help_pages
+from libelle.cli.options import shows_config, split_options
 from libelle.cli.raw_arguments import as_typed, protect, restore
+from libelle.cli.streams import quiet_pipe, readable
 from libelle.components import build
 from libelle.errors import UserError
 from libelle.installation import SCRIPT, call_as
@@ -25,16 +28,25 @@ from libelle.stores.base import Store
 
 USER_ERROR, INTERRUPTED = 2, 130
 
+#: What Hydra and OmegaConf raise for a command line that they refuse.
+HYDRA_ERRORS = (HydraException, OmegaConfBaseException)
 
-def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] = protect, way: str = SCRIPT) -> None:
+
+def command(
+    main: Callable[[], Any],
+    protect: Callable[[list[str], str], list[str]] = protect,
+    way: str = SCRIPT,
+    name: str | None = None,
+) -> None:
     """Run a command's Hydra main; its exit status says how it went.
 
-    0 done, 1 a defect of ours or a config that Hydra refuses, 2 a `UserError` or a `SweepError`, 130 interrupted.
+    0 done, 1 a defect of ours, 2 a `UserError`, a `SweepError` or a command line that Hydra refuses, 130 interrupted.
 
     Args:
         main: decorated with `hydra.main`.
-        protect: encodes the raw ones among the arguments.
+        protect: encodes the raw ones among the arguments, given the command's name.
         way: how the user called, `SCRIPT` or `INSTALLED`; commands are proposed this way.
+        name: of the command; by default the script's, which is named after it.
     """
     # Hydra would print a traceback and leave with 1 whatever happened.
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")
@@ -42,21 +54,38 @@ def command(main: Callable[[], Any], protect: Callable[[list[str]], list[str]] =
     register_resolvers()
     before = call_as(way)
     try:
-        sys.argv[1:] = protect(sys.argv[1:])
-        main()
-    except UserError as error:
+        with quiet_pipe():
+            _run(main, protect, name or Path(sys.argv[0]).stem)
+    except (UserError, SweepError) as error:
         leave(str(error), USER_ERROR)
     except KeyboardInterrupt:
         leave("Interrupted.", INTERRUPTED)
-    except SweepError as error:
-        leave(str(error), USER_ERROR)
-    except (HydraException, OmegaConfBaseException) as error:
-        leave(str(error), 1)
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; Python would complain once more while closing it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
         call_as(before)
+
+
+def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]], name: str) -> None:
+    options, overrides = split_options(sys.argv[1:])
+    if "--version" in options:
+        print(f"libelle {version('libelle')}")
+        return
+    # Options that follow an override, argparse would take for overrides; a sweep is known by them.
+    given = [*options, *overrides]
+    sys.argv[1:] = protect(given, name)
+    try:
+        with readable(shows_config(options)):
+            main()
+    except SweepError:
+        raise  # it is one of Hydra's, and a sentence already
+    except HYDRA_ERRORS as error:
+        raise refused(name, given, error) from error
+
+
+def refused(name: str, arguments: Sequence[str], error: Exception) -> UserError:
+    """The sentence for a command line that Hydra or OmegaConf refuses; `arguments` are as typed."""
+    from libelle.cli.mistakes import explain
+
+    return UserError(explain(name, list(arguments), error))
 
 
 def register_resolvers() -> None:
@@ -70,12 +99,12 @@ def _direction(metric: str | None) -> str:
     # Importing scikit-learn takes a second, and only a search asks.
     from libelle.evaluation.metrics import LOWER_IS_BETTER
 
-    return "minimize" if metric is not None and metric.rpartition(".")[2] in LOWER_IS_BETTER else "maximize"
+    return "minimize" if metric is not None and restore(metric).rpartition(".")[2] in LOWER_IS_BETTER else "maximize"
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Leave with the sentence alone; Hydra would print the command's overrides, and with them the text."""
+    """Leave with the sentence alone; a job's error would go through Hydra, which keeps what was typed."""
     try:
         yield
     except UserError as error:

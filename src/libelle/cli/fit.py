@@ -9,22 +9,18 @@ from logging import ERROR, getLogger
 from pathlib import Path
 
 import pandas as pd
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.singleton import Singleton
-from hydra.errors import HydraException
 from omegaconf import DictConfig
-from omegaconf.errors import OmegaConfBaseException
 
-from libelle.cli.command import plain, register_resolvers
+from libelle.cli.command import HYDRA_ERRORS, plain, refused, register_resolvers
 from libelle.cli.composition import chosen_options
 from libelle.cli.lightning_nodes import make_lightning
 from libelle.cli.raw_arguments import protect
+from libelle.cli.schema_keys import own_hydra
 from libelle.components import describe
 from libelle.data.source import FrameSource, Source
 from libelle.errors import UserError
-from libelle.installation import CONF
 from libelle.models.base import Model
 from libelle.pipeline import Pipeline
 from libelle.processes.union import refuse_unchosen
@@ -116,19 +112,15 @@ def _make_plan(
 @contextmanager
 def _composed(overrides: Sequence[str]) -> Iterator[DictConfig]:
     """The config of `train.py`; Hydra's own state is as before at the end, also within another Hydra application."""
-    before = Singleton.get_state()
+    typed = ["data=csv", *overrides]
     register_resolvers()
     try:
-        GlobalHydra.instance().clear()
-        with initialize_config_dir(str(CONF), version_base="1.3"):
-            config = compose("train", overrides=protect(["data=csv", *overrides]), return_hydra_config=True)
+        with own_hydra():
+            config = compose("train", overrides=protect(typed), return_hydra_config=True)
             HydraConfig.instance().set_config(config)
             yield config
-    except (HydraException, OmegaConfBaseException) as error:
-        sentence, _, _ = " ".join(str(error).split()).partition(" Config search path:")
-        raise UserError(sentence) from error
-    finally:
-        Singleton.set_state(before)
+    except HYDRA_ERRORS as error:
+        raise refused("train", typed, error) from error
 
 
 @contextmanager

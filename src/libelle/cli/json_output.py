@@ -1,4 +1,4 @@
-"""What `runs.py` prints with `format=json`: what `terminal_tables` prints for people, for programs."""
+"""What `runs.py` prints with `format=json`: what `run_tables` prints for people, for programs."""
 
 import json
 from collections.abc import Sequence
@@ -26,6 +26,16 @@ def print_run(run: Run) -> None:
 def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:
     """Print an object, key → run id → value."""
     _print(_by_run(rows, [str(first.id), str(second.id)]))
+
+
+def print_deletion(manifests: Sequence[Manifest], done: bool, _: Sequence[str]) -> None:
+    """Print an object: `deleted`, whether it has been done, and the ids of the `runs`."""
+    _print({"deleted": done, "runs": [item.run_id for item in manifests]})
+
+
+def print_note(run: Run) -> None:
+    """Print an object: `run_id` and `note`."""
+    _print({"run_id": str(run.id), "note": run.manifest.note})
 
 
 def print_comparison(comparison: Comparison, page: Path) -> None:

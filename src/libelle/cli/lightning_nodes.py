@@ -8,6 +8,7 @@ from typing import Any
 from hydra.utils import get_class, instantiate
 from omegaconf import DictConfig
 
+from libelle.cli.raw_arguments import restore
 from libelle.components import check_arguments
 from libelle.errors import UserError
 
@@ -34,6 +35,7 @@ def make_lightning(config: DictConfig, scratch: Path) -> tuple[Sequence[Any], Se
                 continue
             place = f"{group}.{name}"
             values = {key: value for key, value in extra.items() if key in node and node[key] is None}
+            values |= {key: restore(value) for key, value in node.items() if restore(value) != value}
             try:
                 check_arguments(get_class(node["_target_"]), {**node, **values}, place)
                 built.append(instantiate(node, **values))

@@ -12,6 +12,8 @@ from omegaconf import DictConfig
 from libelle.cli.command import USER_ERROR, command, leave
 from libelle.cli.raw_arguments import protect, protect_verb
 from libelle.cli.reading_keys import protect_scoring, protect_training
+from libelle.cli.schema_keys import did_you_mean
+from libelle.cli.streams import quiet_pipe
 from libelle.installation import CONF, INSTALLED, call_as
 
 #: Command → what it does. Each has a page `conf/<command>.yaml` and a function of its name in `libelle.cli.<command>`.
@@ -21,11 +23,16 @@ COMMANDS = {
     "runtime": "score raw records with a trained model",
     "threshold": "choose a run's decision threshold",
     "publish": "publish a run for the prediction service, roll back, or list what is published",
-    "runs": "list runs, show one, diff two, or compare several",
+    "runs": "list runs, show one, diff two, compare, note or delete some",
 }
 
 #: Command → what encodes the raw ones among its arguments, where that is not `protect`.
-_PROTECT = {"runs": protect_verb, "runtime": protect_scoring, "train": protect_training}
+_PROTECT = {
+    "check": protect_training,
+    "runs": protect_verb,
+    "runtime": protect_scoring,
+    "train": protect_training,
+}
 
 
 class Task:
@@ -44,22 +51,28 @@ class Task:
 
 def main() -> None:
     """Run `libelle`, or `python -m libelle`."""
-    name, *arguments = sys.argv[1:] or ["--help"]
+    with quiet_pipe():
+        _main(*(sys.argv[1:] or ["--help"]))
+
+
+def _main(name: str, *arguments: str) -> None:
     if name in COMMANDS:
         sys.argv = [f"libelle {name}", *arguments]
         _run(name, _PROTECT.get(name, protect))
     elif name in ("--shell-completion", "-sc"):
-        _complete(arguments)
+        _complete(list(arguments))
     elif name in ("--help", "-h"):
         print(_overview())
     elif name == "--version":
         print(f"libelle {metadata.version('libelle')}")
     else:
-        leave(f"libelle {name} is not a command; the commands are {', '.join(COMMANDS)}.", USER_ERROR)
+        known = did_you_mean(name, COMMANDS, f"the commands are {', '.join(COMMANDS)}.")
+        leave(f"libelle {name} is not a command; {known}", USER_ERROR)
 
 
-def _run(name: str, protect: Callable[[list[str]], list[str]]) -> None:
-    command(hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(Task(name)), protect, INSTALLED)
+def _run(name: str, protect: Callable[[list[str], str], list[str]]) -> None:
+    task = hydra.main(version_base="1.3", config_path=str(CONF), config_name=name)(Task(name))
+    command(task, protect, INSTALLED, name)
 
 
 def _complete(arguments: list[str]) -> None:

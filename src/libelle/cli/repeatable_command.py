@@ -5,6 +5,8 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from libelle.cli.raw_arguments import restore
+
 
 def repeatable(overrides: Sequence[str], config: DictConfig, settings: Any) -> list[str]:
     """The overrides that train one trial of a search again, alone: without `tune`, and with what it chose spelt out.
@@ -18,5 +20,5 @@ def repeatable(overrides: Sequence[str], config: DictConfig, settings: Any) -> l
     if not any(key == "tune" for key in keys):
         return list(overrides)
     kept = [o for o, key in zip(overrides, keys, strict=True) if key.partition(".")[0] not in ("tune", "pruning")]
-    chosen = {"model": settings.runtime.choices.model, "mode": config.mode, "base.name": config.base.name}
+    chosen = {"model": settings.runtime.choices.model, "mode": config.mode, "base.name": restore(config.base.name)}
     return [*(f"{key}={value}" for key, value in chosen.items() if key not in keys and value != "based"), *kept]

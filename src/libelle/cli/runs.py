@@ -1,21 +1,32 @@
-"""The command `runs`: list runs, show one, say what differs between two, or compare several."""
+"""The command `runs`: list runs, show one, say what differs between two, compare, delete, or note something on one."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
 
-from libelle.cli import json_output, terminal_tables
-from libelle.cli.command import plain_errors, values_and_store
+from libelle.cli import json_output, run_tables
+from libelle.cli.command import plain_errors, typed_overrides, values_and_store
+from libelle.cli.schema_keys import did_you_mean
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.language import ENGLISH, require_language
-from libelle.runs import run_list
+from libelle.runs import run_list, upkeep
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
+from libelle.stores.base import Store
 
-_RUNS_TAKEN = {"list": "no run ids", "show": "one run id", "diff": "two run ids"}
+#: Verb → the run ids that it takes.
+_RUNS_TAKEN = {
+    "list": "no run ids",
+    "show": "one run id",
+    "diff": "two run ids",
+    "compare": "two run ids or more",
+    "delete": "one run id or more",
+    "note": "one run id",
+}
 
 
 def runs(config: DictConfig) -> None:
@@ -24,23 +35,39 @@ def runs(config: DictConfig) -> None:
         values, store = values_and_store(config)
         verb, *names = json.loads(values["words"]) or ["list"]
         where = json.loads(values["where"])
-        output = json_output if _as_json(where) else terminal_tables
-        found = [Run.open(store, RunId.parse(name)) for name in names]
+        _check_words(verb, names, where)
+        output = json_output if _as_json(where) else run_tables
+        found = [Run.open(store, RunId.parse(name)) for name in dict.fromkeys(names)]
         match verb, found:
             case "list", []:
                 output.print_runs(run_list.select(run_list.manifests(store), where))
             case "show", [run]:
+                _refuse_keys(verb, where, "a run id and format=")
                 output.print_run(run)
             case "diff", [first, second]:
+                _refuse_keys(verb, where, "two run ids and format=")
                 output.print_differences(first, second, run_list.differences(first, second))
             case "compare", _:
                 _compare(found, where, output)
-            case (("list" | "show" | "diff"), _):
-                raise UserError(f"{how_to_call('runs')} {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
+            case "delete", [_, *_]:
+                _delete(store, found, where, output)
+            case "note", [run]:
+                _note(run, where, output)
             case _:
-                raise UserError(
-                    f"{how_to_call('runs')} {verb} is not known; the verbs are list, show, diff and compare."
-                )
+                raise UserError(f"{how_to_call('runs')} {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
+
+
+def _check_words(verb: str, names: list[str], where: Mapping[str, str]) -> None:
+    """Refuse a verb that does not exist, and a word that stands where a run id should."""
+    if RunId.matches(verb):
+        raise UserError(f"{verb} is a run id without a verb; write {how_to_call('runs')} show {verb}.")
+    if verb not in _RUNS_TAKEN:
+        rest = f"the verbs are {', '.join(_RUNS_TAKEN)}."
+        raise UserError(f"{how_to_call('runs')} {verb} is not known; {did_you_mean(verb, _RUNS_TAKEN, rest)}")
+    loose = [name for name in names if not RunId.matches(name)]
+    if verb == "note" and loose and "text" in where:
+        text = " ".join([where["text"], *loose])
+        raise UserError(f'{loose[0]} belongs to no key; a note with blanks stands in quotes: text="{text}".')
 
 
 def _compare(runs: list[Run], where: dict[str, str], output: Any) -> None:
@@ -57,6 +84,33 @@ def _compare(runs: list[Run], where: dict[str, str], output: Any) -> None:
     output.print_comparison(comparison, path)
 
 
+def _delete(store: Store, runs: list[Run], where: dict[str, str], output: Any) -> None:
+    # The pipeline comes with it, which takes half a second to import.
+    from libelle.publication import published_runs
+
+    said = where.pop("yes", "false")
+    _refuse_keys("delete", where, "run ids, yes=true and format=")
+    if said.lower() not in ("true", "false"):
+        raise UserError(f"yes={said} is not known; write yes=true to delete, or leave it out to see what would go.")
+    published = published_runs(store)
+    for run in runs:
+        upkeep.check_deletion(run, published.get(str(run.id), []))
+    manifests = [run.manifest for run in runs]
+    sure = said.lower() == "true"
+    for run in runs if sure else []:
+        upkeep.delete(run)
+    output.print_deletion(manifests, sure, typed_overrides())
+
+
+def _note(run: Run, where: dict[str, str], output: Any) -> None:
+    text = where.pop("text", None)
+    _refuse_keys("note", where, "a run id, text= and format=")
+    if text is None:
+        raise UserError(f'Say what to note on run {run.id}: text="first run with the new forms"; text= takes it away.')
+    upkeep.note(run, text)
+    output.print_note(run)
+
+
 def _as_json(where: dict[str, str]) -> bool:
     """Whether stdout is for programs."""
     form = where.pop("format", "text")
@@ -68,10 +122,12 @@ def _as_json(where: dict[str, str]) -> bool:
 def _page_path(where: dict[str, str]) -> Path:
     """Where the page of a comparison goes."""
     output = where.pop("output", "comparison.html")
-    for key in where:
-        raise UserError(
-            f"{how_to_call('runs')} compare knows no {key}=; it takes run ids, output=, language= and format=."
-        )
+    _refuse_keys("compare", where, "run ids, output=, language= and format=")
     if not Path(output).name:
         raise UserError(f"output={output} is not the name of a file; write for instance output=comparison.html.")
     return Path(output)
+
+
+def _refuse_keys(verb: str, left: Mapping[str, str], taken: str) -> None:
+    for key in left:
+        raise UserError(f"{how_to_call('runs')} {verb} knows no {key}=; it takes {taken}.")

@@ -206,7 +206,7 @@ def _score_file(
             chunk = _with_numbers(chunk, pipeline, on_bad_row, report)
             # What has no id is known by its row number in the file; readers leave no blank texts.
             texts, ids = from_frame(chunk[pipeline.fields]), pipeline.ids(chunk, chunk.index)
-            kept = None if request.keep is None else request.kept(chunk, name)
+            kept = None if request.keep is None else request.kept(part.loc[chunk.index], name)
             _warn_of_characters(texts, chunk.index.to_numpy(np.int64), name, report)
             writer.write(_answer(request, pipeline, texts, ids, columns, seen), kept)
             advance(len(chunk))

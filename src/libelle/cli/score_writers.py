@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from libelle.cli.score_request import AnswerRequest, beside
+from libelle.cli.terminal import make_console
 from libelle.data.table_files import JsonFile, TableFile, table_file
 from libelle.evaluation.answers import top_ranks
 from libelle.evaluation.decision_rule import DecisionRule
@@ -136,7 +136,7 @@ class TableWriter(Writer):
             table.add_column(name, justify="right" if name == "score" or name.startswith("score_") else "left")
         for row in cells.itertuples(index=False, name=None):
             table.add_row(*(_text(value) or "" for value in row))
-        console = Console(soft_wrap=True, markup=False)  # ids and labels may hold brackets
+        console = make_console()
         console.print(table)
         for explanation in self.explanations:
             console.print(explanation)

@@ -1,9 +1,10 @@
 """What surrounds a sweep of `train.py`: Hydra callbacks, part of the entry layer."""
 
 import logging
+import shlex
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError, SweepRecord, read_space
-from libelle.cli import terminal_tables
+from libelle.cli import run_tables, terminal_tables
 from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain
 from libelle.cli.composition import make_plan
 from libelle.components import build
 from libelle.errors import UserError
-from libelle.runs.run import COMPLETED
+from libelle.files import whole_file
+from libelle.runs.run import COMPLETED, Manifest
 from libelle.runs.run_list import runs_of_sweep
 from libelle.stores.base import Store
 from libelle.training import workflow
@@ -50,7 +52,7 @@ class SweepCallback(Callback):
             store = build(plain(config.store), Store, "store")
             folder = Path(config.hydra.sweep.dir)
             manifests = runs_of_sweep(store, folder.name)
-            terminal_tables.print_runs(manifests)
+            run_tables.print_runs(manifests)
             results = folder / "optimization_results.yaml"
             if results.exists():
                 from libelle.reports.sweep_report import write_report
@@ -60,6 +62,8 @@ class SweepCallback(Callback):
                 named = {job: completed[trial] for job, trial in jobs.items() if trial in completed and job is not None}
                 metrics = {item.objective for item in manifests if item.objective is not None}
                 metric = metrics.pop() if len(metrics) == 1 else None
+                found = _with_command(results, manifests)
+                again = [shlex.quote(word) for word in found["best_overrides"] or ()]
                 page = write_report(
                     folder,
                     data={item.data for item in manifests if item.data is not None},
@@ -67,8 +71,22 @@ class SweepCallback(Callback):
                     runs=named,
                     objective=metric,
                     language=config.report.language,
+                    again=again,
                 )
-                terminal_tables.print_search(yaml.safe_load(results.read_text("utf-8")), manifests, page)
+                terminal_tables.print_search(found, manifests, page)
+
+
+def _with_command(path: Path, manifests: Sequence[Manifest]) -> dict[str, Any]:
+    """The sweeper's results, rewritten: the best overrides as they train the best run again, alone, and the command."""
+    results: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
+    best = terminal_tables.best_run(results, manifests)
+    if best is not None:
+        # A command is two words, as `python train.py`.
+        results["best_overrides"] = shlex.split(best.command)[2:]
+        results["best_command"] = best.command
+        with whole_file(path) as temporary:
+            temporary.write_text(yaml.safe_dump(results, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return results
 
 
 @contextmanager

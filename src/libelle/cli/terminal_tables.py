@@ -1,33 +1,34 @@
 """What the commands print on stdout."""
 
-import json
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from libelle.cli.command import as_shell_needs
 from libelle.cli.next_commands import example, print_next, publication_arguments, stored_example
+from libelle.cli.terminal import cell as _cell
+from libelle.cli.terminal import interval as _interval
+from libelle.cli.terminal import make_console as _console
+from libelle.cli.terminal import make_table as _table
+from libelle.cli.terminal import print_list
 from libelle.data.split import SPLITS, TEST
 from libelle.processes.base import Process
 from libelle.publication import Publication
 from libelle.runs.run import Manifest, Run
-from libelle.runs.run_list import duration
 from libelle.stores.base import Store
 from libelle.training.pairings import usual_models
 
 if TYPE_CHECKING:  # importing it takes a second
-    from libelle.evaluation.comparison import Comparison
     from libelle.training.workflow import Outcome
 
 #: Labels whose own thresholds are printed; of more, the table in the run has them.
 PRINTED_LABELS = 20
+#: Columns that a narrow terminal does without, the least important first.
+_PUBLISHED_LOSE = ("published", "data", "model", "run", "threshold")
 
 _HEADLINES = {
     2: ("average_precision", "roc_auc", "log_loss", "precision", "recall", "accuracy"),
@@ -127,12 +128,6 @@ def _label_table(labels: pd.DataFrame) -> Table:
     return table
 
 
-def _interval(estimate: Mapping[str, float | None]) -> str:
-    if estimate["value"] is None:
-        return "-"
-    return f"{estimate['value']:.4f} ({estimate['low']:.4f}–{estimate['high']:.4f})"
-
-
 def print_base(name: str, version: str, process: Process, overrides: Sequence[str]) -> None:
     """Print what `mode=prepare` made, and commands that use it, with models that go with its process."""
     console = _console()
@@ -150,19 +145,10 @@ def print_base(name: str, version: str, process: Process, overrides: Sequence[st
     )
 
 
-def print_runs(manifests: Sequence[Manifest]) -> None:
-    """Print one line per run."""
-    table = _table("run", "status", "data", "model", "seed", "objective", "value", "seconds", "sweep")
-    for item in manifests:
-        seconds = duration(item)
-        table.add_row(
-            item.run_id,
-            item.status,
-            *map(_cell, (item.data, item.model, item.seed, item.objective, item.value)),
-            "-" if seconds is None else f"{seconds:.0f}",
-            "-" if item.sweep is None else f"{item.sweep} #{item.trial}",
-        )
-    _console().print(table)
+def best_run(results: Mapping[str, Any], manifests: Sequence[Manifest]) -> Manifest | None:
+    """The run of a search's best trial, the newest where a trial has several; None where none has completed."""
+    done = [item for item in manifests if item.trial == results["best_trial"] and item.value is not None]
+    return max(done, key=lambda item: item.started, default=None)
 
 
 def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page: Path) -> None:
@@ -174,59 +160,16 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
         page: the sweep's report.
     """
     console = _console()
-    done = [item for item in manifests if item.trial == results["best_trial"] and item.value is not None]
-    if not done:
+    best = best_run(results, manifests)
+    if best is None:
         console.print("no trial has completed")
         return
-    best = max(done, key=lambda item: item.started)
     console.print(
         f"best of {sum(results['trials'].values())} trials: #{best.trial}, run {best.run_id}, "
         f"{best.objective} = {best.value:.6f}\n\nAgain, alone:"
     )
     console.print(f"  {as_shell_needs(best.command)}", highlight=False, soft_wrap=True)
     console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
-
-
-def print_run(run: Run) -> None:
-    """Print one run in full: its manifest and its metrics."""
-    table = _table(f"run {run.id}", "")
-    for name, value in asdict(run.manifest).items():
-        if name not in ("files", "libraries", "run_id"):
-            table.add_row(name, _cell(value))
-    table.add_row("libraries", ", ".join(f"{name} {version}" for name, version in run.manifest.libraries.items()))
-    table.add_row("files", "\n".join(run.manifest.files))
-    console = _console()
-    console.print(table)
-    if f"{run.id}.metrics.json" in run.manifest.files:
-        metrics = json.loads(run.read("metrics.json"))
-        table = _table("metric", *metrics)
-        for name in next(iter(metrics.values())):
-            if name != "classes":
-                table.add_row(name, *(_cell(values[name]) for values in metrics.values()))
-        console.print(table)
-
-
-def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Print what differs between two runs."""
-    table = _table("", str(first.id), str(second.id))
-    for key, *values in rows:
-        table.add_row(key, *map(_cell, values))
-    _console().print(table if rows else f"runs {first.id} and {second.id} do not differ")
-
-
-def print_comparison(comparison: "Comparison", page: Path) -> None:
-    """Print the metrics of runs side by side, what their differences say, and where the page is."""
-    first = comparison.candidates[0]
-    table = _table("metric (test)", *(candidate.name for candidate in comparison.candidates))
-    for name in first.intervals:
-        table.add_row(name, *(_interval(asdict(candidate.intervals[name])) for candidate in comparison.candidates))
-    console = _console()
-    console.print(table)
-    for difference in comparison.differences:
-        for sentence in comparison.verdicts(difference).values():
-            console.print(sentence, highlight=False)
-        console.print(f"{comparison.decisions(difference)}\n", highlight=False)
-    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
 
 
 def print_publication(store: Store, publication: Publication, overrides: Sequence[str]) -> None:
@@ -243,29 +186,12 @@ def print_publication(store: Store, publication: Publication, overrides: Sequenc
 
 def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:
     """Print one line a published version."""
-    table = _table("name", "version", "current", "run", "data", "model", "threshold", "published")
+    columns = ("name", "version", "current", "run", "data", "model", "threshold", "published")
+    rows = []
     for name, (current, versions) in overview.items():
         for item in versions:
             mark = "current" if item.version == current else ""
             threshold = item.threshold if item.label_thresholds is None else "by label"
             values = (item.run_id, item.data, item.model, threshold, item.published)
-            table.add_row(name, str(item.version), mark, *map(_cell, values))
-    _console().print(table)
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for number, name in enumerate(columns):
-        table.add_column(name, overflow="fold", no_wrap=number == 0)
-    return table
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
-
-
-def _console() -> Console:
-    # Outside a terminal nothing should be folded to 80 columns. A command's brackets are not rich's markup.
-    return Console(soft_wrap=True, markup=False) if sys.stdout.isatty() else Console(width=200, markup=False)
+            rows.append([name, str(item.version), mark, *map(_cell, values)])
+    print_list(columns, rows, _PUBLISHED_LOSE)

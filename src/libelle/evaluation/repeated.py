@@ -4,7 +4,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from libelle.data.split import TRAIN
+from libelle.data.split import TEST, TRAIN
+from libelle.evaluation.decision_rule import DecisionRule
+from libelle.evaluation.metrics import Metrics, evaluate
+from libelle.features import Floats, Ints
 
 
 def repeated_in_training(rows: pd.DataFrame, split: str) -> npt.NDArray[np.bool_]:
@@ -16,3 +19,21 @@ def repeated_in_training(rows: pd.DataFrame, split: str) -> npt.NDArray[np.bool_
     """
     seen = rows["content"][rows["split"] == TRAIN].unique()
     return rows["content"][rows["split"] == split].isin(seen).to_numpy(dtype=np.bool_)
+
+
+def evaluate_without_repeated(rows: pd.DataFrame, targets: Ints, scores: Floats, rule: DecisionRule) -> Metrics | None:
+    """Metrics of the test records that do not stand in the training rows, too; None where none does.
+
+    Args:
+        rows: as for `repeated_in_training`, with `weight` where records have one.
+        targets: of the test records, int64 [test records].
+        scores: theirs, float32 [test records, classes].
+        rule: the decision rule.
+    """
+    repeated = repeated_in_training(rows, TEST)
+    if not repeated.any():
+        return None
+    if repeated.all():
+        return {"rows": 0}
+    weights = rows["weight"][rows["split"] == TEST].to_numpy(np.float64)[~repeated] if "weight" in rows else None
+    return evaluate(targets[~repeated], scores[~repeated], rule, weights, by_label=False)

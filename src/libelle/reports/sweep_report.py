@@ -1,6 +1,6 @@
 """The report of a sweep: one HTML file in its folder."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ def write_report(
     runs: Mapping[int, str] | None = None,
     objective: str | None = None,
     language: str = ENGLISH,
+    again: Sequence[str] = (),
 ) -> Path:
     """Write `report.html` into a sweep folder: what the sweep found, in one file that needs no other.
 
@@ -37,6 +38,7 @@ def write_report(
         runs: the libelle run of each job, where there is one.
         objective: what the jobs return, where the sweep itself does not name it.
         language: of the page.
+        again: the overrides that train the best trial again, alone; by default those of its job.
 
     Returns:
         The file.
@@ -47,7 +49,7 @@ def write_report(
     sweep = Sweep.read(folder)
     sweep.header = replace(sweep.header, objective=sweep.header.objective or objective)
     with speaking(language):
-        page = _page(sweep, _title(folder.name, models, data), runs or {})
+        page = _page(sweep, _title(folder.name, models, data), runs or {}, again)
     path = folder / "report.html"
     with whole_file(path) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -61,7 +63,7 @@ def _title(sweep: str, models: Collection[str], data: Collection[str]) -> str:
     return text.format(sweep=sweep, models=", ".join(sorted(models)), data=", ".join(sorted(data)))
 
 
-def _page(sweep: Sweep, title: str, runs: Mapping[int, str]) -> str:
+def _page(sweep: Sweep, title: str, runs: Mapping[int, str], again: Sequence[str]) -> str:
     # Matplotlib takes half a second to import, scikit-learn one: the jobs of a sweep do without them.
     from libelle.reports import sweep_figures as figures
     from libelle.tuning.importance import importances
@@ -73,6 +75,7 @@ def _page(sweep: Sweep, title: str, runs: Mapping[int, str]) -> str:
         title=title,
         purpose=direction(sweep.header.direction, sweep.header.objective or _("the value that each job returns")),
         sweep=sweep,
+        again=again or (sweep.best.overrides if sweep.best else ()),
         searched=lambda trial: _searched(sweep, trial),
         job_runs=runs,
         best=sweep.ranked[:_BEST],

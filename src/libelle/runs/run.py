@@ -2,9 +2,8 @@
 
 import hashlib
 import json
-import os
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,23 +11,25 @@ from typing import Any, Final, Literal
 
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
+from libelle.runs.lock import locked
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, Moment, StoredFile, expected_files, read_formatted
 from libelle.stores.formats import RUN
 
-Status = Literal["running", "completed", "failed"]
+Status = Literal["running", "completed", "failed", "deleted"]
 RUNNING: Final = "running"
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
+DELETED: Final = "deleted"
 
 #: The file of the decision threshold that was chosen, with all choices before.
 THRESHOLD = "threshold.json"
 
 #: Bytes of a file that may be changed, at most: those of the manifest may be of another version.
 _LARGEST_CHANGED = 1 << 24
-#: A change of a file that takes longer than this many seconds has died, and another may go on.
-_CHANGE_DIED = 30.0
+#: One lock for all of a run, since each change rewrites the manifest.
+_LOCK = f"{THRESHOLD}.lock"
 
 
 @dataclass
@@ -37,7 +38,7 @@ class Manifest:
 
     Attributes:
         run_id: the id.
-        status: `running`, `completed` or `failed`. Only a completed run is ever loaded.
+        status: `running`, `completed`, `failed` or `deleted`. Only a completed run is ever loaded.
         started: when the id was claimed, ISO 8601 with the offset from UTC.
         finished: when it ended.
         command: the command line.
@@ -53,6 +54,7 @@ class Manifest:
         sweep: name of the sweep that the run is part of.
         trial: its number in the sweep.
         error: why a failed run failed, in a sentence.
+        note: what a person has noted on the run.
         files: name, as in the run's folder → `size` in bytes and `sha256`; `previous`, the checksum before, for a file
             that was changed after the run had completed.
         format: of the manifest.
@@ -75,6 +77,7 @@ class Manifest:
     sweep: str | None = None
     trial: int | None = None
     error: str | None = None
+    note: str | None = None
     files: dict[FileName, StoredFile] = field(default_factory=dict)
     format: int = RUN
 
@@ -158,7 +161,7 @@ class Run:
         """Write the manifest, last of all."""
         self.manifest.status, self.manifest.error = status, error
         self.manifest.finished = datetime.now().astimezone().isoformat(timespec="seconds")
-        self.store.put(self.key("manifest.json"), self.manifest.to_json())
+        self.put_manifest()
 
     def read(self, name: str) -> bytes:
         """Return a file of the run, checked against the manifest.
@@ -206,11 +209,8 @@ class Run:
         Raises:
             UserError: when somebody else's change goes on and on.
         """
-        lock = self.key(f"{name}.lock")
-        token = os.urandom(8).hex().encode()
-        self._lock(lock, token)
-        try:
-            self.manifest = Run.open(self.store, self.id).require_completed().manifest
+        with self.changing():
+            self.require_completed()
             full = f"{self.id}.{name}"
             before = self.read(name) if full in self.manifest.files else None
             data = change(before)
@@ -220,38 +220,25 @@ class Run:
             else:
                 entry["previous"] = hashlib.sha256(before).hexdigest()
             self.manifest.files[full] = entry
-            self.store.put(self.key("manifest.json"), self.manifest.to_json())
+            self.put_manifest()
             if before is not None:
                 self.store.put(self.key(name), data)
-        finally:
-            self._unlock(lock, token)
         return data
 
-    def _lock(self, key: str, token: bytes) -> None:
-        # Clocks of machines differ: a lock has died when we have seen the same one for long.
-        began = since = time.monotonic()
-        seen = None
-        while not self.store.create_if_absent(key, token):
-            try:
-                holder = self.store.get(key)
-            except KeyError:
-                continue  # just given back
-            now = time.monotonic()
-            if holder != seen:
-                seen, since = holder, now
-            elif now - since > _CHANGE_DIED:
-                self._unlock(key, holder)
-                continue
-            if now - began > 4 * _CHANGE_DIED:
-                raise UserError(f"run_id={self.id} is being changed by others all the time; try again in a minute.")
-            time.sleep(0.05)
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Change a run that has ended, with its manifest as it is now; whoever else would change it waits.
 
-    def _unlock(self, key: str, token: bytes) -> None:
-        try:
-            if self.store.get(key) == token:
-                self.store.delete(key)
-        except KeyError:
-            pass  # taken over, and given back since
+        Raises:
+            UserError: when somebody else's change goes on and on.
+        """
+        with locked(self.store, self.key(_LOCK), f"run_id={self.id}"):
+            self.manifest = Run.open(self.store, self.id).manifest
+            yield
+
+    def put_manifest(self) -> None:
+        """Store the manifest as it is."""
+        self.store.put(self.key("manifest.json"), self.manifest.to_json())
 
     def folder_files(self, name: str) -> dict[str, StoredFile]:
         """Files of a saved part, by their name in it, with `size` and `sha256`."""

@@ -11,7 +11,7 @@ import yaml
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.runs.ids import RunId
-from libelle.runs.run import COMPLETED, Manifest, Run
+from libelle.runs.run import COMPLETED, DELETED, Manifest, Run
 from libelle.stores.base import Store, in_parallel
 
 log = logging.getLogger(__name__)
@@ -66,7 +66,20 @@ def duration(manifest: Manifest) -> float | None:
 
 
 #: What a run can be chosen and sorted by.
-COLUMNS = ("run_id", "status", "data", "model", "seed", "objective", "value", "duration", "base", "sweep", "trial")
+COLUMNS = (
+    "run_id",
+    "status",
+    "data",
+    "model",
+    "seed",
+    "objective",
+    "value",
+    "duration",
+    "base",
+    "sweep",
+    "trial",
+    "note",
+)
 
 
 def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Manifest]:
@@ -74,7 +87,8 @@ def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Mani
 
     Args:
         manifests: newest first.
-        where: column → value; `sort`: a column, with a `-` for the largest first; `limit`: runs at most.
+        where: column → value; `sort`: a column, with a `-` for the largest first; `limit`: runs at most. Deleted runs
+            are chosen by `status=deleted` alone.
 
     Raises:
         UserError: when a key is not a column or `limit` is not a number.
@@ -86,7 +100,8 @@ def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Mani
             raise UserError(f"{key} is not a column of runs; choose {', '.join(COLUMNS)}, sort or limit.")
     if not limit.isdecimal():
         raise UserError(f"limit={limit} is not a number of runs; write for instance limit=20.")
-    chosen = [item for item in manifests if all(_text(column(item, key)) == value for key, value in where.items())]
+    there = [item for item in manifests if item.status != DELETED or "status" in where]
+    chosen = [item for item in there if all(_text(column(item, key)) == value for key, value in where.items())]
     if sort:
         name = sort.removeprefix("-")
         known = [item for item in chosen if column(item, name) is not None]

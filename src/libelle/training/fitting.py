@@ -12,7 +12,7 @@ from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
-from libelle.evaluation.repeated import repeated_in_training
+from libelle.evaluation.repeated import evaluate_without_repeated
 from libelle.features import Dataset, Floats
 from libelle.models.base import Training
 from libelle.pipeline import Pipeline
@@ -120,7 +120,9 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         metrics=metrics,
         reading=prepared.reading,
     )
-    apart = _without_repeated(prepared, datasets[TEST], scores[TEST])
+    apart = evaluate_without_repeated(
+        prepared.rows, datasets[TEST].targets, scores[TEST], DecisionRule(prepared.labels)
+    )
     return Fitted(pipeline, scores, metrics, objective, seconds, before, apart)
 
 
@@ -129,16 +131,6 @@ def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mappi
         split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels), prepared.weights(split))
         for split, data in datasets.items()
     }
-
-
-def _without_repeated(prepared: Prepared, test: Dataset, scores: Floats) -> Metrics | None:
-    """Metrics of the test records that do not stand in the training rows, too; None where none does."""
-    repeated = repeated_in_training(prepared.rows, TEST)
-    if not repeated.any():
-        return None
-    if repeated.all():
-        return {"rows": 0}
-    return evaluate(test.targets[~repeated], scores[~repeated], DecisionRule(prepared.labels), by_label=False)
 
 
 def objective_of(name: str | None, prepared: Prepared) -> str:

@@ -12,14 +12,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.field_worth import FEWEST_RECORDS
-from libelle.evaluation.metrics import evaluate
+from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.evaluation.outcomes import predictions, scores_of
-from libelle.features import Floats
+from libelle.evaluation.repeated import evaluate_without_repeated
+from libelle.features import Floats, Ints
 from libelle.files import write_json
+from libelle.language import ENGLISH
 from libelle.reports.run_report import Evidence, Uncalibrated
 from libelle.runs.run import Run
 
@@ -74,7 +77,7 @@ def read_evidence(run: Run) -> Evidence | None:
     metrics = _json(run, "metrics.json")
     if rule.is_binary:
         scores[TRAIN] = _array(_table(run, f"{EVIDENCE}/train.parquet"), rule)
-        metrics = {name: evaluate(targets[rows["split"] == name], scores[name], rule) for name in SPLITS}
+        metrics = _evaluate(rows, targets, scores, rule)
     history = f"{run.id}.history.csv" in run.manifest.files
     return Evidence(
         run_id=str(run.id),
@@ -96,7 +99,28 @@ def read_evidence(run: Run) -> Evidence | None:
         uncalibrated=_uncalibrated(run, scored, rule),
         titles=data.get("titles", {}),
         choice=choice,
+        language=_language(run),
     )
+
+
+def _language(run: Run) -> str:
+    """The language that the run's report was asked for in."""
+    config = yaml.safe_load(run.read("config.yaml"))
+    return str((config.get("report") or {}).get("language", ENGLISH))
+
+
+def _evaluate(
+    rows: pd.DataFrame, targets: Ints, scores: Mapping[str, Floats], rule: DecisionRule
+) -> dict[str, Metrics]:
+    """The metrics by the chosen threshold, as a run keeps those of its own."""
+    places = {name: (rows["split"] == name).to_numpy() for name in SPLITS}
+    weights = rows["weight"].to_numpy(np.float64) if "weight" in rows else None
+    metrics = {
+        name: evaluate(targets[own], scores[name], rule, None if weights is None else weights[own])
+        for name, own in places.items()
+    }
+    apart = evaluate_without_repeated(rows, targets[places[TEST]], scores[TEST], rule)
+    return metrics if apart is None else {**metrics, TEST: {**metrics[TEST], "without_repeated": apart}}
 
 
 def _uncalibrated(run: Run, scored: pd.DataFrame, rule: DecisionRule) -> Uncalibrated | None:

@@ -1,0 +1,104 @@
+"""What `runs.py` prints for people; `json_output` prints the same for programs."""
+
+import json
+import shlex
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from libelle.cli.command import as_shell_needs
+from libelle.cli.terminal import cell, interval, make_console, make_table, print_list
+from libelle.evaluation.comparison import Comparison
+from libelle.installation import how_to_call
+from libelle.runs.run import Manifest, Run
+from libelle.runs.run_list import duration
+
+#: Columns that a narrow terminal does without, the least important first.
+_LOSE = ("seconds", "seed", "objective", "sweep", "data", "status", "note", "model", "value")
+
+
+def print_runs(manifests: Sequence[Manifest]) -> None:
+    """Print one line per run."""
+    noted = any(item.note for item in manifests)
+    columns = ["run", "status", "data", "model", "seed", "objective", "value", "seconds", "sweep", "note"]
+    rows = []
+    for item in manifests:
+        seconds = duration(item)
+        cells = [
+            item.run_id,
+            item.status,
+            *map(cell, (item.data, item.model, item.seed, item.objective, item.value)),
+            "-" if seconds is None else f"{seconds:.0f}",
+            "-" if item.sweep is None else f"{item.sweep} #{item.trial}",
+            cell(item.note),
+        ]
+        rows.append(cells if noted else cells[:-1])
+    print_list(columns if noted else columns[:-1], rows, _LOSE, "note")
+
+
+def print_run(run: Run) -> None:
+    """Print one run in full: its manifest and its metrics."""
+    table = make_table(f"run {run.id}", "")
+    for name, value in asdict(run.manifest).items():
+        if name not in ("files", "libraries", "run_id"):
+            table.add_row(name, cell(value))
+    table.add_row("libraries", ", ".join(f"{name} {version}" for name, version in run.manifest.libraries.items()))
+    table.add_row("files", "\n".join(run.manifest.files))
+    console = make_console()
+    console.print(table)
+    if f"{run.id}.metrics.json" in run.manifest.files:
+        metrics = json.loads(run.read("metrics.json"))
+        table = make_table("metric", *metrics)
+        for name in next(iter(metrics.values())):
+            if name != "classes":
+                table.add_row(name, *(cell(values[name]) for values in metrics.values()))
+        console.print(table)
+
+
+def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Print what differs between two runs."""
+    table = make_table("", str(first.id), str(second.id))
+    for key, *values in rows:
+        table.add_row(key, *map(cell, values))
+    make_console().print(table if rows else f"runs {first.id} and {second.id} do not differ")
+
+
+def print_comparison(comparison: Comparison, page: Path) -> None:
+    """Print the metrics of runs side by side, what their differences say, and where the page is."""
+    first = comparison.candidates[0]
+    table = make_table("metric (test)", *(candidate.name for candidate in comparison.candidates))
+    for name in first.intervals:
+        table.add_row(name, *(interval(asdict(candidate.intervals[name])) for candidate in comparison.candidates))
+    console = make_console()
+    console.print(table)
+    for difference in comparison.differences:
+        for sentence in comparison.verdicts(difference).values():
+            console.print(sentence, highlight=False)
+        console.print(f"{comparison.decisions(difference)}\n", highlight=False)
+    console.print(f"Report: {page}", highlight=False, soft_wrap=True)
+
+
+def print_deletion(manifests: Sequence[Manifest], done: bool, overrides: Sequence[str]) -> None:
+    """Print which runs were deleted, or would be, and the command that does it.
+
+    Args:
+        manifests: of the runs.
+        done: whether they are deleted.
+        overrides: those of the command.
+    """
+    print_runs(manifests)
+    ids = [item.run_id for item in manifests]
+    if done:
+        make_console().print(f"Deleted: {', '.join(ids)}.", highlight=False)
+        return
+    make_console().print("Nothing is deleted yet. All files of these runs go, for good, with", highlight=False)
+    store = [override for override in overrides if override.startswith("store")]
+    line = as_shell_needs(f"{how_to_call('runs')} delete {shlex.join([*ids, 'yes=true', *store])}")
+    make_console().print(f"  {line}", highlight=False, soft_wrap=True)
+
+
+def print_note(run: Run) -> None:
+    """Print the note that a run has now."""
+    text = "has no note now" if run.manifest.note is None else f"is noted: {run.manifest.note}"
+    make_console().print(f"run {run.id} {text}", highlight=False)
