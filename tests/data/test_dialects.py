@@ -41,7 +41,7 @@ def test_a_line_that_says_the_delimiter_is_passed_over(first):
 def test_delimiters_at_the_end_of_rows_and_nameless_columns_are_passed_over():
     assert records_of(b"a;b;;\n1;2;;\n3;4\n") == [["1", "2"], ["3", "4"]]
     assert records_of(b"a;b\n1;2;\n3;4;\n") == [["1", "2"], ["3", "4"]]
-    assert records_of(b";;\n\na;;b\n1;;2\n") == [["1", "2"]]
+    assert records_of(b";;;\n\na,b;;c\n1,5;;2\n") == [["1,5", "2"]]
     assert records_of(b"a;b\n1;2\n\x1a") == [["1", "2"]]
     said = [sentence for _, sentence in read_bytes(b"a;b;;\n1;2;;\n")[2].said]
     assert "forms.csv: columns without a name are left out (3, 4)" in said

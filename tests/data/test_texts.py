@@ -100,6 +100,23 @@ def test_binary_columns_are_refused_by_name_where_they_are_used(kind, tmp_path):
     assert source_of(kind, tmp_path, columns, target="label", columns="job").read().labels == ["a", "b"]
 
 
+@KINDS
+def test_a_column_that_is_not_there_is_answered_with_all_that_are(kind, tmp_path):
+    columns = {"job": ["x", "y"], "town": ["x", "y"], "label": ["a", "b"]}
+    with pytest.raises(
+        UserError, match=r"no column 'jbo' \(wanted by data\.columns\); its columns are job, town, label"
+    ):
+        source_of(kind, tmp_path, columns, target="label", columns="jbo").read()
+
+
+def test_columns_of_arrow_types_are_written_as_others():
+    shares = pd.Series([1.0, 0.5], dtype=pd.ArrowDtype(pa.float64()))
+    frame = pd.DataFrame({"a": shares, "b": ["x", "y"]}).set_axis([7, 3], axis=0)
+    assert as_strings(frame).to_numpy().tolist() == [["1", "x"], ["0.5", "y"]]
+    with pytest.raises(UserError, match=r"The table: the column 'l' holds lists"):
+        as_strings(pd.DataFrame({"l": pd.Series([["x"]], dtype=pd.ArrowDtype(pa.list_(pa.string())))}))
+
+
 @pytest.mark.parametrize("kind", ["frame", "parquet"])
 def test_lists_and_records_within_records_are_refused_as_labels(kind, tmp_path):
     for value, what in ((["01"], "lists"), ({"code": "01"}, "records within a record")):

@@ -177,7 +177,7 @@ def test_a_failure_leaves_the_report_that_was_there(tmp_path, pipeline, monkeypa
     (tmp_path / "report.html").write_text("before")
     (tmp_path / "bad.csv").write_text("employer,job,town\na,b,c\na\n")
     request = validate(ScoringRequest, {"input": "bad.csv", "on_error": "stop", "report": True}, "")
-    with pytest.raises(UserError, match="row 2"):
+    with pytest.raises(UserError, match="line 3"):
         score(request, pipeline)
     assert (tmp_path / "report.html").read_text() == "before"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bad.csv", "report.html"]

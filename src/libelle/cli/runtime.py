@@ -116,6 +116,7 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
         UserError: names the field, file, column or row that is wrong.
     """
     seen = _begin_report(pipeline) if request.report else None
+    report = FileReport()
     columns = request.columns(pipeline)
     with open_writer(request, pipeline) as writer:
         if request.input is None:
@@ -123,7 +124,9 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
             texts = from_frame(pipeline.texts(table))
             writer.write(_answer(request, pipeline, texts, pipeline.ids(table), columns), None)
         else:
-            _score_file(request, pipeline, writer, columns, seen)
+            _score_file(request, pipeline, writer, columns, seen, report)
+    if request.input is not None:
+        report.close(_source_name(request), "scored")
     if request.output is not None:
         log.info("scores are in %s", request.output)
     if seen is not None:
@@ -182,11 +185,19 @@ def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any
     return dict.fromkeys(pipeline.fields) | record
 
 
+def _source_name(request: ScoringRequest) -> str:
+    return "stdin" if request.input == "-" else str(request.input)
+
+
 def _score_file(
-    request: ScoringRequest, pipeline: Pipeline, writer: Writer, columns: dict[str, Any], seen: "Seen | None"
+    request: ScoringRequest,
+    pipeline: Pipeline,
+    writer: Writer,
+    columns: dict[str, Any],
+    seen: "Seen | None",
+    report: FileReport,
 ) -> None:
-    name, report = "stdin" if request.input == "-" else str(request.input), FileReport()
-    reported = 0
+    name, reported = _source_name(request), 0
 
     def on_bad_row(bad: BadRow) -> None:
         nonlocal reported
@@ -210,7 +221,6 @@ def _score_file(
             _warn_of_characters(texts, chunk.index.to_numpy(np.int64), name, report)
             writer.write(_answer(request, pipeline, texts, ids, columns, seen), kept)
             advance(len(chunk))
-    report.close(name, "scored")
 
 
 def _columns(pipeline: Pipeline) -> list[str]:
@@ -249,5 +259,5 @@ def _chunks(request: ScoringRequest, pipeline: Pipeline, on_bad_row: OnBadRow, r
         keys="",
     )
     if request.input == "-":
-        return read_stream(sys.stdin.buffer, "stdin", options, on_bad_row=on_bad_row, report=report)
+        return read_stream(sys.stdin.buffer, _source_name(request), options, on_bad_row=on_bad_row, report=report)
     return read_file(Path(request.input), options, on_bad_row=on_bad_row, report=report)

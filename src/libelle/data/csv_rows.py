@@ -124,7 +124,7 @@ class Rows:
             except StopIteration:
                 return
             except csv.Error as error:
-                row, broken = [], f"broken quoting ({error})"
+                row, broken = [], _broken(error)
             first, last = self.line + 1, self.line + len(self._recent)
             if not row and not broken:  # a blank line
                 if not self._single:
@@ -134,7 +134,7 @@ class Rows:
             if bad is None:
                 self.number += 1
                 self.line = first
-                yield self._fitted(row)
+                yield row[: len(self._names)]
             else:
                 self.number += bad.records
                 self.report.refused += bad.records
@@ -187,10 +187,12 @@ class Rows:
         remedies = {
             "delimiter": f"set {keys}delimiter",
             "name": "name that column in the header",
-            "encoding": f"set {keys}encoding" + (f"={FALLBACK}" if self.stream.known != FALLBACK else ""),
+            "encoding": f"set {keys}encoding={FALLBACK}",
             "quote": f"set {keys}quote=none {quotes}",
             "quoted": f"set {keys}quote=none {quotes}, or {keys}quote='\"' where it is one record",
         }
+        if hint == "encoding" and (self.options.encoding is None or self.stream.known == FALLBACK):
+            return "have the file written again in one encoding"  # most of it is as it was read
         return remedies[hint]
 
     def _swallows(self, lines: int, whole: bool) -> bool:
@@ -208,10 +210,6 @@ class Rows:
                 f"{self.name}, {place('line', first, last)}: one quoted field goes over these lines and is read as one "
                 f"text; {self._remedy('quote')}",
             )
-
-    def _fitted(self, row: list[str]) -> list[str]:
-        """A row without the blank fields that follow on the last named column."""
-        return row[: len(self._names)]
 
     def _read_header(self, block: bytes) -> bytes:
         """Read the header, which a block begins with, and return what follows on it."""
@@ -233,7 +231,7 @@ class Rows:
             header = next((row for row in reader if any(name.strip() for name in row)), None)
         except csv.Error as error:
             raise UserError(
-                f"{self.name}: the quoting of the header is broken ({error}); correct it, or {self._remedy('quote')}."
+                f"{self.name}: {_broken(error)} in the header; correct it, or {self._remedy('quote')}."
             ) from None
         self.line += len(self._recent)
         if header is None:
@@ -276,6 +274,13 @@ class Rows:
             if name is None and (text := _first_text(column)):
                 self.report.warn_of_nameless(at, text, self.name)
         return from_arrow(pa.Table.from_arrays([c for _, c in named], names=[n for n, _ in named]), index)
+
+
+def _broken(error: csv.Error) -> str:
+    """What is wrong with the quotes of a record; csv's own words hold the delimiter as it is."""
+    if "unexpected end" in str(error):
+        return "a quote that is never closed"
+    return "a quoted field that goes on after its closing quote" if "expected after" in str(error) else str(error)
 
 
 def _first_text(column: pa.Array | pa.ChunkedArray) -> str:

@@ -99,7 +99,8 @@ def find_dialect(head: str, name: str, options: FileOptions, report: FileReport,
         delimiter = _find_delimiter(sample, options)
         if before := options.remembered.get("delimiter"):
             report.say(f"{name} is not written as the data that the model learnt from were, with delimiter={before}")
-    quote = quote or (options.remembered.get("quote") if options.delimiter is not None else None)
+    if quote is None and (sep or options.delimiter is not None):
+        quote = options.remembered.get("quote")
     report.found["delimiter"] = _WORDS.get(delimiter, delimiter)
     if quote is not None:
         report.found["quote"] = quote
@@ -122,7 +123,7 @@ def _rows(sample: str, dialect: Dialect) -> list[list[str]]:
     rows: list[list[str]] = []
     try:
         for row in dialect.reader(io.StringIO(sample, newline=""), strict=False):
-            if row or rows:
+            if rows or any(cell.strip() for cell in row):
                 rows.append(row)
             if len(rows) > _ROWS:
                 break

@@ -75,10 +75,11 @@ def _strings(column: pd.Series, source: str) -> pd.Series:
     if isinstance(kind, pd.StringDtype) or pd.api.types.is_integer_dtype(kind):
         return column.astype("str")
     if isinstance(kind, pd.ArrowDtype):
-        whole = pa.chunked_array(pa.array(column.array))
-        return to_series(pa.chunked_array([arrow_texts(part, column.name, source) for part in whole.chunks]))
+        chunks = pa.chunked_array(pa.array(column.array)).chunks
+        texts = [arrow_texts(chunk, column.name, source) for chunk in chunks]
+        return to_series(pa.chunked_array(texts, pa.large_string()), column.index)
     if pd.api.types.is_object_dtype(kind):
         return to_series(texts_of(column, column.name, source), column.index)
     codes, distinct = pd.factorize(column)
-    texts = texts_of(distinct, column.name, source)
-    return to_series(texts.take(pa.array(codes, mask=codes < 0)), column.index)
+    known = texts_of(distinct, column.name, source)
+    return to_series(known.take(pa.array(codes, mask=codes < 0)), column.index)

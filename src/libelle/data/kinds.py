@@ -23,7 +23,7 @@ _COMPRESSED = {rb"\x1f\x8b": "gzip", rb"BZh\d1AY&SY": "bz2", rb"\x28\xb5\x2f\xfd
 
 _MARKUP = "HTML or XML, though a spreadsheet may open it; save its table as CSV or .xlsx"
 
-#: First bytes, in any case → what the file is, and what to do.
+#: First bytes, those of markup in any case → what the file is, and what to do.
 _OTHERS = {
     b"\xd0\xcf\x11\xe0": "an old Excel file (.xls) or one with a password; save it as .xlsx without one, or as CSV",
     b"%PDF": "a PDF; save the table that it was made from as CSV or .xlsx",
@@ -93,7 +93,7 @@ def _opened(stream: BinaryIO | Readable, name: str) -> Iterator[tuple[Kind, Read
 def _refuse(head: bytes, name: str) -> None:
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     for magic, what in _OTHERS.items():
-        if start[: len(magic)].lower() == magic.lower():
+        if start.startswith(magic) or (what == _MARKUP and start[: len(magic)].lower() == magic):
             raise UserError(f"{name} is {what}.")
     if marked_encoding(head) is None and sum(head.count(byte) for byte in _NEVER_TEXT) > len(head) / 20:
         raise UserError(f"{name} is no text, but a binary file of an unknown kind; give CSV, Parquet or .xlsx.")

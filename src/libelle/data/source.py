@@ -84,7 +84,7 @@ class Source(Component, ABC):
         self.id, self.text = (name and nfc(name) for name in (self.id, self.text))
         column, group = (name and nfc(name) for name in (self.split.column, self.split.group))
         self.split = replace(self.split, column=column, group=group)
-        #: What is found and counted while the source is read.
+        # What is found and counted while the source is read.
         self.report = FileReport()
 
     @abstractmethod
@@ -138,7 +138,7 @@ class Source(Component, ABC):
             splits.rename("split"),
             order,
             slices,
-            reading=self.report.found,
+            reading=dict(self.report.found),
             titles={} if titles is None else titles.of(order),
             weights=weights,
             unused=unused,
@@ -320,9 +320,10 @@ class FrameSource(Source):
         """Yield the frame's rows."""
         names = check_header(self.frame.columns, str(self))
         needed = self._options().needed
-        kept = [place for place, name in enumerate(names) if needed is None or name in needed]
-        frame = self.frame.iloc[:, kept].set_axis([names[place] for place in kept], axis=1)
-        table = blank_to_missing(as_strings(frame, str(self)))
+        kept = [name for name in names if needed is None or name in needed]
+        frame = self.frame.set_axis(names, axis=1)
+        # A column that is not needed may hold anything, and is left empty.
+        table = blank_to_missing(as_strings(frame[kept], str(self))).reindex(columns=names)
         yield table.set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
 
 

@@ -60,23 +60,26 @@ class SQLSource(Source):
                 names = check_header(result.keys(), str(self)) if result.returns_rows else []
                 if not names:
                     raise UserError(f"{self} returns no rows; write one SELECT.")
+                first = 1
                 while rows := result.fetchmany(frames.CHUNK_ROWS):
-                    yield self._table(names, rows)
-                if not self.report.read:
-                    yield self._table(names, [])
+                    yield self._table(names, rows, first)
+                    first += len(rows)
+                if first == 1:
+                    yield self._table(names, [], first)
         except SQLAlchemyError as error:
             raise UserError(f"data.query failed at {engine.url.render_as_string()}: {_reason(error)}") from error
         finally:
             engine.dispose()
 
-    def _table(self, names: Sequence[str], rows: Sequence[Sequence[object]]) -> pd.DataFrame:
-        """Some rows; a column that is not needed may hold anything."""
-        first, needed = self.report.read + 1, self._options().needed
+    def _table(self, names: Sequence[str], rows: Sequence[Sequence[object]], first: int) -> pd.DataFrame:
+        """Some rows; a column that is not needed may hold anything, and is left empty."""
+        needed = self._options().needed
         self.report.read += len(rows)
         columns = {
             name: texts_of([row[place] for row in rows], name, str(self))
-            for place, name in enumerate(names)
             if needed is None or name in needed
+            else pa.nulls(len(rows), pa.large_string())
+            for place, name in enumerate(names)
         }
         return from_arrow(pa.table(columns), pd.RangeIndex(first, first + len(rows)))
 

@@ -80,11 +80,12 @@ def _read_parquet(stream: Readable, name: str, options: FileOptions, report: Fil
             names = [column for column in file.schema_arrow.names if not _INDEX.fullmatch(column)]
             check_header(names, name)
             kept = [column for column in names if _is_kept(column, file.schema_arrow, name, options)]
+            first = 1
             for batch in file.iter_batches(batch_size=frames.CHUNK_ROWS, columns=kept):
-                first = report.read + 1
                 report.read += batch.num_rows
                 yield _texts(batch, name, pd.RangeIndex(first, first + batch.num_rows))
-            if not report.read:
+                first += batch.num_rows
+            if first == 1:
                 yield pd.DataFrame(columns=[nfc(column) for column in kept], dtype="str")
     except pa.ArrowInvalid as error:
         raise UserError(f"{name} is not a whole Parquet file ({error}); copy or make it again.") from error
