@@ -18,11 +18,10 @@ from libelle.data.split import SPLITS
 from libelle.evaluation.comparison import Comparison
 from libelle.processes.base import Process
 from libelle.publication import Publication
-from libelle.runs.run import Manifest, Run
+from libelle.runs.run import THRESHOLDS, Manifest, Run
 from libelle.runs.run_list import duration
 from libelle.stores.base import Store
 from libelle.training.pairings import usual_models
-from libelle.training.run_pages import THRESHOLDS
 from libelle.training.workflow import Outcome
 
 #: Labels whose own thresholds are printed; of more, the table in the run has them.

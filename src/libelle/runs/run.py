@@ -21,6 +21,9 @@ RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
 #: The file of the decision threshold that was chosen, with all choices before.
 THRESHOLD = "threshold.json"
 
+#: The file with a line a label, once thresholds have been chosen for more than two labels.
+THRESHOLDS = "thresholds.csv"
+
 #: A change of a file that takes longer than this many seconds has died, and another may go on.
 _CHANGE_DIED = 30.0
 
