@@ -2,7 +2,7 @@
 
 import io
 import re
-import threading
+import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -20,8 +20,8 @@ from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
-from libelle.training.run_pages import keep_choice, renew_pages
-from libelle.training.workflow import full
+from libelle.training import run_pages, workflow
+from libelle.training.run_pages import keep_choice, make_pages, renew_pages
 
 
 def choose(run, **target):
@@ -34,7 +34,7 @@ def train(folder, **changes):
     plan.source.slices = ["town", "employer"]
     (folder / "titles.csv").write_text("label,title\n1,santé\n0,bâtiment\n", encoding="utf-8")
     plan.source.titles = str(folder / "titles.csv")
-    return Run.open(plan.store, RunId.parse(full(plan).run_id))
+    return Run.open(plan.store, RunId.parse(workflow.full(plan).run_id))
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +47,6 @@ def run(tmp_path_factory):
 @pytest.fixture
 def fresh(run, tmp_path):
     """The run, as it was after training."""
-    import shutil
-
     shutil.copytree(run.store.root, tmp_path / "store")
     return Run.open(LocalStore(root=str(tmp_path / "store")), run.id)
 
@@ -108,14 +106,21 @@ def test_the_evidence_holds_no_text_unless_it_was_asked_for(run, tmp_path):
     assert {"text_employer", "text_job", "text_town"} <= set(errors)
 
 
-def test_choices_at_once_leave_a_report_of_the_last(fresh):
-    workers = [threading.Thread(target=choose, args=(fresh,), kwargs={"value": value}) for value in (0.2, 0.4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+def test_a_choice_that_another_overtakes_leaves_a_report_of_the_last(fresh, monkeypatch):
+    made = []
+
+    def overtaken(evidence, excel):
+        if not made:
+            threshold.save(reopened(fresh), threshold.decide(fresh, ThresholdRequest(value=0.4)))
+        made.append(evidence.choice["value"])
+        return make_pages(evidence, excel)
+
+    monkeypatch.setattr(run_pages, "make_pages", overtaken)
+    choose(fresh, value=0.2)
     run = reopened(fresh).verify()
-    assert f"The threshold {run.read_threshold()['value']:g} was chosen" in page_of(run)
+    assert made == [0.2, 0.4]
+    assert run.read_threshold()["value"] == 0.4
+    assert "The threshold 0.4 was chosen" in page_of(run)
 
 
 def test_the_report_of_a_run_of_an_earlier_version_stays(fresh, caplog):
@@ -163,14 +168,11 @@ def test_the_table_of_one_threshold_adds_up(run):
 
 
 def test_a_base_keeps_titles(tmp_path):
-    from libelle.training.workflow import prepare
-    from libelle.training.workflow import train as train_from_base
-
     plan = tiny_plan(tmp_path)
     (tmp_path / "titles.csv").write_text("label,title\n1,santé\n", encoding="utf-8")
     plan.source.titles = str(tmp_path / "titles.csv")
     assert read_titles(plan.source.titles).by_code == {"1": "santé"}
-    prepare(plan)
-    outcome = train_from_base(replace(tiny_plan(tmp_path), source=plan.source))
+    workflow.prepare(plan)
+    outcome = workflow.train(replace(tiny_plan(tmp_path), source=plan.source))
     assert outcome.pipeline.titles == {"1": "santé"}
     assert Pipeline.load(outcome.run_id, plan.store).titles == {"1": "santé"}

@@ -28,8 +28,8 @@ class AnswerRequest(Component):
     Attributes:
         output: a file of a kind that `libelle.data.table_files` writes; by default stdout.
         format: of stdout.
-        top: how many of the best labels are listed with their scores; by default none, and in files `FILE_TOP` of more
-            than two labels.
+        top: how many of the best labels are listed with their scores; by default none, but `FILE_TOP` in files if there
+            are more than two labels.
         scores: `all` for the score of each label; by default JSON alone has them, of at most `SCORED_LABELS` labels.
         keep: columns of the input that are written before the answers, a list or a comma-separated text; `all` for all.
         excel: whose Excel a CSV output is for, see `libelle.data.table_files.Excel`.

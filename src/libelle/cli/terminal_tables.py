@@ -18,7 +18,7 @@ from libelle.cli.terminal import print_list
 from libelle.data.split import SPLITS, TEST
 from libelle.processes.base import Process
 from libelle.publication import Publication
-from libelle.runs.run import Manifest, Run
+from libelle.runs.run import THRESHOLDS, Manifest, Run
 from libelle.stores.base import Store
 from libelle.training.pairings import usual_models
 
@@ -100,8 +100,6 @@ def print_threshold(run: Run, choice: Mapping[str, Any], labels: pd.DataFrame, o
         console.print(f"Without a threshold: {never} of {len(labels)} labels, never coded automatically.")
     console.print(choice["sentence"], highlight=False, soft_wrap=True)
     if not binary:
-        from libelle.training.run_pages import THRESHOLDS  # with figures: importing them takes a second
-
         place = run.key(THRESHOLDS)
         where = run.store.local_path(place) or place
         console.print(f"Table with a line a label: {where}", highlight=False, soft_wrap=True)

@@ -26,6 +26,9 @@ DELETED: Final = "deleted"
 #: The file of the decision threshold that was chosen, with all choices before.
 THRESHOLD = "threshold.json"
 
+#: The file with a line a label, once thresholds have been chosen for more than two labels.
+THRESHOLDS = "thresholds.csv"
+
 #: Bytes of a file that may be changed, at most: those of the manifest may be of another version.
 _LARGEST_CHANGED = 1 << 24
 #: One lock for all of a run, since each change rewrites the manifest.

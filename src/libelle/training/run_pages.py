@@ -15,13 +15,10 @@ from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_table import threshold_table
 from libelle.progress import stage
 from libelle.reports.run_report import Evidence, make_report
-from libelle.runs.run import Run
+from libelle.runs.run import THRESHOLDS, Run
 from libelle.training.run_evidence import read_evidence
 
 log = logging.getLogger(__name__)
-
-#: The file with a line a label, once thresholds have been chosen for many.
-THRESHOLDS = "thresholds.csv"
 
 
 def make_pages(evidence: Evidence, excel: Excel) -> dict[str, bytes]:
