@@ -225,10 +225,10 @@ def test_a_search_over_models_prepares_the_base_of_each_process_that_it_draws(pl
     narrow = ("tune=auto", "model=mlp,naive_bayes", "trainer.max_epochs=1", "trainer.accelerator=cpu")
     answer = tune(place, *DATA, *narrow, trials=4)
     assert answer.returncode == 0, answer.stderr
-    assert re.findall(r"no base (\S+) yet", answer.stderr) == ["csv-tokens", "csv-tfidf"]
+    assert re.findall(r"no base (\S+) yet", answer.stderr) == ["forms-tokens", "forms-tfidf"]
     found = runs(place)
     assert {run.status for run in found} == {"completed"}
-    assert {run.base.partition("/")[0] for run in found} == {"csv-tokens", "csv-tfidf"}
+    assert {run.base.partition("/")[0] for run in found} == {"forms-tokens", "forms-tfidf"}
     (command,) = re.findall(r"train\.py .*", answer.stdout)
     value = re.search(r"validation\.average_precision = (\d\.\d+)", answer.stdout)[1]
     again = call(*shlex.split(command), cwd=place)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from libelle.data.data_names import name_of_file, name_of_query
+from libelle.data.data_names import name_of, name_of_file, name_of_query
 from libelle.data.source import FileSource
 
 
@@ -34,6 +34,13 @@ def test_a_file_gives_its_name_without_folders_and_endings(path, name):
 )
 def test_a_query_gives_the_name_of_its_first_table(query, name):
     assert name_of_query(query) == name
+
+
+def test_a_source_in_a_config_has_the_same_name():
+    assert name_of({"name": None, "path": "surveys/forms.csv"}) == "forms"
+    assert name_of({"name": "", "query": "select * from entries"}) == "entries"
+    assert name_of({"name": "Été 2024", "path": "forms.csv"}) == "Ete_2024"
+    assert name_of({"name": None, "path": None}) == "data"
 
 
 def test_a_name_that_was_given_counts_and_an_empty_one_is_none():

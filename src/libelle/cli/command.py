@@ -21,6 +21,7 @@ from libelle.cli.options import shows_config, split_options
 from libelle.cli.raw_arguments import as_typed, protect, restore
 from libelle.cli.streams import quiet_pipe, readable
 from libelle.components import build
+from libelle.data.data_names import name_of
 from libelle.errors import UserError
 from libelle.installation import SCRIPT, call_as
 from libelle.logs import log_to_terminal
@@ -91,6 +92,7 @@ def refused(name: str, arguments: Sequence[str], error: Exception) -> UserError:
 def register_resolvers() -> None:
     """Teach OmegaConf what the files of `conf/` interpolate."""
     OmegaConf.register_new_resolver("direction", _direction, replace=True)
+    OmegaConf.register_new_resolver("data_name", _data_name, replace=True)
     help_pages.register_resolvers()
 
 
@@ -100,6 +102,11 @@ def _direction(metric: str | None) -> str:
     from libelle.evaluation.metrics import LOWER_IS_BETTER
 
     return "minimize" if metric is not None and restore(metric).rpartition(".")[2] in LOWER_IS_BETTER else "maximize"
+
+
+def _data_name(data: DictConfig) -> str:
+    """What a source's data are called, also where its `name` is null."""
+    return name_of(restore(OmegaConf.to_container(data)))
 
 
 @contextmanager

@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 from libelle.data.shipped import SCHEME
 
@@ -12,6 +14,15 @@ _ENDINGS = re.compile(
 _IDENTIFIER = r"""(?:[\w$]+|"[^"]+"|`[^`]+`|\[[^]]+\])"""
 #: The first table of a query, with the schemas before it.
 _TABLE = re.compile(rf"\bfrom\s+(?:{_IDENTIFIER}\s*\.\s*)*(?P<table>{_IDENTIFIER})", re.IGNORECASE)
+
+
+def name_of(source: Mapping[str, Any]) -> str:
+    """What the data of a source are called, by its config; fit for a folder."""
+    if source.get("name"):
+        return publishable(str(source["name"])) or "data"
+    if source.get("path"):
+        return name_of_file(str(source["path"]))
+    return name_of_query(str(source["query"])) if source.get("query") else "data"
 
 
 def name_of_file(path: str) -> str:
