@@ -77,11 +77,6 @@ def pgettext(context: str, message: str) -> str:
     return _catalogue(_current.get()).pgettext(context, message)
 
 
-def npgettext(context: str, singular: str, plural: str, number: int) -> str:
-    """Both: a message that can mean several things, about a number of them."""
-    return _catalogue(_current.get()).npgettext(context, singular, plural, number)
-
-
 def N_(message: str) -> str:  # noqa: N802 - the name by which gettext's tools know it
     """Mark a message that is translated later, where it is shown."""
     return message

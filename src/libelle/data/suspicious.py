@@ -1,6 +1,7 @@
 """Texts whose characters say that they were read, or once written, in a wrong encoding."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,3 +65,8 @@ def find_suspicions(column: Column) -> list[Suspicion]:
             row = int(np.flatnonzero(column.index == codes[0])[0])
             found.append(Suspicion(kind, column.texts[codes[0]], row, int(column.counts[codes].sum())))
     return found
+
+
+def count_suspicious(texts: Sequence[str]) -> int:
+    """How many texts hold suspicious characters."""
+    return sum(not text.isascii() and any(sign.search(text) for sign in _SIGNS.values()) for text in texts)

@@ -32,7 +32,7 @@ def render(template: str, **values: Any) -> str:
     )
     environment.policies["ext.i18n.trimmed"] = True
     environment.install_gettext_callables(  # type: ignore[attr-defined]  # the extension adds it
-        language.gettext, language.ngettext, newstyle=True, pgettext=language.pgettext, npgettext=language.npgettext
+        language.gettext, language.ngettext, newstyle=True, pgettext=language.pgettext
     )
     environment.globals |= {
         "language": language.current_language(),

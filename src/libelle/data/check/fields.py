@@ -4,9 +4,9 @@ import re
 from collections.abc import Mapping, Sequence
 
 from libelle.data.check.findings import Finding, listed
-from libelle.data.check.odd_characters import count_odd
 from libelle.data.columns import Column, Columns
 from libelle.data.split import SYNONYMS
+from libelle.data.suspicious import count_suspicious
 
 #: Rows from which on a field that never repeats a value is no accident.
 MANY_ROWS = 50
@@ -36,7 +36,7 @@ def find(columns: Columns, roles: Mapping[str, Sequence[str]]) -> list[Finding]:
 
 def odd_characters(what: str, texts: Sequence[str], **values: str) -> list[Finding]:
     """What was read in a wrong encoding; `what` begins the message, and `values` go into it."""
-    odd = count_odd(texts[:SEARCHED])
+    odd = count_suspicious(texts[:SEARCHED])
     if not odd:
         return []
     message = (
