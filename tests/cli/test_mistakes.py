@@ -29,6 +29,7 @@ MISTAKES = [
     ("train.py", ["trainer.max_epoch=3"], ["did you mean trainer.max_epochs?"]),
     ("train.py", ["max_epochs=3"], ["did you mean trainer.max_epochs?"]),
     ("train.py", ["lr=0.1"], ["did you mean model.optimizer.lr?"]),
+    ("train.py", ["tune=mlp", "model.lr=0.1"], ["did you mean model.optimizer.lr?"]),
     ("train.py", ["hydra.sweeper.max_trials=3"], ["hydra.sweeper.max_trials", "add for instance tune="]),
     ("train.py", ["hydra/launcher=jobib"], ["did you mean joblib?"]),
     ("train.py", ["+seed=3"], ["+seed=3", "leave out the +"]),

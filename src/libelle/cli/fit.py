@@ -114,9 +114,10 @@ def _composed(overrides: Sequence[str]) -> Iterator[DictConfig]:
     """The config of `train.py`; Hydra's own state is as before at the end, also within another Hydra application."""
     typed = ["data=csv", *overrides]
     register_resolvers()
+    protected = protect(typed)
     try:
         with own_hydra():
-            config = compose("train", overrides=protect(typed), return_hydra_config=True)
+            config = compose("train", overrides=protected, return_hydra_config=True)
             HydraConfig.instance().set_config(config)
             yield config
     except HYDRA_ERRORS as error:

@@ -13,8 +13,8 @@ from libelle.installation import CONF, how_to_call
 _LISTED = 24
 #: What makes several options of a group.
 _AROUND_OPTIONS = re.compile(r"^\[|\]$|^(choice|shuffle)\(|\)$")
-#: How like another key of the config a key must be to stand for it.
-_ALIKE = 0.75
+#: How like another key of the config a key must be to stand for it, and one beside it to come first.
+_ALIKE, _MUCH_ALIKE = 0.75, 0.8
 
 
 def listed(names: Sequence[str]) -> str:
@@ -87,21 +87,23 @@ def _nowhere(command: str, key: str, config: Mapping[str, Any], others: Mapping[
     meant = _meant(key, here, [name for name in _dotted(config) if not name.startswith("hydra.")], others)
     if meant is None:
         return f"{key} is not a key; {rest}"
-    needs = f", which needs {listed(others[meant])}" if meant in others and meant not in here else ""
+    needs = f", which needs {listed(others[meant])}" if meant in others and not _holds(config, meant) else ""
     return f"{key} is not a key; did you mean {meant}{needs}? {rest[0].upper()}{rest[1:]}"
 
 
 def _meant(key: str, here: Sequence[str], everywhere: Sequence[str], others: Mapping[str, Any]) -> str | None:
-    """The key that was meant: one like it beside it, the same name elsewhere, or one like it elsewhere."""
-    if found := nearest(key, [*here, *others]):
-        return found
-    last = key.rpartition(".")[2]
+    """The key that was meant: one much like it beside it, the same name elsewhere, or one somewhat like it."""
+    above, dot, last = key.rpartition(".")
+    beside = [name.removeprefix(above + dot) for name in (*here, *others) if name.startswith(above + dot)]
     by_name = {name.rpartition(".")[2]: name for name in reversed([*everywhere, *others])}
+    if found := nearest(last, beside, _MUCH_ALIKE):
+        return above + dot + found
     if last in by_name:
         return by_name[last]
-    found = nearest(key, everywhere, _ALIKE)
-    name = nearest(last, by_name, _ALIKE)
-    return found or (by_name[name] if name else None)
+    if found := nearest(last, beside):
+        return above + dot + found
+    found = nearest(last, by_name, _ALIKE)
+    return nearest(key, everywhere, _ALIKE) or (by_name[found] if found else None)
 
 
 def _of_other_options(command: str, key: str, choice: tuple[str, ...]) -> dict[str, list[str]]:

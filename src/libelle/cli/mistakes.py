@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
 
 from libelle.cli.known_keys import group_mistake, key_mistake, listed
@@ -174,6 +174,8 @@ def _said(line: _Line, error: Exception) -> str:
         group, _, wanted = str(error.missing_cfg_file).rpartition("/")
         rest = f"the options of {group} are {listed(error.options)}."
         return f"{group}={wanted} does not exist; {did_you_mean(wanted, error.options, rest)}"
+    if isinstance(error, OverrideParseException):
+        return f"{as_typed(error.override)} cannot be read; write key=value, and put the value into quotes."
     if isinstance(cause, MissingMandatoryValue):
         unset = [override.partition("=")[0] for override in line.overrides if override.endswith("=???")]
         key = next(iter(unset), None) or getattr(cause, "full_key", None) or "A key"

@@ -37,7 +37,7 @@ def runs(config: DictConfig) -> None:
         where = json.loads(values["where"])
         _check_words(verb, names, where)
         output = json_output if _as_json(where) else run_tables
-        found = [Run.open(store, RunId.parse(name)) for name in dict.fromkeys(names)]
+        found = [Run.open(store, RunId.parse(name)) for name in names]
         match verb, found:
             case "list", []:
                 output.print_runs(run_list.select(run_list.manifests(store), where))
@@ -50,7 +50,7 @@ def runs(config: DictConfig) -> None:
             case "compare", _:
                 _compare(found, where, output)
             case "delete", [_, *_]:
-                _delete(store, found, where, output)
+                _delete(store, list({run.id: run for run in found}.values()), where, output)
             case "note", [run]:
                 _note(run, where, output)
             case _:
