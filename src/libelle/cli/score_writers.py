@@ -130,7 +130,7 @@ class TableWriter(Writer):
 
     def close(self) -> None:
         """Print the table."""
-        table = Table(box=box.SIMPLE_HEAD, caption=_caption(self.pipeline), caption_justify="left")
+        table = Table(box=box.SIMPLE_HEAD)
         cells = pd.concat(self.shown) if self.shown else pd.DataFrame()
         for name in map(str, cells.columns):
             table.add_column(name, justify="right" if name == "score" or name.startswith("score_") else "left")
@@ -138,6 +138,7 @@ class TableWriter(Writer):
             table.add_row(*(_text(value) or "" for value in row))
         console = make_console()
         console.print(table)
+        console.print(_caption(self.pipeline), style="italic", highlight=False)
         for explanation in self.explanations:
             console.print(explanation)
         if self.rows > TABLE_ROWS:
