@@ -12,6 +12,7 @@ that a class can move without breaking what was stored before.
 import dataclasses
 import importlib
 import inspect
+import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
@@ -94,11 +95,15 @@ def describe(component: Component) -> dict[str, Any]:
 
 
 def with_names(config: Any) -> Any:
-    """The same config, with the name of each component of libelle in place of its import path."""
+    """The same config, with the name of each component of libelle in place of its import path.
+
+    Components that were built are found: nothing is imported for it, as callbacks are not, which take seconds.
+    """
     if not isinstance(config, Mapping):
         return config
     named = {key: with_names(value) for key, value in config.items()}
-    found = _import(str(config.get("_target_")))
+    module, _, name = str(config.get("_target_")).rpartition(".")
+    found = getattr(sys.modules.get(module), name, None)
     if isinstance(found, type) and issubclass(found, Component) and "conf_name" in vars(found):
         named["_target_"] = found.conf_name
     return named

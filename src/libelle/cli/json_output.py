@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from libelle.evaluation.comparison import Comparison
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import COLUMNS, column
+
+if TYPE_CHECKING:  # importing it takes a second
+    from libelle.evaluation.comparison import Comparison
 
 
 def print_runs(manifests: Sequence[Manifest]) -> None:
@@ -38,7 +40,7 @@ def print_note(run: Run) -> None:
     _print({"run_id": str(run.id), "note": run.manifest.note})
 
 
-def print_comparison(comparison: Comparison, page: Path) -> None:
+def print_comparison(comparison: "Comparison", page: Path) -> None:
     """Print an object about runs side by side; metrics and their differences are `value`, `low` and `high`.
 
     `records` of the test split, `runs`, `differences` (each run but the first, less the first), `config` (key → run id

@@ -5,14 +5,16 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from libelle.cli.command import as_shell_needs
 from libelle.cli.terminal import cell, interval, make_console, make_table, print_list
-from libelle.evaluation.comparison import Comparison
 from libelle.installation import how_to_call
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import duration
+
+if TYPE_CHECKING:  # importing it takes a second
+    from libelle.evaluation.comparison import Comparison
 
 #: Columns that a narrow terminal does without, the least important first.
 _LOSE = ("seconds", "seed", "objective", "sweep", "data", "status", "note", "model", "value")
@@ -64,7 +66,7 @@ def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) 
     make_console().print(table if rows else f"runs {first.id} and {second.id} do not differ")
 
 
-def print_comparison(comparison: Comparison, page: Path) -> None:
+def print_comparison(comparison: "Comparison", page: Path) -> None:
     """Print the metrics of runs side by side, what their differences say, and where the page is."""
     first = comparison.candidates[0]
     table = make_table("metric (test)", *(candidate.name for candidate in comparison.candidates))
