@@ -9,6 +9,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 
 from helpers.scripts import CONF
+from libelle.cli.command import register_resolvers
 from libelle.components import build, describe, with_names
 from libelle.data.source import Source
 from libelle.errors import UserError
@@ -39,6 +40,7 @@ GROUPS = sorted(
 
 
 def composed(*overrides, script="train"):
+    register_resolvers()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         config = compose(script, overrides=list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(config)
