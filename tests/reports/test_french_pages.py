@@ -34,7 +34,7 @@ def patterns() -> list[re.Pattern[str]]:
         )
         for english, french in said if message.id else ():
             if english != french:
-                parts = re.split(r"%\(\w+\)s|\{\w+\}|<[^>]+>", english.replace("%%", "%"))
+                parts = re.split(r"%\(\w+\)s|\{\w+[^}]*\}|<[^>]+>", english.replace("%%", "%"))
                 if sum(map(len, parts)) > 3:
                     found.append(re.compile(".+".join(map(re.escape, parts))))
     return found

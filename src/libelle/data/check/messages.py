@@ -1,0 +1,73 @@
+"""Sentences made of a template and values, in the current language.
+
+A run keeps both, the template in English, so that each page can say it in its own language.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from string import Formatter
+from typing import Any
+
+from libelle.language import N_, count, gettext, ngettext
+
+#: How lists begin that are longer than what is shown: their last item.
+MORE = "…"
+#: A label and its rows.
+_QUOTED = N_("{label!r} ({rows})")
+
+
+def fill(message: str, values: Mapping[str, Any]) -> str:
+    """A template with its values, in the current language.
+
+    Args:
+        message: the template in English, with places as `str.format` knows them. The format of a place may be `,` for a
+            number; `rows` for a number of rows; `splits` for names of splits; `counts` for pairs of a label and its
+            rows, `each` for the same with the word; `alike` for lists of such pairs.
+        values: what goes there, as JSON has it.
+    """
+    return _Filled().vformat(gettext(message), (), values)
+
+
+class _Filled(Formatter):
+    def format_field(self, value: Any, format_spec: str) -> str:
+        write = _WRITERS.get(format_spec)
+        return str(super().format_field(value, format_spec)) if write is None else write(value)
+
+
+def _rows(number: int) -> str:
+    return ngettext("{count} row", "{count} rows", number).format(count=count(number))
+
+
+def _each(pairs: Sequence[Any], write: Callable[[int], str] = _rows) -> str:
+    return ", ".join(pair if pair == MORE else f"{pair[0]} ({write(pair[1])})" for pair in pairs)
+
+
+def _counts(pairs: Sequence[Any]) -> str:
+    return _each(pairs, count)
+
+
+def _alike(groups: Sequence[Any]) -> str:
+    def quoted(pair: Sequence[Any]) -> str:
+        return gettext(_QUOTED).format(label=pair[0], rows=count(pair[1]))
+
+    return ", ".join(group if group == MORE else _joined([quoted(pair) for pair in group]) for group in groups)
+
+
+def _splits(names: Sequence[str]) -> str:
+    return _joined([gettext(name) for name in names])
+
+
+def _joined(parts: Sequence[str]) -> str:
+    first, *others = parts
+    for other in others:
+        first = gettext("{first} and {second}").format(first=first, second=other)
+    return first
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {
+    ",": count,
+    "rows": _rows,
+    "each": _each,
+    "counts": _counts,
+    "alike": _alike,
+    "splits": _splits,
+}
