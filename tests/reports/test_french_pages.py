@@ -78,7 +78,7 @@ def test_the_page_of_a_scored_file_is_french_and_the_terminal_english(
     assert answer.returncode == 0, answer.stderr
     assert "100 % of the words of employer are new or rare, 0 % in training." in answer.stderr
     page = (tmp_path / "scores.csv.report.html").read_text(encoding="utf-8")
-    assert "100\u202f% des mots de employer sont nouveaux ou rares, 0\u202f% à l’apprentissage." in page
+    assert "100\u202f% des mots du champ employer sont nouveaux ou rares, 0\u202f% à l’apprentissage." in page
     assert_french(page)
 
 

@@ -1,6 +1,7 @@
 """What a run's report says of the threshold that was chosen for it."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from libelle.data.split import TEST
@@ -8,7 +9,7 @@ from libelle.evaluation.curve import sentence
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubts
-from libelle.language import count, general
+from libelle.language import count, day, general
 from libelle.language import gettext as _
 
 
@@ -21,7 +22,7 @@ def choice_sentences(choice: Mapping[str, Any], rule: DecisionRule, run_id: str)
         run_id: the run.
     """
     asked = ", ".join(f"{name}={value}" for name, value in _asked(choice["rule"]).items())
-    day = str(choice["date"])[:10]
+    date = day(datetime.fromisoformat(choice["date"]).date())
     reached = sentence(choice["automatic"][TEST] if choice.get("classes") else choice[TEST], rule)
     if choice["value"] is None:
         limits = list(choice["classes"].values())
@@ -31,14 +32,14 @@ def choice_sentences(choice: Mapping[str, Any], rule: DecisionRule, run_id: str)
         ).format(
             given=count(sum(limit is not None for limit in limits)),
             all=count(len(limits)),
-            day=day,
+            day=date,
             asked=asked,
             reached=reached,
         )
     else:
         chosen = _(
             "The threshold {value} was chosen on {day}, by {asked}, on validation records. On test records: {reached}"
-        ).format(value=general(choice["value"]), day=day, asked=asked, reached=reached)
+        ).format(value=general(choice["value"]), day=date, asked=asked, reached=reached)
     said = [chosen, *doubts(choice, ThresholdRequest.of_choice(choice["rule"]))]
     if rule.is_binary:
         text = _("Decisions on this page are those of this threshold; {file} has those of 0.5.")

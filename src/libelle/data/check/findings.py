@@ -163,9 +163,8 @@ def first(items: Sequence[Any], shown: int = SHOWN) -> list[Any]:
 
 
 def shorten(text: str) -> str:
-    """A label as a sentence shows it: long ones are cut, and blanks at the ends are seen."""
-    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    return short if short == short.strip() else repr(short)
+    """A label as a sentence shows it: long ones are cut."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _quoted(name: str) -> str:

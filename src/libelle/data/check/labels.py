@@ -82,18 +82,18 @@ def _unmeasured(label: str, counts: Ints, split_by: Mapping[str, str]) -> Findin
     if counts.all():
         return None
     message = N_(
-        "label {label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each split; give "
-        "more rows of it, or check data.target."
+        "label {label:label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each "
+        "split; give more rows of it, or check data.target."
     )
     if "data.split.column" in split_by:
         message = N_(
-            "label {label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each split; "
-            "correct the column {column!r}, or leave data.split.column out."
+            "label {label:label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each "
+            "split; correct the column {column!r}, or leave data.split.column out."
         )
     elif split_by:
         message = N_(
-            "label {label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each split; "
-            "give more rows of it, change data.split.seed, or leave data.split.group out."
+            "label {label:label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each "
+            "split; give more rows of it, change data.split.seed, or leave data.split.group out."
         )
     values = {**_counted(label, counts), "column": split_by.get("data.split.column")}
     return Finding("label without rows in a split", message, values, refused=True)
@@ -107,7 +107,7 @@ def _absent(labels: Sequence[str], rows: Ints) -> Finding | None:
     if len(missing) == 1:
         (place,) = missing.tolist()
         message = N_(
-            "label {label} has {rows:rows}: none is left for {splits:splits}, so that little says how well it is "
+            "label {label:label} has {rows:rows}: none is left for {splits:splits}, so that little says how well it is "
             "found; give more rows of it."
         )
         return Finding("label without rows in a split", message, _counted(labels[place], rows[place]))

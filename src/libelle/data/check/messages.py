@@ -11,8 +11,8 @@ from libelle.language import N_, count, gettext, ngettext
 
 #: How lists begin that are longer than what is shown: their last item.
 MORE = "…"
-#: A label and its rows.
-_QUOTED = N_("{label!r} ({rows})")
+#: A label whose ends must be seen.
+_QUOTED = N_("{label!r}")
 
 
 def fill(message: str, values: Mapping[str, Any]) -> str:
@@ -20,8 +20,8 @@ def fill(message: str, values: Mapping[str, Any]) -> str:
 
     Args:
         message: the template in English, with places as `str.format` knows them. The format of a place may be `,` for a
-            number; `rows` for a number of rows; `splits` for names of splits; `counts` for pairs of a label and its
-            rows, `each` for the same with the word; `alike` for lists of such pairs.
+            number; `rows` for a number of rows; `splits` for names of splits; `label` for a label; `counts` for pairs
+            of a label and its rows, `each` for the same with the word; `alike` for lists of such pairs.
         values: what goes there, as JSON has it.
     """
     return _Filled().vformat(gettext(message), (), values)
@@ -37,8 +37,16 @@ def _rows(number: int) -> str:
     return ngettext("{count} row", "{count} rows", number).format(count=count(number))
 
 
+def _quoted(label: str) -> str:
+    return gettext(_QUOTED).format(label=label)
+
+
+def _label(label: str) -> str:
+    return label if label == label.strip() else _quoted(label)
+
+
 def _each(pairs: Sequence[Any], write: Callable[[int], str] = _rows) -> str:
-    return ", ".join(pair if pair == MORE else f"{pair[0]} ({write(pair[1])})" for pair in pairs)
+    return ", ".join(pair if pair == MORE else f"{_label(pair[0])} ({write(pair[1])})" for pair in pairs)
 
 
 def _counts(pairs: Sequence[Any]) -> str:
@@ -46,10 +54,11 @@ def _counts(pairs: Sequence[Any]) -> str:
 
 
 def _alike(groups: Sequence[Any]) -> str:
-    def quoted(pair: Sequence[Any]) -> str:
-        return gettext(_QUOTED).format(label=pair[0], rows=count(pair[1]))
-
-    return ", ".join(group if group == MORE else _joined([quoted(pair) for pair in group]) for group in groups)
+    shown = (
+        group if group == MORE else _joined([f"{_quoted(label)} ({count(rows)})" for label, rows in group])
+        for group in groups
+    )
+    return ", ".join(shown)
 
 
 def _splits(names: Sequence[str]) -> str:
@@ -65,6 +74,7 @@ def _joined(parts: Sequence[str]) -> str:
 
 _WRITERS: dict[str, Callable[[Any], str]] = {
     ",": count,
+    "label": _label,
     "rows": _rows,
     "each": _each,
     "counts": _counts,
