@@ -7,6 +7,10 @@ import pandas as pd
 from libelle.data.frames import Chunks, as_strings, blank_to_missing
 from libelle.data.names import check_header
 from libelle.data.source import Source
+from libelle.language import N_
+
+#: What messages call it.
+FRAME = N_("the DataFrame")
 
 
 @dataclass(kw_only=True)
@@ -21,7 +25,7 @@ class FrameSource(Source):
     frame: pd.DataFrame = field(repr=False)
 
     def __str__(self) -> str:
-        return "the DataFrame"
+        return FRAME
 
     def chunks(self) -> Chunks:
         """Yield the frame's rows."""

@@ -77,7 +77,7 @@ class DataCheck:
         most = sorted(sizes, key=lambda label: -sizes[label]) if len(sizes) > 2 else list(sizes)
         lines: list[tuple[str, dict[str, Any]]] = [
             (
-                N_("{source}: {rows:,} rows, {labels:,} labels"),
+                N_("{source:source}: {rows:,} rows, {labels:,} labels"),
                 {"source": self.source, "rows": self.rows, "labels": len(self.labels)},
             ),
             (N_("fields: {names}"), {"names": listed(self.fields)}),

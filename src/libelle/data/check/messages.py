@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from string import Formatter
 from typing import Any
 
+from libelle.data.frame_source import FRAME
 from libelle.language import N_, count, gettext, ngettext
 
 #: How lists begin that are longer than what is shown: their last item.
@@ -20,8 +21,9 @@ def fill(message: str, values: Mapping[str, Any]) -> str:
 
     Args:
         message: the template in English, with places as `str.format` knows them. The format of a place may be `,` for a
-            number; `rows` for a number of rows; `splits` for names of splits; `label` for a label; `counts` for pairs
-            of a label and its rows, `each` for the same with the word; `alike` for lists of such pairs.
+            number; `rows` for a number of rows; `splits` for names of splits; `source` for what a source is called;
+            `label` for a label; `counts` for pairs of a label and its rows, `each` for the same with the word; `alike`
+            for lists of such pairs.
         values: what goes there, as JSON has it.
     """
     return _Filled().vformat(gettext(message), (), values)
@@ -61,6 +63,10 @@ def _alike(groups: Sequence[Any]) -> str:
     return ", ".join(shown)
 
 
+def _source(name: str) -> str:
+    return gettext(name) if name == FRAME else name
+
+
 def _splits(names: Sequence[str]) -> str:
     return _joined([gettext(name) for name in names])
 
@@ -79,5 +85,6 @@ _WRITERS: dict[str, Callable[[Any], str]] = {
     "each": _each,
     "counts": _counts,
     "alike": _alike,
+    "source": _source,
     "splits": _splits,
 }
