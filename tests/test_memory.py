@@ -14,7 +14,7 @@ from helpers.ragged import flatten
 from helpers.tiny import make_forms, tiny_plan
 from libelle import Pipeline
 from libelle import memory as room
-from libelle.data.source import FileSource
+from libelle.data.file_source import FileSource
 from libelle.data.split import SplitConfig
 from libelle.errors import UserError
 from libelle.evaluation.calibration import Beta, Temperature

@@ -18,7 +18,7 @@ import libelle
 from helpers.scripts import CONF
 from libelle.cleaners.text import Accents
 from libelle.components import Component, describe, load_class, with_names
-from libelle.data.source import FrameSource
+from libelle.data.frame_source import FrameSource
 from libelle.errors import UserError
 from libelle.models.base import Model
 from libelle.training.pruning import HalvingPruning, MedianPruning, Pruning

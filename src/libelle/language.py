@@ -7,6 +7,7 @@ Whoever writes a sentence or a number for a page calls the functions of this mod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import date
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from pathlib import Path
@@ -110,6 +111,15 @@ def percent(share: float, digits: int = 1) -> str:
     """A share as a percentage: `12.3 %` or `12,3 %`."""
     space = " " if _is_english() else "\u202f"
     return f"{decimal(share * 100, digits)}{space}%"
+
+
+def day(of: date) -> str:
+    """A day: `2026-11-26` or `26/11/2026`."""
+    if _is_english():
+        return of.isoformat()
+    from babel.dates import format_date
+
+    return str(format_date(of, "short", locale=_current.get()))
 
 
 def _pattern(digits: int) -> str:

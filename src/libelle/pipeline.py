@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
 
@@ -13,7 +12,7 @@ from libelle.cleaners.base import Cleaner, clean_table
 from libelle.components import build, describe
 from libelle.data.columns import Column, Columns, count_rows, from_frame, to_frame
 from libelle.data.frames import as_strings, blank_to_missing
-from libelle.data.raw_records import RawRecords, ids_of, known_ids, to_columns, to_table, whole_characters
+from libelle.data.raw_records import RawRecords, ids_of, ids_of_columns, to_columns, to_table, whole_characters
 from libelle.data.targets import Target
 from libelle.data.weights import weights_of
 from libelle.errors import UserError
@@ -116,9 +115,7 @@ class Pipeline:
         """
         columns = self.columns(records)
         index = records.index if isinstance(records, pd.DataFrame) else pd.RangeIndex(count_rows(columns))
-        ids = pd.Series(np.arange(1, len(index) + 1), index=index)
-        if self.id in columns:
-            ids = known_ids(columns[self.id].series(index), ids)
+        ids = ids_of_columns(columns, self.id, index)
         return self.answers(self.score_columns(columns), ids, top=top, every_score=every_score)
 
     def predict_proba(self, records: RawRecords) -> Floats:

@@ -12,7 +12,7 @@ import pytest
 from helpers.comparing import put_predictions, runs_in
 from helpers.scripts import call
 from helpers.tiny import make_forms, tiny_plan
-from libelle.data.source import FileSource
+from libelle.data.file_source import FileSource
 from libelle.errors import UserError
 from libelle.evaluation.comparison import MOST_RUNS, compare
 from libelle.evaluation.threshold import decide, predictions, save

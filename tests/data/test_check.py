@@ -9,7 +9,7 @@ import pytest
 from helpers.tiny import make_forms
 from libelle.data.check.findings import sentences
 from libelle.data.check.look import look_at
-from libelle.data.source import FrameSource
+from libelle.data.frame_source import FrameSource
 from libelle.data.split import SplitConfig
 from libelle.errors import UserError
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from libelle.data.check.look import look_at
-from libelle.data.source import FrameSource
+from libelle.data.frame_source import FrameSource
 from libelle.data.split import SplitConfig
 from libelle.errors import UserError
 

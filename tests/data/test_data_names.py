@@ -3,7 +3,7 @@
 import pytest
 
 from libelle.data.data_names import name_of, name_of_file, name_of_query
-from libelle.data.source import FileSource
+from libelle.data.file_source import FileSource
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from libelle.data.census.source import BISample
+from libelle.data.file_source import FileSource
+from libelle.data.frame_source import FrameSource
 from libelle.data.numbers import number_of
-from libelle.data.source import BISample, FileSource, FrameSource
 from libelle.errors import UserError
 
 HEADER = "job,region,age,w,label"

@@ -8,8 +8,10 @@ import pytest
 
 from helpers.tiny import make_forms
 from libelle.components import build
+from libelle.data.census.source import BISample
+from libelle.data.file_source import FileSource
 from libelle.data.records import name_list
-from libelle.data.source import BISample, FileSource, Source
+from libelle.data.source import Source
 from libelle.data.split import SplitConfig
 from libelle.data.targets import make_targets, order_labels
 from libelle.errors import UserError
@@ -156,7 +158,7 @@ def test_a_wrong_encoding_is_named_by_row(forms_file):
     ],
 )
 def test_a_wrong_node_stops_with_a_sentence_that_names_the_key(keys, words):
-    node = {"_target_": "libelle.data.source.FileSource", "path": "forms.csv"} | keys
+    node = {"_target_": "libelle.data.file_source.FileSource", "path": "forms.csv"} | keys
     with pytest.raises(UserError) as caught:
         build(node, Source, "data")  # type: ignore[type-abstract]
     for word in words:
@@ -164,7 +166,7 @@ def test_a_wrong_node_stops_with_a_sentence_that_names_the_key(keys, words):
 
 
 def test_numbers_are_names_of_columns_too():
-    node = {"_target_": "libelle.data.source.FileSource", "id": 7, "columns": [1, "b"], "target": 3}
+    node = {"_target_": "libelle.data.file_source.FileSource", "id": 7, "columns": [1, "b"], "target": 3}
     source = build(node, FileSource, "data")
     assert (source.id, source.columns, source.target) == ("7", ["1", "b"], "3")
 

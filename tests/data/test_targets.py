@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from libelle.data.check.look import look_at
-from libelle.data.source import FrameSource
+from libelle.data.frame_source import FrameSource
 from libelle.data.targets import Target
 from libelle.errors import UserError
 

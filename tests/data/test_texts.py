@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from helpers.reading import read_bytes
+from libelle.data.file_source import FileSource
+from libelle.data.frame_source import FrameSource
 from libelle.data.frames import as_strings
 from libelle.data.raw_records import to_columns
-from libelle.data.source import FileSource, FrameSource, Source
+from libelle.data.source import Source
 from libelle.data.sql import SQLSource
 from libelle.data.texts import text_of
 from libelle.errors import UserError

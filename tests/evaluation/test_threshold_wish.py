@@ -7,6 +7,7 @@ import pytest
 from helpers.tiny import reopened
 from libelle.evaluation import threshold
 from libelle.evaluation.curve import figures
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubt, doubt_of_labels, refuted
 from libelle.reports.threshold_sentences import choice_sentences
@@ -79,5 +80,5 @@ def test_a_choice_carries_the_warning_into_its_file_and_the_report(trained, monk
     choice = threshold.decide(run, ThresholdRequest(precision=0.8))
     (warning,) = choice["warnings"]
     assert "precision=0.8 was reached on the validation rows, and the test rows do not bear it out: 0.00" in warning
-    assert warning in choice_sentences(choice, run_id)
+    assert warning in choice_sentences(choice, DecisionRule(["0", "1"]), run_id)
     assert threshold.decide(run, ThresholdRequest(value=0.5))["warnings"] == []

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from libelle.cleaners.text import Accents, Lowercase, SpecialCharacters
-from libelle.data.source import FileSource
+from libelle.data.file_source import FileSource
 from libelle.evaluation import threshold
 from libelle.evaluation.curve import Curve
 from libelle.evaluation.threshold_request import ThresholdRequest

@@ -66,7 +66,7 @@ def test_after_a_choice_the_pages_are_those_of_the_threshold(fresh):
     assert "The threshold 0.05 was chosen on" in page
     assert "by value=0.05" in page
     assert saved["sentence"] in page
-    assert "A record is flagged where its score is at least 0.05." in page
+    assert "A record is set aside where its score is at least 0.05." in page
     shown = [float(value) for value in table_row(page, "precision")[:3]]
     forms = make_forms(400)
     pipeline = Pipeline.load(str(run.id), run.store)

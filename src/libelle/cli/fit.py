@@ -19,7 +19,8 @@ from libelle.cli.lightning_nodes import make_lightning
 from libelle.cli.raw_arguments import protect
 from libelle.cli.schema_keys import own_hydra
 from libelle.components import describe
-from libelle.data.source import FrameSource, Source
+from libelle.data.frame_source import FrameSource
+from libelle.data.source import Source
 from libelle.errors import UserError
 from libelle.models.base import Model
 from libelle.pipeline import Pipeline

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from libelle.data.columns import Column, from_frame
+from libelle.data.columns import Column, Columns, from_frame
 from libelle.data.frames import as_strings, blank_to_missing
 from libelle.data.names import as_spelled, check_header
 from libelle.data.texts import texts_of
@@ -71,7 +71,9 @@ def to_columns(
 
 
 def ids_of(table: pd.DataFrame, id_: str | None, numbers: pd.Index | None = None) -> pd.Series:
-    """Each row's id, `str`, where the table has the column of ids, see `known_ids`; else its number, int64.
+    """Each row's id, `str`, where the table has the column of ids; else its number, int64.
+
+    In place of a missing id stands the number of its row, written so that it is no other record's id.
 
     Args:
         table: raw records.
@@ -81,11 +83,16 @@ def ids_of(table: pd.DataFrame, id_: str | None, numbers: pd.Index | None = None
     counted = pd.Series(np.arange(1, len(table) + 1) if numbers is None else numbers, index=table.index)
     if id_ is None or id_ not in table.columns:
         return counted
-    return known_ids(blank_to_missing(as_strings(table[[id_]], _SOURCE))[id_], counted)
+    return _known_ids(blank_to_missing(as_strings(table[[id_]], _SOURCE))[id_], counted)
 
 
-def known_ids(ids: pd.Series, numbers: pd.Series) -> pd.Series:
-    """Ids, and in place of a missing one the number of its row, written so that it is no other record's id."""
+def ids_of_columns(columns: Columns, id_: str | None, index: pd.Index) -> pd.Series:
+    """The same of records in columns; `index` is that of the rows."""
+    counted = pd.Series(np.arange(1, len(index) + 1), index=index)
+    return counted if id_ is None or id_ not in columns else _known_ids(columns[id_].series(index), counted)
+
+
+def _known_ids(ids: pd.Series, numbers: pd.Series) -> pd.Series:
     return ids.fillna("(row " + numbers.astype("str") + ")")
 
 

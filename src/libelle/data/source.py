@@ -2,23 +2,17 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import Annotated
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 
 from libelle.components import Component
-from libelle.data import tables
-from libelle.data.census import sample as bi
 from libelle.data.columns import Column, ColumnBuilder, take
-from libelle.data.data_names import name_of_file
 from libelle.data.field_kinds import Kinds, one_role
-from libelle.data.frames import Chunks, as_strings, blank_to_missing
+from libelle.data.frames import Chunks
 from libelle.data.names import check_header, nfc
-from libelle.data.options import OPTIONS, BadRow, FileOptions, FileReport
+from libelle.data.options import FileOptions, FileReport
 from libelle.data.records import Names, Records, name_list, require_columns
-from libelle.data.shipped import resolve
 from libelle.data.split import SplitConfig, split_rows
 from libelle.data.targets import (
     Rule,
@@ -256,104 +250,3 @@ class Source(Component, ABC):
                 f"column {self.id!r} must be unique, or leave data.id out."
             )
         return ids
-
-
-@dataclass(kw_only=True)
-class FileSource(Source):
-    """A CSV, Parquet or Excel file, also compressed; what it is its first bytes say.
-
-    Attributes:
-        path: the file; `shipped:<name>` is in the project's `data/`.
-        delimiter: between CSV fields; `tab` for a tab, `none` for a single column; found where left out.
-        encoding: of a CSV file; found where left out.
-        quote: `none` where quotes in a CSV file are ordinary characters, `"` where they certainly enclose fields.
-        sheet: of an Excel file; by default the first.
-    """
-
-    conf_name = "csv"
-
-    path: str | None = None
-    delimiter: str | None = None
-    encoding: str | None = None
-    quote: str | None = None
-    sheet: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in OPTIONS:
-            setattr(self, key, getattr(self, key) or None)
-
-    def __str__(self) -> str:
-        return str(self.path)
-
-    def default_name(self) -> str:
-        """The file's name without its endings."""
-        return name_of_file(self.path or "")
-
-    def chunks(self) -> Chunks:
-        """Yield the file's rows; a row that cannot be read raises `UserError`."""
-        if not self.path:
-            raise UserError("data.path is not set; name the file to read, as in data.path=forms.csv.")
-
-        def stop(bad: BadRow) -> None:
-            raise UserError(f"{self.path}, {bad.place}: {bad.reason}; correct it, or {bad.hint}.")
-
-        options = replace(self._options(), **{key: getattr(self, key) for key in OPTIONS})
-        yield from tables.read_file(resolve(self.path), options, on_bad_row=stop, report=self.report)
-
-
-@dataclass(kw_only=True)
-class FrameSource(Source):
-    """A DataFrame in memory, for Python; no config can name it.
-
-    Attributes:
-        frame: the records.
-    """
-
-    name: str | None = "dataframe"
-    frame: pd.DataFrame = field(repr=False)
-
-    def __str__(self) -> str:
-        return "the DataFrame"
-
-    def chunks(self) -> Chunks:
-        """Yield the frame's rows."""
-        names = check_header(self.frame.columns, str(self))
-        needed = self._options().needed
-        kept = [name for name in names if needed is None or name in needed]
-        frame = self.frame.set_axis(names, axis=1)
-        # A column that is not needed may hold anything, and is left empty.
-        table = blank_to_missing(as_strings(frame[kept], str(self))).reindex(columns=names)
-        yield table.set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
-
-
-@dataclass(kw_only=True)
-class BISample(Source):
-    """The synthetic sample of census forms, see `libelle.data.census.sample`.
-
-    Attributes:
-        size: number of forms.
-        seed: makes another sample.
-    """
-
-    conf_name = "bi"
-
-    name: str | None = "bi"
-    id: str | None = "cabbi"
-    columns: Names = field(default_factory=lambda: list(bi.FIELDS))
-    text: str | None = "rs_x"
-    target: Names = field(default_factory=lambda: ["siretm", "siretc"])
-    target_rule: Rule = "all_empty"
-    size: Annotated[int, Field(ge=100)] = 20_000
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if name_list(self.columns) == list(bi.FIELDS):  # nobody typed these: what is given another role leaves them
-            self.columns = [name for name in bi.FIELDS if name not in self.kinds.fields]
-
-    def chunks(self) -> Chunks:
-        """Generate the forms."""
-        table = bi.generate(self.size, self.seed)
-        table.index = pd.RangeIndex(1, len(table) + 1)
-        yield table

@@ -124,7 +124,8 @@ def rows_to_pass_over(table: pd.DataFrame, target: Target, choice: Unlabelled, s
     without = unlabelled(table, target.columns, target.rule)
     if not without.any():
         return without
-    row = f"{source}, row {table.index[without][0]}: column {target.columns[0]!r} is empty, and the label is made of it"
+    place = f"{table.index.name or 'row'} {table.index[without][0]}"
+    row = f"{source}, {place}: column {target.columns[0]!r} is empty, and the label is made of it"
     if without.all():
         raise UserError(f"{row}, as in all rows; name another column with data.target.")
     if choice == "refuse":

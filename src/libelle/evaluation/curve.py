@@ -16,6 +16,8 @@ from libelle.evaluation.decision_rule import DecisionRule, reaches
 from libelle.evaluation.intervals import LEVEL, wilson
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.features import Doubles
+from libelle.language import decimal, percent
+from libelle.language import gettext as _
 
 
 @dataclass(frozen=True)
@@ -136,27 +138,28 @@ def _estimate(part: int, whole: int) -> dict[str, float | None]:
 
 
 def sentence(test: Mapping[str, Any], rule: DecisionRule) -> str:
-    """The figures of the test split in words that fit any data."""
+    """The figures of the test split in words that fit any data, in the current language."""
     precision, recall, share = (test[name] for name in ("precision", "recall", "share"))
     if share["value"] is None:
-        return "The test split has no rows to judge this threshold by."
+        return _("The test split has no rows to judge this threshold by.")
     if precision["value"] is None:
-        return f"No record of the test split is {'set aside' if rule.is_binary else 'coded automatically'}."
+        if rule.is_binary:
+            return _("No record of the test split is set aside.")
+        return _("No record of the test split is coded automatically.")
     right = f"{_hundred(precision['value'])} ({_hundred(precision['low'])}–{_hundred(precision['high'])})"
+    aside = percent(share["value"])
     if not rule.is_binary:
-        return (
-            f"Of 100 records coded automatically, {right} are right; {_percent(share['value'])} of records are coded."
-        )
-    caught = "" if recall["value"] is None else f"; {100 * recall['value']:.0f} % of label {rule.positive} are caught"
-    return (
-        f"Of 100 records set aside, {right} are truly label {rule.positive}; "
-        f"{_percent(share['value'])} of records are set aside{caught}."
+        text = _("Of 100 records coded automatically, {right} are right; {share} of records are coded.")
+        return text.format(right=right, share=aside)
+    text = _("Of 100 records set aside, {right} are truly label {label}; {share} of records are set aside.")
+    if recall["value"] is None:
+        return text.format(right=right, label=rule.positive, share=aside)
+    text = _(
+        "Of 100 records set aside, {right} are truly label {label}; {share} of records are set aside; {recall} of "
+        "label {label} are caught."
     )
+    return text.format(right=right, label=rule.positive, share=aside, recall=percent(recall["value"], 0))
 
 
 def _hundred(value: float) -> str:
-    return f"{100 * value:.0f}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return decimal(100 * value, 0)

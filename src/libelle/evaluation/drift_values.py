@@ -11,6 +11,8 @@ import numpy.typing as npt
 from libelle.data.columns import Column
 from libelle.data.numbers import read_numbers
 from libelle.features import Ints
+from libelle.language import general, pgettext
+from libelle.language import gettext as _
 
 #: Categories with a bin of their own, the most frequent ones; and the training records that each of them needs.
 MOST_CATEGORIES, FEWEST_RECORDS = 20, 5
@@ -39,7 +41,7 @@ class ValueBins:
         categories: list[str] = []
         edges: list[float] = []
         if numeric:
-            numbers, _ = read_numbers(column.texts)
+            numbers, _wrong = read_numbers(column.texts)
             values = np.repeat(numbers, rows)
             values = values[~np.isnan(values)]
             edges = np.unique(np.quantile(values, np.arange(1, 10) / 10)).tolist() if len(values) else []
@@ -51,18 +53,19 @@ class ValueBins:
 
     @property
     def names(self) -> list[str]:
-        """What the bins are called."""
+        """What the bins are called in the current language."""
         if self.categories or not self.edges:
-            return [*self.categories, "any other", "missing"]
-        shown = [f"{edge:.10g}" for edge in self.edges]
-        between = [f"{low} to {high}" for low, high in pairwise(shown)]
-        return [f"below {shown[0]}", *between, f"{shown[-1]} and above", "missing"]
+            return [*self.categories, _("any other"), pgettext("value", "missing")]
+        shown = [general(edge, 10) for edge in self.edges]
+        between = [_("{least} to {most}").format(least=low, most=high) for low, high in pairwise(shown)]
+        lowest, highest = _("below {number}").format(number=shown[0]), _("{number} and above").format(number=shown[-1])
+        return [lowest, *between, highest, pgettext("value", "missing")]
 
     def count(self, column: Column, index: Ints) -> Counts:
         """Records in each bin, int64; `index` says which text each record has."""
         rows = np.bincount(index, minlength=len(column.texts) + 1)
         if self.edges:
-            numbers, _ = read_numbers(column.texts)
+            numbers, _wrong = read_numbers(column.texts)
             places = np.searchsorted(np.array(self.edges), numbers, side="right")
             bins = np.where(np.isnan(numbers), len(self.edges) + 1, places)
             size = len(self.edges) + 2

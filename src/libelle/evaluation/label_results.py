@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from libelle.data.split import SPLITS, TRAIN
 from libelle.features import Ints
-from libelle.language import count, pgettext
+from libelle.language import count, ngettext, pgettext
 from libelle.language import gettext as _
 
 #: Pairs and labels that are listed.
@@ -76,19 +76,25 @@ def label_sentence(counts: Ints, trained: Ints) -> str:
     """
     there = counts.sum(axis=1) > 0
     never = there & (np.diag(counts) == 0)
-    unknown = int((never & (trained == 0)).sum())
+    lost, unknown = int(never.sum()), int((never & (trained == 0)).sum())
     if not there.any():
         return ""
     labels = _("Of {labels} labels, {there} have test records").format(
         labels=count(len(counts)), there=count(int(there.sum()))
     )
-    if not never.any():
+    if not lost:
         return _("{labels}; each of these is found at least once.").format(labels=labels)
     if not unknown:
-        return _("{labels}; {never} of these are never found.").format(labels=labels, never=count(int(never.sum())))
-    return _("{labels}; {never} of these are never found, {unknown} for want of any training record.").format(
-        labels=labels, never=count(int(never.sum())), unknown=count(unknown)
-    )
+        text = ngettext(
+            "{labels}; {never} of these is never found.", "{labels}; {never} of these are never found.", lost
+        )
+    else:
+        text = ngettext(
+            "{labels}; {never} of these is never found, {unknown} for want of any training record.",
+            "{labels}; {never} of these are never found, {unknown} for want of any training record.",
+            lost,
+        )
+    return text.format(labels=labels, never=count(lost), unknown=count(unknown))
 
 
 def training_bands(targets: Ints, trained: Ints) -> list[tuple[str, npt.NDArray[np.bool_]]]:

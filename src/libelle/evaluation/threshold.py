@@ -19,7 +19,7 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import lower_bound, upper_bound
 from libelle.evaluation.outcomes import Outcomes, outcomes, predictions, titles
 from libelle.evaluation.threshold_request import ThresholdRequest
-from libelle.evaluation.threshold_wish import doubt, doubt_of_labels
+from libelle.evaluation.threshold_wish import doubts
 from libelle.features import Doubles
 from libelle.runs.run import THRESHOLD, Run
 
@@ -181,17 +181,14 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     }  # fmt: skip
     own = replace(rule, label_thresholds=classes)
     coded = {name: _coded(part, own, request) for name, part in split.items()} if classes else {}
-    doubts = [doubt(coded[TEST] if classes else found[TEST], request)]
-    if classes:
-        doubts = [doubts[0] if request.name == "precision" else None, doubt_of_labels(found[TEST], request)]
+    reached = {**({"classes": classes, "automatic": coded} if classes else {}), **found}
     return {
         "value": value,
         "rule": {**request.asked, "confidence": request.confidence, "prevalence": request.prevalence},
         "labels": labels,
-        **({"classes": classes, "automatic": coded} if classes else {}),
-        **found,
+        **reached,
         "sentence": sentence(coded[TEST] if classes else found[TEST], rule.titled(titles(run))),
-        "warnings": [said for said in doubts if said is not None],
+        "warnings": doubts(reached, request),
         "data": {"name": run.manifest.data, "fingerprint": run.manifest.data_fingerprint, "chosen_on": VALIDATION},
         "date": datetime.now().astimezone().isoformat(timespec="seconds"),
         "who": _who(),

@@ -1,7 +1,8 @@
 """What a decision threshold is chosen by."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from libelle.components import AboveZero, Component, NonNegative, OpenShare, PositiveShare, Share
 from libelle.data.table_files import Excel, check_output
@@ -75,6 +76,11 @@ class ThresholdRequest(Component):
         names = ("precision", "recall", "workload", "f", "value", "accuracy")
         asked = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         return asked if self.cost.fp is None else {**asked, "cost": {"fp": self.cost.fp, "fn": self.cost.fn}}
+
+    @classmethod
+    def of_choice(cls, rule: Mapping[str, Any]) -> Self:
+        """What a stored choice was made by, as `rule` of it has it."""
+        return cls(**{**rule, "cost": Cost(**rule.get("cost", {}))})
 
     @property
     def name(self) -> str:

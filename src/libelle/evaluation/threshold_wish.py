@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from libelle.data.split import TEST
 from libelle.evaluation.threshold_request import ThresholdRequest
+from libelle.language import count, decimal
+from libelle.language import gettext as _
 
 #: A figure that misses what was asked for by more than this is said, also where that may be chance.
 TOLERATED = 0.05
@@ -23,6 +26,21 @@ def refuted(found: Mapping[str, Any], request: ThresholdRequest) -> bool | None:
     return bool(figure["low"] > target) if request.name == "workload" else bool(figure["high"] < target)
 
 
+def doubts(choice: Mapping[str, Any], request: ThresholdRequest) -> list[str]:
+    """Sentences, in the current language, where test rows do not bear out what a threshold was chosen for.
+
+    Args:
+        choice: as `libelle.evaluation.threshold.decide` makes it; `test`, `classes` and `automatic` of it are read.
+        request: what was asked for.
+    """
+    if not choice.get("classes"):
+        said = [doubt(choice[TEST], request)]
+    else:
+        all_coded = doubt(choice["automatic"][TEST], request) if request.name == "precision" else None
+        said = [all_coded, doubt_of_labels(choice[TEST], request)]
+    return [sentence for sentence in said if sentence is not None]
+
+
 def doubt(test: Mapping[str, Any], request: ThresholdRequest) -> str | None:
     """A sentence where test rows do not bear out what was asked for; None where they do, or nothing can be said.
 
@@ -40,13 +58,20 @@ def doubt(test: Mapping[str, Any], request: ThresholdRequest) -> str | None:
         return None
     rows = test["tp"] + (test["fn"] if request.name == "recall" else test["fp"])
     basis = test["rows"] if request.name == "workload" else rows
-    chance = "" if excluded else f", which may be chance: {basis:,} test rows are few"
-    remedy = "have more rows labelled" if request.confidence is not None else "ask for it with confidence=0.95"
-    other = "more" if request.name == "workload" else "less"
-    return (
-        f"{request.name}={target:g} was reached on the validation rows, and the test rows do not bear it out: "
-        f"{figure['value']:.2f} ({figure['low']:.2f}–{figure['high']:.2f}){chance}; {remedy}, or ask for {other}."
+    chance = "" if excluded else _(", which may be chance: {rows} test rows are few").format(rows=count(basis))
+    sure, more = request.confidence is not None, request.name == "workload"
+    advice = {
+        (True, True): _("have more rows labelled, or ask for more"),
+        (True, False): _("have more rows labelled, or ask for less"),
+        (False, True): _("ask for it with confidence=0.95, or ask for more"),
+        (False, False): _("ask for it with confidence=0.95, or ask for less"),
+    }[sure, more]
+    text = _(
+        "{wish} was reached on the validation rows, and the test rows do not bear it out: {value} ({low}–{high})"
+        "{chance}; {advice}."
     )
+    numbers = {name: decimal(figure[name], 2) for name in ("value", "low", "high")}
+    return text.format(wish=f"{request.name}={target:g}", **numbers, chance=chance, advice=advice)
 
 
 def doubt_of_labels(test: Mapping[str, Mapping[str, Any]], request: ThresholdRequest) -> str | None:
@@ -56,10 +81,12 @@ def doubt_of_labels(test: Mapping[str, Mapping[str, Any]], request: ThresholdReq
         return None
     listed = ", ".join(missed[:NAMED]) + (", …" if len(missed) > NAMED else "")
     target = request.asked[request.name]
-    return (
-        f"{request.name}={target:g} was reached on the validation rows, and the test rows refute it for "
-        f"{len(missed)} of {len(test)} labels with a threshold: {listed}."
+    text = _(
+        "{wish} was reached on the validation rows, and the test rows refute it for {missed} of {count} labels with a "
+        "threshold: {labels}."
     )
+    wish = f"{request.name}={target:g}"
+    return text.format(wish=wish, missed=count(len(missed)), count=count(len(test)), labels=listed)
 
 
 def _figure(found: Mapping[str, Any], request: ThresholdRequest) -> Mapping[str, Any] | None:

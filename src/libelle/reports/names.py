@@ -1,4 +1,4 @@
-"""Words of the program itself that pages show: splits, steps of a run, states of a trial."""
+"""Words of the program itself that pages show: splits, steps of a run, kinds of fields, states of a trial."""
 
 from collections.abc import Callable
 
@@ -18,6 +18,7 @@ _STATUSES: dict[str, Callable[[int], str]] = {
 }
 #: What stands in the place of a value in a table of parts of the records.
 _VALUES = (N_("(missing)"), N_("(none)"), N_("(all others)"))
+_KINDS = {"categorical": N_("categorical"), "numeric": N_("numeric")}
 _DIRECTIONS = {"minimize": N_("Minimize {what}"), "maximize": N_("Maximize {what}")}
 
 
@@ -29,6 +30,11 @@ def split_name(split: str) -> str:
 def split_records(split: str) -> str:
     """What the records of a split are called, below their number."""
     return gettext(_SPLIT_RECORDS[split])
+
+
+def kind_name(kind: str) -> str:
+    """What a field that is not text holds."""
+    return gettext(_KINDS[kind])
 
 
 def step_name(step: str) -> str:

@@ -45,7 +45,7 @@ def render(template: str, **values: Any) -> str:
         "metric_name": metric_name,
         **{
             name: getattr(names, name)
-            for name in ("split_name", "split_records", "step_name", "status_name", "value_name")
+            for name in ("split_name", "split_records", "kind_name", "step_name", "status_name", "value_name")
         },
     }
     return environment.get_template(template).render(**values)

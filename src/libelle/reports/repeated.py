@@ -1,6 +1,9 @@
 """What the headline figures are without the test records that stand in the training rows, too."""
 
+from libelle.evaluation.metric_names import metric_name
 from libelle.evaluation.metrics import Metrics
+from libelle.language import count, decimal
+from libelle.language import gettext as _
 
 #: The figures that are told: those of two labels, then those of more.
 _FIGURES = ("average_precision", "precision", "recall", "accuracy", "f1_macro")
@@ -11,14 +14,22 @@ def without_repeated(test: Metrics) -> str:
     apart = test.get("without_repeated")
     if apart is None:
         return ""
-    repeated = test["rows"] - apart["rows"]
-    start = f"{repeated:,} of {test['rows']:,} test records have the texts of a training record"
+    rows = {"repeated": count(test["rows"] - apart["rows"]), "rows": count(test["rows"])}
     if not apart["rows"]:
-        return f"{start}: no test record is new, and the figures say nothing of new ones."
-    names = [name for name in _FIGURES if name in apart]
-    figures = ", ".join(f"{name} {_figure(apart[name])} (all: {_figure(test[name])})" for name in names)
-    return f"{start}; without them: {figures}."
+        text = _(
+            "{repeated} of {rows} test records have the texts of a training record: no test record is new, and the "
+            "figures say nothing of new ones."
+        )
+        return text.format(**rows)
+    text = _("{metric} {new} (all: {all})")
+    figures = ", ".join(
+        text.format(metric=metric_name(name), new=_figure(apart[name]), all=_figure(test[name]))
+        for name in _FIGURES
+        if name in apart
+    )
+    text = _("{repeated} of {rows} test records have the texts of a training record; without them: {figures}.")
+    return text.format(**rows, figures=figures)
 
 
 def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else decimal(value)

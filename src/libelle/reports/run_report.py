@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 from sklearn.metrics import confusion_matrix
 
-from libelle.data.check.findings import sentences
+from libelle.data.check.findings import sentences, summary
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation import automatic_coding
 from libelle.evaluation.bootstrap import metric_intervals, metrics_of, resamples
@@ -141,13 +141,13 @@ def _page(evidence: Evidence) -> str:
         evidence=evidence,
         splits=[split for split in SPLITS if evidence.metrics[split]["rows"]],
         headline=headline(targets, scores, rule.titled(evidence.titles)),
-        choice=[] if evidence.choice is None else choice_sentences(evidence.choice, evidence.run_id),
+        choice=_choice(evidence),
         metrics=list(metrics_of(rule)),
         intervals=metric_intervals(targets, scores, rule, weights=evidence.weights(TEST)) if len(targets) else {},
         resamples=resamples(len(targets)),
         leakage=leakage_sentences(leakage(evidence.rows)),
         without_repeated=without_repeated(evidence.metrics[TEST]),
-        taken=evidence.about["check"]["summary"] if "check" in evidence.about else [],
+        taken=summary(evidence.about["check"]) if "check" in evidence.about else [],
         found=sentences(evidence.about["check"]) if "check" in evidence.about else [],
         slices=_slices(evidence, targets, scores) if len(targets) else {},
         history=figures.history(evidence.history) if evidence.history is not None else Markup(),
@@ -168,6 +168,12 @@ def _page(evidence: Evidence) -> str:
         occurrences=OCCURRENCES,
         fewest_records=FEWEST_RECORDS,
     )
+
+
+def _choice(evidence: Evidence) -> list[str]:
+    if evidence.choice is None:
+        return []
+    return choice_sentences(evidence.choice, evidence.rule.titled(evidence.titles), evidence.run_id)
 
 
 def calibrated(evidence: Evidence) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from libelle.cleaners.base import Cleaner
 from libelle.components import build, describe
-from libelle.data.check.findings import DataCheck, sentences
+from libelle.data.check.findings import DataCheck, sentences, summary
 from libelle.data.columns import Columns, count_rows, row_keys, take
 from libelle.data.field_kinds import Kinds
 from libelle.data.frames import to_series
@@ -219,7 +219,7 @@ class Prepared:
 
 def tell(check: Mapping[str, Any]) -> None:
     """Say what a look at the data has found; `check` is as `DataCheck.kept`."""
-    log.info("%s", "\n".join(check["summary"]))
+    log.info("%s", "\n".join(summary(check)))
     for sentence in sentences(check):
         log.warning("%s", sentence)
 

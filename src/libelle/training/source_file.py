@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from libelle.data.file_source import FileSource
 from libelle.data.shipped import resolve
-from libelle.data.source import FileSource, Source
+from libelle.data.source import Source
 from libelle.errors import UserError
 
 

@@ -7,6 +7,7 @@ from libelle.data.check.findings import Finding, listed
 from libelle.data.columns import Column, Columns
 from libelle.data.split import SYNONYMS
 from libelle.data.suspicious import count_suspicious
+from libelle.language import N_
 
 #: Rows from which on a field that never repeats a value is no accident.
 MANY_ROWS = 50
@@ -16,6 +17,19 @@ SEARCHED = 100_000
 _ID = re.compile(r"[\w/-]*\d[\w/-]*")
 #: Keys of columns that say nothing of what a record is about.
 NO_FIELDS = ("data.id", "data.split.column", "data.split.group")
+#: Where odd characters are.
+ODD_FIELD = N_(
+    "Field {field!r} holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
+    "{count:,}); check data.encoding, or how the file was made."
+)
+ODD_TARGET = N_(
+    "The target holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
+    "{count:,}); check data.encoding, or how the file was made."
+)
+ODD_HEADER = N_(
+    "The header holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
+    "{count:,}); check data.encoding, or how the file was made."
+)
 
 
 def find(columns: Columns, roles: Mapping[str, Sequence[str]]) -> list[Finding]:
@@ -30,20 +44,14 @@ def find(columns: Columns, roles: Mapping[str, Sequence[str]]) -> list[Finding]:
         finding = _role_too(name, roles) or _says_nothing(name, column) or _other_role(name, column, roles)
         if finding is not None:
             found.append(finding)
-        found += odd_characters("Field {field!r}", column.texts, field=name)
+        found += odd_characters(ODD_FIELD, column.texts, field=name)
     return found
 
 
-def odd_characters(what: str, texts: Sequence[str], **values: str) -> list[Finding]:
-    """What was read in a wrong encoding; `what` begins the message, and `values` go into it."""
+def odd_characters(message: str, texts: Sequence[str], **values: str) -> list[Finding]:
+    """What was read in a wrong encoding, said by a message with these values."""
     odd = count_suspicious(texts[:SEARCHED])
-    if not odd:
-        return []
-    message = (
-        f"{what} holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
-        "{count:,}); check data.encoding, or how the file was made."
-    )
-    return [Finding("odd characters", message, {**values, "count": odd})]
+    return [Finding("odd characters", message, {**values, "count": odd})] if odd else []
 
 
 def _role_too(name: str, roles: Mapping[str, Sequence[str]]) -> Finding | None:
@@ -51,7 +59,7 @@ def _role_too(name: str, roles: Mapping[str, Sequence[str]]) -> Finding | None:
     keys = [key for key, names in roles.items() if name in names and key in NO_FIELDS]
     if not keys:
         return None
-    message = (
+    message = N_(
         "Field {field!r} is also the column of {keys}, and says nothing of new records; leave it out of data.columns."
     )
     return Finding("role as field", message, {"field": name, "keys": listed(keys)}, leave_out=(name,))
@@ -59,10 +67,10 @@ def _role_too(name: str, roles: Mapping[str, Sequence[str]]) -> Finding | None:
 
 def _says_nothing(name: str, column: Column) -> Finding | None:
     if not column.texts:
-        message = "Field {field!r} is empty in all rows; leave it out of data.columns."
+        message = N_("Field {field!r} is empty in all rows; leave it out of data.columns.")
         return Finding("empty field", message, {"field": name}, leave_out=(name,))
     if len(column.texts) == 1 and not column.missing.any():
-        message = "Field {field!r} is the same in all rows, and says nothing; leave it out of data.columns."
+        message = N_("Field {field!r} is the same in all rows, and says nothing; leave it out of data.columns.")
         return Finding("constant field", message, {"field": name}, leave_out=(name,))
     return None
 
@@ -72,7 +80,7 @@ def _other_role(name: str, column: Column, roles: Mapping[str, Sequence[str]]) -
     if len(column.texts) <= 2 * len(SYNONYMS) and "data.split.column" not in roles:
         meant = {SYNONYMS.get(text.strip().lower()) for text in column.texts}
         if None not in meant and len(meant) > 1:
-            message = (
+            message = N_(
                 "Field {field!r} says which split a row is for, and is taken as text; use it with "
                 "data.split.column={field}, or leave it out of data.columns."
             )
@@ -80,11 +88,11 @@ def _other_role(name: str, column: Column, roles: Mapping[str, Sequence[str]]) -
     if any(name in names for names in roles.values()):
         return None
     if len(column.texts) == len(column) >= MANY_ROWS and all(map(_ID.fullmatch, column.texts)):
-        message = (
-            "Field {field!r} has a value of its own in each row, as an id has; use it with data.id={field}, or leave "
-            "it out of data.columns."
-            if "data.id" not in roles
-            else "Field {field!r} has a value of its own in each row, as an id has; leave it out of data.columns."
-        )
+        message = N_("Field {field!r} has a value of its own in each row, as an id has; leave it out of data.columns.")
+        if "data.id" not in roles:
+            message = N_(
+                "Field {field!r} has a value of its own in each row, as an id has; use it with data.id={field}, or "
+                "leave it out of data.columns."
+            )
         return Finding("id as text", message, {"field": name}, leave_out=(name,))
     return None

@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from libelle.data.check.messages import MORE, fill
 from libelle.data.split import SPLITS
 from libelle.errors import UserError
+from libelle.language import N_
 
 #: Names in a list before it ends with an ellipsis, and labels in one with what is said of each.
 SHOWN, LABELS_SHOWN = 8, 5
@@ -19,8 +21,8 @@ class Finding:
 
     Attributes:
         kind: what it is, as `constant field`; the same in all languages.
-        message: one sentence with places for values, as `str.format` knows them, so that it can be translated.
-        values: what goes there.
+        message: one sentence in English with places for values, see `libelle.data.check.messages.fill`.
+        values: what goes there, as JSON has it.
         leave_out: the fields that one would train without.
         refused: whether training on these data makes no sense.
     """
@@ -33,8 +35,8 @@ class Finding:
 
     @property
     def sentence(self) -> str:
-        """The message with its values."""
-        return self.message.format(**self.values)
+        """The message with its values, in the current language."""
+        return fill(self.message, self.values)
 
 
 @dataclass(frozen=True)
@@ -65,20 +67,29 @@ class DataCheck:
 
     @property
     def summary(self) -> list[str]:
-        """Fields, roles, rows and labels, line by line."""
+        """Fields, roles, rows and labels, line by line, in the current language."""
+        return summary(self.kept)
+
+    def _lines(self) -> list[tuple[str, dict[str, Any]]]:
+        """The templates of the summary, with their values."""
         rows = {split: sum(counts[split] for counts in self.labels.values()) for split in SPLITS}
         sizes = {label: sum(counts.values()) for label, counts in self.labels.items()}
         most = sorted(sizes, key=lambda label: -sizes[label]) if len(sizes) > 2 else list(sizes)
-        roles = [f"  {key}: {listed(names)}" for key, names in self.roles.items()]
-        return [
-            f"{self.source}: {self.rows:,} rows, {len(self.labels):,} labels",
-            f"  fields: {listed(self.fields)}",
-            *roles,
-            f"  labels: {listed([f'{shorten(label)} ({sizes[label]:,})' for label in most])}",
-            f"  split: {', '.join(f'{rows[split]:,} {split}' for split in SPLITS)}",
-            *([f"  not used: {listed(self.unused)}"] if self.unused else []),
-            *([f"  rows passed over, without a label: {self.unlabelled:,}"] if self.unlabelled else []),
+        lines: list[tuple[str, dict[str, Any]]] = [
+            (
+                N_("{source:source}: {rows:,} rows, {labels:,} labels"),
+                {"source": self.source, "rows": self.rows, "labels": len(self.labels)},
+            ),
+            (N_("fields: {names}"), {"names": listed(self.fields)}),
+            *((N_("{key}: {names}"), {"key": key, "names": listed(names)}) for key, names in self.roles.items()),
+            (N_("labels: {labels:counts}"), {"labels": first([[shorten(label), sizes[label]] for label in most])}),
+            (N_("split: {train:,} train, {validation:,} validation, {test:,} test"), rows),
         ]
+        if self.unused:
+            lines.append((N_("not used: {names}"), {"names": listed(self.unused)}))
+        if self.unlabelled:
+            lines.append((N_("rows passed over, without a label: {rows:,}"), {"rows": self.unlabelled}))
+        return lines
 
     @property
     def advice(self) -> str | None:
@@ -89,13 +100,14 @@ class DataCheck:
 
     @property
     def kept(self) -> dict[str, Any]:
-        """What a run and a base keep: `summary`, `findings` that can still be translated, and `advice`.
+        """What a run and a base keep: `summary` and `findings`, which can still be translated, and `advice`.
 
         What forbids training is not among them.
         """
+        lines = [{"message": message, "values": values} for message, values in self._lines()]
         told = [finding for finding in self.findings if not finding.refused]
         findings = [{"kind": item.kind, "message": item.message, "values": dict(item.values)} for item in told]
-        return {"summary": self.summary, "findings": findings, "advice": self.advice}
+        return {"summary": lines, "findings": findings, "advice": self.advice}
 
     def refuse(self) -> None:
         """Raise `UserError` with the first finding that forbids training."""
@@ -122,21 +134,37 @@ class DataCheck:
         }
 
 
+def summary(kept: Mapping[str, Any]) -> list[str]:
+    """The summary of a check that was kept (`DataCheck.kept`), line by line, in the current language."""
+    # Lines that an earlier version kept are sentences.
+    said = [
+        line.strip() if isinstance(line, str) else fill(line["message"], line["values"]) for line in kept["summary"]
+    ]
+    head, *rest = said
+    return [head, *(f"  {line}" for line in rest)]
+
+
 def sentences(kept: Mapping[str, Any]) -> list[str]:
-    """The findings of a check that was kept (`DataCheck.kept`), one sentence each, and what they come to."""
-    found = [item["message"].format(**item["values"]) for item in kept["findings"]]
-    return [*found, *([] if kept["advice"] is None else [f"Without the fields named above: {kept['advice']}"])]
+    """The findings of a check that was kept, one sentence each, and what they come to, in the current language."""
+    found = [fill(item["message"], item["values"]) for item in kept["findings"]]
+    if kept["advice"] is not None:
+        found.append(fill(N_("Without the fields named above: {advice}"), {"advice": kept["advice"]}))
+    return found
 
 
-def listed(names: Sequence[str], shown: int = SHOWN) -> str:
+def listed(names: Sequence[str]) -> str:
     """The first names, and an ellipsis where there are more."""
-    return ", ".join([*names[:shown], *(["…"] if len(names) > shown else [])])
+    return ", ".join(first(names))
+
+
+def first(items: Sequence[Any], shown: int = SHOWN) -> list[Any]:
+    """The first items, and an ellipsis where there are more."""
+    return [*items[:shown], *([MORE] if len(items) > shown else [])]
 
 
 def shorten(text: str) -> str:
-    """A label as a sentence shows it: long ones are cut, and blanks at the ends are seen."""
-    short = text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
-    return short if short == short.strip() else repr(short)
+    """A label as a sentence shows it: long ones are cut."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}…"
 
 
 def _quoted(name: str) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from libelle.data.check.findings import Finding
 from libelle.data.columns import Column, Columns
 from libelle.features import Ints
+from libelle.language import N_
 
 #: Rows that are looked at, drawn at random where there are more: shares of that many are exact enough.
 SAMPLE = 100_000
@@ -95,19 +96,21 @@ def _judge(name: str, column: Column, values: Ints, target: Column, labels: Ints
     commonest = int(np.bincount(labels).argmax())
     values, known = values[there], labels[there]
     if _is_the_label(column, values, target, known):
-        message = "Field {field!r} holds the label itself: a model would only copy it; leave it out of data.columns."
+        message = N_(
+            "Field {field!r} holds the label itself: a model would only copy it; leave it out of data.columns."
+        )
     elif Relation.of(values, known, commonest).settles(_wanted(column, values)):
-        message = (
+        message = N_(
             "Field {field!r} gives the label away: nearly all rows of one value have the same label, as with a code; "
             "unless it is known before the label, leave it out of data.columns."
         )
     elif len(target.texts) > 2 and _follows(values, known):
-        message = (
+        message = N_(
             "Field {field!r} follows from the label: all rows of a label have the same value, as with the first digits "
             "of a code; unless it is known before the label, leave it out of data.columns."
         )
     elif Relation.of(there.astype(np.int64), labels, commonest).settles():
-        message = (
+        message = N_(
             "Field {field!r} gives the label away by being filled in or empty; unless that is known before the label, "
             "leave it out of data.columns."
         )

@@ -1,13 +1,15 @@
 """What is wrong with labels: names that are alike, too few rows, none in a split, no labels at all but texts."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from libelle.data.check.findings import LABELS_SHOWN, LONGEST, Finding, listed, shorten
+from libelle.data.check.findings import LABELS_SHOWN, LONGEST, Finding, first, listed, shorten
 from libelle.data.split import SPLITS, TRAIN
 from libelle.data.targets import without_case_and_blanks
 from libelle.features import Ints
+from libelle.language import N_
 
 #: With fewer rows, figures about a label are guesses.
 FEWEST_ROWS = 10
@@ -45,33 +47,33 @@ def _alike(labels: Sequence[str], sizes: Ints) -> Finding | None:
     alike = [places for places in groups.values() if len(places) > 1]
     if not alike:
         return None
-    shown = [" and ".join(f"{labels[place][:LONGEST]!r} ({sizes[place]:,})" for place in places) for places in alike]
-    message = (
-        "Labels that are alike but for case or blanks count as different ones, with these rows: {labels}; write them "
-        "alike in the source."
+    shown = [[[labels[place][:LONGEST], int(sizes[place])] for place in places] for places in alike]
+    message = N_(
+        "Labels that are alike but for case or blanks count as different ones, with these rows: {labels:alike}; write "
+        "them alike in the source."
     )
-    return Finding("labels alike", message, {"labels": listed(shown, LABELS_SHOWN)})
+    return Finding("labels alike", message, {"labels": first(shown, LABELS_SHOWN)})
 
 
 def nearly_positive(values: Mapping[str, int], target_value: str | None) -> list[Finding]:
     """Values of the target that are taken for other ones than `data.target_value`; value → rows."""
     if not values:
         return []
-    message = (
+    message = N_(
         "Values that are alike to data.target_value={value} but for case or blanks count as negative, in these rows: "
-        "{labels}; write them alike in the source."
+        "{labels:alike}; write them alike in the source."
     )
-    shown = [f"{value[:LONGEST]!r} ({rows:,})" for value, rows in values.items()]
-    return [Finding("labels alike", message, {"value": target_value, "labels": listed(shown, LABELS_SHOWN)})]
+    shown = first([[[value[:LONGEST], rows]] for value, rows in values.items()], LABELS_SHOWN)
+    return [Finding("labels alike", message, {"value": target_value, "labels": shown})]
 
 
 def _untrained(labels: Sequence[str], rows: Ints) -> Finding | None:
     unseen = [label for label, count in zip(labels, rows[:, SPLITS.index(TRAIN)], strict=True) if not count]
     if not unseen:
         return None
-    message = "{count:,} labels have no training row and cannot be learnt: {labels}; give more rows of them."
+    message = N_("{count:,} labels have no training row and cannot be learnt: {labels}; give more rows of them.")
     if len(unseen) == 1:
-        message = "label {labels} has no training row and cannot be learnt; give more rows of it."
+        message = N_("label {labels} has no training row and cannot be learnt; give more rows of it.")
     return Finding("label without training rows", message, {"count": len(unseen), "labels": listed(unseen)})
 
 
@@ -79,12 +81,20 @@ def _unmeasured(label: str, counts: Ints, split_by: Mapping[str, str]) -> Findin
     """A binary label without rows in a split: nothing could be learnt, or chosen, or measured."""
     if counts.all():
         return None
-    advice = "give more rows of it, or check data.target."
+    message = N_(
+        "label {label:label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each "
+        "split; give more rows of it, or check data.target."
+    )
     if "data.split.column" in split_by:
-        advice = "correct the column {column!r}, or leave data.split.column out."
+        message = N_(
+            "label {label:label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each "
+            "split; correct the column {column!r}, or leave data.split.column out."
+        )
     elif split_by:
-        advice = "give more rows of it, change data.split.seed, or leave data.split.group out."
-    message = "label {label} has {rows}: none is left for {splits}, and two labels need rows in each split; " + advice
+        message = N_(
+            "label {label:label} has {rows:rows}: none is left for {splits:splits}, and two labels need rows in each "
+            "split; give more rows of it, change data.split.seed, or leave data.split.group out."
+        )
     values = {**_counted(label, counts), "column": split_by.get("data.split.column")}
     return Finding("label without rows in a split", message, values, refused=True)
 
@@ -96,45 +106,43 @@ def _absent(labels: Sequence[str], rows: Ints) -> Finding | None:
         return None
     if len(missing) == 1:
         (place,) = missing.tolist()
-        message = "label {label} has {rows}: none is left for {splits}, so that little says how well it is found; "
-        advice = "give more rows of it."
-        return Finding("label without rows in a split", message + advice, _counted(labels[place], rows[place]))
-    message = (
+        message = N_(
+            "label {label:label} has {rows:rows}: none is left for {splits:splits}, so that little says how well it is "
+            "found; give more rows of it."
+        )
+        return Finding("label without rows in a split", message, _counted(labels[place], rows[place]))
+    message = N_(
         "{count:,} of {labels:,} labels have no validation or no test row, so that little says how well they are "
-        "found: {shown}; give more rows of them, or put rare labels together."
+        "found: {shown:each}; give more rows of them, or put rare labels together."
     )
     values = {"count": len(missing), "labels": len(labels), "shown": _with_rows(labels, rows.sum(axis=1), missing)}
     return Finding("label without rows in a split", message, values)
 
 
-def _counted(label: str, counts: Ints) -> dict[str, str]:
+def _counted(label: str, counts: Ints) -> dict[str, Any]:
     empty = [split for split, count in zip(SPLITS, counts.tolist(), strict=True) if not count]
-    return {"label": shorten(label), "rows": _rows(int(counts.sum())), "splits": " and ".join(empty)}
+    return {"label": shorten(label), "rows": int(counts.sum()), "splits": empty}
 
 
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
-
-
-def _with_rows(labels: Sequence[str], sizes: Ints, places: Ints) -> str:
+def _with_rows(labels: Sequence[str], sizes: Ints, places: Ints) -> list[Any]:
     """Some labels with their rows, fewest first."""
     ordered = places[np.argsort(sizes[places], kind="stable")]
-    return listed(
-        [f"{shorten(labels[place])} ({_rows(int(sizes[place]))})" for place in ordered.tolist()], LABELS_SHOWN
-    )
+    return first([[shorten(labels[place]), int(sizes[place])] for place in ordered.tolist()], LABELS_SHOWN)
 
 
 def _few(labels: Sequence[str], sizes: Ints) -> Finding | None:
     few = np.flatnonzero(sizes < FEWEST_ROWS)
     if not len(few):
         return None
-    message = (
-        "Fewer than {fewest} rows have the label {labels}: too few to learn it or to say how well it is found; give "
-        "more rows of it."
-        if len(few) == 1
-        else "{count:,} of {all:,} labels have fewer than {fewest} rows each, too few to learn them or to say how well "
-        "they are found: {labels}; give more rows of them, or put rare labels together."
+    message = N_(
+        "{count:,} of {all:,} labels have fewer than {fewest} rows each, too few to learn them or to say how well they "
+        "are found: {labels:each}; give more rows of them, or put rare labels together."
     )
+    if len(few) == 1:
+        message = N_(
+            "Fewer than {fewest} rows have the label {labels:each}: too few to learn it or to say how well it is "
+            "found; give more rows of it."
+        )
     values = {"fewest": FEWEST_ROWS, "count": len(few), "all": len(labels), "labels": _with_rows(labels, sizes, few)}
     return Finding("label with few rows", message, values)
 
@@ -147,7 +155,7 @@ def _free_text(labels: Sequence[str], sizes: Ints, targets: Sequence[str]) -> Fi
     long = np.average([len(label.split()) for label in labels]) >= WORDS or max(map(len, labels)) > 2 * LONGEST
     if not long and len(labels) < rows / 2:
         return None
-    message = (
+    message = N_(
         "The target {target} holds {labels:,} different values in {rows:,} rows, such as {example!r}: that looks like "
         "free text, an id or a number, not like labels; name the column of labels with data.target."
     )

@@ -11,6 +11,7 @@ from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.data.targets import without_case_and_blanks
 from libelle.features import Ints
+from libelle.language import N_
 
 
 def look_at(source: Source, records: Records) -> DataCheck:
@@ -30,8 +31,8 @@ def look_at(source: Source, records: Records) -> DataCheck:
     found = [
         *labels.find(records.labels, rows, roles["data.target"], split_by),
         *labels.nearly_positive(records.nearly_positive, source.target_value),
-        *fields.odd_characters("The target", records.labels),
-        *fields.odd_characters("The header", [*records.columns, *records.unused]),
+        *fields.odd_characters(fields.ODD_TARGET, records.labels),
+        *fields.odd_characters(fields.ODD_HEADER, [*records.columns, *records.unused]),
         # Labels that are alike would hide that a code settles them.
         *give_away.find(records.columns, target.replace([without_case_and_blanks(text) for text in target.texts])),
         *fields.find(records.columns, roles),
@@ -58,7 +59,9 @@ def _without_texts(records: Records) -> list[Finding]:
     empty = np.logical_and.reduce([column.missing for column in records.columns.values()])
     if not empty.any():
         return []
-    message = "Rows without a text in any field: {rows:,}, the first of them row {row}; fill them in, or remove them."
+    message = N_(
+        "Rows without a text in any field: {rows:,}, the first of them row {row}; fill them in, or remove them."
+    )
     return [Finding("rows without text", message, {"rows": int(empty.sum()), "row": int(records.ids.index[empty][0])})]
 
 
@@ -71,7 +74,7 @@ def _in_two_splits(records: Records, split: Ints) -> list[Finding]:
     if not any(repeated.values()):
         return []
     tests = int((split == SPLITS.index(TEST)).sum())
-    message = (
+    message = N_(
         "{validation:,} validation and {test:,} of {tests:,} test records have the very texts of a training record; "
         "judge by the figures without them, which the run gives too, or remove repeated records."
     )
