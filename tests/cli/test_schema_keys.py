@@ -4,15 +4,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.utils import get_class
 
 from libelle.cli.command import register_resolvers
 from libelle.cli.raw_arguments import as_typed, decoded, is_raw, protect
-from libelle.cli.schema_keys import choices_in, is_text, nearest, options
+from libelle.cli.schema_keys import _PAGES, _TRAIN, choices_in, is_text, nearest, options
+from libelle.components import Component
 
 
 @pytest.fixture(autouse=True)
 def resolvers() -> None:
     register_resolvers()
+
+
+@pytest.mark.parametrize("page", [*_PAGES.values(), _TRAIN])
+def test_what_a_page_is_checked_against_is_where_it_is_said_to_be(page: str) -> None:
+    assert issubclass(get_class(page), Component)
 
 
 @pytest.mark.parametrize(

@@ -93,6 +93,14 @@ def test_cells_of_a_sheet_are_the_texts_that_excel_shows():
     assert records_of(workbook(*rows)) == [["57", "12.5", "2026-01-02", "2026-01-02 03:00:00", "TRUE", " NA"]]
 
 
+def test_a_number_that_has_lost_its_digits_is_refused_where_its_column_is_needed():
+    content = workbook(["a", "number"], ["x", 2.0**60])
+    with pytest.raises(UserError, match=r"^forms\.xlsx: the column 'number' holds floats above 2\^53"):
+        read_bytes(content, "forms.xlsx")
+    needed = {"wanted": frozenset("a"), "needed": frozenset("a")}
+    assert records_of(content, name="forms.xlsx", **needed) == [["x", None]]
+
+
 def test_codes_with_leading_zeros_keep_them():
     book = openpyxl.load_workbook(io.BytesIO(workbook(["code"], [1200])))
     book.active["A2"].number_format = "00000"

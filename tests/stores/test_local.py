@@ -112,3 +112,8 @@ def test_the_first_error_is_raised_and_the_rest_is_left() -> None:
     with pytest.raises(UserError, match="The first one"):
         in_parallel(work, range(2000))
     assert len(done) < 1999
+
+
+@pytest.mark.parametrize(("root", "name"), [("", "./"), ("s/", "s/"), ("/s", "/s/")])
+def test_messages_name_the_folder_that_is_written_to(root: str, name: str) -> None:
+    assert str(LocalStore(root=root)) == f"the local store {name}"

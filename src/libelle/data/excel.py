@@ -12,8 +12,12 @@ from libelle.data import frames
 from libelle.data.frames import Chunks, from_arrow
 from libelle.data.names import check_header, nfc
 from libelle.data.options import FileOptions, FileReport
-from libelle.data.texts import text_of
+from libelle.data.texts import no_text, text_of
 from libelle.errors import UserError, needs_extra
+
+
+class _NoText(str):
+    """What a cell holds that has no text, in words; it is refused only where its column is needed."""
 
 
 def read_excel(stream: BinaryIO, name: str, options: FileOptions, report: FileReport) -> Chunks:
@@ -34,7 +38,7 @@ def read_excel(stream: BinaryIO, name: str, options: FileOptions, report: FileRe
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of styles and validations, which are not read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
-            yield from _tables(_rows(_choose(book, name, options, report)), name, report)
+            yield from _tables(_rows(_choose(book, name, options, report)), name, options, report)
     except (KeyError, ValueError, SyntaxError) as error:
         raise UserError(f"{name} cannot be read as an Excel file ({error}); save it as CSV.") from error
 
@@ -72,7 +76,9 @@ def _rows(sheet: Any) -> Iterator[tuple[int, list[str | None]]]:
     return _filled(enumerate(([_text(cell) for cell in row] for row in sheet.iter_rows()), start=1))
 
 
-def _tables(rows: Iterator[tuple[int, list[str | None]]], name: str, report: FileReport) -> Chunks:
+def _tables(
+    rows: Iterator[tuple[int, list[str | None]]], name: str, options: FileOptions, report: FileReport
+) -> Chunks:
     _, header = next(rows, (0, []))
     if not header:
         raise UserError(f"{name} has an empty sheet; its first row holds the names of the columns.")
@@ -85,7 +91,8 @@ def _tables(rows: Iterator[tuple[int, list[str | None]]], name: str, report: Fil
     for number, row in rows:
         if len(row) > len(kept):
             _warn_of_nameless(row, kept, name, number, report)
-        chunk.append([row[place] if place < len(row) else None for place in kept])
+        cells = [row[place] if place < len(row) else None for place in kept]
+        chunk.append([_known(text, column, name, options) for text, column in zip(cells, names, strict=True)])
         lines.append(number)
         if len(chunk) == frames.CHUNK_ROWS:
             yield _table(chunk, lines, names, first, report)
@@ -121,6 +128,19 @@ def _warn_of_nameless(
             report.warn_of_nameless(place + 1, text, f"{name}, row {number}")
 
 
+def _known(text: str | None, column: str, name: str, options: FileOptions) -> str | None:
+    """The text of a cell; nothing where it has none and nobody needs it.
+
+    Raises:
+        UserError: names the column, if it is needed.
+    """
+    if not isinstance(text, _NoText):
+        return text
+    if options.needed is None or column in options.needed:
+        raise no_text(column, name, str(text))
+    return None
+
+
 def _table(
     rows: list[list[str | None]], lines: list[int], names: list[str], first: int, report: FileReport
 ) -> pd.DataFrame:
@@ -139,6 +159,9 @@ def _text(cell: Any) -> str | None:
         return value
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
-    text = text_of(value)
+    try:
+        text = text_of(value)
+    except TypeError as error:
+        return _NoText(error)
     digits = cell.number_format
     return text.zfill(len(digits)) if text and text.isdigit() and not digits.strip("0") else text

@@ -121,7 +121,7 @@ class LocalStore(Store):
         return self._folder(key)
 
     def __str__(self) -> str:
-        return f"the local store {self.root}/"
+        return f"the local store {Path(self.root)}/"
 
     def _path(self, key: str) -> Path:
         return Path(self.root, *check_key(key).split("/"))
