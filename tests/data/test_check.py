@@ -60,6 +60,13 @@ def test_the_summary_says_what_was_taken_for_what():
     ]
 
 
+def test_the_summary_says_which_fields_are_categories_or_numbers():
+    check = look(forms(age=["40"] * 400), categorical="town", numeric="age")
+    assert {"  data.categorical: town", "  data.numeric: age"} <= set(check.summary)
+    assert check.to_json()["roles"]["data.numeric"] == ["age"]
+    assert "a field that has another role" not in kinds(check)
+
+
 def test_rows_that_were_passed_over_are_counted():
     table = forms()
     table.loc[[1, 5], "label"] = None

@@ -35,7 +35,7 @@ def test_what_does_not_fit_is_said_once(tmp_path, caplog):
     without, unknown = caplog.messages
     assert "2 of 3 labels have no title" in without
     assert "02, 1" in without
-    assert "1 titles" in unknown
+    assert "no record has: 1 of 2" in unknown
 
 
 @pytest.mark.parametrize(
@@ -43,19 +43,23 @@ def test_what_does_not_fit_is_said_once(tmp_path, caplog):
     [
         ("code,title\n3,Pain\n", ["none of the labels (01, 02, 1)", "codes are 3"]),
         ("01,Pain\n02,Lait\n", ["no header", "'01'", "code,title"]),
-        ("code,title\n01,Pain\n01,Lait\n", ["row 2", "'01'", "'Pain'", "'Lait'"]),
-        ("code,title\n,Pain\n", ["row 1", "'Pain' has no code"]),
+        ("code,title\n01,Pain\n01,Lait\n", ["line 3", "'01'", "'Pain'", "'Lait'"]),
+        ("code,title\n,Pain\n", ["line 2", "'Pain' has no code"]),
         ("code\n01\n", ["1 columns", "give it two"]),
         ("a,b,c\n1,2,3\n", ["3 columns (a, b, c)", "code and title"]),
         ("code,title\n", ["holds no titles"]),
-        ("code,title\n01\n", ["row 1", "1 fields"]),
-        ("code,title\n01,Épices\n".encode("cp1252"), ["UTF-8"]),
+        ("code,title\n01\n", ["line 2", "1 fields"]),
     ],
 )
 def test_a_file_that_is_no_table_of_titles_is_refused_in_a_sentence(tmp_path, text, words):
     with pytest.raises(UserError) as caught:
         titles(tmp_path, text)
     assert all(word in str(caught.value) for word in ["codes.csv", *words])
+
+
+def test_another_encoding_is_found_and_said(tmp_path, caplog):
+    assert titles(tmp_path, "code,title\n01,Épices\n02,Œufs\n1,Été\n".encode("cp1252"))["02"] == "Œufs"
+    assert any("codes.csv is not UTF-8 and is read as cp1252" in message for message in caplog.messages)
 
 
 def test_a_file_that_is_not_there_is_named():

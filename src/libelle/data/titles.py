@@ -58,7 +58,9 @@ class Titles:
                 *(len(without), len(labels), self.path, _some(without)),
             )
         if unknown:
-            log.info("data.titles: %d titles of %s are of codes that no record has", len(unknown), self.path)
+            log.info(
+                "data.titles: codes of %s that no record has: %d of %d", self.path, len(unknown), len(self.by_code)
+            )
         return {label: self.by_code[label] for label in labels if label in self.by_code}
 
 
@@ -97,6 +99,8 @@ def read_titles(path: str) -> Titles:
                     f"data.titles={path}, {report.unit} {line}: code {key!r} has the titles {found[key]!r} and "
                     f"{value!r}; keep one of them."
                 )
+    if report.found.get("encoding") == "cp1252":  # nobody could say so: titles have no key for it
+        log.warning("data.titles=%s is not UTF-8 and is read as cp1252; if accents look wrong, save it as UTF-8", path)
     if not found:
         raise UserError(f"data.titles={path} holds no titles; give it rows of a code and a title.")
     return Titles(path, found, header)

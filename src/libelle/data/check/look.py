@@ -45,7 +45,7 @@ def look_at(source: Source, records: Records) -> DataCheck:
         rows=len(records.ids),
         unlabelled=records.unlabelled,
         fields=list(records.columns),
-        roles=roles,
+        roles={**roles, **{key: list(names) for key, names in source.kinds.by_key.items() if names}},
         unused=records.unused,
         labels={
             label: dict(zip(SPLITS, counts, strict=True))
