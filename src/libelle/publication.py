@@ -23,6 +23,7 @@ from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
+from libelle.runs.lock import locked
 from libelle.runs.run import Run
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import fetch_folder
@@ -101,7 +102,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
     """Make a completed run the current version of a published model.
 
     The run is checked byte by byte and its golden records are replayed; the copy is read back and replayed, too. The
-    manifest is written last, and only then `current` moves.
+    manifest is written last, and only then `current` moves; of several publications at once, to the highest version.
 
     Args:
         store: where the run is and the copy goes.
@@ -152,7 +153,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
     if sign is not None:
         store.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
     store.put(f"{publication.prefix}manifest.json", manifest)
-    _point(store, publication)
+    _point(store, publication, forward=True)
     return publication
 
 
@@ -293,5 +294,13 @@ def _current(store: Store, name: str) -> int | None:
         return None
 
 
-def _point(store: Store, publication: Publication) -> None:
-    store.put(f"published/{publication.name}/current.json", json.dumps({"version": publication.version}).encode())
+def _point(store: Store, publication: Publication, forward: bool = False) -> None:
+    """Make a version current; `forward`: unless a later one is."""
+    name, version = publication.name, publication.version
+    with locked(store, f"published/{name}/current.json.lock", f"name={name}") as lease:
+        current = _unless_damaged(partial(_current, store, name)) or 0
+        if forward and current > version:
+            log.warning("%s@%d was published meanwhile and stays current.", name, current)
+            return
+        lease.require()
+        store.put(f"published/{name}/current.json", json.dumps({"version": version}).encode())

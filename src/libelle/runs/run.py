@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
-from libelle.runs.lock import locked
+from libelle.runs.lock import Lease, locked
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, Moment, StoredFile, expected_files, read_formatted
@@ -210,34 +210,40 @@ class Run:
             change: from the content, None where there is none yet, to the new content.
 
         Raises:
-            UserError: when somebody else's change goes on and on.
+            UserError: when somebody else's change goes on and on, or came between while this process slept.
         """
-        with self.changing():
+        with self.changing() as lease:
             self.require_completed()
             full = f"{self.id}.{name}"
             before = self.read(name) if full in self.manifest.files else None
             data = change(before)
             entry: StoredFile = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            lease.require()
             if before is None:
                 self.store.put(self.key(name), data)
+                lease.require()
             else:
                 entry["previous"] = hashlib.sha256(before).hexdigest()
             self.manifest.files[full] = entry
             self.put_manifest()
             if before is not None:
+                lease.require()
                 self.store.put(self.key(name), data)
         return data
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def changing(self) -> Iterator[Lease]:
         """Change a run that has ended, with its manifest as it is now; whoever else would change it waits.
+
+        Yields:
+            The lock, which is asked before each write.
 
         Raises:
             UserError: when somebody else's change goes on and on.
         """
-        with locked(self.store, self.key(_LOCK), f"run_id={self.id}"):
+        with locked(self.store, self.key(_LOCK), f"run_id={self.id}") as lease:
             self.manifest = Run.open(self.store, self.id).manifest
-            yield
+            yield lease
 
     def put_manifest(self) -> None:
         """Store the manifest as it is."""
