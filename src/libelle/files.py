@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +12,34 @@ from uuid import uuid4
 
 #: Prefix of the names of files that are not complete yet.
 TEMPORARY = ".tmp-"
+#: Prefix of the names of folders for the files of work that goes on, in the system's folder of temporary files.
+SCRATCH = "libelle-"
+#: A name of either that says whose it is.
+_OWNED = re.compile(rf"({re.escape(TEMPORARY)}|{SCRATCH})(?P<host>.+)-(?P<pid>\d+)-[^-]+")
+
+
+def owned(prefix: str) -> str:
+    """A prefix that also says which process a temporary name belongs to, so that `owner_died` can tell."""
+    return f"{prefix}{socket.gethostname()}-{os.getpid()}-"
+
+
+def owner_died(name: str) -> bool | None:
+    """Whether the process that a temporary name belongs to has died; None where that cannot be known."""
+    match = _OWNED.fullmatch(name)
+    return None if match is None else process_died(match["host"], int(match["pid"]))
+
+
+def process_died(host: str, pid: int) -> bool | None:
+    """Whether a process has died; None where that cannot be known, since it is another machine's."""
+    if host != socket.gethostname():
+        return None
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # it lives, and is somebody else's
+        return False
+    return False
 
 
 @contextmanager
@@ -29,7 +59,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
     """Yield a path in the folder of `path` that nobody else uses; whatever is there at the end is removed."""
-    temporary = path.with_name(f"{TEMPORARY}{uuid4().hex}")
+    temporary = path.with_name(f"{owned(TEMPORARY)}{uuid4().hex}")
     try:
         yield temporary
     finally:

@@ -6,7 +6,9 @@
 
 import json
 import logging
+import os
 import re
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -20,6 +22,7 @@ from typing_extensions import TypedDict
 from libelle import signatures
 from libelle.components import Positive, Share
 from libelle.errors import UserError
+from libelle.files import SCRATCH, owned
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
@@ -146,7 +149,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
     )
     folder = run.fetch_folder("pipeline")
     in_parallel(lambda path: store.put_file(publication.prefix + path, folder / path), publication.files)
-    with tempfile.TemporaryDirectory(prefix="libelle-") as cache:
+    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:
         # An empty cache: what is replayed is what the store gives back, not what we sent.
         read_version(store, publication, Path(cache))
     manifest = json.dumps(asdict(publication), indent=1).encode()
@@ -210,25 +213,6 @@ def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]
     }
 
 
-def published_runs(store: Store) -> dict[str, list[str]]:
-    """Run id → what is published of the run, as `forms@2`; versions that are being made, too."""
-    names = [(name, number) for name in store.folders("published/") for number in store.folders(f"published/{name}/")]
-    found: dict[str, list[str]] = {}
-    for (name, number), run_id in zip(names, in_parallel(lambda place: _claimed_by(store, *place), names), strict=True):
-        found.setdefault(run_id, []).append(f"{name}@{number}")
-    return found
-
-
-def _claimed_by(store: Store, name: str, number: str) -> str:
-    """The run of a version, which its claim says before anything else is there; "" where nothing does."""
-    for file in ("claim.json", "manifest.json"):
-        try:
-            return str(json.loads(store.get(f"published/{name}/{number}/{file}"))["run_id"])
-        except (KeyError, ValueError):
-            continue
-    return ""
-
-
 def read_version(store: Store, publication: Publication, cache: Path) -> Pipeline:
     """Read the pipeline of a published version, and replay its golden records.
 
@@ -249,9 +233,9 @@ def _claim(store: Store, name: str, run: Run) -> int:
     """The next version number; of many publications at once each gets its own."""
     taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
     version = max(taken, default=0) + 1
-    while not store.create_if_absent(
-        f"{_prefix(name, version)}claim.json", json.dumps({"run_id": str(run.id)}).encode()
-    ):
+    # Whose it is, so that `runs.py clean` knows a claim of the dead.
+    claim = json.dumps({"run_id": str(run.id), "host": socket.gethostname(), "pid": os.getpid()}).encode()
+    while not store.create_if_absent(f"{_prefix(name, version)}claim.json", claim):
         version += 1
     return version
 

@@ -1,8 +1,8 @@
 """A lock in a store: one change at a time, among any number of processes and machines.
 
 A lock is a lease: its holder renews it, by a new count, while the change goes on. Whoever waits and has seen the same
-count for `DIED` seconds takes the lock over. A holder that slept that long, a laptop that was closed for instance, finds
-out before it writes: it counts the seconds since before its last renewal, which are always more than a waiter has seen.
+count for `DIED` seconds takes the lock over. A holder that slept that long, as with a laptop that was closed, finds out
+before it writes: it counts the seconds since before its last renewal, which are always more than a waiter has seen.
 What remains is a write that was on its way for longer than the lease lasts.
 """
 

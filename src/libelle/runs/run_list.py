@@ -58,6 +58,11 @@ def _manifest(store: Store, run_id: RunId) -> Manifest | None:
         return None
 
 
+def size(manifest: Manifest) -> int:
+    """Bytes of a run's files; 0 for a run that goes on."""
+    return sum(file["size"] for file in manifest.files.values())
+
+
 def duration(manifest: Manifest) -> float | None:
     """Seconds from the claim of the id to the end; None for a run that goes on."""
     if manifest.finished is None:
@@ -75,6 +80,7 @@ COLUMNS = (
     "objective",
     "value",
     "duration",
+    "size",
     "base",
     "sweep",
     "trial",
@@ -113,7 +119,8 @@ def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Mani
 
 def column(manifest: Manifest, name: str) -> Any:
     """The value of a column."""
-    return duration(manifest) if name == "duration" else getattr(manifest, name)
+    computed = {"duration": duration, "size": size}
+    return computed[name](manifest) if name in computed else getattr(manifest, name)
 
 
 def differences(*runs: Run) -> list[tuple[Any, ...]]:
