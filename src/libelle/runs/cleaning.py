@@ -14,7 +14,7 @@ from libelle.files import owner_died, process_died
 from libelle.runs import scratch
 from libelle.runs.ids import RunId
 from libelle.runs.lock import remove
-from libelle.runs.run import FAILED, RUNNING, Manifest, Run
+from libelle.runs.run import COMPLETED, DELETED, FAILED, Run
 from libelle.runs.run_list import manifests
 from libelle.runs.upkeep import erase
 from libelle.stores.base import Entry, Store, in_parallel
@@ -152,14 +152,14 @@ def _dead_runs(
         kind = _dead_kind(run, entries, own, choice)
         if kind is not None and choice.status in (None, kind.split()[0]):
             size = sum(entry.size for entry in entries.values())
-            yield Leftover(kind, manifest.run_id, size, partial(_remove_run, run, manifest, choice))
+            yield Leftover(kind, manifest.run_id, size, partial(_remove_run, run, choice))
 
 
 def _dead_kind(run: Run, entries: Mapping[str, Entry], own: Entry, choice: Choice) -> str | None:
     """What a run is if it may go."""
     if run.manifest.status == FAILED:
         return FAILED_RUNS if choice.is_old(own.modified) else None
-    if run.manifest.status != RUNNING:
+    if run.manifest.status in (COMPLETED, DELETED):
         return None
     key = run.key("heartbeat.json")
     beat = entries.get(key)
@@ -178,11 +178,11 @@ def _owner_died(store: Store, key: str) -> bool | None:
     return process_died(owner["host"], owner["pid"])
 
 
-def _remove_run(run: Run, seen: Manifest, choice: Choice) -> None:
+def _remove_run(run: Run, choice: Choice) -> None:
     with run.changing() as lease:
         entries = {entry.key: entry for entry in run.store.list(run.id.folder)}
         own = entries[run.key("manifest.json")]
-        if run.manifest == seen and _dead_kind(run, entries, own, choice) is not None:
+        if _dead_kind(run, entries, own, choice) is not None:
             erase(run, lease)
 
 
