@@ -45,8 +45,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_NAME = re.compile(r"[\w.-]*\w", re.ASCII)
-_REFERENCE = re.compile(r"(?P<name>[\w.-]*\w)(@(?P<version>\d+))?", re.ASCII)
+_NAME = re.compile(r"(?=.{1,100}$)[\w.-]*\w", re.ASCII)
+_REFERENCE = re.compile(r"(?P<name>[\w.-]{0,99}\w)(@(?P<version>\d{1,9}))?", re.ASCII)
 
 
 class _Pointer(TypedDict):
@@ -101,6 +101,13 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and not RunId.matches(name)
 
 
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"name={name} may hold letters, digits, '.', '_' and '-' alone, 100 at most; choose another name."
+        )
+
+
 def publish(store: Store, run: Run, name: str, threshold: float | None = None, sign: str | None = None) -> Publication:
     """Make a completed run the current version of a published model.
 
@@ -118,8 +125,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
         UserError: when the run failed, has not completed, was altered or has no chosen threshold, or the copy scores
             differently.
     """
-    if not _NAME.fullmatch(name):
-        raise UserError(f"name={name} may hold letters, digits, '.', '_' and '-' alone; choose another name.")
+    _check_name(name)
     if RunId.matches(name):
         raise UserError(f"name={name} is a run id, and would be taken for one; choose another name.")
     if sign is not None:
@@ -188,6 +194,7 @@ def rollback(store: Store, name: str) -> Publication:
     Raises:
         UserError: when there is none.
     """
+    _check_name(name)
     current = _current(store, name)
     if current is None:
         find(store, name)  # says what is there

@@ -99,10 +99,13 @@ class LocalStore(Store):
 
     def folders(self, prefix: str) -> Sequence[str]:
         """Names of the folders directly under `prefix`."""
+        folder = self._folder(prefix)
         try:
-            return sorted(path.name for path in self._folder(prefix).iterdir() if path.is_dir())
+            return sorted(path.name for path in folder.iterdir() if path.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise UserError(f"{folder} cannot be read ({error.strerror}); check the name and the rights.") from error
 
     def delete(self, key: str) -> None:
         """Remove the object, and the folders that it leaves empty, since a bucket has none of these."""
