@@ -98,8 +98,8 @@ class SQLSource(Source):
             return sqlalchemy.create_engine(url)
         except (SQLAlchemyError, ImportError) as error:
             raise UserError(
-                f"data.url={_without_user(text)} cannot be used ({_reason(error)}); write it as postgresql://user@host/database or "
-                "sqlite:///forms.db, and install the database's driver."
+                f"data.url={_without_user(text)} cannot be used ({_reason(error)}); write it as "
+                "postgresql://user@host/database or sqlite:///forms.db, and install the database's driver."
             ) from error
 
 

@@ -25,7 +25,7 @@ from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.field_worth import Erased, erase
 from libelle.feature_files import load_features, save_features
 from libelle.features import Dataset, Doubles, Features, Ints
-from libelle.files import read_json, write_json
+from libelle.files import LARGEST_WORDS, read_json, write_json
 from libelle.processes.base import Process
 from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.progress import stage
@@ -187,7 +187,7 @@ class Prepared:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read back what `save` wrote; large arrays are memory-mapped."""
-        prepared = read_json(folder / "prepared.json")
+        prepared = read_json(folder / "prepared.json", LARGEST_WORDS)
         check_format(prepared, PREPARED, f"The prepared data in {folder}", "prepare them again with mode=prepare")
         del prepared["format"]
         cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in prepared.pop("cleaners").items()}
