@@ -16,7 +16,10 @@ import pytest
 from pyarrow import parquet
 from safetensors.numpy import load_file, save_file
 
+from helpers.scripts import call
 from libelle.loading import load_folder
+from libelle.runs.ids import RunId
+from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
 
 #: What a child may take above what it takes with undamaged files.
@@ -171,3 +174,34 @@ def test_a_file_that_lies_is_refused_within_bounds(tmp_path: Path, bomb: Callabl
     path = tmp_path / "forms"
     bomb(path)
     assert str(path) in refusal(FILE, path)
+
+
+def yaml_bomb() -> bytes:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.yaml", yaml_bomb()),
+        ("config.yaml", b"a: &a {b: *a}"),
+        ("config.yaml", b"[" * 50_000),
+        ("config.yaml", b"x: '"),
+        ("metrics.json", b"{"),
+        ("metrics.json", b"[" * 200_000),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_one_sentence_though_its_manifest_fits(
+    trained: tuple[LocalStore, str], tmp_path: Path, name: str, content: bytes
+) -> None:
+    shutil.copytree(trained[0].root, tmp_path / "store")
+    run = Run.open(LocalStore(root=str(tmp_path / "store")), RunId.parse(trained[1]))
+    run.put(name, content)
+    run.put_manifest()
+    answer = call("runs.py", "diff", str(run.id), str(run.id), cwd=tmp_path)
+    assert answer.returncode == 2
+    assert f"{name} in" in answer.stderr
+    assert "is damaged" in answer.stderr
+    assert answer.stderr.count("\n") == 1

@@ -21,7 +21,7 @@ def print_runs(manifests: Sequence[Manifest]) -> None:
 def print_run(run: Run) -> None:
     """Print a run's manifest, and in it its `metrics`, null where it has none."""
     has_metrics = f"{run.id}.metrics.json" in run.manifest.files
-    about = {**asdict(run.manifest), "metrics": json.loads(run.read("metrics.json")) if has_metrics else None}
+    about = {**asdict(run.manifest), "metrics": run.read_json("metrics.json") if has_metrics else None}
     _print({"size": size(run.manifest), **about})
 
 

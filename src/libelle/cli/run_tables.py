@@ -1,6 +1,5 @@
 """What `runs.py` prints for people; `json_output` prints the same for programs."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -54,7 +53,7 @@ def print_run(run: Run) -> None:
     console = make_console()
     console.print(table)
     if f"{run.id}.metrics.json" in run.manifest.files:
-        metrics = json.loads(run.read("metrics.json"))
+        metrics = run.read_json("metrics.json")
         table = make_table("metric", *metrics)
         for name in next(iter(metrics.values())):
             if name != "classes":

@@ -16,6 +16,7 @@ from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, Moment, StoredFile, expected_files, read_formatted
 from libelle.stores.formats import RUN
+from libelle.stores.plain_data import parse_config, parse_json
 
 Status = Literal["running", "completed", "failed", "deleted"]
 RUNNING: Final = "running"
@@ -188,6 +189,14 @@ class Run:
             )
         return data
 
+    def read_json(self, name: str) -> Any:
+        """Return a file of the run as JSON; otherwise as `read`."""
+        return parse_json(self.read(name), f"{self.key(name)} in {self.store}")
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the run's config; otherwise as `read`."""
+        return parse_config(self.read("config.yaml"), f"{self.key('config.yaml')} in {self.store}")
+
     def read_threshold(self) -> dict[str, Any] | None:
         """The threshold that was chosen, as `libelle.evaluation.threshold.save` keeps it; None where none was yet.
 
@@ -196,7 +205,7 @@ class Run:
         """
         if f"{self.id}.{THRESHOLD}" not in self.manifest.files:
             return None
-        choice: dict[str, Any] = json.loads(self.read(THRESHOLD))
+        choice: dict[str, Any] = self.read_json(THRESHOLD)
         return choice
 
     def change(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:

@@ -1,12 +1,9 @@
 """Runs, as a store holds them."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-
-import yaml
 
 from libelle.errors import UserError
 from libelle.installation import how_to_call
@@ -135,9 +132,9 @@ def _contents(run: Run) -> dict[str, Any]:
     # A run that failed has not got all of its files.
     stored = {name: f"{run.id}.{name}" in run.manifest.files for name in ("config.yaml", "metrics.json")}
     if stored["config.yaml"]:
-        contents["config"] = yaml.safe_load(run.read("config.yaml"))
+        contents["config"] = run.read_config()
     if stored["metrics.json"]:
-        contents["metrics"] = json.loads(run.read("metrics.json"))
+        contents["metrics"] = run.read_json("metrics.json")
         for values in contents["metrics"].values():
             values.pop("classes", None)
     return contents
