@@ -129,11 +129,9 @@ def test_a_folder_that_lies_is_refused_within_bounds(folder: Path, damage: Calla
 
 
 def many_rows(path: Path) -> None:
-    table = pa.table({"job": pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, np.int32)), ["x"])})
-    table = table.append_column("label", table["job"])
-    with parquet.ParquetWriter(path, table.schema, compression="zstd") as writer:
-        for _ in range(60):
-            writer.write_table(table)
+    texts = pa.DictionaryArray.from_arrays(pa.array(np.zeros(20_000_000, np.int32)), ["x"])
+    table = pa.table({"job": texts, "label": texts})
+    parquet.write_table(table, path, compression="zstd", row_group_size=len(table), data_page_size=1 << 30)
 
 
 def long_texts(path: Path) -> None:

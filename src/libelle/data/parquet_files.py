@@ -14,7 +14,7 @@ from libelle.errors import UserError
 #: Bytes that a file's texts may unpack to: so many, and so many for each of its own.
 _UNPACKED, _RATIO = 50_000_000, 200
 #: Rows likewise: equal rows take next to nothing.
-_ROWS, _ROWS_A_BYTE = 1_000_000, 200
+_ROWS, _ROWS_A_BYTE = 1_000_000, 20
 #: Bytes of a file that might still say a huge text once and repeat it a thousand times.
 _SMALL = 1 << 24
 

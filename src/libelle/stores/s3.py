@@ -4,7 +4,7 @@ import os
 import re
 import ssl
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Self
 from xml.etree.ElementTree import ParseError
 
 from minio import Minio
@@ -47,7 +47,7 @@ class _Hasty(Retry):
         error: Exception | None = None,
         _pool: ConnectionPool | None = None,
         _stacktrace: TracebackType | None = None,
-    ) -> Retry:
+    ) -> Self:
         """Count an attempt, and give up where no more are left."""
         if isinstance(error, TimeoutError) and _pool is not None:
             raise MaxRetryError(_pool, url or "", error)
