@@ -2,6 +2,9 @@
 
 import json
 import os
+import re
+import socket
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,6 +13,38 @@ from uuid import uuid4
 
 #: Prefix of the names of files that are not complete yet.
 TEMPORARY = ".tmp-"
+#: Bytes of a small JSON file at most.
+LARGEST_JSON = 1 << 23
+#: Bytes of a JSON file of words, labels or records at most.
+LARGEST_WORDS = 1 << 26
+#: Prefix of the names of folders for the files of work that goes on, in the system's folder of temporary files.
+SCRATCH = "libelle-"
+#: A name of either that says whose it is.
+_OWNED = re.compile(rf"({re.escape(TEMPORARY)}|{SCRATCH})(?P<host>.+)-(?P<pid>\d+)-[^-]+")
+
+
+def owned(prefix: str) -> str:
+    """A prefix that also says which process a temporary name belongs to, so that `owner_died` can tell."""
+    return f"{prefix}{socket.gethostname()}-{os.getpid()}-"
+
+
+def owner_died(name: str) -> bool | None:
+    """Whether the process that a temporary name belongs to has died; None where that cannot be known."""
+    match = _OWNED.fullmatch(name)
+    return None if match is None else process_died(match["host"], int(match["pid"]))
+
+
+def process_died(host: str, pid: int) -> bool | None:
+    """Whether a process has died; None where that cannot be known, since it is another machine's."""
+    if host != socket.gethostname():
+        return None
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:  # it lives, and is somebody else's
+        return False
+    return False
 
 
 @contextmanager
@@ -29,7 +64,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 @contextmanager
 def temporary_beside(path: Path) -> Iterator[Path]:
     """Yield a path in the folder of `path` that nobody else uses; whatever is there at the end is removed."""
-    temporary = path.with_name(f"{TEMPORARY}{uuid4().hex}")
+    temporary = path.with_name(f"{owned(TEMPORARY)}{uuid4().hex}")
     try:
         yield temporary
     finally:
@@ -52,10 +87,30 @@ def write_json(path: Path, value: Any) -> None:
     path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, largest: int = LARGEST_JSON) -> Any:
     """Read back what `write_json` wrote.
 
+    Args:
+        path: of the file.
+        largest: bytes at most; what is read takes some twenty times as many.
+
     Raises:
-        ValueError: when it is not JSON.
+        ValueError: when it is not JSON, or larger.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    with path.open("rb") as file:
+        data = file.read(largest + 1)
+    if len(data) > largest:
+        raise ValueError(f"{path.name} has more than {largest:,} bytes")
+    return json.loads(data)
+
+
+def require_regular(folder: Path) -> None:
+    """Make sure that a folder holds regular files alone: a pipe or a device would never end, and a link leads anywhere.
+
+    Raises:
+        ValueError: names the first that is something else.
+    """
+    for path in folder.rglob("*"):
+        mode = path.lstat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            raise ValueError(f"{path.relative_to(folder)} is no file but a link, a pipe or a device")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from safetensors import SafetensorError
 
 from libelle.cleaners.base import Cleaner, clean_table
 from libelle.components import build, describe
@@ -23,8 +22,9 @@ from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.explanation import FieldEffect, explain
 from libelle.evaluation.golden_file import load_golden, require_same_scores, save_golden
 from libelle.features import Features, Floats
-from libelle.files import read_json, write_json
+from libelle.files import read_json, require_regular, write_json
 from libelle.models.base import Model
+from libelle.models.stored import DAMAGED, load_model
 from libelle.processes.base import Process
 from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.runs.run import Run
@@ -258,6 +258,7 @@ class Pipeline:
             UserError: when the folder holds no pipeline or a damaged one, or the golden records score differently.
         """
         try:
+            require_regular(folder)
             about = read_json(folder / "pipeline.json")
             check_format(about, PIPELINE, f"The pipeline in {folder}", "train again")
             golden, scores = load_golden(folder, about["fields"])
@@ -267,7 +268,7 @@ class Pipeline:
                 rule=DecisionRule(about["labels"], about["threshold"], about["label_thresholds"]),
                 cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()},
                 process=build(about["process"], Process, "process").load(folder / "process"),
-                model=build(about["model"], Model, "model").load(folder / "model"),
+                model=load_model(about["model"], folder / "model", len(about["labels"])),
                 calibration=Calibration.from_json(about["calibration"]) if about["calibration"] else None,
                 reference=Reference.load(folder),
                 encoder=TableEncoder.load(folder),
@@ -281,9 +282,10 @@ class Pipeline:
                 require_same_scores(pipeline.score(pipeline.clean(golden)), scores)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
-        except (AttributeError, KeyError, RuntimeError, SafetensorError, TypeError, ValueError) as error:
+        except DAMAGED as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise UserError(
-                f"{folder} holds a damaged pipeline ({type(error).__name__}: {error}); use another run, or train again."
+                f"{folder} holds a damaged pipeline ({reason}); use another run, or train again."
             ) from error
         return pipeline
 

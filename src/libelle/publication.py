@@ -6,7 +6,9 @@
 
 import json
 import logging
+import os
 import re
+import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -20,9 +22,11 @@ from typing_extensions import TypedDict
 from libelle import signatures
 from libelle.components import Positive, Share
 from libelle.errors import UserError
+from libelle.files import SCRATCH, owned
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
+from libelle.runs.lock import locked
 from libelle.runs.run import Run
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import fetch_folder
@@ -41,8 +45,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-_NAME = re.compile(r"[\w.-]*\w", re.ASCII)
-_REFERENCE = re.compile(r"(?P<name>[\w.-]*\w)(@(?P<version>\d+))?", re.ASCII)
+_NAME = re.compile(r"(?=.{1,100}$)[\w.-]*\w", re.ASCII)
+_REFERENCE = re.compile(r"(?P<name>[\w.-]{0,99}\w)(@(?P<version>\d{1,9}))?", re.ASCII)
 
 
 class _Pointer(TypedDict):
@@ -97,11 +101,18 @@ def is_name(name: str) -> bool:
     return _NAME.fullmatch(name) is not None and not RunId.matches(name)
 
 
+def _check_name(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UserError(
+            f"name={name} may hold letters, digits, '.', '_' and '-' alone, 100 at most; choose another name."
+        )
+
+
 def publish(store: Store, run: Run, name: str, threshold: float | None = None, sign: str | None = None) -> Publication:
     """Make a completed run the current version of a published model.
 
     The run is checked byte by byte and its golden records are replayed; the copy is read back and replayed, too. The
-    manifest is written last, and only then `current` moves.
+    manifest is written last, and only then `current` moves; of several publications at once, to the highest version.
 
     Args:
         store: where the run is and the copy goes.
@@ -114,8 +125,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
         UserError: when the run failed, has not completed, was altered or has no chosen threshold, or the copy scores
             differently.
     """
-    if not _NAME.fullmatch(name):
-        raise UserError(f"name={name} may hold letters, digits, '.', '_' and '-' alone; choose another name.")
+    _check_name(name)
     if RunId.matches(name):
         raise UserError(f"name={name} is a run id, and would be taken for one; choose another name.")
     if sign is not None:
@@ -145,14 +155,14 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
     )
     folder = run.fetch_folder("pipeline")
     in_parallel(lambda path: store.put_file(publication.prefix + path, folder / path), publication.files)
-    with tempfile.TemporaryDirectory(prefix="libelle-") as cache:
+    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:
         # An empty cache: what is replayed is what the store gives back, not what we sent.
         read_version(store, publication, Path(cache))
     manifest = json.dumps(asdict(publication), indent=1).encode()
     if sign is not None:
         store.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
     store.put(f"{publication.prefix}manifest.json", manifest)
-    _point(store, publication)
+    _point(store, publication, forward=True)
     return publication
 
 
@@ -184,6 +194,7 @@ def rollback(store: Store, name: str) -> Publication:
     Raises:
         UserError: when there is none.
     """
+    _check_name(name)
     current = _current(store, name)
     if current is None:
         find(store, name)  # says what is there
@@ -209,25 +220,6 @@ def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]
     }
 
 
-def published_runs(store: Store) -> dict[str, list[str]]:
-    """Run id → what is published of the run, as `forms@2`; versions that are being made, too."""
-    names = [(name, number) for name in store.folders("published/") for number in store.folders(f"published/{name}/")]
-    found: dict[str, list[str]] = {}
-    for (name, number), run_id in zip(names, in_parallel(lambda place: _claimed_by(store, *place), names), strict=True):
-        found.setdefault(run_id, []).append(f"{name}@{number}")
-    return found
-
-
-def _claimed_by(store: Store, name: str, number: str) -> str:
-    """The run of a version, which its claim says before anything else is there; "" where nothing does."""
-    for file in ("claim.json", "manifest.json"):
-        try:
-            return str(json.loads(store.get(f"published/{name}/{number}/{file}"))["run_id"])
-        except (KeyError, ValueError):
-            continue
-    return ""
-
-
 def read_version(store: Store, publication: Publication, cache: Path) -> Pipeline:
     """Read the pipeline of a published version, and replay its golden records.
 
@@ -248,9 +240,9 @@ def _claim(store: Store, name: str, run: Run) -> int:
     """The next version number; of many publications at once each gets its own."""
     taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
     version = max(taken, default=0) + 1
-    while not store.create_if_absent(
-        f"{_prefix(name, version)}claim.json", json.dumps({"run_id": str(run.id)}).encode()
-    ):
+    # Whose it is, so that `runs.py clean` knows a claim of the dead.
+    claim = json.dumps({"run_id": str(run.id), "host": socket.gethostname(), "pid": os.getpid()}).encode()
+    while not store.create_if_absent(f"{_prefix(name, version)}claim.json", claim):
         version += 1
     return version
 
@@ -293,5 +285,13 @@ def _current(store: Store, name: str) -> int | None:
         return None
 
 
-def _point(store: Store, publication: Publication) -> None:
-    store.put(f"published/{publication.name}/current.json", json.dumps({"version": publication.version}).encode())
+def _point(store: Store, publication: Publication, forward: bool = False) -> None:
+    """Make a version current; `forward`: unless a later one is."""
+    name, version = publication.name, publication.version
+    with locked(store, f"published/{name}/current.json.lock", f"name={name}") as lease:
+        current = _unless_damaged(partial(_current, store, name)) or 0
+        if forward and current > version:
+            log.warning("%s@%d was published meanwhile and stays current.", name, current)
+            return
+        lease.require()
+        store.put(f"published/{name}/current.json", json.dumps({"version": version}).encode())

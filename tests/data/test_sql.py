@@ -90,6 +90,38 @@ def test_a_password_in_the_url_is_refused() -> None:
     assert "hunter2" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("url", "query"),
+    [
+        ("postgresql://user@localhost/db?sslpassword=hunter2", "SELECT 1"),
+        ("postgresql://user@localhost/db?pass%77ord=hunter2", "SELECT 1"),
+        ("postgresql//user:hunter2@localhost/db", "SELECT 1"),
+        ("sqlite:///x.db", "SELECT * FROM dblink('host=db password=hunter2')"),
+    ],
+)
+def test_a_password_anywhere_is_refused_and_not_repeated(url: str, query: str) -> None:
+    with pytest.raises(UserError, match=r"data\.(url|query)") as error:
+        source(url, query=query).read()
+    assert "hunter2" not in str(error.value)
+
+
+def test_no_secret_is_in_any_file_of_a_run_nor_in_what_is_printed(
+    sqlite_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    canary = "canary-hunter2"
+    for name in (PASSWORD_VARIABLE, "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "LIBELLE_SIGN_PASSPHRASE"):
+        monkeypatch.setenv(name, canary)
+    for name in ("http_proxy", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://clerk:{canary}@proxy:3128")
+    typed = ["data=sql", f"data.url={sqlite_url}", "data.query=SELECT * FROM forms", "data.target=label"]
+    answer = call("train.py", *typed, "data.id=form", "model=logreg", cwd=tmp_path)
+    assert answer.returncode == 0, answer.stderr
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert any(path.name.endswith("environment.json") for path in files)
+    texts = [answer.stdout.encode(), answer.stderr.encode(), *(path.read_bytes() for path in files)]
+    assert not any(canary.encode() in text for text in texts)
+
+
 def test_a_query_is_taken_as_typed(sqlite_url: str, tmp_path: Path) -> None:
     query = "SELECT form, employer, job, label FROM forms WHERE job <> 'a, b: ${x}' OR job IS NULL"
     typed = ["data=sql", f"data.url={sqlite_url}", f"data.query={query}", "data.id=form", "data.target=label"]

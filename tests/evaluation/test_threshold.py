@@ -241,8 +241,7 @@ def test_choices_at_once_are_all_remembered(run):
     assert stale.verify().read_threshold() is None
 
 
-def test_a_lock_left_by_the_dead_is_taken_over(run, monkeypatch):
-    monkeypatch.setattr("libelle.runs.lock.DIED", 0.1)
+def test_a_lock_left_by_the_dead_is_taken_over(run):
     run.store.put(run.key("threshold.json.lock"), b"somebody")
     threshold.save(run, threshold.decide(run, ThresholdRequest(value=0.3)))
     assert run.read_threshold()["value"] == 0.3

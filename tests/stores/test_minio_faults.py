@@ -133,3 +133,11 @@ def test_a_server_that_dies_in_the_middle_of_a_run(
             use()
     moto_server.down = False
     assert moto_store.get("key") == b""
+
+
+def test_a_connection_that_is_lost_while_the_store_is_checked_is_asked_again(moto_server: MotoServer) -> None:
+    store = moto_server.store()
+    for method in ("GET", "GET", "GET", "PUT", "PUT"):
+        moto_server.faults.append((method, store.bucket, lose_answer))
+    store.check()
+    assert moto_server.faults == []

@@ -105,8 +105,7 @@ def test_a_choice_waits_for_the_one_that_goes_on(run: Run, monkeypatch: pytest.M
     assert reopened(run).verify().read("note.txt") == b"slow and quick"
 
 
-def test_the_lock_of_a_machine_that_died_is_taken_over(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("libelle.runs.lock.DIED", 0.1)
+def test_the_lock_of_a_machine_that_died_is_taken_over(run: Run) -> None:
     run.store.put(run.key("threshold.json.lock"), b"somebody")
     choose(run, 0.3)
     assert values(run) == [0.3]

@@ -7,8 +7,9 @@ from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from libelle.runs.cleaning import Leftover
 from libelle.runs.run import Manifest, Run
-from libelle.runs.run_list import COLUMNS, column
+from libelle.runs.run_list import COLUMNS, column, size
 
 if TYPE_CHECKING:  # importing it takes a second
     from libelle.evaluation.comparison import Comparison
@@ -22,7 +23,8 @@ def print_runs(manifests: Sequence[Manifest]) -> None:
 def print_run(run: Run) -> None:
     """Print a run's manifest, and in it its `metrics`, null where it has none."""
     has_metrics = f"{run.id}.metrics.json" in run.manifest.files
-    _print({**asdict(run.manifest), "metrics": json.loads(run.read("metrics.json")) if has_metrics else None})
+    about = {**asdict(run.manifest), "metrics": run.read_json("metrics.json") if has_metrics else None}
+    _print({"size": size(run.manifest), **about})
 
 
 def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -38,6 +40,12 @@ def print_deletion(manifests: Sequence[Manifest], done: bool, _: Sequence[str]) 
 def print_note(run: Run) -> None:
     """Print an object: `run_id` and `note`."""
     _print({"run_id": str(run.id), "note": run.manifest.note})
+
+
+def print_cleaning(found: Sequence[Leftover], done: bool, _: Sequence[str]) -> None:
+    """Print an object: `removed`, whether it has been done, and `found`, an array of `kind`, `name` and `size`."""
+    items = [{"kind": item.kind, "name": item.name, "size": item.size} for item in found]
+    _print({"removed": done, "found": items})
 
 
 def print_comparison(comparison: "Comparison", page: Path) -> None:

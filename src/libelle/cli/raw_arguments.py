@@ -21,6 +21,7 @@ from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 
 from libelle.cli.schema_keys import choices_in, is_group, is_text, type_of
+from libelle.data.passwords import holds_password, is_secret_name
 from libelle.errors import UserError
 
 #: The keys, and what is below them, whose values come from somebody's data.
@@ -39,9 +40,6 @@ _BEYOND_QUOTES = re.compile(rf"\\|\$\{{|\?\?\?|{re.escape(_MARK)}")
 SWEEPS = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag|int|float|str)\(")
 #: What makes a sweep a search by hyperopt.
 _SEARCHES = ("tune=", "+tune=", "hydra/sweeper=")
-_SECRET = re.compile(r"(^|_)(password|passwd|secret|token|access_key|secret_key)$", re.IGNORECASE)
-#: In a URL, `//user:password@` (which `//host:5432/` is not) or `?password=`.
-_PASSWORD = re.compile(r"://[^:/@\s]*:(?!\d+(/|$))[^@\s]+@|[?&;](password|passwd|pwd)=", re.IGNORECASE)
 
 
 def protect(arguments: list[str], command: str = "train") -> list[str]:
@@ -207,7 +205,8 @@ def _utf8(key: str, value: str) -> str:
 
 def _refuse_secret(key: str, value: str) -> None:
     """Commands are kept with each run, so a secret in one would be, too."""
-    if _SECRET.search(key.rpartition(".")[2]):
+    if is_secret_name(key.rpartition(".")[2]):
         raise UserError(f"{key}: a secret has no place on the command line; set it in the environment.")
-    if "://" in value and _PASSWORD.search(value):
-        raise UserError(f"{key} holds a password; leave it out of the URL and set it in the environment.")
+    if holds_password(key, value):
+        place = " of the URL" if "://" in value else ""
+        raise UserError(f"{key} holds a password; leave it out{place} and set it in the environment.")

@@ -1,6 +1,5 @@
 """What `runs.py` prints for people; `json_output` prints the same for programs."""
 
-import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -8,22 +7,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from libelle.cli.command import as_shell_needs
-from libelle.cli.terminal import cell, interval, make_console, make_table, print_list
+from libelle.cli.terminal import cell, in_bytes, interval, make_console, make_table, print_list
 from libelle.installation import how_to_call
+from libelle.runs.cleaning import Leftover
 from libelle.runs.run import Manifest, Run
-from libelle.runs.run_list import duration
+from libelle.runs.run_list import duration, size
 
 if TYPE_CHECKING:  # importing it takes a second
     from libelle.evaluation.comparison import Comparison
 
 #: Columns that a narrow terminal does without, the least important first.
-_LOSE = ("seconds", "seed", "objective", "sweep", "data", "status", "note", "model", "value")
+_LOSE = ("size", "seconds", "seed", "objective", "sweep", "data", "status", "note", "model", "value")
+
+#: Names of what goes that are printed for each kind.
+_NAMED = 3
 
 
 def print_runs(manifests: Sequence[Manifest]) -> None:
     """Print one line per run."""
     noted = any(item.note for item in manifests)
-    columns = ["run", "status", "data", "model", "seed", "objective", "value", "seconds", "sweep", "note"]
+    columns = ["run", "status", "data", "model", "seed", "objective", "value", "seconds", "size", "sweep", "note"]
     rows = []
     for item in manifests:
         seconds = duration(item)
@@ -32,6 +35,7 @@ def print_runs(manifests: Sequence[Manifest]) -> None:
             item.status,
             *map(cell, (item.data, item.model, item.seed, item.objective, item.value)),
             "-" if seconds is None else f"{seconds:.0f}",
+            in_bytes(size(item)) if item.files else "-",
             "-" if item.sweep is None else f"{item.sweep} #{item.trial}",
             cell(item.note),
         ]
@@ -45,12 +49,13 @@ def print_run(run: Run) -> None:
     for name, value in asdict(run.manifest).items():
         if name not in ("files", "libraries", "run_id"):
             table.add_row(name, cell(value))
+    table.add_row("size", in_bytes(size(run.manifest)))
     table.add_row("libraries", ", ".join(f"{name} {version}" for name, version in run.manifest.libraries.items()))
     table.add_row("files", "\n".join(run.manifest.files))
     console = make_console()
     console.print(table)
     if f"{run.id}.metrics.json" in run.manifest.files:
-        metrics = json.loads(run.read("metrics.json"))
+        metrics = run.read_json("metrics.json")
         table = make_table("metric", *metrics)
         for name in next(iter(metrics.values())):
             if name != "classes":
@@ -95,8 +100,46 @@ def print_deletion(manifests: Sequence[Manifest], done: bool, overrides: Sequenc
         make_console().print(f"Deleted: {', '.join(ids)}.", highlight=False)
         return
     make_console().print("Nothing is deleted yet. All files of these runs go, for good, with", highlight=False)
+    _print_command(["delete", *ids, "yes=true"], overrides)
+
+
+def print_cleaning(found: Sequence[Leftover], done: bool, overrides: Sequence[str]) -> None:
+    """Print what was removed, or would be, a line a kind, and the command that does it.
+
+    Args:
+        found: all of it.
+        done: whether it is removed.
+        overrides: those of the command.
+    """
+    if not found:
+        make_console().print("There is nothing to clean up.", highlight=False)
+        return
+    kinds: dict[str, list[Leftover]] = {}
+    for item in found:
+        kinds.setdefault(item.kind, []).append(item)
+    rows = [
+        [kind, str(len(items)), in_bytes(sum(item.size for item in items)), _some([item.name for item in items])]
+        for kind, items in kinds.items()
+    ]
+    print_list(["what", "count", "size", "which"], rows, ["which"], "which")
+    if done:
+        make_console().print("Removed.", highlight=False)
+        return
+    make_console().print("Nothing is removed yet. It goes, for good, with", highlight=False)
+    wanted = [override for override in overrides if override.startswith(("older_than=", "status="))]
+    _print_command(["clean", *wanted, "yes=true"], overrides)
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first few names."""
+    more = [f"and {len(names) - _NAMED:,} more"] if len(names) > _NAMED else []
+    return ", ".join([*names[:_NAMED], *more])
+
+
+def _print_command(words: Sequence[str], overrides: Sequence[str]) -> None:
+    """Print what to type, in the same store."""
     store = [override for override in overrides if override.startswith("store")]
-    line = as_shell_needs(f"{how_to_call('runs')} delete {shlex.join([*ids, 'yes=true', *store])}")
+    line = as_shell_needs(f"{how_to_call('runs')} {shlex.join([*words, *store])}")
     make_console().print(f"  {line}", highlight=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""The command `runs`: list runs, show one, say what differs between two, compare, delete, or note something on one."""
+"""The command `runs`: list runs, show one, say what differs between two, compare, delete, note, or clean up."""
 
 import json
 from collections.abc import Mapping
@@ -13,8 +13,9 @@ from libelle.cli.schema_keys import did_you_mean
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.language import ENGLISH, require_language
-from libelle.runs import run_list, upkeep
+from libelle.runs import cleaning, run_list, upkeep
 from libelle.runs.ids import RunId
+from libelle.runs.published import published_runs
 from libelle.runs.run import Run
 from libelle.stores.base import Store
 
@@ -26,6 +27,7 @@ _RUNS_TAKEN = {
     "compare": "two run ids or more",
     "delete": "one run id or more",
     "note": "one run id",
+    "clean": "no run ids",
 }
 
 
@@ -53,6 +55,8 @@ def runs(config: DictConfig) -> None:
                 _delete(store, list({run.id: run for run in found}.values()), where, output)
             case "note", [run]:
                 _note(run, where, output)
+            case "clean", []:
+                _clean(store, where, output)
             case _:
                 raise UserError(f"{how_to_call('runs')} {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
 
@@ -85,21 +89,34 @@ def _compare(runs: list[Run], where: dict[str, str], output: Any) -> None:
 
 
 def _delete(store: Store, runs: list[Run], where: dict[str, str], output: Any) -> None:
-    # The pipeline comes with it, which takes half a second to import.
-    from libelle.publication import published_runs
-
-    said = where.pop("yes", "false")
+    sure = _is_sure(where)
     _refuse_keys("delete", where, "run ids, yes=true and format=")
-    if said.lower() not in ("true", "false"):
-        raise UserError(f"yes={said} is not known; write yes=true to delete, or leave it out to see what would go.")
     published = published_runs(store)
     for run in runs:
         upkeep.check_deletion(run, published.get(str(run.id), []))
     manifests = [run.manifest for run in runs]
-    sure = said.lower() == "true"
     for run in runs if sure else []:
         upkeep.delete(run)
     output.print_deletion(manifests, sure, typed_overrides())
+
+
+def _clean(store: Store, where: dict[str, str], output: Any) -> None:
+    sure = _is_sure(where)
+    wanted: dict[str, str] = {key: where.pop(key) for key in ("older_than", "status") if key in where}
+    _refuse_keys("clean", where, "yes=true, older_than=, status= and format=")
+    choice = cleaning.Choice.parse(wanted)
+    found = cleaning.leftovers(store, published_runs(store), choice)
+    if sure:
+        cleaning.remove_all(found)
+    output.print_cleaning(found, sure, [*(f"{key}={value}" for key, value in wanted.items()), *typed_overrides()])
+
+
+def _is_sure(where: dict[str, str]) -> bool:
+    """Whether things are to go, or to be shown."""
+    said = where.pop("yes", "false")
+    if said.lower() not in ("true", "false"):
+        raise UserError(f"yes={said} is not known; write yes=true to delete, or leave it out to see what would go.")
+    return said.lower() == "true"
 
 
 def _note(run: Run, where: dict[str, str], output: Any) -> None:

@@ -100,13 +100,22 @@ def runtime(config: DictConfig) -> None:
     with plain_errors():
         values, store = values_and_store(config)
         if isinstance(values["record"], str):
-            values["record"] = json.loads(values["record"])
+            values["record"] = _fields_of(values["record"])
         request = validate(ScoringRequest, values, "")
         if request.published is not None:
             pipeline = load_published(request.published, store)
         else:
             pipeline = load_run(request.run_id or newest(store), store)
         score(request, pipeline)
+
+
+def _fields_of(record: str) -> dict[str, str]:
+    """Field → text, as `raw_arguments.protect` passes them on."""
+    try:
+        fields: dict[str, str] = json.loads(record)
+    except ValueError:
+        raise UserError(f"record={record} names no field; write record.<field>=<text>, one for each field.") from None
+    return fields
 
 
 def score(request: ScoringRequest, pipeline: Pipeline) -> None:

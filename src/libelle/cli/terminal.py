@@ -82,6 +82,14 @@ def cell(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
+def in_bytes(size: int) -> str:
+    """A number of bytes as a cell of a table."""
+    for unit, bytes_ in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= bytes_:
+            return f"{size / bytes_:.1f} {unit}"
+    return f"{size} B"
+
+
 def interval(estimate: Mapping[str, float | None]) -> str:
     """A figure and its confidence interval as a cell of a table; `value`, `low` and `high`."""
     if estimate["value"] is None:

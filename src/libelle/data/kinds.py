@@ -4,7 +4,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Literal
 
@@ -54,6 +54,12 @@ _ARCHIVES = {
 }
 
 
+#: Bytes that a file may unpack to: so many, and so many for each of its own. Tables are packed ten times as a rule.
+_UNPACKED, _RATIO = 50_000_000, 200
+#: Bytes unpacked at once at most.
+_PART = 1 << 20
+
+
 @contextmanager
 def opened(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
     """Yield what a file is, and its bytes, unpacked where they are compressed; the latter can seek unless it is CSV.
@@ -69,7 +75,23 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
         with _opened(stream, name) as found:
             yield found
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise UserError(f"{name} is damaged ({error}); copy or make it again.") from error
+        raise UserError(f"{name} is damaged ({_one_line(error)}); copy or make it again.") from error
+
+
+class _Bounded:
+    """What is unpacked; it ends where it is out of all proportion to the packed bytes."""
+
+    def __init__(self, unpacked: Readable, packed: Callable[[], int], name: str) -> None:
+        self._unpacked, self._packed, self._name = unpacked, packed, name
+        self._read = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes."""
+        read = self._unpacked.read(size if 0 <= size <= _PART else _PART)
+        self._read += len(read)
+        if self._read > _UNPACKED + _RATIO * self._packed():
+            raise UserError(f"{self._name} unpacks to far more than a table would; make it again, or unpack it.")
+        return read
 
 
 @contextmanager
@@ -101,13 +123,16 @@ def _refuse(head: bytes, name: str) -> None:
 
 @contextmanager
 def _unpacked(stream: Prefixed, compression: str, name: str) -> Iterator[Readable]:
+    packed = _Counted(stream)
     try:
-        with pa.CompressedInputStream(pa.PythonFile(stream, mode="r"), compression) as unpacked:
-            yield unpacked
+        with pa.CompressedInputStream(pa.PythonFile(packed, mode="r"), compression) as unpacked:
+            yield _Bounded(unpacked, lambda: packed.count, name)
     except (OSError, pa.ArrowInvalid) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
-        raise UserError(f"{name} is damaged: it cannot be unpacked ({error}); copy or make it again.") from error
+        raise UserError(
+            f"{name} is damaged: it cannot be unpacked ({_one_line(error)}); copy or make it again."
+        ) from error
 
 
 @contextmanager
@@ -115,6 +140,7 @@ def _unzipped(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
     with zipfile.ZipFile(stream) as archive:
         inside = archive.namelist()
         if "xl/workbook.xml" in inside:
+            _refuse_bomb(archive, name)
             stream.seek(0)
             yield "excel", stream
             return
@@ -126,8 +152,39 @@ def _unzipped(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
             raise UserError(f"{name} is a ZIP archive of {len(files)} files, and one is wanted; unpack it.")
         if files[0].flag_bits & 1:
             raise UserError(f"{name} is a ZIP archive with a password; unpack it.")
-        with archive.open(files[0]) as member, _opened(member, name) as found:
+        with (
+            archive.open(files[0]) as member,
+            _opened(_Bounded(member, lambda: files[0].compress_size, name), name) as found,
+        ):
             yield found
+
+
+class _Counted(io.RawIOBase):
+    """A stream that counts what is read of it."""
+
+    def __init__(self, stream: Readable) -> None:
+        self._stream, self.count = stream, 0
+
+    def readable(self) -> bool:
+        """Always."""
+        return True
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes."""
+        read = self._stream.read(size)
+        self.count += len(read)
+        return read
+
+
+def _refuse_bomb(archive: zipfile.ZipFile, name: str) -> None:
+    """Refuse a workbook whose parts are out of all proportion to it: they are read whole."""
+    for member in archive.infolist():
+        if member.file_size > _UNPACKED + _RATIO * member.compress_size:
+            raise UserError(f"{name} unpacks to far more than a table would; make it again, or save it as CSV.")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _seekable(stream: BinaryIO | Readable, whole: Prefixed) -> BinaryIO:

@@ -11,6 +11,7 @@ from libelle.data import frames
 from libelle.data.data_names import name_of_query
 from libelle.data.frames import Chunks, from_arrow
 from libelle.data.names import check_header
+from libelle.data.passwords import holds_password
 from libelle.data.source import Source
 from libelle.data.texts import texts_of
 from libelle.errors import UserError, needs_extra
@@ -21,6 +22,8 @@ with needs_extra("data=sql", "sql"):
 
 #: Where the password is read from, for any database. PostgreSQL's own PGPASSWORD and password file work as well.
 PASSWORD_VARIABLE = "LIBELLE_SQL_PASSWORD"
+#: Databases that are files, and ask nobody for a password.
+_FILES = ("sqlite", "duckdb")
 
 
 @dataclass(kw_only=True)
@@ -53,6 +56,7 @@ class SQLSource(Source):
         if not self.url or not self.query:
             missing = "url" if not self.url else "query"
             raise UserError(f"data.{missing} is not set; give data.url=postgresql://user@host/database data.query=....")
+        _refuse_password(self.url, self.query)
         engine = self._engine(self.url)
         try:
             with engine.connect().execution_options(stream_results=True) as connection:
@@ -87,20 +91,33 @@ class SQLSource(Source):
     def _engine(text: str) -> sqlalchemy.Engine:
         try:
             url = sqlalchemy.make_url(text)
-            if url.password:
-                raise UserError(
-                    f"data.url holds a password; leave it out, and set {PASSWORD_VARIABLE} in the environment."
-                )
             if url.drivername == "postgresql":
                 url = url.set(drivername="postgresql+psycopg")
-            if password := os.environ.get(PASSWORD_VARIABLE):
+            if (password := os.environ.get(PASSWORD_VARIABLE)) and url.get_backend_name() not in _FILES:
                 url = url.set(password=password)
             return sqlalchemy.create_engine(url)
         except (SQLAlchemyError, ImportError) as error:
             raise UserError(
-                f"data.url={text} cannot be used ({_reason(error)}); write it as postgresql://user@host/database or "
-                "sqlite:///forms.db, and install the database's driver."
+                f"data.url={_without_user(text)} cannot be used ({_reason(error)}); write it as "
+                "postgresql://user@host/database or sqlite:///forms.db, and install the database's driver."
             ) from error
+
+
+def _refuse_password(url: str, query: str) -> None:
+    """Whatever way the source was made: the config is kept with the run."""
+    try:
+        password = sqlalchemy.make_url(url).password
+    except SQLAlchemyError:  # said where the URL is used
+        password = None
+    if password or holds_password("data.url", url):
+        raise UserError(f"data.url holds a password; leave it out, and set {PASSWORD_VARIABLE} in the environment.")
+    if holds_password("data.query", query):
+        raise UserError("data.query holds a password; leave it out, and let the database keep it, as in a view.")
+
+
+def _without_user(url: str) -> str:
+    """A URL that cannot be read, without what may be a password in it."""
+    return f"...@{url.rpartition('@')[2]}" if "@" in url else url
 
 
 def _reason(error: Exception) -> str:

@@ -4,6 +4,7 @@ A table is written part by part, and the file takes its name when all of it is t
 """
 
 import json
+import os
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -33,6 +34,8 @@ SHEET_ROWS, SHEET_COLUMNS, CELL_CHARACTERS = 1_048_576, 16_384, 32_767
 #: Excel takes a cell of a CSV file that begins so for a formula, and runs it.
 _FORMULA = re.compile(r"[=+\-@\t\r]")
 _NUMBER = re.compile(r"[+-]?\d+([.,]\d+)?")
+#: Bytes of a file's name, at most.
+_LONGEST = 255
 #: Characters that no XML file may hold.
 _NOT_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 
@@ -57,6 +60,8 @@ def check_output(output: str, excel: Excel) -> None:
         raise UserError(f"output={output} does not say what it is; end its name with {', '.join(ENDINGS)}.")
     if excel and ending not in CSV_ENDINGS:
         raise UserError(f"excel={excel} is for output= in .csv or .csv.gz, and {path.name} is not; leave it out.")
+    if len(os.fsencode(path.name)) > _LONGEST:
+        raise UserError(f"output={output[:50]}... is too long for the name of a file; choose a shorter one.")
     if path.is_dir():
         raise UserError(f"output={output} is a folder; name a file in it, for instance {path / 'scores.csv'}.")
     if not path.parent.is_dir():

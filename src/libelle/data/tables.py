@@ -3,6 +3,7 @@
 Missing is missing, never the text "nan"; employers called NA, NULL or NONE stay texts.
 """
 
+import io
 import re
 from pathlib import Path
 from typing import BinaryIO
@@ -13,7 +14,7 @@ import pyarrow as pa
 from libelle.data import frames
 from libelle.data.csv_files import read_csv
 from libelle.data.dialects import check_quote, delimiter_of
-from libelle.data.encodings import Readable, check_encoding
+from libelle.data.encodings import check_encoding
 from libelle.data.excel import read_excel
 from libelle.data.frames import Chunks, from_arrow
 from libelle.data.kinds import opened
@@ -55,7 +56,7 @@ def read_stream(
                 f"{options.keys}sheet={options.sheet} is for Excel files, and {name} is none; leave it out."
             )
         elif kind == "parquet":
-            yield from _read_parquet(content, name, options, report)
+            yield from _read_parquet(content, name, options, report)  # type: ignore[arg-type]
         elif name.lower().endswith((".parquet", ".pq")):
             raise UserError(f"{name} is not a Parquet file, whatever its name says; name a CSV file .csv.")
         else:
@@ -71,11 +72,13 @@ def _check_options(options: FileOptions) -> None:
     check_quote(options.quote, options.keys)
 
 
-def _read_parquet(stream: Readable, name: str, options: FileOptions, report: FileReport) -> Chunks:
-    from pyarrow import parquet  # scoring texts takes no files
+def _read_parquet(stream: BinaryIO, name: str, options: FileOptions, report: FileReport) -> Chunks:
+    # Scoring texts takes no files.
+    from libelle.data.parquet_files import DAMAGED, damaged, open_parquet, require_room
 
+    size = stream.seek(0, io.SEEK_END)
     try:
-        with parquet.ParquetFile(stream) as file:
+        with open_parquet(stream, name) as file:
             # pandas writes an index as a column: one with a name is data, one without is a row number.
             names = [column for column in file.schema_arrow.names if not _INDEX.fullmatch(column)]
             check_header(names, name)
@@ -83,12 +86,14 @@ def _read_parquet(stream: Readable, name: str, options: FileOptions, report: Fil
             first = 1
             for batch in file.iter_batches(batch_size=frames.CHUNK_ROWS, columns=kept):
                 report.read += batch.num_rows
+                for column in batch.columns:
+                    require_room(column, size, name)
                 yield _texts(batch, name, pd.RangeIndex(first, first + batch.num_rows))
                 first += batch.num_rows
             if first == 1:
                 yield pd.DataFrame(columns=[nfc(column) for column in kept], dtype="str")
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{name} is not a whole Parquet file ({error}); copy or make it again.") from error
+    except DAMAGED as error:
+        raise damaged(name, error) from error
 
 
 def _is_kept(column: str, schema: pa.Schema, name: str, options: FileOptions) -> bool:

@@ -46,7 +46,10 @@ def text_of(value: object) -> str | None:
     if isinstance(value, datetime.datetime):
         midnight = value.time() == datetime.time() and not getattr(value, "nanosecond", 0) and value.tzinfo is None
         return value.date().isoformat() if midnight else value.isoformat(sep=" ")
-    return str(value)
+    try:
+        return str(value)
+    except Exception as error:  # a whole number of thousands of digits, or anybody's class
+        raise TypeError("values that cannot be written out") from error
 
 
 def texts_of(values: Iterable[object], column: object, source: str) -> pa.LargeStringArray:

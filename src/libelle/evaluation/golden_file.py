@@ -8,7 +8,7 @@ import pandas as pd
 
 from libelle.errors import UserError
 from libelle.features import Floats
-from libelle.files import read_json, write_json
+from libelle.files import LARGEST_WORDS, read_json, write_json
 
 _FILE = "golden.json"
 #: Scores may differ by this much from those that were saved: other machines round otherwise.
@@ -30,7 +30,7 @@ def save_golden(folder: Path, records: pd.DataFrame, scores: Floats) -> None:
 
 def load_golden(folder: Path, fields: Sequence[str]) -> tuple[pd.DataFrame, Floats]:
     """Read back what `save_golden` wrote: records and scores."""
-    golden = read_json(folder / _FILE)
+    golden = read_json(folder / _FILE, LARGEST_WORDS)
     records = pd.DataFrame([item["record"] for item in golden], columns=list(fields), dtype="str")
     return records, np.array([item["scores"] for item in golden], dtype=np.float32)
 

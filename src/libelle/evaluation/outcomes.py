@@ -1,7 +1,5 @@
 """What a run has stored of its validation and test records, and what a threshold is about."""
 
-import io
-import json
 from functools import cached_property
 from typing import Any
 
@@ -9,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from libelle.data.parquet_files import read_table
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.features import Doubles
 from libelle.runs.run import Run
@@ -16,13 +15,13 @@ from libelle.runs.run import Run
 
 def predictions(run: Run) -> tuple[list[str], pd.DataFrame]:
     """A run's labels, in the order of its score columns, and its predictions: `id`, `split`, `target`, scores."""
-    table = pd.read_parquet(io.BytesIO(run.read("predictions.parquet")))
-    return json.loads(run.read("data.json"))["labels"], table
+    table = read_table(run.read("predictions.parquet"), run.key("predictions.parquet"))
+    return run.read_json("data.json")["labels"], table
 
 
 def titles(run: Run) -> dict[str, str]:
     """Label → title, of those labels of a run that have one."""
-    found: dict[str, str] = json.loads(run.read("data.json")).get("titles", {})
+    found: dict[str, str] = run.read_json("data.json").get("titles", {})
     return found
 
 

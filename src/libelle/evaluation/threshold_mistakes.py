@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from libelle.components import build
 from libelle.data.source import Source
@@ -58,7 +57,7 @@ def with_texts(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     Raises:
         UserError: when the source cannot be read any more, or its records have changed since.
     """
-    node = yaml.safe_load(run.read("config.yaml")).get("data")
+    node = run.read_config().get("data")
     if node is None:
         raise UserError(f"run_id={run.id} does not say where its data are from; its texts cannot be read back.")
     records = build(node, Source, "data").read()

@@ -6,6 +6,7 @@ large, and deflated they take a third. A run scores with the rounded weights, to
 it saves.
 """
 
+import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
@@ -22,6 +23,8 @@ Weights = Mapping[str, npt.NDArray[np.generic]]
 
 _NGRAMS, _LINEAR, _WORDS = "ngrams.weight", "wide.weight", ("words.table.weight", "words.words.weight")
 _FILE = "weights.safetensors"
+#: What zlib makes of a byte at most.
+_MOST = 1032
 #: The linear path's weights in the file: their bytes, deflated by zlib, and rows and columns.
 _DEFLATED, _SHAPE = f"{_LINEAR}.deflated", f"{_LINEAR}.shape"
 #: What rounding may move a weight of the linear path by, once the pool has weighed the path, twice over.
@@ -85,9 +88,19 @@ def load_weights(folder: Path) -> Weights:
     """
     weights: dict[str, npt.NDArray[np.generic]] = load_file(folder / _FILE)
     if _DEFLATED in weights:
-        try:
-            inflated = zlib.decompress(weights.pop(_DEFLATED).tobytes())
-        except zlib.error as error:
-            raise ValueError(f"{_LINEAR}: {error}") from error
-        weights[_LINEAR] = np.frombuffer(inflated, np.int16).reshape(weights.pop(_SHAPE).tolist())
+        deflated, shape = weights.pop(_DEFLATED).tobytes(), weights.pop(_SHAPE).tolist()
+        weights[_LINEAR] = np.frombuffer(_inflate(deflated, 2 * math.prod(shape)), np.int16).reshape(shape)
     return weights
+
+
+def _inflate(deflated: bytes, size: int) -> bytes:
+    """Inflate to a size; zlib makes a byte a thousand at most, and a shape that says more is not believed."""
+    if not 0 <= size <= _MOST * len(deflated):
+        raise ValueError(f"{_LINEAR}: its shape is not that of its weights")
+    try:
+        inflated = zlib.decompressobj().decompress(deflated, size + 1)
+    except zlib.error as error:
+        raise ValueError(f"{_LINEAR}: {error}") from error
+    if len(inflated) != size:
+        raise ValueError(f"{_LINEAR}: its shape is not that of its weights")
+    return inflated

@@ -16,6 +16,8 @@ from libelle.models.classical import ClassicalModel
 from libelle.processes.base import Process
 from libelle.processes.matrix_stack import stack
 
+#: Bytes that a saved decision tree may unpack to at most: so many, and so many for each of its own.
+_UNPACKED, _RATIO = 1 << 24, 50
 #: All that a saved decision tree may hold beside what skops trusts anyway.
 TRUSTED = ["sklearn.tree._tree.Tree"]
 #: XGBoost keeps two doubles for each bin of each column, for every node of a level.
@@ -78,10 +80,22 @@ class DecisionTree(ClassicalModel):
     def read(self, folder: Path) -> None:
         """Read back what `write` wrote; a file with other types is refused."""
         skops = _require_skops()
+        _refuse_bomb(folder / "tree.skops")
         try:
             self.tree_ = skops.load(folder / "tree.skops", trusted=TRUSTED)
         except (TypeError, zipfile.BadZipFile) as error:  # the former of types that are not trusted
             raise ValueError(str(error)) from error
+
+
+def _refuse_bomb(path: Path) -> None:
+    """Refuse an archive whose files are out of all proportion to it, before they are unpacked."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+    except zipfile.BadZipFile as error:
+        raise ValueError(str(error)) from error
+    if size > _UNPACKED + _RATIO * path.stat().st_size:
+        raise ValueError(f"{path.name} would unpack to {size:,} bytes")
 
 
 def _require_skops() -> Any:

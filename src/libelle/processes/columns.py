@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from libelle.files import read_json, write_json
+from libelle.files import LARGEST_WORDS, read_json, write_json
 
 #: Name of all fields joined.
 FUSED = "<all fields>"
@@ -27,5 +27,5 @@ def save_words(folder: Path, fields: Sequence[str], words: Sequence[str]) -> Non
 
 def load_words(folder: Path) -> tuple[list[str], list[str]]:
     """Read back what `save_words` wrote: fields and words."""
-    about = read_json(folder / "words.json")
+    about = read_json(folder / "words.json", LARGEST_WORDS)
     return about["fields"], about["words"]

@@ -25,7 +25,7 @@ from libelle.data.field_kinds import Kinds
 from libelle.data.numbers import read_numbers, wrong_numbers
 from libelle.errors import UserError
 from libelle.features import TABLE, Doubles, Features
-from libelle.files import read_json, write_json
+from libelle.files import LARGEST_WORDS, read_json, write_json
 from libelle.processes.base import Process
 
 #: Training rows that a category must have to be known by itself.
@@ -86,7 +86,7 @@ class TableEncoder:
     @classmethod
     def load(cls, folder: Path) -> Self | None:
         """Read back what `save` wrote; None where all fields are text."""
-        return cls(**read_json(folder / _FILE)) if (folder / _FILE).exists() else None
+        return cls(**read_json(folder / _FILE, LARGEST_WORDS)) if (folder / _FILE).exists() else None
 
 
 def clean_fields(

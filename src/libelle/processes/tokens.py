@@ -12,7 +12,7 @@ import pandas as pd
 from libelle.components import Positive, PositiveShare
 from libelle.data.columns import Columns, from_frame, to_frame
 from libelle.features import Features, Floats, Vectors
-from libelle.files import read_json, write_json
+from libelle.files import LARGEST_WORDS, read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.field_texts import FieldTexts
 from libelle.stores.base import Store
@@ -105,7 +105,7 @@ class Tokens(WordsAndBags):
 
     def load(self, folder: Path) -> Self:
         """Read back what `save` wrote."""
-        vocabulary = read_json(folder / "vocabulary.json")
+        vocabulary = read_json(folder / "vocabulary.json", LARGEST_WORDS)
         self.lengths_ = vocabulary["lengths"]
         self._set_words(vocabulary["words"])
         if self.ngrams:

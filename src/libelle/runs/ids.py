@@ -9,7 +9,7 @@ from datetime import date
 
 from libelle.errors import UserError
 
-_PATTERN = re.compile(r"(\d{4}-\d{2}-\d{2})_([1-9]\d*)", re.ASCII)
+_PATTERN = re.compile(r"(\d{4}-\d{2}-\d{2})_([1-9]\d{0,8})", re.ASCII)
 
 
 @dataclass(frozen=True, order=True)

@@ -11,11 +11,12 @@ from typing import Any, Final, Literal
 
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
-from libelle.runs.lock import locked
+from libelle.runs.lock import Lease, locked
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, Moment, StoredFile, expected_files, read_formatted
 from libelle.stores.formats import RUN
+from libelle.stores.plain_data import parse_config, parse_json
 
 Status = Literal["running", "completed", "failed", "deleted"]
 RUNNING: Final = "running"
@@ -188,6 +189,14 @@ class Run:
             )
         return data
 
+    def read_json(self, name: str) -> Any:
+        """Return a file of the run as JSON; otherwise as `read`."""
+        return parse_json(self.read(name), f"{self.key(name)} in {self.store}")
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the run's config; otherwise as `read`."""
+        return parse_config(self.read("config.yaml"), f"{self.key('config.yaml')} in {self.store}")
+
     def read_threshold(self) -> dict[str, Any] | None:
         """The threshold that was chosen, as `libelle.evaluation.threshold.save` keeps it; None where none was yet.
 
@@ -196,7 +205,7 @@ class Run:
         """
         if f"{self.id}.{THRESHOLD}" not in self.manifest.files:
             return None
-        choice: dict[str, Any] = json.loads(self.read(THRESHOLD))
+        choice: dict[str, Any] = self.read_json(THRESHOLD)
         return choice
 
     def change(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:
@@ -210,34 +219,40 @@ class Run:
             change: from the content, None where there is none yet, to the new content.
 
         Raises:
-            UserError: when somebody else's change goes on and on.
+            UserError: when somebody else's change goes on and on, or came between while this process slept.
         """
-        with self.changing():
+        with self.changing() as lease:
             self.require_completed()
             full = f"{self.id}.{name}"
             before = self.read(name) if full in self.manifest.files else None
             data = change(before)
             entry: StoredFile = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+            lease.require()
             if before is None:
                 self.store.put(self.key(name), data)
+                lease.require()
             else:
                 entry["previous"] = hashlib.sha256(before).hexdigest()
             self.manifest.files[full] = entry
             self.put_manifest()
             if before is not None:
+                lease.require()
                 self.store.put(self.key(name), data)
         return data
 
     @contextmanager
-    def changing(self) -> Iterator[None]:
+    def changing(self) -> Iterator[Lease]:
         """Change a run that has ended, with its manifest as it is now; whoever else would change it waits.
+
+        Yields:
+            The lock, which is asked before each write.
 
         Raises:
             UserError: when somebody else's change goes on and on.
         """
-        with locked(self.store, self.key(_LOCK), f"run_id={self.id}"):
+        with locked(self.store, self.key(_LOCK), f"run_id={self.id}") as lease:
             self.manifest = Run.open(self.store, self.id).manifest
-            yield
+            yield lease
 
     def put_manifest(self) -> None:
         """Store the manifest as it is."""

@@ -1,12 +1,9 @@
 """Runs, as a store holds them."""
 
-import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
-
-import yaml
 
 from libelle.errors import UserError
 from libelle.installation import how_to_call
@@ -58,6 +55,11 @@ def _manifest(store: Store, run_id: RunId) -> Manifest | None:
         return None
 
 
+def size(manifest: Manifest) -> int:
+    """Bytes of a run's files; 0 for a run that goes on."""
+    return sum(file["size"] for file in manifest.files.values())
+
+
 def duration(manifest: Manifest) -> float | None:
     """Seconds from the claim of the id to the end; None for a run that goes on."""
     if manifest.finished is None:
@@ -75,6 +77,7 @@ COLUMNS = (
     "objective",
     "value",
     "duration",
+    "size",
     "base",
     "sweep",
     "trial",
@@ -113,7 +116,8 @@ def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Mani
 
 def column(manifest: Manifest, name: str) -> Any:
     """The value of a column."""
-    return duration(manifest) if name == "duration" else getattr(manifest, name)
+    computed = {"duration": duration, "size": size}
+    return computed[name](manifest) if name in computed else getattr(manifest, name)
 
 
 def differences(*runs: Run) -> list[tuple[Any, ...]]:
@@ -128,9 +132,9 @@ def _contents(run: Run) -> dict[str, Any]:
     # A run that failed has not got all of its files.
     stored = {name: f"{run.id}.{name}" in run.manifest.files for name in ("config.yaml", "metrics.json")}
     if stored["config.yaml"]:
-        contents["config"] = yaml.safe_load(run.read("config.yaml"))
+        contents["config"] = run.read_config()
     if stored["metrics.json"]:
-        contents["metrics"] = json.loads(run.read("metrics.json"))
+        contents["metrics"] = run.read_json("metrics.json")
         for values in contents["metrics"].values():
             values.pop("classes", None)
     return contents

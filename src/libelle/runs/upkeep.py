@@ -1,6 +1,7 @@
 """What people do with runs that have ended: a note on one, or deleting it."""
 
 from libelle.errors import UserError
+from libelle.runs.lock import Lease
 from libelle.runs.run import DELETED, RUNNING, Run
 
 
@@ -10,9 +11,10 @@ def note(run: Run, text: str) -> None:
     Raises:
         UserError: when the run still goes on, since it will write its manifest anew.
     """
-    with run.changing():
+    with run.changing() as lease:
         _require_ended(run, "noted on")
         run.manifest.note = " ".join(text.split()) or None
+        lease.require()
         run.put_manifest()
 
 
@@ -39,13 +41,19 @@ def delete(run: Run) -> None:
     An id that were free again would be given to another run of that day. The manifest is written first: a deletion that
     is cut short leaves no run that looks whole, and can be done again.
     """
-    with run.changing():
+    with run.changing() as lease:
         _require_ended(run, "deleted")
-        run.manifest.status, run.manifest.files = DELETED, {}
-        run.put_manifest()
-        for key in [entry.key for entry in run.store.list(run.id.folder)]:
-            if key != run.key("manifest.json") and not key.endswith(".lock"):
-                run.store.delete(key)
+        erase(run, lease)
+
+
+def erase(run: Run, lease: Lease) -> None:
+    """Do as `delete` says, to a run whose lock is held."""
+    run.manifest.status, run.manifest.files = DELETED, {}
+    lease.require()
+    run.put_manifest()
+    for key in [entry.key for entry in run.store.list(run.id.folder)]:
+        if key != run.key("manifest.json") and not key.endswith(".lock"):
+            run.store.delete(key)
 
 
 def _require_ended(run: Run, done: str) -> None:

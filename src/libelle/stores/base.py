@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,10 +18,17 @@ R = TypeVar("R")
 
 @dataclass(frozen=True)
 class Entry:
-    """One stored object: its `key`, with `/` between the parts, and its `size` in bytes."""
+    """One stored object.
+
+    Attributes:
+        key: its key, with `/` between the parts.
+        size: in bytes.
+        modified: when it was last written, in seconds since 1970 by the store's clock.
+    """
 
     key: str
     size: int
+    modified: float = field(default=0.0, compare=False)
 
 
 class Store(Component, ABC):
@@ -71,6 +78,10 @@ class Store(Component, ABC):
     @abstractmethod
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object whose key begins with `prefix`, in no particular order."""
+
+    def leftovers(self) -> Iterator[Entry]:
+        """What writes that were cut short have left; `list` passes over it, and `delete` removes it."""
+        yield from ()
 
     @abstractmethod
     def folders(self, prefix: str) -> Sequence[str]:

@@ -10,7 +10,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from libelle.errors import UserError
@@ -47,6 +47,9 @@ def fetch(store: Store, key: str, sha256: str, cache: Path, size: int | None = N
     if not _has_content(path, sha256, size):
         with _new_file(path) as temporary:
             _download(store, key, sha256, temporary, size)
+    else:
+        with suppress(OSError):  # a cache that others filled
+            os.utime(path)  # it says when the file was last used, for `runs.py clean`
     return path
 
 

@@ -77,24 +77,35 @@ class LocalStore(Store):
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object whose key begins with `prefix`."""
+        for entry in self._entries(prefix.rpartition("/")[0]):
+            if entry.key.startswith(prefix) and not _is_temporary(entry.key):
+                yield entry
+
+    def leftovers(self) -> Iterator[Entry]:
+        """Temporary files; those of writes that go on are among them."""
+        return (entry for entry in self._entries("") if _is_temporary(entry.key))
+
+    def _entries(self, prefix: str) -> Iterator[Entry]:
+        """All files below a folder."""
         root = Path(self.root)
-        start = self._folder(prefix.rpartition("/")[0])
-        for folder, _, names in os.walk(start):
+        for folder, _, names in os.walk(self._folder(prefix)):
             for name in names:
                 path = Path(folder, name)
-                key = path.relative_to(root).as_posix()
-                if key.startswith(prefix) and not name.startswith(TEMPORARY):
-                    try:
-                        yield Entry(key, path.stat().st_size)
-                    except FileNotFoundError:  # deleted by somebody else since the folder was read
-                        continue
+                try:
+                    about = path.lstat()
+                except FileNotFoundError:  # deleted by somebody else since the folder was read
+                    continue
+                yield Entry(path.relative_to(root).as_posix(), about.st_size, about.st_mtime)
 
     def folders(self, prefix: str) -> Sequence[str]:
         """Names of the folders directly under `prefix`."""
+        folder = self._folder(prefix)
         try:
-            return sorted(path.name for path in self._folder(prefix).iterdir() if path.is_dir())
+            return sorted(path.name for path in folder.iterdir() if path.is_dir())
         except (FileNotFoundError, NotADirectoryError):
             return []
+        except OSError as error:
+            raise UserError(f"{folder} cannot be read ({error.strerror}); check the name and the rights.") from error
 
     def delete(self, key: str) -> None:
         """Remove the object, and the folders that it leaves empty, since a bucket has none of these."""
@@ -161,6 +172,10 @@ class LocalStore(Store):
             raise UserError(f"{path} cannot be written ({error.strerror}); make room or check rights.") from error
         with suppress(FileNotFoundError):  # somebody else has deleted it all since
             flush_to_disk(path.parent)
+
+
+def _is_temporary(key: str) -> bool:
+    return key.rpartition("/")[2].startswith(TEMPORARY)
 
 
 def _make_file(path: Path) -> None:

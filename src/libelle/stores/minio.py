@@ -108,7 +108,8 @@ class MinioStore(Store):
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object whose key begins with `prefix`."""
         for found in self._list(prefix, recursive=True):
-            yield Entry(str(found.object_name).removeprefix(self._root), found.size or 0)
+            modified = found.last_modified.timestamp() if found.last_modified else 0.0
+            yield Entry(str(found.object_name).removeprefix(self._root), found.size or 0, modified)
 
     def folders(self, prefix: str) -> Sequence[str]:
         """Names of the folders directly under `prefix`."""

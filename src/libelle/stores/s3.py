@@ -3,12 +3,14 @@
 import os
 import re
 import ssl
-from typing import NamedTuple
+from types import TracebackType
+from typing import NamedTuple, Self
 from xml.etree.ElementTree import ParseError
 
 from minio import Minio
 from minio.error import MinioException, S3Error
-from urllib3 import PoolManager, Retry, Timeout
+from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
+from urllib3.connectionpool import ConnectionPool
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
@@ -18,6 +20,7 @@ from urllib3.exceptions import (
     ProtocolError,
     ReadTimeoutError,
     SSLError,
+    TimeoutError,
 )
 
 from libelle.errors import UserError
@@ -31,6 +34,24 @@ _CREDENTIALS = (
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?", re.ASCII)
 
 _BUSY = (429, 500, 502, 503, 504)
+
+
+class _Hasty(Retry):
+    """Repeats a request whose connection was lost or refused, not one that nobody answers in time."""
+
+    def increment(
+        self,
+        method: str | None = None,
+        url: str | None = None,
+        response: BaseHTTPResponse | None = None,
+        error: Exception | None = None,
+        _pool: ConnectionPool | None = None,
+        _stacktrace: TracebackType | None = None,
+    ) -> Self:
+        """Count an attempt, and give up where no more are left."""
+        if isinstance(error, TimeoutError) and _pool is not None:
+            raise MaxRetryError(_pool, url or "", error)
+        return super().increment(method, url, response, error, _pool, _stacktrace)
 
 
 class Patience(NamedTuple):
@@ -47,7 +68,7 @@ PATIENT = Patience(
 )
 #: For asking whether a server answers at all.
 HASTY = Patience(
-    Retry(2, connect=0, read=0, backoff_factor=0.3, status_forcelist=_BUSY, raise_on_status=False),
+    _Hasty(5, connect=1, backoff_factor=0.2, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False),
     Timeout(connect=3, read=10),
 )
 

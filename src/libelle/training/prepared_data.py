@@ -17,6 +17,7 @@ from libelle.data.check.findings import DataCheck, sentences, summary
 from libelle.data.columns import Columns, count_rows, row_keys, take
 from libelle.data.field_kinds import Kinds
 from libelle.data.frames import to_series
+from libelle.data.parquet_files import read_table
 from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN
@@ -25,7 +26,7 @@ from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.field_worth import Erased, erase
 from libelle.feature_files import load_features, save_features
 from libelle.features import Dataset, Doubles, Features, Ints
-from libelle.files import read_json, write_json
+from libelle.files import LARGEST_WORDS, read_json, write_json
 from libelle.processes.base import Process
 from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.progress import stage
@@ -187,7 +188,7 @@ class Prepared:
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read back what `save` wrote; large arrays are memory-mapped."""
-        prepared = read_json(folder / "prepared.json")
+        prepared = read_json(folder / "prepared.json", LARGEST_WORDS)
         check_format(prepared, PREPARED, f"The prepared data in {folder}", "prepare them again with mode=prepare")
         del prepared["format"]
         cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in prepared.pop("cleaners").items()}
@@ -195,13 +196,13 @@ class Prepared:
         texts = folder / "texts.parquet"
         return cls(
             **{**prepared, "target": Target(**prepared["target"])},
-            rows=pd.read_parquet(folder / "rows.parquet"),
+            rows=_table(folder, "rows"),
             features=load_features(folder / "features"),
             cleaners=cleaners,
             process=process,
-            golden=pd.read_parquet(folder / "golden.parquet"),
-            erased=Erased(pd.read_parquet(folder / "erased.parquet"), load_features(folder / "erased")),
-            texts=pd.read_parquet(texts) if texts.exists() else None,
+            golden=_table(folder, "golden"),
+            erased=Erased(_table(folder, "erased"), load_features(folder / "erased")),
+            texts=_table(folder, "texts") if texts.exists() else None,
             reference=Reference.load(folder),
             encoder=TableEncoder.load(folder),
         )
@@ -215,6 +216,11 @@ class Prepared:
         counts = self.rows["split"].value_counts()
         shares = ", ".join(f"{counts[split]:,} {split}" for split in SPLITS)
         log.info("%s: %s rows (%s), %d labels", self.name, f"{len(self.rows):,}", shares, len(self.labels))
+
+
+def _table(folder: Path, name: str) -> pd.DataFrame:
+    path = folder / f"{name}.parquet"
+    return read_table(path, str(path))
 
 
 def tell(check: Mapping[str, Any]) -> None:

@@ -5,15 +5,14 @@ were asked for: values of the report's slices that few records have are numbers 
 """
 
 import io
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from libelle.data.parquet_files import read_table
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.field_worth import FEWEST_RECORDS
@@ -105,7 +104,7 @@ def read_evidence(run: Run) -> Evidence | None:
 
 def _language(run: Run) -> str:
     """The language that the run's report was asked for in."""
-    config = yaml.safe_load(run.read("config.yaml"))
+    config = run.read_config()
     return str((config.get("report") or {}).get("language", ENGLISH))
 
 
@@ -153,8 +152,8 @@ def _array(table: pd.DataFrame, rule: DecisionRule) -> Floats:
 
 
 def _table(run: Run, name: str) -> pd.DataFrame:
-    return pd.read_parquet(io.BytesIO(run.read(name)))
+    return read_table(run.read(name), run.key(name))
 
 
 def _json(run: Run, name: str) -> Any:
-    return json.loads(run.read(name))
+    return run.read_json(name)

@@ -23,7 +23,7 @@ from libelle.training.pairings import check_mode, check_pairing
 from libelle.training.plan import Plan, Provenance, no_lightning
 
 #: A name that may be a folder's.
-Name = Annotated[str, Field(pattern=r"^[\w.-]*\w$")]
+Name = Annotated[str, Field(pattern=r"^[\w.-]*\w$", max_length=100)]
 
 
 @dataclass(kw_only=True)

@@ -16,6 +16,7 @@ from libelle.data.check.look import look_at
 from libelle.data.records import Records
 from libelle.data.split import VALIDATION
 from libelle.errors import UserError
+from libelle.files import SCRATCH, owned
 from libelle.logs import log_to_file
 from libelle.models.base import Training
 from libelle.pipeline import Pipeline
@@ -74,7 +75,7 @@ def fit_alone(plan: Plan) -> Pipeline:
     """Everything, start to end, with nothing kept: from the source to a fitted pipeline."""
     from libelle.training.fitting import fit
 
-    with tempfile.TemporaryDirectory(prefix="libelle-") as name:
+    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as name:
         training, records, check = _read(plan, Path(name))
         return fit(plan, training, _prepare(plan, records, check)).pipeline
 
@@ -211,7 +212,7 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
 def _workplace(plan: Plan) -> Iterator[Path]:
     """Yield a scratch folder, which holds the log, once the store is known to work."""
     plan.store.check()
-    with tempfile.TemporaryDirectory(prefix="libelle-") as name, log_to_file(Path(name, "log.txt")):
+    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as name, log_to_file(Path(name, "log.txt")):
         yield Path(name)
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from libelle.components import Component, Positive, Seed
 from libelle.errors import UserError, needs_extra
-from libelle.files import TEMPORARY, whole_file
+from libelle.files import SCRATCH, TEMPORARY, owned, whole_file
 from libelle.installation import how_to_call
 from libelle.memory import require_disk, require_memory
 from libelle.stores.base import Store
@@ -120,7 +120,7 @@ class WordVectors(Component):
             return self._table(BinFile.open(file), kept, seen)
         if not kept and not seen:
             return VectorTable.empty(self.dim)
-        with tempfile.TemporaryDirectory(prefix="libelle-") as scratch:
+        with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as scratch:
             return self._table(self._train(table, Path(scratch), len(seen) or len(kept)), kept, seen)
 
     def _table(self, model: BinFile, kept: Sequence[str], seen: Sequence[str]) -> VectorTable:

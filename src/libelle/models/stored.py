@@ -1,0 +1,41 @@
+"""A stored model, and what its files may do where they are damaged."""
+
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+
+from libelle.components import build
+from libelle.models.base import Model
+
+#: What damaged files make libraries raise.
+DAMAGED = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    SafetensorError,
+    TypeError,
+    ValueError,
+)
+
+
+def load_model(node: Any, folder: Path, labels: int) -> Model:
+    """Load a model, which must have as many classes as there are labels: it makes arrays of so many columns.
+
+    Args:
+        node: that describes it.
+        folder: that it was saved into.
+        labels: their number.
+
+    Raises:
+        ValueError: when it has another number of classes; damaged files raise any of `DAMAGED`.
+    """
+    model = build(node, Model, "model").load(folder)
+    classes = getattr(model, "classes_", labels)
+    if classes != labels:
+        raise ValueError(f"the model has {classes} classes for {labels} labels")
+    return model
