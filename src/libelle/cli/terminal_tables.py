@@ -177,7 +177,9 @@ def print_publication(store: Store, publication: Publication, overrides: Sequenc
     if publication.label_thresholds is not None:
         own = [limit for limit in publication.label_thresholds.values() if limit is not None]
         threshold = f", thresholds of {len(own)} of {len(publication.label_thresholds)} labels"
-    console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
+    console.print(
+        f"{publication} is current: run {publication.run_id}{threshold}{_kept(publication)}\n", highlight=False
+    )
     record = stored_example(lambda name: store.get(f"{publication.prefix}{name}"))
     print_next(console, overrides, ["runtime", f"published={publication.name}", *record])
 

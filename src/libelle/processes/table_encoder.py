@@ -1,7 +1,7 @@
 """What becomes of the fields that are not text: one sparse matrix of categories and numbers, beside any process.
 
-A category is a column of its own (one-hot). So are a category that the training rows hold less than `FEWEST_ROWS`
-times, or not at all, and a missing value: both say something, and both come later.
+A category is a column of its own (one-hot). So are a category that fewer than `process.min_records` training rows hold,
+and `FEWEST_ROWS` in any case, and a missing value: both say something, and both come later.
 
 A number stands between knots, which are quantiles of the training rows: at a knot it is 1 in the knot's column, and
 between two knots it is shared by both, the nearer one having more (linear B-splines; the same functions as the
@@ -11,6 +11,7 @@ and however long the tail. One more column has the number's rank among the train
 cut a column once. Numbers beyond the outermost knots count as these; nothing is below zero.
 """
 
+import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ import scipy.sparse
 from libelle.cleaners.base import Cleaner, clean_columns
 from libelle.data.columns import Column, Columns
 from libelle.data.field_kinds import Kinds
+from libelle.data.frequent import fewest_beside
 from libelle.data.numbers import read_numbers, wrong_numbers
 from libelle.errors import UserError
 from libelle.features import TABLE, Doubles, Features
@@ -51,10 +53,10 @@ class TableEncoder:
     knots: dict[str, list[float]]
 
     @classmethod
-    def fit(cls, columns: Columns, kinds: Kinds) -> Self:
-        """Learn categories and quantiles from the training rows."""
+    def fit(cls, columns: Columns, kinds: Kinds, fewest: int = FEWEST_ROWS) -> Self:
+        """Learn categories, those that at least `fewest` training rows hold, and quantiles."""
         return cls(
-            {name: _categories(columns[name]) for name in kinds.categorical},
+            {name: _categories(columns[name], fewest) for name in kinds.categorical},
             {name: _knots(columns[name]) for name in kinds.numeric},
         )
 
@@ -130,7 +132,9 @@ class Encoding:
             target: the label of each row, `str`.
             kinds: the fields that are not text.
         """
-        table = TableEncoder.fit(columns, kinds) if kinds.fields else None
+        own = process.fewest_records()
+        fewest = fewest_beside(own) if own is None or math.isinf(own) else max(int(own), FEWEST_ROWS)
+        table = TableEncoder.fit(columns, kinds, fewest) if kinds.fields else None
         encoding = cls(process, table)
         process.fit_columns(encoding._texts(columns), target)
         return encoding
@@ -149,8 +153,8 @@ class Encoding:
         return {name: column for name, column in columns.items() if name not in self.table.fields}
 
 
-def _categories(column: Column) -> list[str]:
-    frequent = np.flatnonzero(column.counts >= FEWEST_ROWS)
+def _categories(column: Column, fewest: int) -> list[str]:
+    frequent = np.flatnonzero(column.counts >= fewest)
     ordered = sorted(frequent.tolist(), key=lambda text: (-column.counts[text], column.texts[text]))
     return [column.texts[text] for text in ordered]
 

@@ -15,6 +15,7 @@ from libelle.features import Features, Floats, Vectors
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.field_texts import FieldTexts
+from libelle.processes.holders import Holders
 from libelle.stores.base import Store
 from libelle.vectors.sources import WordVectors
 from libelle.vectors.table import VectorTable
@@ -74,11 +75,12 @@ class Tokens(WordsAndBags):
         """As `fit`."""
         texts = FieldTexts.of(columns)
         self.lengths_ = texts.quantiles(np.diff(texts.table.offsets), self.length_quantile, self.max_length)
-        self._set_words(texts.frequent_words(self.min_count)[: self.max_words])
+        holders = Holders.of(texts, self.min_records)
+        self._set_words(texts.frequent_words(self.min_count, holders.frequent)[: self.max_words])
         if self.ngrams:
-            self.bags_.fit(texts, self.words_)
+            self.bags_.fit(texts, self.words_, holders)
         if self.embeddings == "fasttext":
-            seen = sorted(texts.frequent_words(1)) if self.embeddings_unseen else []
+            seen = sorted(texts.frequent_words(1, holders.frequent)) if self.embeddings_unseen else []
             self._set_vectors(self.vectors.fit(to_frame(columns), self.words_, seen))
         return self
 

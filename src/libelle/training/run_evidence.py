@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from libelle.data.frequent import FEWEST_RECORDS
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.field_worth import FEWEST_RECORDS
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.evaluation.outcomes import predictions, scores_of
 from libelle.evaluation.repeated import evaluate_without_repeated
