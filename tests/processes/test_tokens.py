@@ -24,7 +24,7 @@ def table(*texts: str | None, **fields: list[str | None]) -> pd.DataFrame:
 
 def fitted(*texts: str | None, **options: int) -> Tokens:
     frame = table(*texts)
-    return Tokens(**options).fit(frame, pd.Series(["0"] * len(frame)))  # type: ignore[arg-type]
+    return Tokens(**{"min_records": 1, **options}).fit(frame, pd.Series(["0"] * len(frame)))  # type: ignore[arg-type]
 
 
 def words(tokens: Tokens, block: Ragged) -> list[list[str]]:
@@ -105,7 +105,7 @@ def test_the_bag_distinguishes_missing_from_empty_and_both_from_unknown() -> Non
 
 def test_fields_share_characters_but_not_words() -> None:
     frame = table(job=["chef de gare", None, "chef"], town=["lyon", "gare", None])
-    tokens = Tokens(char_ngrams_max=3).fit(frame, pd.Series(["0", "1", "0"]))
+    tokens = Tokens(char_ngrams_max=3, min_records=1).fit(frame, pd.Series(["0", "1", "0"]))
     features = tokens.transform(frame)
     assert features.bag is not None
     assert list(features.bag.texts) == ["job", "town"]
