@@ -26,7 +26,7 @@ def encoded(encoder, **fields):
 
 
 def test_categories_are_columns_and_so_are_other_ones_and_none():
-    encoder = TableEncoder.fit(columns(a=["x", "y", "x", "y", "y", "once", None]), Kinds(("a",)))
+    encoder = TableEncoder.fit(columns(a=["x", "y", "x", "y", "y", "once", None]), Kinds(("a",)), 2)
     assert encoder.categories == {"a": ["y", "x"]}
     assert encoded(encoder, a=["x", "y", "once", "new", None]).tolist() == [
         [0, 1, 0, 0],

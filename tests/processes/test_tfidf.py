@@ -27,7 +27,9 @@ TEXTS = ["boulangerie du centre", "boulangerie", "mairie du centre", "boulangeri
 @pytest.mark.parametrize("sublinear", [True, False])
 def test_tfidf_is_that_of_scikit_learn(sublinear):
     table = one_field(*TEXTS)
-    ours = dense(Tfidf(char_ngrams_max=0, sublinear=sublinear, min_records=1).fit(table, labels(5)).transform(table))[:, :-2]
+    ours = dense(Tfidf(char_ngrams_max=0, sublinear=sublinear, min_records=1).fit(table, labels(5)).transform(table))[
+        :, :-2
+    ]
     theirs = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=sublinear).fit_transform(TEXTS).toarray()
     assert ours.shape == theirs.shape
     # The order of columns differs: compare the products of rows.

@@ -14,11 +14,11 @@ from libelle.features import Ints
 FEWEST_RECORDS = 5
 
 
-def fewest_beside(kept: float | None) -> int:
-    """Records that must hold what a pipeline keeps beside its process, such as texts of golden records.
+def fewest_in_clear(kept: float | None) -> int:
+    """Records that must hold a word, a text or a category that is kept in clear, and not as a hash.
 
     Args:
-        kept: records that must hold what the process keeps; infinity where it keeps nothing, None where nobody knows.
+        kept: records that must hold whatever a process keeps; infinity where it keeps nothing, None where nobody knows.
     """
     return FEWEST_RECORDS if kept is None or math.isinf(kept) else max(int(kept), FEWEST_RECORDS)
 

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import AboveZero, Positive, Seed
 from libelle.data.columns import from_frame
+from libelle.data.frequent import fewest_in_clear
 from libelle.errors import needs_extra
 from libelle.features import Floats
 from libelle.memory import require_memory
@@ -38,7 +39,7 @@ class Doc2Vec(MatrixProcess):
         dm: whether context words predict with the text (distributed memory), or the text alone (bag of words).
         window: words before and after that count as context, for `dm`.
         min_count: occurrences in the training rows that make a word known.
-        min_records: training records that must hold a word (docs/personal-data.md).
+        min_records: training records that must hold a word, and five in any case (docs/personal-data.md).
         negative: noise words drawn for each word.
         epochs: passes over the texts, in training and for each text that is inferred.
         alpha: learning rate at its highest.
@@ -76,7 +77,7 @@ class Doc2Vec(MatrixProcess):
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(from_frame(table))
         texts = FieldTexts.of(columns)
-        known = set(texts.frequent_words(self.min_count, Holders.of(texts, self.min_records).frequent))
+        known = set(texts.frequent_words(self.min_count, Holders.of(texts, fewest_in_clear(self.min_records)).frequent))
         model = self._fresh()
         from gensim.models.doc2vec import TaggedDocument
 

@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import AboveZero, PartialShare, Positive, Seed
 from libelle.data.columns import Column, from_frame
+from libelle.data.frequent import fewest_in_clear
 from libelle.data.words import WordTable
 from libelle.features import Floats, Ints
 from libelle.memory import require_memory
@@ -32,7 +33,7 @@ class Embedding(MatrixProcess):
         dim: columns of each matrix.
         min_count: occurrences in the training rows that make a word known.
         max_words: words known at most, the most frequent ones.
-        min_records: training records that must hold a word (docs/personal-data.md).
+        min_records: training records that must hold a word, and five in any case (docs/personal-data.md).
         epochs: passes over the training rows.
         lr: learning rate.
         dropout: share of the averages' columns dropped in training.
@@ -63,7 +64,7 @@ class Embedding(MatrixProcess):
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(from_frame(table))
         texts = FieldTexts.of(columns)
-        holders = Holders.of(texts, self.min_records)
+        holders = Holders.of(texts, fewest_in_clear(self.min_records))
         self._set_words(texts.frequent_words(self.min_count, holders.frequent)[: self.max_words])
         self.embeddings_ = self._train([self._shares(column) for column in columns.values()], pd.factorize(target)[0])
         return self

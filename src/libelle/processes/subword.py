@@ -14,6 +14,7 @@ import pandas as pd
 
 from libelle.components import Positive, PositiveShare, Several
 from libelle.data.columns import Columns, count_rows, from_frame
+from libelle.data.frequent import fewest_in_clear
 from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
@@ -80,7 +81,10 @@ class Subword(WordsAndBags):
         """
         texts = FieldTexts.of(columns)
         holders = Holders.of(texts, self.min_records)
-        self._use(self._fetched if self.pretrained else self._train(texts, holders.frequent))
+        if self.pretrained:
+            self._use(self._fetched)
+        else:
+            self._use(self._train(texts, Holders.of(texts, fewest_in_clear(self.min_records)).frequent))
         lengths = [
             len(parts) for column in columns.values() for parts in (*self._encode(column.texts, self.max_length), [])
         ]

@@ -1,7 +1,7 @@
 """What becomes of the fields that are not text: one sparse matrix of categories and numbers, beside any process.
 
-A category is a column of its own (one-hot). So are a category that fewer than `process.min_records` training rows hold,
-and `FEWEST_ROWS` in any case, and a missing value: both say something, and both come later.
+A category is a column of its own (one-hot). So are a category that fewer than five training rows hold, or fewer than
+`process.min_records`, and a missing value: both say something, and both come later.
 
 A number stands between knots, which are quantiles of the training rows: at a knot it is 1 in the knot's column, and
 between two knots it is shared by both, the nearer one having more (linear B-splines; the same functions as the
@@ -11,7 +11,6 @@ and however long the tail. One more column has the number's rank among the train
 cut a column once. Numbers beyond the outermost knots count as these; nothing is below zero.
 """
 
-import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,15 +22,13 @@ import scipy.sparse
 from libelle.cleaners.base import Cleaner, clean_columns
 from libelle.data.columns import Column, Columns
 from libelle.data.field_kinds import Kinds
-from libelle.data.frequent import fewest_beside
+from libelle.data.frequent import FEWEST_RECORDS, fewest_in_clear
 from libelle.data.numbers import read_numbers, wrong_numbers
 from libelle.errors import UserError
 from libelle.features import TABLE, Doubles, Features
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
 
-#: Training rows that a category must have to be known by itself.
-FEWEST_ROWS = 2
 #: Steps between the knots of a number: as many shares of the training rows, of equal size.
 STEPS = 16
 #: Columns of a categorical field that are no category: any other one, and none.
@@ -53,7 +50,7 @@ class TableEncoder:
     knots: dict[str, list[float]]
 
     @classmethod
-    def fit(cls, columns: Columns, kinds: Kinds, fewest: int = FEWEST_ROWS) -> Self:
+    def fit(cls, columns: Columns, kinds: Kinds, fewest: int = FEWEST_RECORDS) -> Self:
         """Learn categories, those that at least `fewest` training rows hold, and quantiles."""
         return cls(
             {name: _categories(columns[name], fewest) for name in kinds.categorical},
@@ -132,8 +129,7 @@ class Encoding:
             target: the label of each row, `str`.
             kinds: the fields that are not text.
         """
-        own = process.fewest_records()
-        fewest = fewest_beside(own) if own is None or math.isinf(own) else max(int(own), FEWEST_ROWS)
+        fewest = fewest_in_clear(process.fewest_records())
         table = TableEncoder.fit(columns, kinds, fewest) if kinds.fields else None
         encoding = cls(process, table)
         process.fit_columns(encoding._texts(columns), target)

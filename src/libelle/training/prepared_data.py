@@ -17,7 +17,7 @@ from libelle.data.check.findings import DataCheck, sentences
 from libelle.data.columns import Columns, count_rows, row_keys, take
 from libelle.data.field_kinds import Kinds
 from libelle.data.frames import to_series
-from libelle.data.frequent import fewest_beside
+from libelle.data.frequent import fewest_in_clear
 from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN
@@ -110,7 +110,7 @@ class Prepared:
         """
         train = (records.splits == TRAIN).to_numpy()
         kept = process.fewest_records()
-        fewest = fewest_beside(kept)
+        fewest = fewest_in_clear(kept)
         with stage(f"cleaning {len(train):,} records"):
             rows = np.flatnonzero(train)
             golden = golden_records(records.columns, rows, source.split.seed, source.kinds.fields, fewest)
