@@ -54,7 +54,7 @@ class TableEncoder:
         """Learn categories, those that at least `fewest` training rows hold, and quantiles."""
         return cls(
             {name: _categories(columns[name], fewest) for name in kinds.categorical},
-            {name: _knots(columns[name]) for name in kinds.numeric},
+            {name: _knots(columns[name], fewest) for name in kinds.numeric},
         )
 
     @property
@@ -155,10 +155,17 @@ def _categories(column: Column, fewest: int) -> list[str]:
     return [column.texts[text] for text in ordered]
 
 
-def _knots(column: Column) -> list[float]:
-    """Quantiles of the rows; where values are few, the values themselves."""
+def _knots(column: Column, fewest: int) -> list[float]:
+    """Quantiles of the rows; where values are few, the values themselves.
+
+    The outermost knots are where `fewest` rows lie at or beyond them: the largest number may tell who has it.
+    """
     numbers, _ = read_numbers(column.texts)
     known = ~np.isnan(numbers)
+    if known.any():
+        rows = np.sort(np.repeat(numbers[known], column.counts[known]))
+        last = min(fewest, (len(rows) + 1) // 2)
+        numbers = np.clip(numbers, rows[last - 1], rows[-last])
     values = np.unique(numbers[known])
     if len(values) > STEPS + 1:
         values = np.unique(np.quantile(np.repeat(numbers[known], column.counts[known]), np.linspace(0, 1, STEPS + 1)))
