@@ -60,6 +60,21 @@ def test_golden_records_hold_fields_that_are_rarely_filled_in():
     assert golden_records(from_frame(texts), np.arange(1000), seed=1)["b"].notna().any()
 
 
+@pytest.mark.parametrize("fields", [["a"], ["a", "b"]])
+def test_golden_records_are_made_of_frequent_words_where_no_text_is_frequent(fields):
+    rows = [f"boulanger pâtissier n{row}" if row < 8 else f"maire de v{row}" for row in range(16)]
+    texts = pd.DataFrame(dict.fromkeys(fields, rows), dtype="str")
+    golden = golden_records(from_frame(texts), np.arange(16), seed=1)
+    assert len(golden)
+    assert set(" ".join(golden.stack().dropna()).split()) <= {"boulanger", "pâtissier", "maire", "de"}
+    assert not set(golden.stack()) & set(rows)
+
+
+def test_golden_records_hold_nothing_where_nothing_is_frequent():
+    texts = pd.DataFrame({"a": [f"a{row}" for row in range(9)], "b": ["x"] * 4 + [None] * 5}, dtype="str")
+    assert golden_records(from_frame(texts), np.arange(9), seed=1).isna().all().all()
+
+
 def test_no_stored_file_holds_texts_of_records(run, forms):
     """Words may be in a vocabulary, and single fields in golden records; texts of several words nowhere else."""
     stored = {entry.key: run.store.get(entry.key) for entry in run.store.list(run.id.folder)}

@@ -7,12 +7,13 @@ import pandas as pd
 
 from libelle.data.columns import Column, Columns, row_keys
 from libelle.data.frequent import FEWEST_RECORDS, word_records
+from libelle.evaluation.field_worth import is_word
 from libelle.features import Ints
 
 #: Records that are kept with each model.
 GOLDEN_RECORDS = 8
-#: Training records whose words synthetic texts are made of; and words of such a text at most.
-SAMPLE, WORDS = 10_000, 4
+#: Training records whose words synthetic texts are made of; words of such a text at most, and letters of each at least.
+SAMPLE, WORDS, LETTERS = 10_000, 4, 3
 
 
 def golden_records(
@@ -86,12 +87,11 @@ def _synthetic(column: Column, rows: Ints, fewest: int, size: int, generator: np
     frequent = np.flatnonzero(records >= fewest)
     if not len(frequent):
         return [None] * size
-    shares = records[frequent] / records[frequent].sum()
+    words = [sample.words.words[word] for word in frequent.tolist()]
+    # Articles and punctuation alone would look like nothing that somebody writes.
+    words = [word for word in words if is_word(word) and len(word) >= LETTERS] or words
     lengths = generator.integers(1, WORDS + 1, size=size).tolist()
-    return [
-        " ".join(sample.words.words[word] for word in generator.choice(frequent, length, p=shares).tolist())
-        for length in lengths
-    ]
+    return [" ".join(words[place] for place in generator.integers(len(words), size=length)) for length in lengths]
 
 
 def _halves(texts: list[str | None]) -> list[str | None]:
