@@ -50,15 +50,29 @@ def test_golden_records_are_never_real_ones(fields, rows, seed):
     golden = golden_records(from_frame(texts), train, seed)
     assert list(golden.columns) == list(texts.columns)
     assert set(golden.dtypes.astype(str)) <= {"str"}
-    assert not {tuple(row) for row in golden.fillna("").to_numpy()} & {
-        tuple(row) for row in texts.fillna("").to_numpy()
-    }
+    real = {tuple(row) for row in texts.fillna("").to_numpy()}
+    assert not {row for row in map(tuple, golden.fillna("").to_numpy()) if any(row)} & real
     pd.testing.assert_frame_equal(golden, golden_records(from_frame(texts), train, seed))
 
 
 def test_golden_records_hold_fields_that_are_rarely_filled_in():
-    texts = pd.DataFrame({"a": [f"a{row}" for row in range(1000)], "b": [None] * 999 + ["rare"]}, dtype="str")
+    texts = pd.DataFrame({"a": [f"a{row}" for row in range(1000)], "b": [None] * 995 + ["rare"] * 5}, dtype="str")
     assert golden_records(from_frame(texts), np.arange(1000), seed=1)["b"].notna().any()
+
+
+@pytest.mark.parametrize("fields", [["a"], ["a", "b"]])
+def test_golden_records_are_made_of_frequent_words_where_no_text_is_frequent(fields):
+    rows = [f"boulanger pâtissier n{row}" if row < 8 else f"maire de v{row}" for row in range(16)]
+    texts = pd.DataFrame(dict.fromkeys(fields, rows), dtype="str")
+    golden = golden_records(from_frame(texts), np.arange(16), seed=1)
+    assert len(golden)
+    assert set(" ".join(golden.stack().dropna()).split()) <= {"boulanger", "pâtissier", "maire", "de"}
+    assert not set(golden.stack()) & set(rows)
+
+
+def test_golden_records_hold_nothing_where_nothing_is_frequent():
+    texts = pd.DataFrame({"a": [f"a{row}" for row in range(9)], "b": ["x"] * 4 + [None] * 5}, dtype="str")
+    assert golden_records(from_frame(texts), np.arange(9), seed=1).isna().all().all()
 
 
 def test_no_stored_file_holds_texts_of_records(run, forms):
@@ -71,7 +85,7 @@ def test_no_stored_file_holds_texts_of_records(run, forms):
         found = [text for text in several_words if text.encode() in data or text.lower().encode() in data]
         assert not found, key
     tables = [key for key in stored if key.endswith(".parquet")]
-    assert len(tables) == 2
+    assert tables
     for key in tables:
         assert not set(pd.read_parquet(run.store.local_path(key)).columns) & set(FIELDS)
 

@@ -57,6 +57,8 @@ class Pipeline:
         weight: the training data's column of weights, if any.
         metrics: split → metric → value, where it was fitted here; None where it was loaded.
         reading: how the file of the training data was read, for files like it, see `libelle.data.options`.
+        min_records: training records that hold any word, n-gram or text that is kept, at least; None where the process
+            does not say, and for what was saved before it was stated.
     """
 
     fields: list[str]
@@ -76,6 +78,7 @@ class Pipeline:
     weight: str | None = None
     metrics: "Mapping[str, Metrics] | None" = None
     reading: Mapping[str, str] = field(default_factory=dict)
+    min_records: int | None = None
 
     @property
     def labels(self) -> Sequence[str]:
@@ -239,6 +242,7 @@ class Pipeline:
             "model": describe(self.model),
             "calibration": None if self.calibration is None else self.calibration.to_json(),
             "reading": dict(self.reading),
+            "min_records": self.min_records,
         }
         for part in ("process", "model"):
             (folder / part).mkdir(parents=True)
@@ -276,6 +280,7 @@ class Pipeline:
                 golden=golden,
                 name=folder.name,
                 reading=about.get("reading", {}),
+                min_records=about.get("min_records"),
                 titles=about.get("titles", {}),  # models made before there were titles have none
             )
             if len(golden):

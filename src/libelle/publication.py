@@ -21,6 +21,7 @@ from typing_extensions import TypedDict
 
 from libelle import signatures
 from libelle.components import Positive, Share
+from libelle.data.frequent import require_records
 from libelle.errors import UserError
 from libelle.files import SCRATCH, owned
 from libelle.installation import how_to_call
@@ -72,6 +73,8 @@ class Publication:
         libraries: versions that the scores were computed with.
         files: name → `size` in bytes and `sha256`.
         format: of the manifest.
+        min_records: training records that hold any word, n-gram or text of the model, at least; None where that is not
+            known (docs/personal-data.md).
     """
 
     name: str
@@ -86,6 +89,7 @@ class Publication:
     libraries: dict[str, str] = field(default_factory=dict)
     files: dict[FileName, StoredFile] = field(default_factory=dict)
     format: int = PUBLISHED
+    min_records: Positive | None = None
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -108,7 +112,14 @@ def _check_name(name: str) -> None:
         )
 
 
-def publish(store: Store, run: Run, name: str, threshold: float | None = None, sign: str | None = None) -> Publication:
+def publish(
+    store: Store,
+    run: Run,
+    name: str,
+    threshold: float | None = None,
+    sign: str | None = None,
+    min_records: int | None = None,
+) -> Publication:
     """Make a completed run the current version of a published model.
 
     The run is checked byte by byte and its golden records are replayed; the copy is read back and replayed, too. The
@@ -120,10 +131,11 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
         name: of the model.
         threshold: of a binary decision; the one chosen for the run where left out.
         sign: file of the private key that signs the manifest (`libelle.signatures`).
+        min_records: training records that must hold any word, n-gram or text of the model, at least.
 
     Raises:
-        UserError: when the run failed, has not completed, was altered or has no chosen threshold, or the copy scores
-            differently.
+        UserError: when the run failed, has not completed, was altered or has no chosen threshold, the copy scores
+            differently, or the model keeps what fewer records hold.
     """
     _check_name(name)
     if RunId.matches(name):
@@ -132,6 +144,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
         signatures.sign(b"", sign)  # a wrong key is said before any work
     run.require_completed().verify()
     pipeline = Pipeline.of_run(run)
+    require_records(f"run_id={run.id}", pipeline.min_records, min_records)
     if threshold is None and pipeline.rule.is_binary and run.read_threshold() is None:
         raise UserError(
             f"run_id={run.id} has no chosen threshold; choose one, for instance "
@@ -152,6 +165,7 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
         data_fingerprint=run.manifest.data_fingerprint,
         libraries=run.manifest.libraries,
         files=run.folder_files("pipeline"),
+        min_records=pipeline.min_records,
     )
     folder = run.fetch_folder("pipeline")
     in_parallel(lambda path: store.put_file(publication.prefix + path, folder / path), publication.files)

@@ -195,7 +195,7 @@ def test_the_whole_way(mode: str, tmp_path: Path) -> None:
 
 
 def test_averages_by_hand_and_flags_where_there_is_nothing(tmp_path: Path) -> None:
-    process = fitted(FastTextMean(vectors()), table(*texts(60)))
+    process = fitted(FastTextMean(vectors(), min_records=1), table(*texts(60)))
     values = ["chef du du", "chef ☃☃☃", "☃☃☃", "", None, "chef"]
     features = process.transform(table(*values))
     matrix = features.matrix["job"]
@@ -207,7 +207,7 @@ def test_averages_by_hand_and_flags_where_there_is_nothing(tmp_path: Path) -> No
     assert matrix[2:5, -FLAGS:].tolist() == [[0, 0], [0, 1], [1, 0]]
     process.save(tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} == {".json", ".safetensors"}
-    again = FastTextMean(vectors()).load(tmp_path)
+    again = FastTextMean(vectors(), min_records=1).load(tmp_path)
     for text in values:
         np.testing.assert_allclose(
             again.transform(table(text)).matrix["job"], process.transform(table(text)).matrix["job"], atol=1e-7
@@ -217,7 +217,7 @@ def test_averages_by_hand_and_flags_where_there_is_nothing(tmp_path: Path) -> No
 
 def test_fields_are_averaged_apart() -> None:
     frame = pd.DataFrame({"job/é": ["chef", "maire"], "town": [None, None]}, dtype="str")
-    features = fitted(FastTextMean(vectors()), frame).transform(frame)
+    features = fitted(FastTextMean(vectors(), min_records=1), frame).transform(frame)
     assert list(features.matrix) == ["job/é", "town"]
     assert features.matrix["job/é"].any(axis=1).all()
     assert not features.matrix["town"][:, :-FLAGS].any()
@@ -225,7 +225,7 @@ def test_fields_are_averaged_apart() -> None:
 
 
 def test_no_word_is_kept_as_text_by_the_averages(tmp_path: Path) -> None:
-    fitted(FastTextMean(vectors()), table(*texts(60))).save(tmp_path)
+    fitted(FastTextMean(vectors(), min_records=1), table(*texts(60))).save(tmp_path)
     content = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert not any(word.encode() in content for word in WORDS if len(word) > 3)
     assert json.loads((tmp_path / "fields.json").read_text(encoding="utf-8")) == ["job"]

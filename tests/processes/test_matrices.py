@@ -116,7 +116,8 @@ def test_a_text_of_a_megabyte(make):
     long = "peintre en bâtiment " * 52_429
     word = "x" * (1 << 16)  # a word of a megabyte has millions of n-grams, which gensim takes a minute for
     table = one_field("chef de rang", "chef", long, word, "peintre")
-    result = dense(make().fit(table, labels(5)).transform(table))
+    others = one_field("chef de rang", "chef", long, word, "peintre", *["chef de rang", "peintre"] * 5)
+    result = dense(make().fit(others, labels(15)).transform(table))
     assert np.isfinite(result).all()
     assert len(np.unique(result, axis=0)) >= 3
 

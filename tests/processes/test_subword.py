@@ -22,7 +22,7 @@ from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN_ID, 
 from libelle.stores.local import LocalStore
 from libelle.training.workflow import full
 
-TEXTS = ["boulangerie du centre", "boulanger", "mairie du centre", "maire de la ville", "aide à domicile"] * 3
+TEXTS = ["boulangerie du centre", "boulanger", "mairie du centre", "maire de la ville", "aide à domicile"] * 5
 
 
 def table(*texts: str | None) -> pd.DataFrame:
@@ -60,7 +60,7 @@ def test_missing_empty_and_unknown_are_distinguished():
 
 
 def test_what_looks_like_a_special_token_is_text():
-    process = fitted("<missing> <unknown> centre", *TEXTS, vocab_size=100)
+    process = fitted(*["<missing> <unknown> centre"] * 5, *TEXTS, vocab_size=100)
     for (encoded,) in (ids(process.transform(table(text))) for text in ("<missing>", "<unknown>")):
         assert MISSING_ID not in encoded
         assert UNKNOWN_ID not in encoded

@@ -26,7 +26,7 @@ def encoded(encoder, **fields):
 
 
 def test_categories_are_columns_and_so_are_other_ones_and_none():
-    encoder = TableEncoder.fit(columns(a=["x", "y", "x", "y", "y", "once", None]), Kinds(("a",)))
+    encoder = TableEncoder.fit(columns(a=["x", "y", "x", "y", "y", "once", None]), Kinds(("a",)), 2)
     assert encoder.categories == {"a": ["y", "x"]}
     assert encoded(encoder, a=["x", "y", "once", "new", None]).tolist() == [
         [0, 1, 0, 0],
@@ -38,7 +38,7 @@ def test_categories_are_columns_and_so_are_other_ones_and_none():
 
 
 def test_a_number_is_shared_by_its_knots_and_has_a_rank():
-    encoder = TableEncoder.fit(columns(n=["0", "10", "20", "10", None]), Kinds((), ("n",)))
+    encoder = TableEncoder.fit(columns(n=["0", "10", "20", "10", None]), Kinds((), ("n",)), 1)
     assert encoder.knots == {"n": [0, 10, 20]}
     expected = [[1, 0, 0, 0, 0], [0, 0.75, 0.25, 0.625, 0], [0, 0, 1, 1, 0], [0, 0, 0, 0, 1], [1, 0, 0, 0, 0]]
     assert encoded(encoder, n=["0", "12,5", "99", None, "-5"]).tolist() == expected
@@ -46,7 +46,7 @@ def test_a_number_is_shared_by_its_knots_and_has_a_rank():
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60), st.lists(st.floats(-2e6, 2e6), min_size=1, max_size=9))
 def test_any_numbers_are_encoded_without_a_value_below_zero(training, later):
-    encoder = TableEncoder.fit(columns(n=[repr(number) for number in training]), Kinds((), ("n",)))
+    encoder = TableEncoder.fit(columns(n=[repr(number) for number in training]), Kinds((), ("n",)), 1)
     matrix = encoded(encoder, n=[repr(number) for number in later])
     assert matrix.min() >= 0
     np.testing.assert_allclose(matrix[:, :-2].sum(axis=1), 1, rtol=1e-5)
@@ -56,7 +56,7 @@ def test_any_numbers_are_encoded_without_a_value_below_zero(training, later):
 
 def test_the_knots_are_those_of_scikit_learns_splines():
     numbers = np.random.default_rng(0).lognormal(size=500)
-    encoder = TableEncoder.fit(columns(n=[repr(number) for number in numbers.tolist()]), Kinds((), ("n",)))
+    encoder = TableEncoder.fit(columns(n=[repr(number) for number in numbers.tolist()]), Kinds((), ("n",)), 1)
     splines = SplineTransformer(STEPS + 1, degree=1, knots="quantile", extrapolation="constant")
     expected = splines.fit_transform(numbers[:, None])
     found = encoded(encoder, n=[repr(number) for number in numbers.tolist()])[:, :-2]
@@ -64,7 +64,7 @@ def test_the_knots_are_those_of_scikit_learns_splines():
 
 
 def test_a_field_without_a_number_says_only_that():
-    encoder = TableEncoder.fit(columns(n=[None, None]), Kinds((), ("n",)))
+    encoder = TableEncoder.fit(columns(n=[None, None]), Kinds((), ("n",)), 1)
     assert encoded(encoder, n=[None, "5"]).tolist() == [[0, 1], [0, 0]]
 
 
@@ -95,3 +95,12 @@ def test_a_record_without_a_number_where_one_belongs_is_named():
         UserError, match=r"Record 2: the numeric field 'age' holds 'old', which is no number; correct it"
     ):
         clean_fields(columns(job=["a", "b"], region=[None, None], age=["1", "old"]), [], encoder)
+
+
+def test_neither_the_largest_number_nor_a_category_of_few_rows_is_kept(tmp_path):
+    ages = [str(number) for number in range(100)] + ["999999"]
+    regions = ["Bretagne"] * 97 + ["Corse"] * 4
+    encoder = TableEncoder.fit(columns(age=ages, region=regions), Kinds(("region",), ("age",)))
+    assert encoder.categories == {"region": ["Bretagne"]}
+    assert max(encoder.knots["age"]) == 96
+    assert min(encoder.knots["age"]) == 4

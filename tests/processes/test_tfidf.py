@@ -27,7 +27,9 @@ TEXTS = ["boulangerie du centre", "boulangerie", "mairie du centre", "boulangeri
 @pytest.mark.parametrize("sublinear", [True, False])
 def test_tfidf_is_that_of_scikit_learn(sublinear):
     table = one_field(*TEXTS)
-    ours = dense(Tfidf(char_ngrams_max=0, sublinear=sublinear).fit(table, labels(5)).transform(table))[:, :-2]
+    ours = dense(Tfidf(char_ngrams_max=0, sublinear=sublinear, min_records=1).fit(table, labels(5)).transform(table))[
+        :, :-2
+    ]
     theirs = TfidfVectorizer(ngram_range=(1, 2), sublinear_tf=sublinear).fit_transform(TEXTS).toarray()
     assert ours.shape == theirs.shape
     # The order of columns differs: compare the products of rows.
@@ -39,7 +41,7 @@ def test_tfidf_is_that_of_scikit_learn(sublinear):
 def test_bigrams_are_those_of_scikit_learn(weight, binary, words, shortest):
     texts = [*TEXTS, "du vin du vin du vin"]
     table = one_field(*texts)
-    ours = dense(Bigrams(words=words, weight=weight).fit(table, labels(6)).transform(table))[:, :-2]
+    ours = dense(Bigrams(words=words, weight=weight, min_records=1).fit(table, labels(6)).transform(table))[:, :-2]
     theirs = CountVectorizer(ngram_range=(shortest, 2), binary=binary).fit_transform(texts).toarray()
     assert ours.shape == theirs.shape
     assert np.array_equal(ours @ ours.T, theirs @ theirs.T)

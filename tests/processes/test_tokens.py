@@ -24,11 +24,11 @@ def table(*texts: str | None, **fields: list[str | None]) -> pd.DataFrame:
 
 def fitted(*texts: str | None, **options: int) -> Tokens:
     frame = table(*texts)
-    return Tokens(**options).fit(frame, pd.Series(["0"] * len(frame)))  # type: ignore[arg-type]
+    return Tokens(**{"min_records": 1, **options}).fit(frame, pd.Series(["0"] * len(frame)))  # type: ignore[arg-type]
 
 
 def words(tokens: Tokens, block: Ragged) -> list[list[str]]:
-    known = [*SPECIAL, *tokens.words_]
+    known = [*SPECIAL, *tokens.words_, *map(str, tokens.rare_)]
     rows = flatten(block)
     return [[known[i] for i in rows.ids[rows.offsets[r] : rows.offsets[r + 1]]] for r in range(len(rows))]
 
@@ -40,7 +40,7 @@ def encoded(tokens: Tokens, *texts: str | None) -> list[list[str]]:
 
 
 def test_unknown_missing_and_emptied_are_distinguished_and_nothing_shifts() -> None:
-    tokens = fitted(*TEXTS, min_count=2)
+    tokens = fitted(*TEXTS * 5)
     assert encoded(tokens, "boulangerie xyz centre", None, "", "xyz") == [
         ["boulangerie", "<unknown>", "centre"],
         ["<missing>"],
@@ -51,15 +51,15 @@ def test_unknown_missing_and_emptied_are_distinguished_and_nothing_shifts() -> N
 
 
 def test_rare_words_are_unknown_and_the_last_word_is_known() -> None:
-    tokens = fitted(*TEXTS, min_count=2)
+    tokens = fitted(*TEXTS * 5, min_count=10)
     assert set(tokens.words_) == {"du", "boulangerie", "mairie", "centre"}
     last = tokens.words_[-1]
     assert encoded(tokens, last) == [[last]]
-    assert len(fitted(*TEXTS, min_count=1, max_words=3).words_) == 3
+    assert len(fitted(*TEXTS * 5, max_words=3).words_) == 3
 
 
 def test_a_word_of_another_field_is_known() -> None:
-    frame = table(job=["chef", "chef"], town=["lyon", "lyon"])
+    frame = table(job=["chef"] * 5, town=["lyon"] * 5)
     tokens = Tokens().fit(frame, pd.Series(["0", "1"]))
     features = tokens.transform(table(job=["lyon"], town=["chef"]))
     assert features.words is not None
@@ -88,7 +88,7 @@ def test_the_characters_of_a_word_are_of_length_one_whatever_its_length() -> Non
 
 
 def test_a_word_that_is_not_kept_as_text_is_taken_apart_alike() -> None:
-    known, rare = fitted(*TEXTS, min_count=1), fitted(*TEXTS, min_count=3)
+    known, rare = fitted(*TEXTS * 5, min_count=1), fitted(*TEXTS * 5, min_count=15)
     assert len(rare.words_) < len(known.words_)
     assert parts(rare.transform(table(*TEXTS, "mairies"))) == parts(known.transform(table(*TEXTS, "mairies")))
 
@@ -105,7 +105,7 @@ def test_the_bag_distinguishes_missing_from_empty_and_both_from_unknown() -> Non
 
 def test_fields_share_characters_but_not_words() -> None:
     frame = table(job=["chef de gare", None, "chef"], town=["lyon", "gare", None])
-    tokens = Tokens(char_ngrams_max=3).fit(frame, pd.Series(["0", "1", "0"]))
+    tokens = Tokens(char_ngrams_max=3, min_records=1).fit(frame, pd.Series(["0", "1", "0"]))
     features = tokens.transform(frame)
     assert features.bag is not None
     assert list(features.bag.texts) == ["job", "town"]

@@ -42,7 +42,7 @@ def example(golden: Iterable[Mapping[Any, Any]], text: str) -> list[str]:
     """Arguments of `runtime` that hold a record like those of the data, and no real one.
 
     Args:
-        golden: golden records, field → text, None where missing, each field of which is from another training row
+        golden: golden records, field → text, None where missing, made up of frequent texts
             (`libelle.training.golden_records`).
         text: the field that a bare text fills.
     """

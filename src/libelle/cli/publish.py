@@ -7,7 +7,7 @@ from omegaconf import DictConfig
 from libelle import publication
 from libelle.cli import terminal_tables
 from libelle.cli.command import plain_errors, typed_overrides, values_and_store
-from libelle.components import Component, Share, validate
+from libelle.components import Component, Positive, Share, validate
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
@@ -22,6 +22,8 @@ class PublishRequest(Component):
         name: of the published model; the name of the run's data where left out.
         threshold: of a binary decision; the one chosen for the run where left out.
         sign: file of the private key that signs what is published, PEM.
+        min_records: training records that must hold any word, n-gram or text of the model, at least; any number where
+            left out.
         rollback: whether to make the version before the current one current again.
         list: whether to list what is published.
     """
@@ -30,6 +32,7 @@ class PublishRequest(Component):
     name: str | None = None
     threshold: Share | None = None
     sign: str | None = None
+    min_records: Positive | None = None
     rollback: bool = False
     list: bool = False
 
@@ -54,5 +57,5 @@ def publish(config: DictConfig) -> None:
         else:
             run = Run.open(store, RunId.parse(str(request.run_id)))
             name = request.name or run.manifest.data or "model"
-            published = publication.publish(store, run, name, request.threshold, request.sign)
+            published = publication.publish(store, run, name, request.threshold, request.sign, request.min_records)
             terminal_tables.print_publication(store, published, typed_overrides())

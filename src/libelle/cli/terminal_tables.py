@@ -177,7 +177,8 @@ def print_publication(store: Store, publication: Publication, overrides: Sequenc
     if publication.label_thresholds is not None:
         own = [limit for limit in publication.label_thresholds.values() if limit is not None]
         threshold = f", thresholds of {len(own)} of {len(publication.label_thresholds)} labels"
-    console.print(f"{publication} is current: run {publication.run_id}{threshold}\n", highlight=False)
+    kept = "" if publication.min_records is None else f", min_records {publication.min_records}"
+    console.print(f"{publication} is current: run {publication.run_id}{threshold}{kept}\n", highlight=False)
     record = stored_example(lambda name: store.get(f"{publication.prefix}{name}"))
     print_next(console, overrides, ["runtime", f"published={publication.name}", *record])
 

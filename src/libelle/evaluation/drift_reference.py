@@ -16,13 +16,11 @@ import pandas as pd
 
 from libelle.data.columns import Column, Columns
 from libelle.data.field_kinds import TEXT_ALONE, Kinds
+from libelle.data.frequent import FEWEST_RECORDS, word_records
 from libelle.evaluation.drift_values import ValueBins
 from libelle.evaluation.training_records import TrainingRecords
 from libelle.features import Floats
 from libelle.files import read_json, write_json
-
-#: A word is known where at least this many training records hold it; nothing is kept of the others.
-KNOWN_RECORDS = 5
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -34,7 +32,7 @@ class FieldCounts:
     Attributes:
         empty: records in which it is missing or has no word.
         words: words in all records.
-        new: those of them that fewer than `KNOWN_RECORDS` training records hold.
+        new: those of them that fewer than `known_records` training records hold.
     """
 
     empty: int = 0
@@ -54,7 +52,7 @@ class Reference:
 
     Attributes:
         rows: number of validation and test records.
-        known: field → hashes of the words that at least `KNOWN_RECORDS` training records hold, uint64, sorted.
+        known: field → hashes of the words that at least `known_records` training records hold, uint64, sorted.
         fields: field → counts.
         scores: of the positive label (binary) or of the most probable one; float32 [rows], sorted; empty before
             training.
@@ -63,6 +61,7 @@ class Reference:
             training.
         values: field that is not text → how its values are distributed.
         learnt: the training records; None in what was saved before they were kept.
+        known_records: training records that make a word known; nothing is kept of the others.
     """
 
     rows: int
@@ -73,23 +72,34 @@ class Reference:
     chosen: npt.NDArray[np.int64]
     values: Mapping[str, ValueBins] = field(default_factory=dict)
     learnt: TrainingRecords | None = None
+    known_records: int = FEWEST_RECORDS
 
     @classmethod
-    def of(cls, cleaned: Columns, train: npt.NDArray[np.bool_], kinds: Kinds = TEXT_ALONE) -> Self:
+    def of(
+        cls,
+        cleaned: Columns,
+        train: npt.NDArray[np.bool_],
+        kinds: Kinds = TEXT_ALONE,
+        fewest: int = FEWEST_RECORDS,
+    ) -> Self:
         """Learn the words of the training records, and count the others; scores come with `with_scores`.
 
         Args:
             cleaned: all records.
             train: bool [records], which of them are for training.
             kinds: the fields that are not text.
+            fewest: training records that must hold a word, or a category, for anything to be kept of it.
         """
-        values = {name: ValueBins.of(cleaned[name], train, numeric=name in kinds.numeric) for name in kinds.fields}
+        values = {
+            name: ValueBins.of(cleaned[name], train, numeric=name in kinds.numeric, fewest=fewest)
+            for name in kinds.fields
+        }
         texts = {name: column for name, column in cleaned.items() if name not in values}
-        known = {name: _known(column, column.index[train]) for name, column in texts.items()}
+        known = {name: _known(column, column.index[train], fewest) for name, column in texts.items()}
         fields = {name: _count(column, column.index[~train], known.get(name)) for name, column in cleaned.items()}
         none = np.empty(0, np.int64)
         learnt = TrainingRecords.of(cleaned, train)
-        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none, values, learnt)
+        return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none, values, learnt, fewest)
 
     def with_scores(self, scores: Floats) -> Self:
         """The same with scores, float32 [rows, classes], of the validation and test records in any order."""
@@ -105,7 +115,7 @@ class Reference:
 
         about: dict[str, Any] = {
             "rows": self.rows,
-            "known_records": KNOWN_RECORDS,
+            "known_records": self.known_records,
             "fields": {name: vars(counts) for name, counts in self.fields.items()},
             **({"values": {name: bins.to_json() for name, bins in self.values.items()}} if self.values else {}),
         }
@@ -132,7 +142,7 @@ class Reference:
         fields = {name: FieldCounts(**counts) for name, counts in about["fields"].items()}
         learnt = TrainingRecords(arrays["learnt"], **about["learnt"]) if "learnt" in about else None
         scores, decisions, chosen = (arrays[name] for name in ("scores", "decisions", "chosen"))
-        return cls(about["rows"], known, fields, scores, decisions, chosen, values, learnt)
+        return cls(about["rows"], known, fields, scores, decisions, chosen, values, learnt, about["known_records"])
 
 
 def count_fields(cleaned: Columns, known: Mapping[str, Hashes]) -> dict[str, FieldCounts]:
@@ -161,15 +171,9 @@ def _count(column: Column, index: npt.NDArray[np.int32], known: Hashes | None) -
     return FieldCounts(len(index) - int(rows[lengths > 0].sum()), int(times.sum()), int(times[~found].sum()))
 
 
-def _known(column: Column, index: npt.NDArray[np.int32]) -> Hashes:
-    words = column.words
-    # A word that a text repeats counts once.
-    text_of = np.repeat(np.arange(len(column.texts)), np.diff(words.offsets))
-    pairs = np.unique(words.codes * len(column.texts) + text_of)
-    rows = _rows_of_texts(column, index)
-    texts = max(len(column.texts), 1)
-    records = np.bincount(pairs // texts, weights=rows[pairs % texts], minlength=len(words.words))
-    return np.sort(_hash([words.words[word] for word in np.flatnonzero(records >= KNOWN_RECORDS).tolist()]))
+def _known(column: Column, index: npt.NDArray[np.int32], fewest: int) -> Hashes:
+    records = word_records(column, _rows_of_texts(column, index))
+    return np.sort(_hash([column.words.words[word] for word in np.flatnonzero(records >= fewest).tolist()]))
 
 
 def _rows_of_texts(column: Column, index: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

@@ -14,8 +14,8 @@ from libelle.features import Ints
 from libelle.language import general, pgettext
 from libelle.language import gettext as _
 
-#: Categories with a bin of their own, the most frequent ones; and the training records that each of them needs.
-MOST_CATEGORIES, FEWEST_RECORDS = 20, 5
+#: Categories with a bin of their own, the most frequent ones.
+MOST_CATEGORIES = 20
 
 Counts = npt.NDArray[np.int64]
 
@@ -35,8 +35,15 @@ class ValueBins:
     counts: Sequence[int]
 
     @classmethod
-    def of(cls, column: Column, train: npt.NDArray[np.bool_], *, numeric: bool) -> Self:
-        """Settle the bins by the training records, and count the others."""
+    def of(cls, column: Column, train: npt.NDArray[np.bool_], *, numeric: bool, fewest: int) -> Self:
+        """Settle the bins by the training records, and count the others.
+
+        Args:
+            column: the field.
+            train: bool [records], which of them are for training.
+            numeric: whether it holds numbers; categories otherwise.
+            fewest: training records that a category with a bin of its own needs.
+        """
         rows = np.bincount(column.index[train], minlength=len(column.texts) + 1)[:-1]
         categories: list[str] = []
         edges: list[float] = []
@@ -47,7 +54,7 @@ class ValueBins:
             edges = np.unique(np.quantile(values, np.arange(1, 10) / 10)).tolist() if len(values) else []
         else:
             order = np.argsort(-rows, kind="stable")[:MOST_CATEGORIES]
-            categories = [column.texts[text] for text in order.tolist() if rows[text] >= FEWEST_RECORDS]
+            categories = [column.texts[text] for text in order.tolist() if rows[text] >= fewest]
         bins = cls(categories, edges, [])
         return cls(categories, edges, bins.count(column, column.index[~train]).tolist())
 

@@ -7,14 +7,13 @@ import numpy as np
 import pandas as pd
 
 from libelle.data.columns import Column, Columns, take
+from libelle.data.frequent import FEWEST_RECORDS, word_records
 from libelle.features import Features, Floats, Ints
 
 #: Test records times fields, at most: a larger test split is sampled. And how many variants are scored at a time.
 MOST_BLANKED, BATCH = 100_000, 10_000
 #: Words of a field, the most frequent ones; records that each of these words is left out of.
 WORDS, OCCURRENCES = 25, 20
-#: A word is shown where at least this many records hold it: what only a few people wrote is nobody else's business.
-FEWEST_RECORDS = 5
 
 
 @dataclass(frozen=True)
@@ -108,14 +107,13 @@ def _frequent_words(column: Column) -> list[tuple[str, Ints]]:
     """The words that most records hold, and the positions of these records."""
     words = column.words
     text_of = np.repeat(np.arange(len(column.texts)), np.diff(words.offsets))
-    pairs = np.unique(np.stack([words.codes, text_of], axis=1), axis=0)
-    records = np.bincount(pairs[:, 0], weights=column.counts[pairs[:, 1]], minlength=len(words.words))
+    records = word_records(column, column.counts)
     found: list[tuple[str, Ints]] = []
     for code in np.argsort(-records, kind="stable").tolist():
         if len(found) == WORDS or records[code] < FEWEST_RECORDS:
             break
         if is_word(words.words[code]):
-            texts = pairs[pairs[:, 0] == code, 1]
+            texts = np.unique(text_of[words.codes == code])
             found.append((words.words[code], np.flatnonzero(np.isin(column.index, texts))))
     return found
 

@@ -1,5 +1,6 @@
 """The contract of a model."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -90,6 +91,10 @@ class Model(Component, ABC):
 
     def accept(self, records: Records) -> None:
         """Raise `UserError` where the model cannot be evaluated on these records; most models take all."""
+
+    def fewest_records(self) -> float | None:
+        """As `Process.fewest_records`; most models keep no words and n-grams."""
+        return math.inf
 
     @abstractmethod
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:

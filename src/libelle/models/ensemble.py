@@ -8,6 +8,7 @@ from typing import ClassVar, Self
 import numpy as np
 
 from libelle.components import AboveZero
+from libelle.data.frequent import fewest_of
 from libelle.data.records import Records
 from libelle.errors import UserError
 from libelle.features import Dataset, Features, Floats
@@ -92,6 +93,10 @@ class Ensemble(Model):
         assert features.texts is not None
         scores = np.stack([member.score(member.clean(features.texts)) for member in self.members_])
         return np.asarray(np.average(scores, axis=0, weights=self.weights), dtype=np.float32)
+
+    def fewest_records(self) -> float | None:
+        """The smallest number of its members."""
+        return fewest_of(member.min_records for member in self.members_)
 
     def save(self, folder: Path) -> None:
         """Write `ensemble.json`, and each member's pipeline as `members/<number>`."""

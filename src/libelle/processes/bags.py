@@ -22,6 +22,7 @@ from libelle.features import Bags, Floats, Ints, Items, Stack, gather
 from libelle.memory import require_memory
 from libelle.processes.base import Process
 from libelle.processes.field_texts import FieldTexts
+from libelle.processes.holders import Holders
 from libelle.processes.ngrams import (
     NGRAM_BYTES,
     NgramVocabulary,
@@ -50,6 +51,7 @@ class NgramBags:
         char_ngrams_min: shortest n-gram of characters within words.
         char_ngrams_max: longest n-gram of characters within words; 0 for none.
         min_count: training rows that must hold an item, and occurrences of a n-gram of characters.
+        min_records: training records that must hold either; each counts once.
         max_size: items kept at most of each field, and n-grams of characters, the most frequent ones.
     """
 
@@ -57,6 +59,7 @@ class NgramBags:
     char_ngrams_min: int
     char_ngrams_max: int
     min_count: int
+    min_records: int
     max_size: int
 
     def __post_init__(self) -> None:
@@ -66,19 +69,20 @@ class NgramBags:
                 f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
             )
 
-    def fit(self, texts: FieldTexts, words: Sequence[str]) -> Self:
+    def fit(self, texts: FieldTexts, words: Sequence[str], holders: Holders) -> Self:
         """Keep the items and n-grams of the training rows.
 
         Args:
             texts: those of the training rows.
             words: those that the process keeps as texts, too. They are taken apart now, and all others as they come: a
                 saved process does not tell the n-grams of a word that it does not hold.
+            holders: the records of each word, as to `min_records`.
         """
         hashes, owners = word_ngrams(texts.table, self.word_ngrams)
         self.keys_ = field_keys(len(texts.names))
-        distinct, frequency, first = count_rows(hashes ^ self.keys_[texts.fields[owners]], owners, texts.counts)
-        fields = texts.fields[owners[first]]
-        kept = frequency >= self.min_count
+        distinct, frequency, order, starts = count_rows(hashes ^ self.keys_[texts.fields[owners]], owners, texts.counts)
+        fields = texts.fields[owners[order[starts]]]
+        kept = frequency >= max(self.min_count, self.min_records)
         for field in np.flatnonzero(np.bincount(fields[kept], minlength=1) > self.max_size):
             own = np.flatnonzero(kept & (fields == field))
             kept[own[np.argsort(-frequency[own], kind="stable")[self.max_size :]]] = False
@@ -92,7 +96,12 @@ class NgramBags:
         spelled = [texts.table.words[word] for word in seen.tolist()]
         self._require_room(spelled)
         hashes, owners = self._characters(spelled)
-        self.characters_ = NgramVocabulary.fit(hashes, owners, counts[seen], self.min_count, self.max_size)
+        distinct, frequency, order, starts = count_rows(hashes, owners, counts[seen])
+        parts = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+        frequency[~holders.hold(parts, seen[owners[order]], len(starts))] = 0
+        self.characters_ = NgramVocabulary.of_frequent(
+            distinct, frequency, int(counts.sum()), self.min_count, self.max_size
+        )
         return self._know(words)
 
     def transform(self, texts: FieldTexts) -> Bags:
@@ -245,6 +254,8 @@ class WordsAndBags(Process):
         min_ngram_count: training rows that must hold a word or a sequence of words, and occurrences of an n-gram of
             characters.
         max_ngrams: words and sequences kept at most of each field, and n-grams of characters, the most frequent ones.
+        min_records: training records that must hold whatever is kept: a word, a sequence of words in its field, an
+            n-gram of characters; a record that says it twice counts once (docs/personal-data.md).
     """
 
     blocks: ClassVar[frozenset[str]] = frozenset({"words", "bag"})
@@ -255,6 +266,7 @@ class WordsAndBags(Process):
     char_ngrams_max: Natural = 5
     min_ngram_count: Positive = 1
     max_ngrams: Positive = 500_000
+    min_records: Positive = 2
 
     def __post_init__(self) -> None:
         self.bags_ = NgramBags(
@@ -262,5 +274,6 @@ class WordsAndBags(Process):
             char_ngrams_min=self.char_ngrams_min,
             char_ngrams_max=self.char_ngrams_max,
             min_count=self.min_ngram_count,
+            min_records=self.min_records,
             max_size=self.max_ngrams,
         )

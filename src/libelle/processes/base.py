@@ -73,6 +73,14 @@ class Process(Component, ABC):
         """As `transform`, of columns by their distinct texts; otherwise as `fit_columns`."""
         return self.transform(to_frame(columns))
 
+    def fewest_records(self) -> float | None:
+        """How many training records hold each word and n-gram that it keeps, at least.
+
+        Returns:
+            Infinity where it keeps none; None where the class does not say, as it has no key `min_records`.
+        """
+        return getattr(self, "min_records", None)
+
     @abstractmethod
     def save(self, folder: Path) -> None:
         """Write what was learnt into an existing folder, without pickle."""

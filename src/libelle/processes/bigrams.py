@@ -21,6 +21,7 @@ class Bigrams(NgramProcess):
         weight: `count`, or `presence`: 1 for each pair that is there.
         min_df: training rows that must hold a pair.
         max_features: pairs kept at most in each field, the most frequent ones.
+        min_records: training records that must hold whatever is kept (docs/personal-data.md).
     """
 
     conf_name = "bigrams"
@@ -30,6 +31,7 @@ class Bigrams(NgramProcess):
     weight: Literal["count", "presence"] = "count"
     min_df: Positive = 1
     max_features: Positive = 500_000
+    min_records: Positive = 2
 
     def find(self, words: WordTable) -> list[Occurrences]:
         """Pairs of words."""

@@ -16,11 +16,13 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import AboveZero, Positive, Seed
 from libelle.data.columns import from_frame
+from libelle.data.frequent import fewest_in_clear
 from libelle.errors import needs_extra
 from libelle.features import Floats
 from libelle.memory import require_memory
 from libelle.processes.columns import load_words, save_words
 from libelle.processes.field_texts import FieldTexts
+from libelle.processes.holders import Holders
 from libelle.processes.matrices import MatrixProcess
 from libelle.stores.base import Store
 
@@ -37,6 +39,7 @@ class Doc2Vec(MatrixProcess):
         dm: whether context words predict with the text (distributed memory), or the text alone (bag of words).
         window: words before and after that count as context, for `dm`.
         min_count: occurrences in the training rows that make a word known.
+        min_records: training records that must hold a word, and five in any case (docs/personal-data.md).
         negative: noise words drawn for each word.
         epochs: passes over the texts, in training and for each text that is inferred.
         alpha: learning rate at its highest.
@@ -50,6 +53,7 @@ class Doc2Vec(MatrixProcess):
     dm: bool = False
     window: Positive = 5
     min_count: Positive = 2
+    min_records: Positive = 2
     negative: Positive = 5
     epochs: Positive = 20
     alpha: AboveZero = 0.05
@@ -72,7 +76,8 @@ class Doc2Vec(MatrixProcess):
         """
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(from_frame(table))
-        known = set(FieldTexts.of(columns).frequent_words(self.min_count))
+        texts = FieldTexts.of(columns)
+        known = set(texts.frequent_words(self.min_count, Holders.of(texts, fewest_in_clear(self.min_records)).frequent))
         model = self._fresh()
         from gensim.models.doc2vec import TaggedDocument
 

@@ -11,11 +11,13 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.components import AboveZero, PartialShare, Positive, Seed
 from libelle.data.columns import Column, from_frame
+from libelle.data.frequent import fewest_in_clear
 from libelle.data.words import WordTable
 from libelle.features import Floats, Ints
 from libelle.memory import require_memory
 from libelle.processes.columns import load_words, save_words
 from libelle.processes.field_texts import FieldTexts
+from libelle.processes.holders import Holders
 from libelle.processes.matrices import MatrixProcess
 
 
@@ -31,6 +33,7 @@ class Embedding(MatrixProcess):
         dim: columns of each matrix.
         min_count: occurrences in the training rows that make a word known.
         max_words: words known at most, the most frequent ones.
+        min_records: training records that must hold a word, and five in any case (docs/personal-data.md).
         epochs: passes over the training rows.
         lr: learning rate.
         dropout: share of the averages' columns dropped in training.
@@ -44,6 +47,7 @@ class Embedding(MatrixProcess):
     dim: Positive = 64
     min_count: Positive = 2
     max_words: Positive = 100_000
+    min_records: Positive = 2
     epochs: Positive = 10
     lr: AboveZero = 0.01
     dropout: PartialShare = 0.2
@@ -59,7 +63,9 @@ class Embedding(MatrixProcess):
         """Learn the vocabulary, then the embeddings."""
         self.fields_ = [str(field) for field in table.columns]
         columns = self.columns(from_frame(table))
-        self._set_words(FieldTexts.of(columns).frequent_words(self.min_count)[: self.max_words])
+        texts = FieldTexts.of(columns)
+        holders = Holders.of(texts, fewest_in_clear(self.min_records))
+        self._set_words(texts.frequent_words(self.min_count, holders.frequent)[: self.max_words])
         self.embeddings_ = self._train([self._shares(column) for column in columns.values()], pd.factorize(target)[0])
         return self
 

@@ -7,9 +7,13 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from libelle.components import Positive
+from libelle.data.columns import from_frame
 from libelle.data.words import WordTable
 from libelle.features import Floats
 from libelle.files import read_json, write_json
+from libelle.processes.field_texts import FieldTexts
+from libelle.processes.holders import Holders
 from libelle.processes.matrices import MatrixProcess
 from libelle.stores.base import Store
 from libelle.vectors.sources import WordVectors
@@ -26,12 +30,14 @@ class FastTextMean(MatrixProcess):
 
     Attributes:
         vectors: where the word vectors come from.
+        min_records: training records that must hold a word whose vectors are kept (docs/personal-data.md).
     """
 
     conf_name = "fasttext_mean"
     remedy = "lower process.vectors.dim"
 
     vectors: WordVectors = field(default_factory=WordVectors)
+    min_records: Positive = 2
 
     def prepare(self, store: Store) -> None:
         """Find the word vectors."""
@@ -45,8 +51,9 @@ class FastTextMean(MatrixProcess):
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Keep the vectors of the training rows' words and n-grams."""
         self.fields_ = [str(name) for name in table.columns]
-        words = {word for _, column in table.items() for text in column.dropna().unique() for word in text.split()}
-        self.table_ = self.vectors.fit(table, sorted(words), sorted(words))
+        texts = FieldTexts.of(self.columns(from_frame(table)))
+        words = sorted(texts.frequent_words(1, Holders.of(texts, self.min_records).frequent))
+        self.table_ = self.vectors.fit(table, words, words)
         return self
 
     def encode(self, field: str, texts: list[str]) -> Floats:

@@ -53,11 +53,16 @@ class FieldTexts:
         times = np.repeat(self.counts, np.diff(self.table.offsets))
         return np.bincount(self.table.codes, weights=times, minlength=len(self.table.words)).astype(np.int64)
 
-    def frequent_words(self, min_count: int) -> list[str]:
-        """The words that stand at least `min_count` times, the most frequent first."""
-        counts, words = self.word_counts.tolist(), self.table.words
-        frequent = [(-count, word) for count, word in zip(counts, words, strict=True) if count >= min_count]
-        return [word for _, word in sorted(frequent)]
+    def frequent_words(self, min_count: int, held: npt.NDArray[np.bool_]) -> list[str]:
+        """The words that stand at least `min_count` times, the most frequent first.
+
+        Args:
+            min_count: occurrences.
+            held: bool [words], those that enough records hold.
+        """
+        chosen = np.flatnonzero(held & (self.word_counts >= min_count)).tolist()
+        counts, words = self.word_counts, self.table.words
+        return [word for _, word in sorted((-int(counts[word]), words[word]) for word in chosen)]
 
     def quantiles(self, lengths: Ints, quantile: float, most: int) -> dict[str, int]:
         """A quantile of the lengths of each field's rows, 1 at least and `most` at most.

@@ -89,6 +89,7 @@ class NgramProcess(MatrixProcess):
     remedy = "raise process.min_df or lower process.max_features"
 
     min_df: int
+    min_records: int
     max_features: int
 
     @abstractmethod
@@ -108,7 +109,7 @@ class NgramProcess(MatrixProcess):
         self.fields_ = list(columns)
         self.ngrams_ = {
             name: [
-                found.fit(column.counts, self.min_df, self.max_features)
+                found.fit(column.counts, max(self.min_df, self.min_records), self.max_features)
                 for found in self.find(WordTable.split(column.texts))
             ]
             for name, column in self.columns(columns).items()

@@ -92,7 +92,7 @@ def _concatenate(parts: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[
     return np.concatenate([*parts, np.empty(0, dtype)])
 
 
-def count_rows(hashes: Hashes, texts: Ints, counts: Ints) -> tuple[Hashes, Ints, Ints]:
+def count_rows(hashes: Hashes, texts: Ints, counts: Ints) -> tuple[Hashes, Ints, Ints, Ints]:
     """In how many rows each n-gram stands; one that stands twice in a text counts once.
 
     Args:
@@ -101,7 +101,8 @@ def count_rows(hashes: Hashes, texts: Ints, counts: Ints) -> tuple[Hashes, Ints,
         counts: in how many rows each text stands.
 
     Returns:
-        The distinct hashes, uint64, sorted; for each of them the rows, int64, and where it stands first.
+        The distinct hashes, uint64, sorted, and the rows of each, int64; the order of all n-grams by their hashes, and
+        where in it each distinct one begins, int64.
     """
     order = np.argsort(hashes, kind="stable")
     hashes, texts = hashes[order], texts[order]
@@ -109,7 +110,7 @@ def count_rows(hashes: Hashes, texts: Ints, counts: Ints) -> tuple[Hashes, Ints,
     starts = np.flatnonzero(np.concatenate(([True], changes))) if len(hashes) else np.empty(0, np.int64)
     rows = counts[texts].astype(np.int64)
     rows[1:][~changes & (texts[1:] == texts[:-1])] = 0
-    return hashes[starts], np.add.reduceat(rows, starts) if len(starts) else rows, order[starts]
+    return hashes[starts], np.add.reduceat(rows, starts) if len(starts) else rows, order, starts
 
 
 @dataclass(frozen=True)
@@ -123,20 +124,6 @@ class NgramVocabulary:
 
     hashes: Hashes
     idf: Floats
-
-    @classmethod
-    def fit(cls, hashes: Hashes, texts: Ints, counts: Ints, min_count: int, max_size: int) -> "NgramVocabulary":
-        """Keep the n-grams that at least `min_count` rows hold, the most frequent `max_size` of them.
-
-        Args:
-            hashes: all n-grams of the distinct texts.
-            texts: the text that each stands in.
-            counts: in how many rows each text stands.
-            min_count: rows that must hold an n-gram.
-            max_size: n-grams kept at most.
-        """
-        distinct, frequency, _ = count_rows(hashes, texts, counts)
-        return cls.of_frequent(distinct, frequency, int(counts.sum()), min_count, max_size)
 
     @classmethod
     def of_frequent(

@@ -1,5 +1,6 @@
 """Process `pretrained`: texts as a Hugging Face encoder's own tokenizer cuts them, each field behind a marker."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -96,6 +97,10 @@ class PretrainedTokens(Process):
             index = np.where(codes < 0, len(texts), codes).astype(np.int32)
             words[name] = Ragged(ids, offsets.astype(np.int64), self.size_, None, index)
         return Features(len(table), words=words)
+
+    def fewest_records(self) -> float:
+        """The tokenizer is the encoder's own: no word of the training records is kept."""
+        return math.inf
 
     def save(self, folder: Path) -> None:
         """Write `tokenizer.json`, in the format of the library tokenizers, and `fields.json`."""

@@ -1,5 +1,6 @@
 """Process `raw`: texts as they are, for models that encode by themselves."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,10 @@ class Raw(Process):
     def transform(self, table: pd.DataFrame) -> Features:
         """Hand the texts on."""
         return Features(len(table), texts=table)
+
+    def fewest_records(self) -> float:
+        """Nothing is kept."""
+        return math.inf
 
     def save(self, folder: Path) -> None:
         """Write nothing but that there is nothing."""

@@ -4,19 +4,23 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from libelle.components import Positive, PositiveShare, Several
 from libelle.data.columns import Columns, count_rows, from_frame
+from libelle.data.frequent import fewest_in_clear
 from libelle.errors import UserError, needs_extra
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.field_texts import FieldTexts
+from libelle.processes.holders import Holders
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
 from libelle.stores.base import Store
 
@@ -76,14 +80,17 @@ class Subword(WordsAndBags):
             UserError: when `tokenizers` is not installed, or there is no such pretrained tokenizer.
         """
         texts = FieldTexts.of(columns)
-        given = [text for column in columns.values() for text in column.texts]
-        self._use(self._fetched if self.pretrained else self._train(given))
+        holders = Holders.of(texts, self.min_records)
+        if self.pretrained:
+            self._use(self._fetched)
+        else:
+            self._use(self._train(texts, Holders.of(texts, fewest_in_clear(self.min_records)).frequent))
         lengths = [
             len(parts) for column in columns.values() for parts in (*self._encode(column.texts, self.max_length), [])
         ]
         self.lengths_ = texts.quantiles(np.array(lengths), self.length_quantile, self.max_length)
         if self.ngrams:
-            self.bags_.fit(texts, [])
+            self.bags_.fit(texts, [], holders)
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
@@ -143,7 +150,8 @@ class Subword(WordsAndBags):
             for encoding in self.tokenizer_.encode_batch_fast(cut, add_special_tokens=False):
                 yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in encoding.ids[:cap]]
 
-    def _train(self, texts: list[str]) -> Any:
+    def _train(self, texts: FieldTexts, held: npt.NDArray[np.bool_]) -> Any:
+        """Train a tokenizer on the distinct texts, as far as their words are held by enough records."""
         library = _library()
         models, trainers, pre = library.models, library.trainers, library.pre_tokenizers
         # Parts within words alone: no text of several words may stand in the vocabulary.
@@ -151,7 +159,14 @@ class Subword(WordsAndBags):
         trainer = trainers.BpeTrainer(vocab_size=self.vocab_size, special_tokens=[UNKNOWN], show_progress=False)
         tokenizer = library.Tokenizer(models.BPE(unk_token=UNKNOWN))
         tokenizer.pre_tokenizer = pre.Sequence([pre.WhitespaceSplit(), pre.Metaspace()])  # marks where words begin
-        tokenizer.train_from_iterator((_shorten(text) for text in texts), trainer, length=len(texts))
+        table = texts.table
+        words = [word[:_LONGEST_WORD] for word in table.words]
+        kept = held[table.codes]
+        ends = np.concatenate(([0], np.cumsum(kept)))[table.offsets].tolist()
+        codes = table.codes[kept].tolist()
+        # Without the words that few records hold: a part may be a whole word.
+        given = (" ".join(words[code] for code in codes[start:end]) for start, end in pairwise(ends))
+        tokenizer.train_from_iterator(given, trainer, length=len(ends) - 1)
         return tokenizer
 
 

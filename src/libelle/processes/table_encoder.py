@@ -1,7 +1,7 @@
 """What becomes of the fields that are not text: one sparse matrix of categories and numbers, beside any process.
 
-A category is a column of its own (one-hot). So are a category that the training rows hold less than `FEWEST_ROWS`
-times, or not at all, and a missing value: both say something, and both come later.
+A category is a column of its own (one-hot). So are a category that fewer than five training rows hold, or fewer than
+`process.min_records`, and a missing value: both say something, and both come later.
 
 A number stands between knots, which are quantiles of the training rows: at a knot it is 1 in the knot's column, and
 between two knots it is shared by both, the nearer one having more (linear B-splines; the same functions as the
@@ -22,14 +22,13 @@ import scipy.sparse
 from libelle.cleaners.base import Cleaner, clean_columns
 from libelle.data.columns import Column, Columns
 from libelle.data.field_kinds import Kinds
+from libelle.data.frequent import FEWEST_RECORDS, fewest_in_clear
 from libelle.data.numbers import read_numbers, wrong_numbers
 from libelle.errors import UserError
 from libelle.features import TABLE, Doubles, Features
 from libelle.files import LARGEST_WORDS, read_json, write_json
 from libelle.processes.base import Process
 
-#: Training rows that a category must have to be known by itself.
-FEWEST_ROWS = 2
 #: Steps between the knots of a number: as many shares of the training rows, of equal size.
 STEPS = 16
 #: Columns of a categorical field that are no category: any other one, and none.
@@ -51,11 +50,11 @@ class TableEncoder:
     knots: dict[str, list[float]]
 
     @classmethod
-    def fit(cls, columns: Columns, kinds: Kinds) -> Self:
-        """Learn categories and quantiles from the training rows."""
+    def fit(cls, columns: Columns, kinds: Kinds, fewest: int = FEWEST_RECORDS) -> Self:
+        """Learn categories, those that at least `fewest` training rows hold, and quantiles."""
         return cls(
-            {name: _categories(columns[name]) for name in kinds.categorical},
-            {name: _knots(columns[name]) for name in kinds.numeric},
+            {name: _categories(columns[name], fewest) for name in kinds.categorical},
+            {name: _knots(columns[name], fewest) for name in kinds.numeric},
         )
 
     @property
@@ -130,7 +129,8 @@ class Encoding:
             target: the label of each row, `str`.
             kinds: the fields that are not text.
         """
-        table = TableEncoder.fit(columns, kinds) if kinds.fields else None
+        fewest = fewest_in_clear(process.fewest_records())
+        table = TableEncoder.fit(columns, kinds, fewest) if kinds.fields else None
         encoding = cls(process, table)
         process.fit_columns(encoding._texts(columns), target)
         return encoding
@@ -149,16 +149,23 @@ class Encoding:
         return {name: column for name, column in columns.items() if name not in self.table.fields}
 
 
-def _categories(column: Column) -> list[str]:
-    frequent = np.flatnonzero(column.counts >= FEWEST_ROWS)
+def _categories(column: Column, fewest: int) -> list[str]:
+    frequent = np.flatnonzero(column.counts >= fewest)
     ordered = sorted(frequent.tolist(), key=lambda text: (-column.counts[text], column.texts[text]))
     return [column.texts[text] for text in ordered]
 
 
-def _knots(column: Column) -> list[float]:
-    """Quantiles of the rows; where values are few, the values themselves."""
+def _knots(column: Column, fewest: int) -> list[float]:
+    """Quantiles of the rows; where values are few, the values themselves.
+
+    The outermost knots are where `fewest` rows lie at or beyond them: the largest number may tell who has it.
+    """
     numbers, _ = read_numbers(column.texts)
     known = ~np.isnan(numbers)
+    if known.any():
+        rows = np.sort(np.repeat(numbers[known], column.counts[known]))
+        last = min(fewest, (len(rows) + 1) // 2)
+        numbers = np.clip(numbers, rows[last - 1], rows[-last])
     values = np.unique(numbers[known])
     if len(values) > STEPS + 1:
         values = np.unique(np.quantile(np.repeat(numbers[known], column.counts[known]), np.linspace(0, 1, STEPS + 1)))

@@ -32,6 +32,7 @@ class Tfidf(NgramProcess):
         fused: whether all fields joined have one.
         min_df: training rows that must hold an n-gram.
         max_features: n-grams kept at most of each kind in each matrix, the most frequent ones.
+        min_records: training records that must hold whatever is kept (docs/personal-data.md).
     """
 
     conf_name = "tfidf"
@@ -46,6 +47,7 @@ class Tfidf(NgramProcess):
     fused: bool = False
     min_df: Positive = 1
     max_features: Positive = 500_000
+    min_records: Positive = 2
 
     def __post_init__(self) -> None:
         if self.char_ngrams_max and self.char_ngrams_max < self.char_ngrams_min:

@@ -11,13 +11,16 @@ import pandas as pd
 
 from libelle.components import Positive, PositiveShare
 from libelle.data.columns import Columns, from_frame, to_frame
+from libelle.data.frequent import fewest_in_clear
+from libelle.data.words import WordTable
 from libelle.features import Features, Floats, Vectors
 from libelle.files import LARGEST_WORDS, read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.field_texts import FieldTexts
+from libelle.processes.holders import Holders
 from libelle.stores.base import Store
 from libelle.vectors.sources import WordVectors
-from libelle.vectors.table import VectorTable
+from libelle.vectors.table import VectorTable, hash_words
 
 #: Ids with a meaning of their own: a missing field and one that cleaning emptied are told from text and each other.
 PADDING, UNKNOWN, MISSING, EMPTY = SPECIAL = ("<padding>", "<unknown>", "<missing>", "<empty>")
@@ -74,12 +77,17 @@ class Tokens(WordsAndBags):
         """As `fit`."""
         texts = FieldTexts.of(columns)
         self.lengths_ = texts.quantiles(np.diff(texts.table.offsets), self.length_quantile, self.max_length)
-        self._set_words(texts.frequent_words(self.min_count)[: self.max_words])
+        holders = Holders.of(texts, self.min_records)
+        known = texts.frequent_words(self.min_count, holders.frequent)[: self.max_words]
+        enough = Holders.of(texts, fewest_in_clear(self.min_records))
+        shown = set(texts.frequent_words(1, enough.frequent))
+        rare = [word for word in known if word not in shown]
+        self._set_words([word for word in known if word in shown], np.sort(hash_words(rare)))
         if self.ngrams:
-            self.bags_.fit(texts, self.words_)
+            self.bags_.fit(texts, self.words_, holders)
         if self.embeddings == "fasttext":
-            seen = sorted(texts.frequent_words(1)) if self.embeddings_unseen else []
-            self._set_vectors(self.vectors.fit(to_frame(columns), self.words_, seen))
+            seen = sorted(texts.frequent_words(1, holders.frequent)) if self.embeddings_unseen else []
+            self._set_vectors(self.vectors.fit(to_frame(columns), known, seen))
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
@@ -89,14 +97,18 @@ class Tokens(WordsAndBags):
     def transform_columns(self, columns: Columns) -> Features:
         """As `transform`."""
         texts = FieldTexts.of({name: columns[name] for name in self.lengths_})
-        ids, vectors = self._look_up(texts.table.words)
-        words = texts.stack(ids, list(self.lengths_.values()), len(SPECIAL) + len(self.words_), MISSING_ID, EMPTY_ID)
+        ids, vectors = self._look_up(texts.table)
+        size = len(SPECIAL) + len(self.words_) + len(self.rare_)
+        words = texts.stack(ids, list(self.lengths_.values()), size, MISSING_ID, EMPTY_ID)
         bags = self.bags_.transform(texts) if self.ngrams else None
         return Features(texts.index.shape[1], words=words, bag=bags, vectors=vectors)
 
     def save(self, folder: Path) -> None:
-        """Write `vocabulary.json`, `ngrams.safetensors` and, where there are word vectors, these."""
-        vocabulary = {"words": self.words_, "lengths": self.lengths_}
+        """Write `vocabulary.json`, `ngrams.safetensors` and, where there are word vectors, these.
+
+        Words that fewer than `FEWEST_RECORDS` records hold stand in the vocabulary as hashes, `rare`.
+        """
+        vocabulary = {"words": self.words_, "rare": self.rare_.tolist(), "lengths": self.lengths_}
         write_json(folder / "vocabulary.json", vocabulary)
         if self.ngrams:
             self.bags_.save(folder)
@@ -107,29 +119,36 @@ class Tokens(WordsAndBags):
         """Read back what `save` wrote."""
         vocabulary = read_json(folder / "vocabulary.json", LARGEST_WORDS)
         self.lengths_ = vocabulary["lengths"]
-        self._set_words(vocabulary["words"])
+        # What was saved before rare words were hashed has none.
+        self._set_words(vocabulary["words"], np.array(vocabulary.get("rare", []), dtype=np.uint64))
         if self.ngrams:
             self.bags_.load(folder, self.words_)
         if self.embeddings == "fasttext":
             self._set_vectors(VectorTable.load(folder))
         return self
 
-    def _set_words(self, words: list[str]) -> None:
-        self.words_ = words
+    def _set_words(self, words: list[str], rare: npt.NDArray[np.uint64]) -> None:
+        self.words_, self.rare_ = words, rare
         self.word_ids_ = {word: number for number, word in enumerate(words, start=len(SPECIAL))}
 
     def _set_vectors(self, table: VectorTable) -> None:
         self.table_ = table
         special = np.zeros((len(SPECIAL), table.dim), np.float32)
-        self.matrix_: Floats = np.concatenate([special, table.lookup(self.words_)[0]])
+        self.matrix_: Floats = np.concatenate([special, table.lookup(self.words_)[0], table.of_hashes(self.rare_)])
 
-    def _look_up(self, words: list[str]) -> tuple[npt.NDArray[np.int32], Vectors | None]:
+    def _look_up(self, table: WordTable) -> tuple[npt.NDArray[np.int32], Vectors | None]:
         """Ids of distinct words, int32 [words], and their vectors.
 
         Words outside the vocabulary whose n-grams say something get ids that follow on those of the vocabulary.
         """
-        get = self.word_ids_.get
+        words, get = table.words, self.word_ids_.get
         ids = np.fromiter((get(word, UNKNOWN_ID) for word in words), np.int32, len(words))
+        if len(self.rare_):
+            new = np.flatnonzero(ids == UNKNOWN_ID)
+            hashes = table.hashes[new]
+            places = np.minimum(self.rare_.searchsorted(hashes), len(self.rare_) - 1)
+            found = self.rare_[places] == hashes
+            ids[new[found]] = len(SPECIAL) + len(self.words_) + places[found]
         if self.embeddings != "fasttext":
             return ids, None
         unseen = np.empty((0, self.matrix_.shape[1]), np.float32)

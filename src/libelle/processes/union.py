@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Self
 
 import pandas as pd
 
-from libelle.components import build, describe, load_class
+from libelle.components import Positive, build, describe, load_class
 from libelle.data.columns import Columns, count_rows, from_frame
+from libelle.data.frequent import fewest_of
 from libelle.errors import UserError
 from libelle.features import Features, Matrix
 from libelle.processes.base import Process
@@ -23,12 +24,14 @@ class Union(Process):
 
     Attributes:
         parts: name → node of a process that makes the `matrix` block.
+        min_records: training records that must hold what any part keeps; None for what each part says.
     """
 
     conf_name = "union"
     blocks: ClassVar[frozenset[str]] = frozenset({"matrix"})
 
     parts: dict[str, dict[str, Any]]
+    min_records: Positive | None = None
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -39,7 +42,10 @@ class Union(Process):
             if "matrix" not in found.blocks or found is Union:
                 raise UserError(f"process.parts: {name} makes no matrix that could be joined; leave it out.")
             with _naming(name, found):
-                self.processes_[name] = build(node, Process, f"process.{name}")
+                process = build(node, Process, f"process.{name}")
+                if self.min_records is not None and hasattr(process, "min_records"):
+                    process = build({**node, "min_records": max(self.min_records, process.min_records)}, Process, name)
+                self.processes_[name] = process
         self.parts = {name: describe(process) for name, process in self.processes_.items()}
         # By config, as their parts are.
         self.non_negative = all(process.non_negative for process in self.processes_.values())  # type: ignore[misc]
@@ -75,6 +81,10 @@ class Union(Process):
                 made = process.transform_columns(columns).matrix or {}
             matrix.update({f"{name}.{field}": data for field, data in made.items()})
         return Features(count_rows(columns), matrix=matrix)
+
+    def fewest_records(self) -> float | None:
+        """The smallest number of its parts."""
+        return fewest_of(process.fewest_records() for process in self.processes_.values())
 
     def save(self, folder: Path) -> None:
         """Write each part into a folder of its name."""

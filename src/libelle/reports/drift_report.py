@@ -3,7 +3,6 @@
 import numpy as np
 
 from libelle.evaluation.drift import DRAWN_BINS, EFFECT, LARGE, MODERATE, Drift, Seen, compare, learnt_sentence, verdict
-from libelle.evaluation.drift_reference import KNOWN_RECORDS
 from libelle.language import ENGLISH, count, speaking
 from libelle.language import gettext as _
 from libelle.reports import drift_figures
@@ -54,7 +53,7 @@ def _page(seen: Seen, drift: Drift, model: str, source: str) -> str:
         drift=drift,
         learnt=learnt_sentence(drift),
         verdict=verdict(drift, rule),
-        known_records=KNOWN_RECORDS,
+        known_records=seen.reference.known_records,
         effect=EFFECT,
         values=value_tables(seen),
         moderate=MODERATE,

@@ -10,11 +10,12 @@ from markupsafe import Markup
 from sklearn.metrics import confusion_matrix
 
 from libelle.data.check.findings import sentences, summary
+from libelle.data.frequent import FEWEST_RECORDS
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation import automatic_coding
 from libelle.evaluation.bootstrap import metric_intervals, metrics_of, resamples
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.field_worth import FEWEST_RECORDS, OCCURRENCES, is_word
+from libelle.evaluation.field_worth import OCCURRENCES, is_word
 from libelle.evaluation.label_results import confused, label_sentence, label_table, training_bands
 from libelle.evaluation.metrics import Metrics
 from libelle.evaluation.reliability import FEWEST_RECORDS as FEWEST_IN_BIN

@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from libelle.data.frequent import fewest_of
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.evaluation.repeated import evaluate_without_repeated
 from libelle.features import Dataset, Floats
-from libelle.models.base import Training
+from libelle.models.base import Model, Training
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
 from libelle.reports.run_report import CALIBRATED, Uncalibrated
@@ -119,11 +120,17 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         weight=prepared.weight,
         metrics=metrics,
         reading=prepared.reading,
+        min_records=_fewest(prepared, plan.model),
     )
     apart = evaluate_without_repeated(
         prepared.rows, datasets[TEST].targets, scores[TEST], DecisionRule(prepared.labels)
     )
     return Fitted(pipeline, scores, metrics, objective, seconds, before, apart)
+
+
+def _fewest(prepared: Prepared, model: Model) -> int | None:
+    fewest = fewest_of((prepared.min_records, model.fewest_records()))
+    return None if fewest is None else int(fewest)
 
 
 def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mapping[str, Floats]) -> dict[str, Metrics]:

@@ -17,6 +17,7 @@ from libelle.data.check.findings import DataCheck, sentences, summary
 from libelle.data.columns import Columns, count_rows, row_keys, take
 from libelle.data.field_kinds import Kinds
 from libelle.data.frames import to_series
+from libelle.data.frequent import fewest_in_clear
 from libelle.data.parquet_files import read_table
 from libelle.data.records import Records
 from libelle.data.source import Source
@@ -53,7 +54,7 @@ class Prepared:
         features: of all records, in the same order.
         cleaners: name → cleaner.
         process: fitted on the training rows.
-        golden: raw records, each field drawn from a different row.
+        golden: raw records that are made up (`libelle.training.golden_records`).
         about: fingerprint, counts, shares and what was found before the work (`check`), for people.
         erased: test records with a field or a word left out, to tell later what these are worth.
         titles: label → title, of those that have one.
@@ -62,6 +63,8 @@ class Prepared:
         reading: how the source's file was read, for files like it.
         encoder: encodes the fields that are not text; None where all are.
         weight: the source's column of weights; None where all records count the same.
+        min_records: training records that hold any word, n-gram or text that is kept, at least; None where the process
+            does not say, and in bases of earlier versions.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Prepared:
     reading: Mapping[str, str] = dataclass_field(default_factory=dict)
     encoder: TableEncoder | None = None
     weight: str | None = None
+    min_records: int | None = None
 
     @classmethod
     def from_source(
@@ -106,11 +110,14 @@ class Prepared:
             check: what a look at the records has found; kept for the report.
         """
         train = (records.splits == TRAIN).to_numpy()
+        kept = process.fewest_records()
+        fewest = fewest_in_clear(kept)
         with stage(f"cleaning {len(train):,} records"):
-            golden = golden_records(records.columns, np.flatnonzero(train), seed=source.split.seed)
+            rows = np.flatnonzero(train)
+            golden = golden_records(records.columns, rows, source.split.seed, source.kinds.fields, fewest)
             cleaned = clean_fields(records.columns, cleaners.values(), source.kinds)
         with stage(f"fitting the process to {train.sum():,} records"):
-            learnt = take(cleaned, np.flatnonzero(train))
+            learnt = take(cleaned, rows)
             encoding = Encoding.fit(process, learnt, records.targets[train], source.kinds)
         with stage(f"encoding {len(train):,} records"):
             features = encoding.transform(cleaned)
@@ -133,10 +140,11 @@ class Prepared:
             erased=erased,
             titles=records.titles,
             texts=records.fields if keep_texts else None,
-            reference=Reference.of(cleaned, train, source.kinds),
+            reference=Reference.of(cleaned, train, source.kinds, fewest),
             reading=records.reading,
             encoder=encoding.table,
             weight=source.weight,
+            min_records=None if kept is None else int(min(kept, fewest)),
         )
 
     def dataset(self, split: str) -> Dataset:
@@ -182,6 +190,7 @@ class Prepared:
             "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
             "process": describe(self.process),
             **({} if self.weight is None else {"weight": self.weight}),
+            "min_records": self.min_records,
         }
         write_json(folder / "prepared.json", prepared)
 

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from libelle.data.frequent import FEWEST_RECORDS
 from libelle.data.parquet_files import read_table
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.field_worth import FEWEST_RECORDS
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.evaluation.outcomes import predictions, scores_of
 from libelle.evaluation.repeated import evaluate_without_repeated

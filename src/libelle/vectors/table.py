@@ -109,6 +109,10 @@ class VectorTable:
                 known[block] = counts > 0
         return vectors, known
 
+    def of_hashes(self, hashes: npt.NDArray[np.uint64]) -> Floats:
+        """Vectors of words of the table by their hashes, float32 [words, dim]."""
+        return self.vectors[np.searchsorted(self.words, hashes)]
+
     def save(self, folder: Path) -> None:
         """Write `vectors.safetensors` and `vectors.json`."""
         arrays = {name: np.ascontiguousarray(getattr(self, name)) for name in _ARRAYS}
