@@ -48,6 +48,10 @@ class Store(Component, ABC):
     def put_file(self, key: str, path: Path) -> None:
         """Write the content of a local file, replacing what was there."""
 
+    def take_file(self, key: str, path: Path) -> None:
+        """As `put_file`, of a file that nobody will change: a store of files may link to it."""
+        self.put_file(key, path)
+
     @abstractmethod
     def create_if_absent(self, key: str, data: bytes) -> bool:
         """Write `data` unless the key exists; among concurrent callers exactly one gets True."""

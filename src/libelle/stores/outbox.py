@@ -1,0 +1,224 @@
+"""What was finished on this machine and is not in its store yet: kept whole in the user's state folder.
+
+A parcel is a folder `unsent/<name>/`: `target.json` says what it is and which store it is for, `objects/` holds what is
+to be sent, under the store's keys. It is packed in one rename, and its folder goes once the store has everything.
+"""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import MISSING, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from libelle.components import build
+from libelle.errors import UserError
+from libelle.files import flush_to_disk, write_json
+from libelle.installation import how_to_call
+from libelle.stores.base import Store, in_parallel
+from libelle.stores.documents import parse_document
+from libelle.stores.local import LocalStore
+
+#: What a parcel can be.
+Kind = Literal["run", "base", "published", "threshold"]
+
+#: The file of a parcel that says what it is.
+TARGET = "target.json"
+
+
+def state_folder() -> Path:
+    """Return `libelle` in the user's state folder: `XDG_STATE_HOME`, by default `~/.local/state`."""
+    return Path(os.environ.get("XDG_STATE_HOME") or "~/.local/state", "libelle").expanduser()
+
+
+def make_state_folder(name: str) -> Path:
+    """Make a folder in the state folder, for this user alone.
+
+    Raises:
+        UserError: when it cannot be made.
+    """
+    folder = state_folder() / name
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{folder} cannot be made ({error.strerror}), and a training is kept there until its store has it; set "
+            "XDG_STATE_HOME to a folder that can be written to."
+        ) from error
+    return folder
+
+
+def place_of(store: Store) -> dict[str, Any]:
+    """A store as its config node, which says the same place in every working directory; no secret is in it."""
+    node = {"_target_": store.conf_name, **{field.name: getattr(store, field.name) for field in _fields(store)}}
+    if isinstance(store, LocalStore):
+        node["root"] = str(Path(store.root).absolute())
+    return node
+
+
+def store_arguments(place: Mapping[str, Any]) -> list[str]:
+    """Arguments of a command line that name a store, given as `place_of` says it."""
+    store = build(dict(place), Store, "store")
+    defaults = {field.name: field.default for field in _fields(store) if field.default is not MISSING}
+    if isinstance(store, LocalStore):
+        defaults["root"] = str(Path(LocalStore.root).absolute())
+    option = [] if isinstance(store, LocalStore) else [f"store={store.conf_name}"]
+    keys = {name: value for name, value in place.items() if name != "_target_" and value != defaults.get(name)}
+    return [
+        *option,
+        *(f"store.{name}={str(value).lower() if value is False else value}" for name, value in keys.items()),
+    ]
+
+
+@dataclass
+class Target:
+    """`target.json`.
+
+    Attributes:
+        kind: what was finished.
+        what: the same for people, as `run 2026-11-23_4`.
+        store: that it is for, as `place_of` says it.
+        about: what sending needs beside the objects.
+    """
+
+    kind: Kind
+    what: str
+    store: dict[str, Any]
+    about: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A folder that holds a parcel, and what its `target.json` says."""
+
+    folder: Path
+    target: Target
+
+    @property
+    def objects(self) -> LocalStore:
+        """What is to be sent, under the store's keys."""
+        return drafts(self.folder)
+
+    def upload(self, store: Store, prefix: str, last: Sequence[str], *, copied: bool = False) -> None:
+        """Send the objects that the store has not got, and after them, one by one, those that others look at first.
+
+        Args:
+            store: where to.
+            prefix: of all keys.
+            last: keys that are sent in this order when all others are there, whether the store has them or not.
+            copied: whether a local store gets copies, not links.
+
+        Raises:
+            UserError: when the store fails.
+        """
+        here = {entry.key: entry.size for entry in self.objects.list("") if entry.key not in last}
+        there = {entry.key: entry.size for entry in store.list(prefix)}
+        put = store.put_file if copied else store.take_file
+        in_parallel(lambda key: put(key, self._path(key)), [key for key in here if there.get(key) != here[key]])
+        for key in last:
+            put(key, self._path(key))
+
+    def discard(self) -> None:
+        """Remove the folder: its store has everything, or it is no longer wanted."""
+        # First what makes it a parcel: one that is cut short is none.
+        (self.folder / TARGET).unlink(missing_ok=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _path(self, key: str) -> Path:
+        return Path(self.objects.root, key)
+
+
+#: Sends a parcel to its store.
+Sender = Callable[[Parcel, Store], None]
+
+
+def drafts(folder: Path) -> LocalStore:
+    """The store in a folder that is to become a parcel."""
+    return LocalStore(root=str(folder / "objects"))
+
+
+def pack(folder: Path, store: Store, kind: Kind, what: str, **about: Any) -> Parcel:
+    """Make a folder with objects a parcel, at once and whole.
+
+    Args:
+        folder: in the state folder; its `objects/` holds what is to be sent.
+        store: that it is for.
+        kind: what was finished.
+        what: the same for people.
+        about: what sending needs beside the objects, JSON values.
+    """
+    target = Target(kind, what, place_of(store), about)
+    write_json(folder / TARGET, {"kind": kind, "what": what, "store": target.store, "about": about})
+    flush_to_disk(folder / TARGET)
+    place = make_state_folder("unsent") / f"{what.replace(' ', '-').replace('/', '-')}-{os.urandom(4).hex()}"
+    folder.rename(place)
+    flush_to_disk(place.parent)
+    return Parcel(place, target)
+
+
+def deliver(parcel: Parcel, store: Store, send: Sender) -> None:
+    """Send a parcel that was just packed, and remove its folder.
+
+    Raises:
+        UserError: when the store fails; the parcel stays, and the sentence says where, and how to send it later.
+    """
+    try:
+        with held(parcel.folder):
+            send(parcel, store)
+    except (UserError, OSError) as error:
+        line = " ".join([how_to_call("runs"), "sync", *store_arguments(parcel.target.store)])
+        raise UserError(
+            f"{parcel.target.what} is finished and kept whole in {parcel.folder}, but not in the store "
+            f"({str(error).rstrip('.')}); once that is mended, send it with: {line}"
+        ) from error
+    parcel.discard()
+
+
+def parcels() -> list[Parcel]:
+    """The parcels of this machine, oldest name first; folders that are none are passed over."""
+    found = []
+    for path in sorted((state_folder() / "unsent").glob(f"*/{TARGET}")):
+        try:
+            found.append(Parcel(path.parent, parse_document(path.read_bytes(), Target, str(path))))
+        except FileNotFoundError:
+            continue  # sent by another process just now
+    return found
+
+
+@contextmanager
+def held(folder: Path, *, busy: str = "is in the hands of another process") -> Iterator[None]:
+    """Hold a folder for this process; the system lets go of it when the process ends, however that is.
+
+    Raises:
+        UserError: when another process holds it.
+        FileNotFoundError: when there is no such folder any more.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"{folder} {busy}.") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def is_held(folder: Path) -> bool:
+    """Whether a living process holds a folder."""
+    try:
+        with held(folder):
+            return False
+    except UserError:
+        return True
+
+
+def unsent(kinds: Collection[Kind], what: str, store: Store) -> Parcel | None:
+    """The parcel of this name for a store, if there is one."""
+    place = place_of(store)
+    for parcel in parcels():
+        if (parcel.target.kind in kinds, parcel.target.what, parcel.target.store) == (True, what, place):
+            return parcel
+    return None
