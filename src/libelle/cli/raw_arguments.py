@@ -136,7 +136,7 @@ def restore(value: Any) -> Any:
 
 
 def hide(value: Any) -> Any:
-    """The way back from `restore`: encode, anywhere in plain dicts and lists, the texts that OmegaConf would not keep."""
+    """The way back from `restore`: encode, in plain dicts and lists, the texts that OmegaConf would not keep."""
     if isinstance(value, dict):
         return {key: hide(item) for key, item in value.items()}
     if isinstance(value, list):

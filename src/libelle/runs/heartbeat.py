@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
@@ -101,7 +102,7 @@ def _lives(pid: int) -> bool:
 def _is_zombie(pid: int) -> bool:
     """Whether a process has died and nobody has asked how."""
     try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        with Path(f"/proc/{pid}/stat").open(encoding="utf-8", errors="replace") as file:
             return file.read().rpartition(")")[2].split()[0] == "Z"
     except (OSError, IndexError):
         return False

@@ -60,5 +60,5 @@ def send_run(parcel: Parcel, store: Store) -> None:
         said = "was deleted there" if there.status == DELETED else "is another run there"
         raise UserError(f"run_id={run_id} {said}, so it is not sent; remove {parcel.folder} if it is not wanted.")
     if there.status != COMPLETED:
-        parcel.upload(store, last=[run.key("log.txt"), key])
+        parcel.upload(store, run_id.folder, last=[run.key("log.txt"), key])
     stop_beating(run)

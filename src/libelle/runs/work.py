@@ -1,4 +1,4 @@
-"""The work folder of a run: its scratch space, in the state folder of this machine; a run that was killed resumes from it.
+"""The work folder of a run: its scratch space, in the state folder of this machine, from which a killed run resumes.
 
 The process that works in a folder holds it (`stores.outbox.held`), so that everybody sees whether it lives.
 """
@@ -85,8 +85,8 @@ def work_folder(resumed: Path | None = None) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
             if full:
                 raise UserError(
-                    f"There is no room left to work in {folder} (no space left on its disk); make room, or set XDG_STATE_HOME "
-                    "to a folder on another disk."
+                    f"There is no room left to work in {folder} (its disk is full); make room, or set XDG_STATE_HOME to a "
+                    "folder on another disk."
                 ) from error
             raise
         shutil.rmtree(folder, ignore_errors=True)

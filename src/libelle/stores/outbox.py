@@ -6,12 +6,13 @@ to be sent, under the store's keys. It is packed in one rename, and its folder g
 
 import fcntl
 import os
+import shlex
 import shutil
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from libelle.components import build
 from libelle.errors import UserError
@@ -66,10 +67,12 @@ def store_arguments(place: Mapping[str, Any]) -> list[str]:
         defaults["root"] = str(Path(LocalStore.root).absolute())
     option = [] if isinstance(store, LocalStore) else [f"store={store.conf_name}"]
     keys = {name: value for name, value in place.items() if name != "_target_" and value != defaults.get(name)}
-    return [
-        *option,
-        *(f"store.{name}={str(value).lower() if value is False else value}" for name, value in keys.items()),
-    ]
+    typed = [f"store.{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in keys.items()]
+    return [shlex.quote(argument) for argument in [*option, *typed]]
+
+
+def _fields(store: Store) -> tuple[Field[Any], ...]:
+    return fields(cast(Any, store))
 
 
 @dataclass
@@ -106,6 +109,7 @@ class Parcel:
 
         Args:
             store: where to.
+            prefix: of all keys.
             prefix: of all keys.
             last: keys that are sent in this order when all others are there, whether the store has them or not.
             copied: whether a local store gets copies, not links.

@@ -118,7 +118,8 @@ def send_base(parcel: Parcel, store: Store) -> None:
     if replaced is not None and _stamp(replaced) > _stamp(version):
         log.info("the base %s in %s was prepared again since, so that of %s is not sent", name, store, _stamp(version))
         return
-    parcel.upload(store, last=[f"based/{name}/{version}/manifest.json"])
+    prefix = f"based/{name}/{version}/"
+    parcel.upload(store, prefix, last=[f"{prefix}manifest.json"])
     store.put(f"based/{name}/current.json", json.dumps({"version": version}).encode())
     _sweep_up(store, name, version, replaced)
 

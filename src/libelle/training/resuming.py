@@ -1,7 +1,6 @@
 """A run is begun so that it can be resumed, and resumed: under its id, with its config, on the records that it had."""
 
 import logging
-import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +26,7 @@ def begin(store: Store, about: Mapping[str, Any], folder: Path, provenance: Prov
     begun = Begun(
         run_id=str(run.id),
         store=place_of(store),
-        cwd=os.getcwd(),
+        cwd=str(Path.cwd()),
         config=dict(provenance.config),
         options=dict(provenance.options),
         typed=dict(provenance.typed),
@@ -126,4 +125,5 @@ def _why_not_here(run: Run) -> str:
     host, _ = this_process()
     if run.manifest.host not in (None, host):
         return f"it was begun on the machine {run.manifest.host}, and can be resumed there."
-    return f"nothing is left of it in {state_folder() / 'work'}; train it again: {run.manifest.command or how_to_call('train')}"
+    again = run.manifest.command or how_to_call("train")
+    return f"nothing is left of it in {state_folder() / 'work'}; train it again: {again}"

@@ -232,7 +232,7 @@ def _training(plan: Plan, scratch: Path, *, keep: bool = True) -> Training:
 
 @contextmanager
 def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path, base: str | None = None) -> Iterator[Run]:
-    """Claim a run id, or take up the run that is resumed; at the end the manifest says how it went, whatever happens."""
+    """Claim a run id, or take up the run that goes on; at the end the manifest says how it went, whatever happens."""
     about = {
         "command": plan.provenance.command,
         "git_commit": git_commit(),
