@@ -24,6 +24,7 @@ from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
+from libelle.runs.work import work_folder
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import fetch_folder
 from libelle.stores.documents import (
@@ -32,10 +33,12 @@ from libelle.stores.documents import (
     Moment,
     StoredFile,
     expected_files,
+    parse_document,
     parse_formatted,
     read_document,
 )
 from libelle.stores.formats import PUBLISHED
+from libelle.stores.outbox import Parcel, dispatch, drafts
 
 log = logging.getLogger(__name__)
 
@@ -143,17 +146,45 @@ def publish(store: Store, run: Run, name: str, threshold: float | None = None, s
         libraries=run.manifest.libraries,
         files=run.folder_files("pipeline"),
     )
-    folder = run.fetch_folder("pipeline")
-    in_parallel(lambda path: store.put_file(publication.prefix + path, folder / path), publication.files)
+    pipeline_folder = run.fetch_folder("pipeline")
+    with work_folder() as work:
+        key = _draft(work / "drafts", publication, pipeline_folder, sign)
+        dispatch(work / "drafts", store, "published", f"publication {publication}", send_publication, manifest=key)
+    return publication
+
+
+def _draft(folder: Path, publication: Publication, pipeline: Path, sign: str | None) -> str:
+    """Write all of a version on this machine; returns the key of its manifest."""
+    draft = drafts(folder)
+    for path in publication.files:
+        draft.take_file(publication.prefix + path, pipeline / path)
+    manifest = json.dumps(asdict(publication), indent=1).encode()
+    if sign is not None:
+        draft.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
+    key = f"{publication.prefix}manifest.json"
+    draft.put(key, manifest)
+    return key
+
+
+def send_publication(parcel: Parcel, store: Store) -> None:
+    """Send a version: its files, which are read back and replayed, then the manifest; and make it the current one.
+
+    A version that a later one follows already does not become the current one.
+
+    Raises:
+        UserError: when the store fails, or gives back something else.
+    """
+    key = str(parcel.target.about["manifest"])
+    publication = parse_document(parcel.objects.get(key), Publication, f"{key} in {parcel.folder}")
+    # Copies: a published model and its run do not share files.
+    parcel.upload(store, publication.prefix, but=[key], copied=True)
     with tempfile.TemporaryDirectory(prefix="libelle-") as cache:
         # An empty cache: what is replayed is what the store gives back, not what we sent.
         read_version(store, publication, Path(cache))
-    manifest = json.dumps(asdict(publication), indent=1).encode()
-    if sign is not None:
-        store.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
-    store.put(f"{publication.prefix}manifest.json", manifest)
-    _point(store, publication)
-    return publication
+    parcel.put(store, key)
+    current = _current(store, publication.name)
+    if current is None or current <= publication.version:
+        _point(store, publication)
 
 
 def find(store: Store, reference: str, trusted: str | Path | None = None) -> Publication:

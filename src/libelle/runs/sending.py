@@ -7,9 +7,10 @@ from libelle.errors import UserError
 from libelle.runs.heartbeat import stop_beating
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, DELETED, Manifest, Run, Status
+from libelle.runs.work import find_work, forget
 from libelle.stores.base import Store
 from libelle.stores.documents import LARGEST, parse_document
-from libelle.stores.outbox import Parcel, deliver, drafts, pack
+from libelle.stores.outbox import Parcel, dispatch, drafts, is_held
 
 #: The folder of a work folder in which a run's files are written.
 _DRAFTS = "drafts"
@@ -37,9 +38,14 @@ def finish(run: Run, work: Path, status: Status, error: str | None = None) -> No
         run.manifest.files.clear()
     run.put("log.txt", (work / "log.txt").read_bytes())
     run.finish(status, error)
-    parcel = pack(work / _DRAFTS, run.store, "run", f"run {run.id}", run_id=str(run.id))
     run.drafts = run.store
-    deliver(parcel, run.store, send_run)
+
+    def send(parcel: Parcel, store: Store) -> None:
+        if status == COMPLETED:
+            forget(work)  # there is nothing to resume any more
+        send_run(parcel, store)
+
+    dispatch(work / _DRAFTS, run.store, "run", f"run {run.id}", send, run_id=str(run.id), status=status)
 
 
 def send_run(parcel: Parcel, store: Store) -> None:
@@ -60,5 +66,11 @@ def send_run(parcel: Parcel, store: Store) -> None:
         said = "was deleted there" if there.status == DELETED else "is another run there"
         raise UserError(f"run_id={run_id} {said}, so it is not sent; remove {parcel.folder} if it is not wanted.")
     if there.status != COMPLETED:
-        parcel.upload(store, run_id.folder, last=[run.key("log.txt"), key])
+        last = [run.key("log.txt"), key]
+        parcel.upload(store, run_id.folder, but=last)
+        for each in last:
+            parcel.put(store, each)
     stop_beating(run)
+    left = find_work(store, str(run_id))
+    if left is not None and parcel.target.about["status"] == COMPLETED and not is_held(left[0]):
+        shutil.rmtree(left[0], ignore_errors=True)  # of a process that was killed between its last two steps

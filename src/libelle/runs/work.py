@@ -85,8 +85,8 @@ def work_folder(resumed: Path | None = None) -> Iterator[Path]:
                 shutil.rmtree(folder, ignore_errors=True)
             if full:
                 raise UserError(
-                    f"There is no room left to work in {folder} (its disk is full); make room, or set XDG_STATE_HOME to a "
-                    "folder on another disk."
+                    f"There is no room left to work in {folder} (its disk is full); make room, or set XDG_STATE_HOME "
+                    "to a folder on another disk."
                 ) from error
             raise
         shutil.rmtree(folder, ignore_errors=True)
@@ -96,6 +96,11 @@ def remember(folder: Path, begun: Begun) -> None:
     """Note in a work folder which run it belongs to; from here on, a run that is killed can be resumed."""
     with whole_file(folder / _RUN) as temporary:
         temporary.write_bytes(json_bytes(asdict(begun)))
+
+
+def forget(folder: Path) -> None:
+    """Note that the run of a work folder has ended: the folder goes, whatever happens next."""
+    (folder / _RUN).unlink(missing_ok=True)
 
 
 def find_work(store: Store, run_id: str) -> tuple[Path, Begun] | None:

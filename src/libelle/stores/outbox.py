@@ -5,12 +5,14 @@ to be sent, under the store's keys. It is packed in one rename, and its folder g
 """
 
 import fcntl
+import logging
 import os
+import re
 import shlex
 import shutil
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -21,6 +23,8 @@ from libelle.installation import how_to_call
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.documents import parse_document
 from libelle.stores.local import LocalStore
+
+log = logging.getLogger(__name__)
 
 #: What a parcel can be.
 Kind = Literal["run", "base", "published", "threshold"]
@@ -104,34 +108,34 @@ class Parcel:
         """What is to be sent, under the store's keys."""
         return drafts(self.folder)
 
-    def upload(self, store: Store, prefix: str, last: Sequence[str], *, copied: bool = False) -> None:
-        """Send the objects that the store has not got, and after them, one by one, those that others look at first.
+    def upload(self, store: Store, prefix: str, but: Collection[str], *, copied: bool = False) -> None:
+        """Send the objects that the store has not got, several at a time.
 
         Args:
             store: where to.
             prefix: of all keys.
-            prefix: of all keys.
-            last: keys that are sent in this order when all others are there, whether the store has them or not.
+            but: keys that are left out, to be sent with `put` when all others are there.
             copied: whether a local store gets copies, not links.
 
         Raises:
             UserError: when the store fails.
         """
-        here = {entry.key: entry.size for entry in self.objects.list("") if entry.key not in last}
+        here = {entry.key: entry.size for entry in self.objects.list("") if entry.key not in but}
+        # Whoever wrote an object of this key wrote this content, and the stores write whole objects.
         there = {entry.key: entry.size for entry in store.list(prefix)}
-        put = store.put_file if copied else store.take_file
-        in_parallel(lambda key: put(key, self._path(key)), [key for key in here if there.get(key) != here[key]])
-        for key in last:
-            put(key, self._path(key))
+        send = store.put_file if copied else store.take_file
+        missing = [key for key, size in here.items() if there.get(key) != size]
+        in_parallel(lambda key: send(key, Path(self.objects.root, key)), missing)
+
+    def put(self, store: Store, key: str) -> None:
+        """Send one object, in the place of what the store has."""
+        store.put(key, self.objects.get(key))
 
     def discard(self) -> None:
         """Remove the folder: its store has everything, or it is no longer wanted."""
         # First what makes it a parcel: one that is cut short is none.
         (self.folder / TARGET).unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _path(self, key: str) -> Path:
-        return Path(self.objects.root, key)
 
 
 #: Sends a parcel to its store.
@@ -143,56 +147,64 @@ def drafts(folder: Path) -> LocalStore:
     return LocalStore(root=str(folder / "objects"))
 
 
-def pack(folder: Path, store: Store, kind: Kind, what: str, **about: Any) -> Parcel:
-    """Make a folder with objects a parcel, at once and whole.
+def dispatch(folder: Path, store: Store, kind: Kind, what: str, send: Sender, **about: Any) -> None:
+    """Make a folder with objects a parcel, at once and whole, and send it; its folder goes when the store has it.
 
     Args:
         folder: in the state folder; its `objects/` holds what is to be sent.
         store: that it is for.
         kind: what was finished.
         what: the same for people.
+        send: sends the parcel.
         about: what sending needs beside the objects, JSON values.
+
+    Raises:
+        UserError: when the store fails; the parcel stays, and the sentence says where, and how to send it later.
     """
-    target = Target(kind, what, place_of(store), about)
-    write_json(folder / TARGET, {"kind": kind, "what": what, "store": target.store, "about": about})
+    with held(folder):  # also under its next name, so that nobody else sends it meanwhile
+        parcel = _pack(folder, Target(kind, what, place_of(store), about))
+        kept = f"{what} is finished and kept whole in {parcel.folder}, but not in the store"
+        later = f"send it with: {sync_command(parcel.target.store)}"
+        try:
+            send(parcel, store)
+        except (UserError, OSError) as error:
+            raise UserError(f"{kept} ({str(error).rstrip('.')}); once that is mended, {later}") from error
+        except KeyboardInterrupt:
+            log.warning("%s yet; %s", kept, later)
+            raise
+        parcel.discard()
+
+
+def _pack(folder: Path, target: Target) -> Parcel:
+    write_json(folder / TARGET, asdict(target))
     flush_to_disk(folder / TARGET)
-    place = make_state_folder("unsent") / f"{what.replace(' ', '-').replace('/', '-')}-{os.urandom(4).hex()}"
+    name = re.sub(r"[^\w.@-]+", "-", target.what)
+    place = make_state_folder("unsent") / f"{name}-{os.urandom(4).hex()}"
     folder.rename(place)
     flush_to_disk(place.parent)
     return Parcel(place, target)
 
 
-def deliver(parcel: Parcel, store: Store, send: Sender) -> None:
-    """Send a parcel that was just packed, and remove its folder.
-
-    Raises:
-        UserError: when the store fails; the parcel stays, and the sentence says where, and how to send it later.
-    """
-    try:
-        with held(parcel.folder):
-            send(parcel, store)
-    except (UserError, OSError) as error:
-        line = " ".join([how_to_call("runs"), "sync", *store_arguments(parcel.target.store)])
-        raise UserError(
-            f"{parcel.target.what} is finished and kept whole in {parcel.folder}, but not in the store "
-            f"({str(error).rstrip('.')}); once that is mended, send it with: {line}"
-        ) from error
-    parcel.discard()
+def sync_command(place: Mapping[str, Any]) -> str:
+    """The command that sends what a store, given as `place_of` says it, has not got yet."""
+    return " ".join([how_to_call("runs"), "sync", *store_arguments(place)])
 
 
 def parcels() -> list[Parcel]:
-    """The parcels of this machine, oldest name first; folders that are none are passed over."""
+    """The parcels of this machine; one whose `target.json` is damaged is passed over."""
     found = []
     for path in sorted((state_folder() / "unsent").glob(f"*/{TARGET}")):
         try:
             found.append(Parcel(path.parent, parse_document(path.read_bytes(), Target, str(path))))
         except FileNotFoundError:
             continue  # sent by another process just now
+        except UserError as error:
+            log.warning("Passed over: %s", error)
     return found
 
 
 @contextmanager
-def held(folder: Path, *, busy: str = "is in the hands of another process") -> Iterator[None]:
+def held(folder: Path, *, busy: str = "is in the hands of another process that is at work") -> Iterator[None]:
     """Hold a folder for this process; the system lets go of it when the process ends, however that is.
 
     Raises:
@@ -219,10 +231,8 @@ def is_held(folder: Path) -> bool:
         return True
 
 
-def unsent(kinds: Collection[Kind], what: str, store: Store) -> Parcel | None:
+def unsent(what: str, store: Store) -> Parcel | None:
     """The parcel of this name for a store, if there is one."""
     place = place_of(store)
-    for parcel in parcels():
-        if (parcel.target.kind in kinds, parcel.target.what, parcel.target.store) == (True, what, place):
-            return parcel
-    return None
+    found = [parcel for parcel in parcels() if (parcel.target.what, parcel.target.store) == (what, place)]
+    return found[0] if found else None

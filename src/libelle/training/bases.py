@@ -25,7 +25,7 @@ from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, StoredFile, expected_files, read_document, read_formatted
 from libelle.stores.formats import PREPARED
-from libelle.stores.outbox import Parcel, deliver, drafts, pack
+from libelle.stores.outbox import Parcel, dispatch, drafts
 from libelle.training.prepared_data import Prepared
 from libelle.training.source_file import SourceFile
 
@@ -103,8 +103,7 @@ def write_base(
     manifest = {**about, **from_file, "files": _checksums(folder)}
     drafts(draft).put(f"{prefix}manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     what = f"the base {name} of {version.partition('T')[0]}"
-    parcel = pack(draft, store, "base", what, name=name, version=version)
-    deliver(parcel, store, send_base)
+    dispatch(draft, store, "base", what, send_base, name=name, version=version)
     return version
 
 
@@ -119,7 +118,8 @@ def send_base(parcel: Parcel, store: Store) -> None:
         log.info("the base %s in %s was prepared again since, so that of %s is not sent", name, store, _stamp(version))
         return
     prefix = f"based/{name}/{version}/"
-    parcel.upload(store, prefix, last=[f"{prefix}manifest.json"])
+    parcel.upload(store, prefix, but=[f"{prefix}manifest.json"])
+    parcel.put(store, f"{prefix}manifest.json")
     store.put(f"based/{name}/current.json", json.dumps({"version": version}).encode())
     _sweep_up(store, name, version, replaced)
 

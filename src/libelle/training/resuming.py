@@ -13,7 +13,7 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, DELETED, RUNNING, Run
 from libelle.runs.work import Begun, find_work, remember
 from libelle.stores.base import Store
-from libelle.stores.outbox import is_held, place_of, state_folder, store_arguments, unsent
+from libelle.stores.outbox import is_held, place_of, state_folder, store_arguments, sync_command, unsent
 from libelle.training.plan import Provenance, Resumed
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def take_up(store: Store, resumed: Resumed, about: Mapping[str, Any]) -> Run:
     for name in ("git_commit", "libraries"):
         if getattr(before, name) != about[name]:
             log.warning("resume=%s: %s changed since the run began, and scores may differ a little", run.id, name)
-    failed = unsent(["run"], f"run {run.id}", store)
+    failed = unsent(f"run {run.id}", store)
     if failed is not None:  # what was said of its end is no longer true
         failed.discard()
     host, pid = this_process()
@@ -80,9 +80,10 @@ def find_begun(store: Store, run_id: RunId) -> tuple[Resumed, Begun]:
         UserError: says why it cannot be resumed, and what can be done.
     """
     run = _unfinished(store, str(run_id))
-    ended = unsent(["run"], f"run {run_id}", store)
-    if ended is not None and run.manifest.status == RUNNING and find_work(store, str(run_id)) is None:
-        raise UserError(f"resume={run_id}: the run has ended and is not sent yet; send it with: {sync_command(store)}")
+    ended = unsent(f"run {run_id}", store)
+    if ended is not None and ended.target.about.get("status") == COMPLETED:
+        line = sync_command(place_of(store))
+        raise UserError(f"resume={run_id}: the run has ended and is not sent yet; send it with: {line}")
     found = find_work(store, str(run_id))
     if found is None:
         raise UserError(f"resume={run_id}: {_why_not_here(run)}")
@@ -97,8 +98,8 @@ def find_begun(store: Store, run_id: RunId) -> tuple[Resumed, Begun]:
 def how_to_go_on(store: Store, run: Run) -> str:
     """What to do about a run that is lost, for people."""
     run_id = str(run.id)
-    if unsent(["run"], f"run {run_id}", store) is not None:
-        return f"it has ended and is not sent yet: {sync_command(store)}"
+    if unsent(f"run {run_id}", store) is not None:
+        return f"it has ended and is not sent yet: {sync_command(place_of(store))}"
     if find_work(store, run_id) is not None:
         return f"resume it: {resume_command(store, run_id)}"
     return _why_not_here(run)
@@ -107,11 +108,6 @@ def how_to_go_on(store: Store, run: Run) -> str:
 def resume_command(store: Store, run_id: str) -> str:
     """The command that resumes a run."""
     return " ".join([how_to_call("train"), f"resume={run_id}", *store_arguments(place_of(store))])
-
-
-def sync_command(store: Store) -> str:
-    """The command that sends what a store has not got yet."""
-    return " ".join([how_to_call("runs"), "sync", *store_arguments(place_of(store))])
 
 
 def _unfinished(store: Store, run_id: str) -> Run:
