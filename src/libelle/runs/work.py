@@ -81,7 +81,7 @@ def work_folder(resumed: Path | None = None) -> Iterator[Path]:
             yield folder
         except BaseException as error:
             full = _is_full(error, folder)
-            if not (folder / _RUN).exists() or not (full or isinstance(error, _RESUMABLE)):
+            if not (folder / _RUN).exists() or not (resumed or full or isinstance(error, _RESUMABLE)):
                 shutil.rmtree(folder, ignore_errors=True)
             if full:
                 raise UserError(
