@@ -27,7 +27,7 @@ from libelle.installation import CONF
 _PAGES = {
     "runtime": "libelle.cli.runtime.ScoringRequest",
     "threshold": "libelle.evaluation.threshold_request.ThresholdRequest",
-    "publish": "libelle.publication.PublishRequest",
+    "publish": "libelle.cli.publish.PublishRequest",
 }
 _TRAIN = "libelle.training.schema.TrainConfig"
 

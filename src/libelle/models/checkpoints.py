@@ -50,12 +50,11 @@ class EpochState(Checkpoint):
         """Remember the state until training starts: Lightning draws numbers before."""
         self._resumed = state_dict
 
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Where training resumes, go back to the random states, the history and the best weights."""
-        state, newest = self._resumed, self.newest()
-        if state is None or newest is None:
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Where training resumes, bring back the history and the best weights: the work folder holds the state alone."""
+        newest = self.newest()
+        if self._resumed is None or newest is None:
             return
-        self._resumed = None
         for logger in _csv_loggers(trainer):
             if (newest.parent / _HISTORY).exists():
                 _restore_history(logger, newest.parent / _HISTORY)
@@ -63,6 +62,12 @@ class EpochState(Checkpoint):
             if not best.exists() and (newest.parent / _BEST).exists():
                 best.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(newest.parent / _BEST, best)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Where training resumes, go back to the random states."""
+        state, self._resumed = self._resumed, None
+        if state is None:
+            return
         trainer.should_stop = state["stop"]
         if "cuda" in state and torch.cuda.is_available():
             torch.cuda.set_rng_state_all([each.cpu() for each in state["cuda"]])
