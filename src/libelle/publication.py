@@ -9,7 +9,7 @@ import logging
 import re
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,12 @@ from typing import TypeVar
 from typing_extensions import TypedDict
 
 from libelle import signatures
-from libelle.components import Positive, Share
+from libelle.components import Positive
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
+from libelle.published import Publication as Publication
+from libelle.published import prefix_of
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.runs.work import work_folder
@@ -29,9 +31,6 @@ from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import fetch_folder
 from libelle.stores.documents import (
     LARGEST,
-    FileName,
-    Moment,
-    StoredFile,
     expected_files,
     parse_document,
     parse_formatted,
@@ -52,47 +51,6 @@ class _Pointer(TypedDict):
     """`current.json`."""
 
     version: Positive
-
-
-@dataclass
-class Publication:
-    """One version of a published model, as its manifest says it.
-
-    Attributes:
-        name: of the model.
-        version: from 1.
-        run_id: of the run that it is a copy of.
-        published: when, ISO 8601.
-        threshold: of the decision rule, see `libelle.evaluation.decision_rule`.
-        label_thresholds: likewise.
-        data: what the run was trained on.
-        model: what was trained.
-        data_fingerprint: SHA-256 of the records.
-        libraries: versions that the scores were computed with.
-        files: name → `size` in bytes and `sha256`.
-        format: of the manifest.
-    """
-
-    name: str
-    version: int
-    run_id: str
-    published: Moment
-    threshold: Share | None
-    label_thresholds: dict[str, Share | None] | None = None
-    data: str | None = None
-    model: str | None = None
-    data_fingerprint: str | None = None
-    libraries: dict[str, str] = field(default_factory=dict)
-    files: dict[FileName, StoredFile] = field(default_factory=dict)
-    format: int = PUBLISHED
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
-
-    @property
-    def prefix(self) -> str:
-        """The key prefix of the version's files, ending with `/`."""
-        return _prefix(self.name, self.version)
 
 
 def is_name(name: str) -> bool:
@@ -280,25 +238,21 @@ def _claim(store: Store, name: str, run: Run) -> int:
     taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
     version = max(taken, default=0) + 1
     while not store.create_if_absent(
-        f"{_prefix(name, version)}claim.json", json.dumps({"run_id": str(run.id)}).encode()
+        f"{prefix_of(name, version)}claim.json", json.dumps({"run_id": str(run.id)}).encode()
     ):
         version += 1
     return version
 
 
-def _prefix(name: str, version: int) -> str:
-    return f"published/{name}/{version}/"
-
-
 def _read(store: Store, name: str, version: int, trusted: str | Path | None = None) -> Publication | None:
-    key, what = f"{_prefix(name, version)}manifest.json", f"published={name}@{version}"
+    key, what = f"{prefix_of(name, version)}manifest.json", f"published={name}@{version}"
     try:
         data = store.get(key, LARGEST)
     except KeyError:
         return None
     if trusted is not None:
         try:
-            signature = store.get(f"{_prefix(name, version)}manifest.sig", LARGEST)
+            signature = store.get(f"{prefix_of(name, version)}manifest.sig", LARGEST)
         except KeyError:
             signature = None
         signatures.verify(data, signature, trusted, f"{what} in {store}")

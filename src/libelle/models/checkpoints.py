@@ -51,7 +51,7 @@ class EpochState(Checkpoint):
         self._resumed = state_dict
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Where training resumes, bring back the history and the best weights: the work folder holds the state alone."""
+        """Where training resumes, bring back the history and the best weights; nothing else is left of them."""
         newest = self.newest()
         if self._resumed is None or newest is None:
             return

@@ -113,9 +113,3 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Return the results of `work`, in order, from a few threads; an error is raised and cancels the rest."""
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(work, items))
-
-
-def put_folder(store: Store, prefix: str, folder: Path) -> None:
-    """Store every file under `folder`, several at a time, below `prefix` (which ends with `/`)."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    in_parallel(lambda path: store.put_file(prefix + path.relative_to(folder).as_posix(), path), paths)
