@@ -52,10 +52,10 @@ def state_files(place):
 @pytest.mark.parametrize(
     ("step", "nth"),
     [
-        (f"{STATE}.on_train_start", 1),
+        pytest.param(f"{STATE}.on_train_start", 1, marks=pytest.mark.slow),
         (f"{STATE}.on_train_epoch_end", 2),
-        (f"{STATE}.on_train_epoch_start", 3),
-        ("libelle.training.run_files:keep", 1),
+        pytest.param(f"{STATE}.on_train_epoch_start", 3, marks=pytest.mark.slow),
+        pytest.param("libelle.training.run_files:keep", 1, marks=pytest.mark.slow),
         ("libelle.runs.sending:dispatch", 1),
     ],
 )
@@ -98,6 +98,7 @@ def test_a_signal_ends_a_run_of_any_model_as_interrupted_and_it_resumes(place, b
     assert (manifest_of(place)["status"], manifest_of(place)["error"]) == ("completed", None)
 
 
+@pytest.mark.slow
 def test_a_run_from_a_base_resumes(place):
     assert call("train.py", "mode=prepare", *TINY, cwd=place).returncode == 0
     killed_at(f"{STATE}.on_train_epoch_start", 2, "train.py", "mode=train", *TINY[5:], cwd=place)
