@@ -41,25 +41,40 @@ def this_process() -> tuple[str, int]:
     return platform.node(), os.getpid()
 
 
-@contextmanager
-def beating(run: Run) -> Iterator[None]:
-    """Say that a run goes on, from a thread: neither a slow store nor one that is away holds the run up."""
-    ended = threading.Event()
+class Heart:
+    """Says from a thread that a run goes on: neither a slow store nor one that is away holds the run up."""
 
-    def beat() -> None:
-        while True:
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while not self._ended.is_set():
             with suppress(UserError, OSError):
-                _put(run)
-            if ended.wait(INTERVAL):
-                return
+                _put(self._run)
+            self._ended.wait(INTERVAL)
 
-    thread = threading.Thread(target=beat, name="heartbeat", daemon=True)
-    thread.start()
+    def end(self) -> None:
+        """Say no more."""
+        self._ended.set()
+        self._thread.join(5.0)  # a beat that is on its way must not follow the removal
+
+    def stop(self) -> None:
+        """Say no more, and remove what was said: the run has ended, and the store knows."""
+        self.end()
+        stop_beating(self._run)
+
+
+@contextmanager
+def beating(run: Run) -> Iterator[Heart]:
+    """Say that a run goes on, until it stops or the context ends."""
+    heart = Heart(run)
     try:
-        yield
+        yield heart
     finally:
-        ended.set()
-        thread.join(1.0)  # a beat that is on its way must not follow the removal
+        heart.end()
 
 
 def stop_beating(run: Run) -> None:

@@ -70,7 +70,13 @@ def send_run(parcel: Parcel, store: Store) -> None:
         parcel.upload(store, run_id.folder, but=last)
         for each in last:
             parcel.put(store, each)
-    stop_beating(run)
+
+
+def send_late(parcel: Parcel, store: Store) -> None:
+    """As `send_run`, when the process of the run is no more, and remove what it left behind."""
+    send_run(parcel, store)
+    run_id = RunId.parse(str(parcel.target.about["run_id"]))
+    stop_beating(Run(store, run_id, Manifest(str(run_id), "running", "")))
     left = find_work(store, str(run_id))
     if left is not None and parcel.target.about["status"] == COMPLETED and not is_held(left[0]):
         shutil.rmtree(left[0], ignore_errors=True)  # of a process that was killed between its last two steps

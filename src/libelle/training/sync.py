@@ -2,7 +2,7 @@
 
 from libelle.errors import UserError
 from libelle.publication import send_publication
-from libelle.runs.sending import send_run
+from libelle.runs.sending import send_late
 from libelle.runs.synced import Synced
 from libelle.stores.base import Store
 from libelle.stores.outbox import TARGET, Kind, Parcel, Sender, held, parcels, place_of
@@ -10,7 +10,7 @@ from libelle.training.bases import send_base
 from libelle.training.run_pages import send_choice
 
 _SENDERS: dict[Kind, Sender] = {
-    "run": send_run,
+    "run": send_late,
     "base": send_base,
     "published": send_publication,
     "threshold": send_choice,

@@ -252,26 +252,30 @@ def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path, base: str
     write_drafts(run, scratch)
     log.info("run %s %s in %s", run.id, "begins" if plan.resumed is None else "is resumed", plan.store)
     started = time.monotonic()
-    with beating(run):
+    with beating(run) as heart:
         try:
             yield run
         except BaseException as error:
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
             log.debug("%s", traceback.format_exc())
             log.error("run %s failed: %s", run.id, reason)
-            if isinstance(error, KeyboardInterrupt):
+            if isinstance(error, KeyboardInterrupt) and plan.provenance.config.get("data"):
                 log.info("it goes on with: %s", resume_command(plan.store, str(run.id)))
-            _finish_failed(run, scratch, reason)
+            with _store_errors_said():
+                finish(run, scratch, FAILED, reason)
+                heart.stop()
             raise
         log.info("run %s took %.1f s", run.id, time.monotonic() - started)
         with stage("storing the run"):
             finish(run, scratch, COMPLETED)
+        heart.stop()
 
 
-def _finish_failed(run: Run, scratch: Path, reason: str) -> None:
-    """Say in the store that a run has failed, as far as that can be said: its own error counts."""
+@contextmanager
+def _store_errors_said() -> Iterator[None]:
+    """Say what fails in the store, and go on: a failed run ends with its own error."""
     try:
-        finish(run, scratch, FAILED, reason)
+        yield
     except (UserError, OSError) as error:
         log.warning("%s", error)
 
