@@ -51,10 +51,11 @@ class Heart:
         self._thread.start()
 
     def _beat(self) -> None:
-        while not self._ended.is_set():
+        while True:
             with suppress(UserError, OSError):
                 _put(self._run)
-            self._ended.wait(INTERVAL)
+            if self._ended.wait(INTERVAL):
+                return
 
     def end(self) -> None:
         """Say no more."""
