@@ -63,6 +63,8 @@ def _resume(config: DictConfig, overrides: list[str], sweeping: bool) -> float:
         said = f"leave out {others[0]}" if others else "leave out --multirun"
         raise UserError(f"resume= goes on with one run, by the config that it was begun with; {said}.")
     values, store = values_and_store(config)
+    if not RunId.matches(values["resume"]):
+        raise UserError(f"resume={values['resume']} is not a run id; give the run's, as in resume=2026-11-23_4.")
     with resumed_plan(store, RunId.parse(values["resume"])) as plan:
         outcome = _run(plan, plan.provenance.config["mode"])
         kept = [item for item in overrides if not item.startswith("resume")]
