@@ -1,9 +1,10 @@
 """From what Hydra composed to the plan of a run."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, chdir, contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -55,13 +56,9 @@ def resumed_plan(store: Store, run_id: RunId) -> Iterator[Plan]:
         UserError: when the run cannot be resumed here.
     """
     resumed, begun = find_begun(store, run_id)
-    try:
-        place = chdir(begun.cwd)
-        place.__enter__()
-    except OSError as error:
-        raise UserError(f"resume={run_id}: the run began in {begun.cwd}, which is not there any more.") from error
-    with ExitStack() as stack:
-        stack.push(place)
+    if not Path(begun.cwd).is_dir():
+        raise UserError(f"resume={run_id}: the run began in {begun.cwd}, which is not there any more; bring it back.")
+    with chdir(begun.cwd):
         provenance = Provenance(begun.config, begun.options, begun.typed, begun.command, begun.sweep, begun.trial)
         nodes = {group: hide(begun.config[group]) for group in ("callbacks", "logger")}
         yield replace(build_plan(provenance, partial(make_lightning, OmegaConf.create(nodes))), resumed=resumed)
