@@ -1,4 +1,4 @@
-"""The one class of errors that a user can cause, and the commonest of them: a library that is not installed."""
+"""The one class of errors that a user can cause, the commonest of them (a library that is missing), and SIGTERM."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +10,10 @@ class UserError(Exception):
     The message is one sentence that names the config key, file, column or row and says what to do. The entry
     scripts print it without a traceback and exit with status 2.
     """
+
+
+class Terminated(KeyboardInterrupt):
+    """The process was asked to end (SIGTERM), and does so as it does for Ctrl-C."""
 
 
 @contextmanager

@@ -84,7 +84,12 @@ def flush_to_disk(path: Path) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as UTF-8 JSON that people can read."""
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False), encoding="utf-8")
+    path.write_bytes(json_bytes(value))
+
+
+def json_bytes(value: Any) -> bytes:
+    """A value as `write_json` writes it."""
+    return json.dumps(value, indent=1, ensure_ascii=False).encode()
 
 
 def read_json(path: Path, largest: int = LARGEST_JSON) -> Any:

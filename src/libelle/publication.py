@@ -11,7 +11,7 @@ import re
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -20,27 +20,29 @@ from typing import TypeVar
 from typing_extensions import TypedDict
 
 from libelle import signatures
-from libelle.components import Positive, Share
+from libelle.components import Positive
 from libelle.data.frequent import require_records
 from libelle.errors import UserError
 from libelle.files import SCRATCH, owned
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
+from libelle.published import Publication as Publication
+from libelle.published import prefix_of
 from libelle.runs.ids import RunId
 from libelle.runs.lock import locked
 from libelle.runs.run import Run
+from libelle.runs.work import work_folder
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import fetch_folder
 from libelle.stores.documents import (
     LARGEST,
-    FileName,
-    Moment,
-    StoredFile,
     expected_files,
+    parse_document,
     parse_formatted,
     read_document,
 )
 from libelle.stores.formats import PUBLISHED
+from libelle.stores.outbox import Parcel, dispatch, drafts
 
 log = logging.getLogger(__name__)
 
@@ -54,50 +56,6 @@ class _Pointer(TypedDict):
     """`current.json`."""
 
     version: Positive
-
-
-@dataclass
-class Publication:
-    """One version of a published model, as its manifest says it.
-
-    Attributes:
-        name: of the model.
-        version: from 1.
-        run_id: of the run that it is a copy of.
-        published: when, ISO 8601.
-        threshold: of the decision rule, see `libelle.evaluation.decision_rule`.
-        label_thresholds: likewise.
-        data: what the run was trained on.
-        model: what was trained.
-        data_fingerprint: SHA-256 of the records.
-        libraries: versions that the scores were computed with.
-        files: name → `size` in bytes and `sha256`.
-        format: of the manifest.
-        min_records: training records that hold any word, n-gram or text of the model, at least; None where that is not
-            known (docs/personal-data.md).
-    """
-
-    name: str
-    version: int
-    run_id: str
-    published: Moment
-    threshold: Share | None
-    label_thresholds: dict[str, Share | None] | None = None
-    data: str | None = None
-    model: str | None = None
-    data_fingerprint: str | None = None
-    libraries: dict[str, str] = field(default_factory=dict)
-    files: dict[FileName, StoredFile] = field(default_factory=dict)
-    format: int = PUBLISHED
-    min_records: Positive | None = None
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
-
-    @property
-    def prefix(self) -> str:
-        """The key prefix of the version's files, ending with `/`."""
-        return _prefix(self.name, self.version)
 
 
 def is_name(name: str) -> bool:
@@ -167,17 +125,43 @@ def publish(
         files=run.folder_files("pipeline"),
         min_records=pipeline.min_records,
     )
-    folder = run.fetch_folder("pipeline")
-    in_parallel(lambda path: store.put_file(publication.prefix + path, folder / path), publication.files)
+    pipeline_folder = run.fetch_folder("pipeline")
+    with work_folder() as work:
+        key = _draft(work / "drafts", publication, pipeline_folder, sign)
+        dispatch(work / "drafts", store, "published", f"publication {publication}", send_publication, manifest=key)
+    return publication
+
+
+def _draft(folder: Path, publication: Publication, pipeline: Path, sign: str | None) -> str:
+    """Write all of a version on this machine; returns the key of its manifest."""
+    draft = drafts(folder)
+    for path in publication.files:
+        draft.take_file(publication.prefix + path, pipeline / path)
+    manifest = json.dumps(asdict(publication), indent=1).encode()
+    if sign is not None:
+        draft.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
+    key = f"{publication.prefix}manifest.json"
+    draft.put(key, manifest)
+    return key
+
+
+def send_publication(parcel: Parcel, store: Store) -> None:
+    """Send a version: its files, which are read back and replayed, then the manifest; and make it the current one.
+
+    A version that a later one follows already does not become the current one.
+
+    Raises:
+        UserError: when the store fails, or gives back something else.
+    """
+    key = str(parcel.target.about["manifest"])
+    publication = parse_document(parcel.objects.get(key), Publication, f"{key} in {parcel.folder}")
+    # Copies: a published model and its run do not share files.
+    parcel.upload(store, publication.prefix, but=[key], copied=True)
     with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:
         # An empty cache: what is replayed is what the store gives back, not what we sent.
         read_version(store, publication, Path(cache))
-    manifest = json.dumps(asdict(publication), indent=1).encode()
-    if sign is not None:
-        store.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
-    store.put(f"{publication.prefix}manifest.json", manifest)
+    parcel.put(store, key)
     _point(store, publication, forward=True)
-    return publication
 
 
 def find(store: Store, reference: str, trusted: str | Path | None = None) -> Publication:
@@ -256,24 +240,20 @@ def _claim(store: Store, name: str, run: Run) -> int:
     version = max(taken, default=0) + 1
     # Whose it is, so that `runs.py clean` knows a claim of the dead.
     claim = json.dumps({"run_id": str(run.id), "host": socket.gethostname(), "pid": os.getpid()}).encode()
-    while not store.create_if_absent(f"{_prefix(name, version)}claim.json", claim):
+    while not store.create_if_absent(f"{prefix_of(name, version)}claim.json", claim):
         version += 1
     return version
 
 
-def _prefix(name: str, version: int) -> str:
-    return f"published/{name}/{version}/"
-
-
 def _read(store: Store, name: str, version: int, trusted: str | Path | None = None) -> Publication | None:
-    key, what = f"{_prefix(name, version)}manifest.json", f"published={name}@{version}"
+    key, what = f"{prefix_of(name, version)}manifest.json", f"published={name}@{version}"
     try:
         data = store.get(key, LARGEST)
     except KeyError:
         return None
     if trusted is not None:
         try:
-            signature = store.get(f"{_prefix(name, version)}manifest.sig", LARGEST)
+            signature = store.get(f"{prefix_of(name, version)}manifest.sig", LARGEST)
         except KeyError:
             signature = None
         signatures.verify(data, signature, trusted, f"{what} in {store}")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from helpers.claims import claim_at_once, key_of
-from libelle.stores.base import Entry, Store, in_parallel, put_folder
+from helpers.parcels import parcel
+from libelle.stores.base import Entry, Store, in_parallel
 
 ODD_KEYS = [
     "a",
@@ -114,16 +115,19 @@ def test_a_big_file(store: Store, tmp_path: Path) -> None:
     assert (tmp_path / "copy").read_bytes() == data
 
 
-def test_put_folder(store: Store, tmp_path: Path) -> None:
+def test_a_parcel_sends_what_the_store_has_not_got(store: Store, tmp_path: Path) -> None:
+    sent = parcel(tmp_path)
     for number in range(20):
-        path = tmp_path / "model" / f"{number % 3}" / f"{number}.bin"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(str(number).encode())
-    (tmp_path / "model" / "empty").mkdir()
-    put_folder(store, "runs/1/", tmp_path / "model")
+        sent.objects.put(f"runs/1/{number % 3}/{number}.bin", str(number).encode())
+    store.put("runs/1/0/0.bin", b"0")
+    store.put("runs/1/1/1.bin", b"another size")
+    for _ in range(2):
+        sent.upload(store, "runs/1/", but=["runs/1/2/2.bin"])
     assert {entry.key: store.get(entry.key) for entry in store.list("")} == {
-        f"runs/1/{number % 3}/{number}.bin": str(number).encode() for number in range(20)
+        f"runs/1/{number % 3}/{number}.bin": str(number).encode() for number in range(20) if number != 2
     }
+    sent.put(store, "runs/1/2/2.bin")
+    assert store.get("runs/1/2/2.bin") == b"2"
 
 
 def test_writers_at_once_leave_one_whole_object(store: Store) -> None:

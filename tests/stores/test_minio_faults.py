@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from helpers.parcels import parcel
 from helpers.servers import MotoServer, cut_answer, lose_answer, refuse
 from libelle.errors import UserError
-from libelle.stores.base import put_folder
 from libelle.stores.minio import MinioStore
 
 pytestmark = pytest.mark.usefixtures("no_pauses")
@@ -126,7 +126,7 @@ def test_a_server_that_dies_in_the_middle_of_a_run(
         lambda: moto_store.delete("key"),
         lambda: list(moto_store.list("")),
         lambda: moto_store.folders(""),
-        lambda: put_folder(moto_store, "runs/1/", tmp_path),
+        lambda: parcel(tmp_path).upload(moto_store, "runs/1/", but=[]),
         moto_store.check,
     ):
         with pytest.raises(UserError, match=r"^store\.endpoint=\S+ does not answer \("):

@@ -3,7 +3,9 @@
 import os
 import shlex
 import shutil
+import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -22,12 +24,12 @@ from libelle.cli.raw_arguments import as_typed, protect, restore
 from libelle.cli.streams import quiet_pipe, readable
 from libelle.components import build
 from libelle.data.data_names import name_of
-from libelle.errors import UserError
+from libelle.errors import Terminated, UserError
 from libelle.installation import SCRIPT, call_as
 from libelle.logs import log_to_terminal
 from libelle.stores.base import Store
 
-USER_ERROR, INTERRUPTED = 2, 130
+USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 
 #: What Hydra and OmegaConf raise for a command line that they refuse.
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException)
@@ -41,7 +43,8 @@ def command(
 ) -> None:
     """Run a command's Hydra main; its exit status says how it went.
 
-    0 done, 1 a defect of ours, 2 a `UserError`, a `SweepError` or a command line that Hydra refuses, 130 interrupted.
+    0 done, 1 a defect of ours, 2 a `UserError`, a `SweepError` or a command line that Hydra refuses, 130 interrupted by
+    Ctrl-C, 143 by SIGTERM.
 
     Args:
         main: decorated with `hydra.main`.
@@ -54,15 +57,31 @@ def command(
     log_to_terminal()
     register_resolvers()
     before = call_as(way)
+    handler = _end_on_sigterm()
     try:
         with quiet_pipe():
             _run(main, protect, name or Path(sys.argv[0]).stem)
     except (UserError, SweepError) as error:
         leave(str(error), USER_ERROR)
+    except Terminated:
+        leave("Interrupted: the process was asked to end (SIGTERM).", TERMINATED)
     except KeyboardInterrupt:
         leave("Interrupted.", INTERRUPTED)
     finally:
         call_as(before)
+        if handler is not None:
+            signal.signal(signal.SIGTERM, handler)
+
+
+def _end_on_sigterm() -> Any:
+    """End on SIGTERM as on Ctrl-C; returns what was done before, None where that cannot be changed."""
+    if threading.current_thread() is not threading.main_thread():
+        return None
+
+    def end(*_: object) -> NoReturn:
+        raise Terminated
+
+    return signal.signal(signal.SIGTERM, end)
 
 
 def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]], name: str) -> None:

@@ -1,17 +1,25 @@
 """From what Hydra composed to the plan of a run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from libelle.cli.command import plain
 from libelle.cli.lightning_nodes import make_lightning
+from libelle.cli.raw_arguments import hide
+from libelle.errors import UserError
 from libelle.processes.union import refuse_unchosen
+from libelle.runs.ids import RunId
+from libelle.stores.base import Store
 from libelle.training.plan import BASE_NODES, Plan, Provenance, look_up
+from libelle.training.resuming import find_begun
 from libelle.training.schema import build_plan
 
 
@@ -38,6 +46,22 @@ def make_plan(
     if settings.mode != RunMode.MULTIRUN and config.mode != "train":
         refuse_unchosen(plan.process, typed)
     return plan
+
+
+@contextmanager
+def resumed_plan(store: Store, run_id: RunId) -> Iterator[Plan]:
+    """Yield the plan of a run that goes on, made from its own config, in the working directory that it was begun in.
+
+    Raises:
+        UserError: when the run cannot be resumed here.
+    """
+    resumed, begun = find_begun(store, run_id)
+    if not Path(begun.cwd).is_dir():
+        raise UserError(f"resume={run_id}: the run began in {begun.cwd}, which is not there any more; bring it back.")
+    with chdir(begun.cwd):
+        provenance = Provenance(begun.config, begun.options, begun.typed, begun.command, begun.sweep, begun.trial)
+        nodes = {group: hide(begun.config[group]) for group in ("callbacks", "logger")}
+        yield replace(build_plan(provenance, partial(make_lightning, OmegaConf.create(nodes))), resumed=resumed)
 
 
 def chosen_options(config: DictConfig, settings: Any) -> dict[str, Any]:

@@ -1,26 +1,28 @@
 """What `runs.py` prints with `format=json`: what `run_tables` prints for people, for programs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from math import isfinite
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from libelle.runs.cleaning import Leftover
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import COLUMNS, column, size
+from libelle.runs.synced import Synced
 
 if TYPE_CHECKING:  # importing it takes a second
     from libelle.evaluation.comparison import Comparison
 
 
-def print_runs(manifests: Sequence[Manifest]) -> None:
+def print_runs(manifests: Sequence[Manifest], _: Mapping[str, str] = MappingProxyType({})) -> None:
     """Print an array, one object per run, of the columns that runs can be chosen and sorted by."""
     _print([{name: column(item, name) for name in COLUMNS} for item in manifests])
 
 
-def print_run(run: Run) -> None:
+def print_run(run: Run, _: str | None = None) -> None:
     """Print a run's manifest, and in it its `metrics`, null where it has none."""
     has_metrics = f"{run.id}.metrics.json" in run.manifest.files
     about = {**asdict(run.manifest), "metrics": run.read_json("metrics.json") if has_metrics else None}
@@ -35,6 +37,11 @@ def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) 
 def print_deletion(manifests: Sequence[Manifest], done: bool, _: Sequence[str]) -> None:
     """Print an object: `deleted`, whether it has been done, and the ids of the `runs`."""
     _print({"deleted": done, "runs": [item.run_id for item in manifests]})
+
+
+def print_sync(found: Sequence[Synced]) -> None:
+    """Print an array, one object for each that was kept: `what`, `folder` and `reason`, null where it was sent."""
+    _print([asdict(item) for item in found])
 
 
 def print_note(run: Run) -> None:

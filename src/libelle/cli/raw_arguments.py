@@ -133,6 +133,16 @@ def restore(value: Any) -> Any:
     return decoded(value) if isinstance(value, str) else value
 
 
+def hide(value: Any) -> Any:
+    """The way back from `restore`: encode, in plain dicts and lists, the texts that OmegaConf would not keep."""
+    if isinstance(value, dict):
+        return {key: hide(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [hide(item) for item in value]
+    beyond = isinstance(value, str) and _BEYOND_QUOTES.search(value) is not None
+    return f"{_MARK}{quote(value, safe='')}" if beyond else value
+
+
 def decoded(text: str, shown: Callable[[str], str] = str) -> str:
     """A text with each encoded part as it was typed.
 

@@ -1,9 +1,10 @@
 """What `runs.py` prints for people; `json_output` prints the same for programs."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from libelle.cli.command import as_shell_needs
@@ -12,6 +13,7 @@ from libelle.installation import how_to_call
 from libelle.runs.cleaning import Leftover
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import duration, size
+from libelle.runs.synced import Synced
 
 if TYPE_CHECKING:  # importing it takes a second
     from libelle.evaluation.comparison import Comparison
@@ -23,8 +25,8 @@ _LOSE = ("size", "seconds", "seed", "objective", "sweep", "data", "status", "not
 _NAMED = 3
 
 
-def print_runs(manifests: Sequence[Manifest]) -> None:
-    """Print one line per run."""
+def print_runs(manifests: Sequence[Manifest], ways_on: Mapping[str, str] = MappingProxyType({})) -> None:
+    """Print one line per run, and below them what can be done about each that is lost."""
     noted = any(item.note for item in manifests)
     columns = ["run", "status", "data", "model", "seed", "objective", "value", "seconds", "size", "sweep", "note"]
     rows = []
@@ -41,10 +43,12 @@ def print_runs(manifests: Sequence[Manifest]) -> None:
         ]
         rows.append(cells if noted else cells[:-1])
     print_list(columns if noted else columns[:-1], rows, _LOSE, "note")
+    for run_id, way in ways_on.items():
+        make_console().print(f"run {run_id} is lost: {way}", highlight=False, soft_wrap=True)
 
 
-def print_run(run: Run) -> None:
-    """Print one run in full: its manifest and its metrics."""
+def print_run(run: Run, way_on: str | None = None) -> None:
+    """Print one run in full: its manifest and its metrics, and of one that is lost, what can be done about it."""
     table = make_table(f"run {run.id}", "")
     for name, value in asdict(run.manifest).items():
         if name not in ("files", "libraries", "run_id"):
@@ -54,6 +58,8 @@ def print_run(run: Run) -> None:
     table.add_row("files", "\n".join(run.manifest.files))
     console = make_console()
     console.print(table)
+    if way_on is not None:
+        console.print(f"The process of run {run.id} has died; {way_on}", highlight=False, soft_wrap=True)
     if f"{run.id}.metrics.json" in run.manifest.files:
         metrics = run.read_json("metrics.json")
         table = make_table("metric", *metrics)
@@ -141,6 +147,16 @@ def _print_command(words: Sequence[str], overrides: Sequence[str]) -> None:
     store = [override for override in overrides if override.startswith("store")]
     line = as_shell_needs(f"{how_to_call('runs')} {shlex.join([*words, *store])}")
     make_console().print(f"  {line}", highlight=False, soft_wrap=True)
+
+
+def print_sync(found: Sequence[Synced]) -> None:
+    """Print what was sent to the store, and what is left."""
+    console = make_console()
+    for item in found:
+        said = "sent" if item.reason is None else f"left in {item.folder}: {item.reason}"
+        console.print(f"{item.what}: {said}", highlight=False, soft_wrap=True)
+    if not found:
+        console.print("Nothing is kept on this machine for this store.")
 
 
 def print_note(run: Run) -> None:

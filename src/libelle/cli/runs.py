@@ -1,7 +1,8 @@
-"""The command `runs`: list runs, show one, say what differs between two, compare, delete, note, or clean up."""
+"""The command `runs`: list runs, show one, diff two, compare, note or delete some, clean up, or sync."""
 
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,15 @@ from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.language import ENGLISH, require_language
 from libelle.runs import cleaning, run_list, upkeep
+from libelle.runs.heartbeat import as_seen
 from libelle.runs.ids import RunId
 from libelle.runs.published import published_runs
-from libelle.runs.run import Run
+from libelle.runs.run import LOST, Manifest, Run
 from libelle.stores.base import Store
+from libelle.stores.outbox import parcels, place_of, sync_command
+from libelle.training.resuming import how_to_go_on
+
+log = logging.getLogger(__name__)
 
 #: Verb → the run ids that it takes.
 _RUNS_TAKEN = {
@@ -28,6 +34,7 @@ _RUNS_TAKEN = {
     "delete": "one run id or more",
     "note": "one run id",
     "clean": "no run ids",
+    "sync": "no run ids",
 }
 
 
@@ -42,10 +49,12 @@ def runs(config: DictConfig) -> None:
         found = [Run.open(store, RunId.parse(name)) for name in names]
         match verb, found:
             case "list", []:
-                output.print_runs(run_list.select(run_list.manifests(store), where))
+                chosen = run_list.select(run_list.manifests(store), where)
+                output.print_runs(chosen, _ways_on(store, chosen))
             case "show", [run]:
                 _refuse_keys(verb, where, "a run id and format=")
-                output.print_run(run)
+                run.manifest = as_seen(store, run.manifest)
+                output.print_run(run, _ways_on(store, [run.manifest]).get(str(run.id)))
             case "diff", [first, second]:
                 _refuse_keys(verb, where, "two run ids and format=")
                 output.print_differences(first, second, run_list.differences(first, second))
@@ -57,6 +66,9 @@ def runs(config: DictConfig) -> None:
                 _note(run, where, output)
             case "clean", []:
                 _clean(store, where, output)
+            case "sync", []:
+                _refuse_keys(verb, where, "store keys and format=")
+                _sync(store, output)
             case _:
                 raise UserError(f"{how_to_call('runs')} {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
 
@@ -117,6 +129,28 @@ def _is_sure(where: dict[str, str]) -> bool:
     if said.lower() not in ("true", "false"):
         raise UserError(f"yes={said} is not known; write yes=true to delete, or leave it out to see what would go.")
     return said.lower() == "true"
+
+
+def _ways_on(store: Store, manifests: Sequence[Manifest]) -> dict[str, str]:
+    """Run id of each lost run → what can be done about it."""
+    lost = [item for item in manifests if item.status == LOST]
+    return {item.run_id: how_to_go_on(store, Run(store, RunId.parse(item.run_id), item)) for item in lost}
+
+
+def _sync(store: Store, output: Any) -> None:
+    """Send what this machine has kept for a store."""
+    # Bases and published models come with it, which take seconds to import.
+    from libelle.training.sync import sync
+
+    store.check()
+    found = sync(store)
+    output.print_sync(found)
+    here = place_of(store)
+    for command in sorted({sync_command(parcel.target.store) for parcel in parcels() if parcel.target.store != here}):
+        log.info("Something is kept for another store: %s", command)
+    left = [item for item in found if item.reason is not None]
+    if left:
+        raise UserError(f"{len(left)} of {len(found)} could not be sent to {store}; {left[0].what}: {left[0].reason}")
 
 
 def _note(run: Run, where: dict[str, str], output: Any) -> None:

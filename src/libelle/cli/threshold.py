@@ -15,7 +15,7 @@ from libelle.evaluation.threshold_table import threshold_table
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.runs.run_list import newest
-from libelle.training.run_pages import keep_choice
+from libelle.training.run_pages import deliver_choice
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def threshold(config: DictConfig) -> None:
             with table_file(request.output, request.excel) as file:
                 file.write(labels)
             log.info("the table is in %s", request.output)
-        saved = keep_choice(run, choice, request, labels)
+        saved = deliver_choice(run, choice, request, labels)
         for warning in choice["warnings"]:
             log.warning("%s", warning)
         if request.format == "json":

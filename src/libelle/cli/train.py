@@ -10,12 +10,17 @@ from omegaconf import DictConfig
 
 from hydra_plugins.hydra_hyperopt_sweeper.pruning import Trial
 from libelle.cli import terminal_tables
-from libelle.cli.command import USER_ERROR, leave, typed_overrides
-from libelle.cli.composition import make_plan
+from libelle.cli.command import USER_ERROR, leave, typed_overrides, values_and_store
+from libelle.cli.composition import make_plan, resumed_plan
 from libelle.cli.repeatable_command import repeatable
 from libelle.errors import UserError
 from libelle.installation import how_to_call
+from libelle.runs.ids import RunId
 from libelle.training import workflow
+from libelle.training.plan import Plan
+
+#: The keys that go with `resume`.
+_WHICH_RUN = ("resume", "store", "hydra")
 
 
 def train(config: DictConfig) -> float | None:
@@ -33,16 +38,38 @@ def train(config: DictConfig) -> float | None:
 def _train(config: DictConfig, sweeping: bool) -> float | None:
     settings = HydraConfig.get()
     overrides = typed_overrides()
+    if config.resume is not None:
+        return _resume(config, overrides, sweeping)
     command = " ".join([how_to_call("train"), *map(shlex.quote, repeatable(overrides, config, settings))])
     sweep, trial = _place_in_sweep(settings) if sweeping else (None, None)
     plan = make_plan(config, settings, command=command, sweep=sweep, trial=trial)
     if config.mode == "prepare":
         terminal_tables.print_base(plan.base_name, workflow.prepare(plan), plan.process, overrides)
         return None
-    outcome = workflow.train(plan) if config.mode == "train" else workflow.full(plan)
+    outcome = _run(plan, config.mode)
     if not sweeping:  # a sweep ends with one table of its runs
         terminal_tables.print_outcome(outcome, overrides)
     return outcome.value
+
+
+def _run(plan: Plan, mode: str) -> workflow.Outcome:
+    return workflow.train(plan) if mode == "train" else workflow.full(plan)
+
+
+def _resume(config: DictConfig, overrides: list[str], sweeping: bool) -> float:
+    """Go on with a run, whose own config counts: what is typed says which run that is, and where."""
+    others = [item for item in overrides if item.partition("=")[0].lstrip("+").partition(".")[0] not in _WHICH_RUN]
+    if sweeping or others:
+        said = f"leave out {others[0]}" if others else "leave out --multirun"
+        raise UserError(f"resume= goes on with one run, by the config that it was begun with; {said}.")
+    values, store = values_and_store(config)
+    if not RunId.matches(values["resume"]):
+        raise UserError(f"resume={values['resume']} is not a run id; give the run's, as in resume=2026-11-23_4.")
+    with resumed_plan(store, RunId.parse(values["resume"])) as plan:
+        outcome = _run(plan, plan.provenance.config["mode"])
+        kept = [item for item in overrides if not item.startswith("resume")]
+        terminal_tables.print_outcome(outcome, kept)
+        return outcome.value
 
 
 def _place_in_sweep(settings: Any) -> tuple[str, int]:

@@ -21,11 +21,12 @@ class Training:
     """What a run lends to a model while it trains.
 
     Attributes:
-        folder: scratch space, for checkpoints.
+        folder: scratch space, for the best weights so far.
         seed: of everything random.
         trainer: keyword arguments of Lightning's Trainer.
         callbacks: Lightning's callbacks, for models that Lightning trains.
         loggers: Lightning's loggers, likewise.
+        checkpoints: where the state of training is kept after each epoch, and resumed from; None keeps none.
     """
 
     folder: Path
@@ -33,6 +34,7 @@ class Training:
     trainer: Mapping[str, Any] = field(default_factory=dict)
     callbacks: Sequence[Any] = ()
     loggers: Sequence[Any] = ()
+    checkpoints: Path | None = None
 
 
 def label_weights(train: Dataset, *, balanced: bool) -> Doubles:

@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -23,6 +24,7 @@ from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.batches import Batch, make_batch
 from libelle.models.bucketing import LengthBuckets
+from libelle.models.checkpoints import EpochState
 from libelle.models.embedding import VectorEmbedding
 from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
 from libelle.models.network import LossConfig, OptimizerConfig
@@ -212,6 +214,11 @@ def train_network(
         warnings.filterwarnings("ignore", message=".*does not have many workers.*")
         warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
         warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
+        resumed = None
+        if training.checkpoints is not None:
+            state = EpochState(training.checkpoints, generator)
+            training = replace(training, callbacks=[*training.callbacks, state])
+            resumed = state.newest()
         trainer = make_trainer(training, len(train))
         refuse_unvalidated(trainer, math.ceil(len(train) / batch_size))
         try:
@@ -219,12 +226,14 @@ def train_network(
                 classifier,
                 _loader(train, batches),
                 _loader(validation, BatchSampler(held, min(1024, 8 * batch_size), drop_last=False)),
+                ckpt_path=resumed,
+                weights_only=True,
             )
         except MisconfigurationException as error:
             raise refused(error) from error
-        except SystemExit:
-            if trainer.interrupted:
-                raise KeyboardInterrupt from None
+        except SystemExit as error:
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise error.__context__ from None
             raise
     checkpoint = trainer.checkpoint_callback
     best = getattr(checkpoint, "best_model_path", "")

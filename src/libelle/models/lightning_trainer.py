@@ -53,7 +53,7 @@ def make_trainer(training: Training, rows: int = 1) -> pl.Trainer:
             logger=list(training.loggers),
             default_root_dir=training.folder,
             enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in training.callbacks),
-            enable_checkpointing=any(isinstance(c, pl.callbacks.ModelCheckpoint) for c in training.callbacks),
+            enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in training.callbacks),
             enable_model_summary=False,
         )
     except (TypeError, ValueError, ImportError, RuntimeError, MisconfigurationException) as error:

@@ -41,6 +41,7 @@ class SparseAdamW(torch.optim.AdamW):
     def _move_rows(self, parameter: Tensor, gradient: Tensor, rate: float) -> None:
         state = self.state[parameter]
         if not state:
+            state["step"] = torch.zeros(())  # unused; AdamW cannot read a state back without
             state["squares"] = torch.zeros(len(parameter), dtype=parameter.dtype, device=parameter.device)
         rows, values = gradient.indices()[0], gradient.values()
         # `index_select` and its kin take a fraction of the time of indexing with brackets.

@@ -7,7 +7,9 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
@@ -18,8 +20,10 @@ from libelle.stores.documents import FileName, Moment, StoredFile, expected_file
 from libelle.stores.formats import RUN
 from libelle.stores.plain_data import parse_config, parse_json
 
-Status = Literal["running", "completed", "failed", "deleted"]
+Status = Literal["running", "lost", "completed", "failed", "deleted"]
 RUNNING: Final = "running"
+#: How a run is shown that is `running` by its manifest and whose process has died; never stored.
+LOST: Final = "lost"
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
 DELETED: Final = "deleted"
@@ -59,6 +63,8 @@ class Manifest:
         trial: its number in the sweep.
         error: why a failed run failed, in a sentence.
         note: what a person has noted on the run.
+        host: the machine that trains, or trained, the run.
+        pid: the process there.
         files: name, as in the run's folder → `size` in bytes and `sha256`; `previous`, the checksum before, for a file
             that was changed after the run had completed.
         format: of the manifest.
@@ -82,6 +88,8 @@ class Manifest:
     trial: int | None = None
     error: str | None = None
     note: str | None = None
+    host: Annotated[str, Field(max_length=255)] | None = None
+    pid: Annotated[int, Field(ge=0, lt=1 << 62)] | None = None
     files: dict[FileName, StoredFile] = field(default_factory=dict)
     format: int = RUN
 
@@ -91,10 +99,17 @@ class Manifest:
 
 
 class Run:
-    """One run in a store. `Run.begin` starts a new one, `Run.open` finds one."""
+    """One run in a store. `Run.begin` starts a new one, `Run.open` finds one.
+
+    Attributes:
+        store: where the run is kept.
+        drafts: where its files are written; another place than `store` while it is trained (`runs.sending`).
+        id: the run's id.
+        manifest: as it was read, or is to be written.
+    """
 
     def __init__(self, store: Store, run_id: RunId, manifest: Manifest) -> None:
-        self.store = store
+        self.store = self.drafts = store
         self.id = run_id
         self.manifest = manifest
 
@@ -141,8 +156,8 @@ class Run:
         return f"{self.id.folder}{self.id}.{name}"
 
     def put(self, name: str, data: bytes) -> None:
-        """Store a file and note it for the manifest."""
-        self.store.put(self.key(name), data)
+        """Write a file and note it for the manifest."""
+        self.drafts.put(self.key(name), data)
         self.manifest.files[f"{self.id}.{name}"] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
 
     def put_json(self, name: str, value: Any) -> None:
@@ -150,10 +165,10 @@ class Run:
         self.put(name, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode())
 
     def put_file(self, name: str, path: Path) -> None:
-        """Store a local file."""
+        """Write a copy of, or link to, a local file that nobody will change."""
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        self.store.put_file(self.key(name), path)
+        self.drafts.take_file(self.key(name), path)
         self.manifest.files[f"{self.id}.{name}"] = {"size": path.stat().st_size, "sha256": digest}
 
     def put_folder(self, name: str, folder: Path) -> None:
@@ -255,8 +270,8 @@ class Run:
             yield lease
 
     def put_manifest(self) -> None:
-        """Store the manifest as it is."""
-        self.store.put(self.key("manifest.json"), self.manifest.to_json())
+        """Write the manifest as it is."""
+        self.drafts.put(self.key("manifest.json"), self.manifest.to_json())
 
     def folder_files(self, name: str) -> dict[str, StoredFile]:
         """Files of a saved part, by their name in it, with `size` and `sha256`."""

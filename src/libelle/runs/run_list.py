@@ -7,6 +7,7 @@ from typing import Any
 
 from libelle.errors import UserError
 from libelle.installation import how_to_call
+from libelle.runs.heartbeat import as_seen
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, DELETED, Manifest, Run
 from libelle.stores.base import Store, in_parallel
@@ -49,7 +50,7 @@ def newest(store: Store) -> RunId:
 def _manifest(store: Store, run_id: RunId) -> Manifest | None:
     """A run's manifest; None where a folder has none (yet), or one that cannot be read: that must not hide others."""
     try:
-        return Run.open(store, run_id).manifest
+        return as_seen(store, Run.open(store, run_id).manifest)
     except UserError as error:
         log.warning("Passed over: %s", error)
         return None

@@ -1,6 +1,7 @@
 """What people do with runs that have ended: a note on one, or deleting it."""
 
 from libelle.errors import UserError
+from libelle.runs.heartbeat import as_seen
 from libelle.runs.lock import Lease
 from libelle.runs.run import DELETED, RUNNING, Run
 
@@ -57,5 +58,5 @@ def erase(run: Run, lease: Lease) -> None:
 
 
 def _require_ended(run: Run, done: str) -> None:
-    if run.manifest.status == RUNNING:
+    if as_seen(run.store, run.manifest).status == RUNNING:
         raise UserError(f"run_id={run.id} is running and cannot be {done} yet; wait for its end, or stop it.")

@@ -55,6 +55,10 @@ class Store(Component, ABC):
     def put_file(self, key: str, path: Path) -> None:
         """Write the content of a local file, replacing what was there."""
 
+    def take_file(self, key: str, path: Path) -> None:
+        """As `put_file`, of a file that nobody will change: a store of files may link to it."""
+        self.put_file(key, path)
+
     @abstractmethod
     def create_if_absent(self, key: str, data: bytes) -> bool:
         """Write `data` unless the key exists; among concurrent callers exactly one gets True."""
@@ -120,9 +124,3 @@ def in_parallel(work: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """Return the results of `work`, in order, from a few threads; an error is raised and cancels the rest."""
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(work, items))
-
-
-def put_folder(store: Store, prefix: str, folder: Path) -> None:
-    """Store every file under `folder`, several at a time, below `prefix` (which ends with `/`)."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    in_parallel(lambda path: store.put_file(prefix + path.relative_to(folder).as_posix(), path), paths)

@@ -53,6 +53,17 @@ class LocalStore(Store):
             flush_to_disk(temporary)
             temporary.replace(self._path(key))
 
+    def take_file(self, key: str, path: Path) -> None:
+        """Link to a local file that nobody will change, or copy it where links are not possible."""
+        with self._complete_file(key) as temporary:
+            temporary.unlink()
+            try:
+                temporary.hardlink_to(path)
+            except OSError:  # another file system
+                shutil.copyfile(path, temporary)
+            flush_to_disk(temporary)
+            temporary.replace(self._path(key))
+
     def create_if_absent(self, key: str, data: bytes) -> bool:
         """Write `data` unless the key exists: exactly one of several processes succeeds in making the hard link."""
         with self._complete_file(key) as temporary:

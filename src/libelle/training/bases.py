@@ -21,10 +21,11 @@ from typing_extensions import TypedDict
 
 from libelle.errors import UserError
 from libelle.installation import how_to_call
-from libelle.stores.base import Store, in_parallel, put_folder
+from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, StoredFile, expected_files, read_document, read_formatted
 from libelle.stores.formats import PREPARED
+from libelle.stores.outbox import Parcel, dispatch, drafts
 from libelle.training.prepared_data import Prepared
 from libelle.training.source_file import SourceFile
 
@@ -93,18 +94,39 @@ def write_base(
     """
     version = f"{datetime.now(UTC).strftime(_STAMP)}_{os.urandom(4).hex()}"
     prefix = f"based/{name}/{version}/"
-    folder = scratch / "base"
-    folder.mkdir()
+    draft = scratch / "drafts"
+    folder = Path(drafts(draft).root, prefix)
+    folder.mkdir(parents=True)
     prepared.save(folder)
-    put_folder(store, prefix, folder)
     about = {"format": PREPARED, "version": version, "config": config, "options": options}
     from_file = {} if file is None else {"source_file": file.to_json()}
     manifest = {**about, **from_file, "files": _checksums(folder)}
-    store.put(f"{prefix}manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    drafts(draft).put(f"{prefix}manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    what = f"the base {name} of {version.partition('T')[0]}"
+    dispatch(draft, store, "base", what, send_base, name=name, version=version)
+    return version
+
+
+def send_base(parcel: Parcel, store: Store) -> None:
+    """Send a version of a base, make it the current one, and remove the one that it replaces.
+
+    A version that a later one has replaced meanwhile is not wanted any more.
+    """
+    name, version = str(parcel.target.about["name"]), str(parcel.target.about["version"])
     replaced = _current(store, name)
+    if replaced is not None and _stamp(replaced) > _stamp(version):
+        log.info("the base %s in %s was prepared again since, so that of %s is not sent", name, store, _stamp(version))
+        return
+    prefix = f"based/{name}/{version}/"
+    parcel.upload(store, prefix, but=[f"{prefix}manifest.json"])
+    parcel.put(store, f"{prefix}manifest.json")
     store.put(f"based/{name}/current.json", json.dumps({"version": version}).encode())
     _sweep_up(store, name, version, replaced)
-    return version
+
+
+def _stamp(version: str) -> str:
+    """When a version was made; among those of the same second none is later."""
+    return version.partition("_")[0]
 
 
 def read_base(store: Store, name: str, scratch: Path) -> Base:

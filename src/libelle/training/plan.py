@@ -46,6 +46,19 @@ class Provenance:
 
 
 @dataclass(frozen=True)
+class Resumed:
+    """A run that was begun before and goes on.
+
+    Attributes:
+        run_id: the id.
+        folder: its work folder on this machine.
+    """
+
+    run_id: str
+    folder: Path
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that a run needs, as plain objects.
 
@@ -66,6 +79,7 @@ class Plan:
         trainer: keyword arguments of Lightning's Trainer.
         lightning: makes Lightning's callbacks and loggers, given a scratch folder.
         provenance: what the plan was made from.
+        resumed: the run that goes on; None begins a new one.
     """
 
     source: Source
@@ -84,6 +98,7 @@ class Plan:
     trainer: Mapping[str, Any] = field(default_factory=dict)
     lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
     provenance: Provenance = field(default_factory=Provenance)
+    resumed: Resumed | None = None
 
 
 def look_up(config: Mapping[str, Any], key: str) -> Any:

@@ -1,24 +1,36 @@
 """The files of a run that depend on its decision rule: the report and the error workbench."""
 
+import json
 import logging
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import yaml
 
+from libelle.components import validate
 from libelle.data.split import TEST, VALIDATION
 from libelle.data.table_files import Excel, csv_bytes
 from libelle.evaluation.errors_csv import find_errors
 from libelle.evaluation.threshold import save
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_table import threshold_table
+from libelle.files import json_bytes
 from libelle.progress import stage
 from libelle.reports.run_report import Evidence, make_report
+from libelle.runs.ids import RunId
 from libelle.runs.run import THRESHOLDS, Run
+from libelle.runs.work import work_folder
+from libelle.stores.base import Store
+from libelle.stores.outbox import Parcel, dispatch, drafts
 from libelle.training.run_evidence import read_evidence
 
 log = logging.getLogger(__name__)
+
+#: The object of a parcel that holds a choice, and what it was chosen by.
+_CHOICE = "choice.json"
 
 
 def make_pages(evidence: Evidence, excel: Excel) -> dict[str, bytes]:
@@ -53,6 +65,43 @@ def keep_choice(
         run.change(THRESHOLDS, lambda _: content)
     renew_pages(run)
     return saved
+
+
+def deliver_choice(run: Run, choice: dict[str, Any], request: ThresholdRequest, table: pd.DataFrame) -> dict[str, Any]:
+    """As `keep_choice`; where the store fails, the choice stays on this machine, to be sent later.
+
+    Raises:
+        UserError: when the store fails; the sentence says where the choice is.
+    """
+    saved: dict[str, Any] = {}
+
+    def send(_: Parcel, __: Store) -> None:
+        saved.update(keep_choice(run, choice, request, table))
+
+    with work_folder() as work:
+        folder = work / "drafts"
+        drafts(folder).put(_CHOICE, json_bytes({"choice": choice, "request": asdict(request)}))
+        what = f"the choice of a threshold for run {run.id}"
+        dispatch(folder, run.store, "threshold", what, send, run_id=str(run.id))
+    return saved
+
+
+def send_choice(parcel: Parcel, store: Store) -> None:
+    """Keep a choice with its run, unless a later one was kept meanwhile.
+
+    Raises:
+        UserError: when the store fails, or the run is not there any more.
+    """
+    run = Run.open(store, RunId.parse(str(parcel.target.about["run_id"]))).require_completed()
+    kept = json.loads(parcel.objects.get(_CHOICE))
+    choice = kept["choice"]
+    current = run.read_threshold()
+    if choice in (current or {}).get("history", []):
+        renew_pages(run)  # it was cut short after the choice itself
+    elif current is not None and datetime.fromisoformat(current["date"]) > datetime.fromisoformat(choice["date"]):
+        log.info("a later threshold was chosen for run %s, so that of %s is not kept", run.id, choice["date"])
+    else:
+        keep_choice(run, choice, validate(ThresholdRequest, kept["request"], ""))
 
 
 def renew_pages(run: Run) -> None:

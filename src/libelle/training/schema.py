@@ -83,6 +83,7 @@ class TrainConfig(Component):
         excel: whose Excel the run's `errors.csv` is for; null for plain CSV.
         report: how the report is written.
         tune: the search that the run is a trial of.
+        resume: id of a run that was interrupted, or killed, and goes on; its own config counts.
     """
 
     data: dict[str, Any]
@@ -103,6 +104,7 @@ class TrainConfig(Component):
     excel: Excel = None
     report: ReportConfig = field(default_factory=ReportConfig)
     tune: TuneConfig | None = None
+    resume: str | None = None
 
 
 def build_plan(

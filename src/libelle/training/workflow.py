@@ -23,11 +23,15 @@ from libelle.pipeline import Pipeline
 from libelle.processes.base import Process
 from libelle.progress import stage
 from libelle.runs.environment import git_commit, library_versions
+from libelle.runs.heartbeat import beating
 from libelle.runs.run import COMPLETED, FAILED, Run
+from libelle.runs.sending import finish, write_drafts
+from libelle.runs.work import CHECKPOINTS, LOG, work_folder
 from libelle.training.bases import Base, has_base, read_base, write_base
 from libelle.training.pairings import check_pairing, check_weights
 from libelle.training.plan import BASE_NODES, Plan, look_up
 from libelle.training.prepared_data import Prepared, tell
+from libelle.training.resuming import begin, resume_command, take_up
 from libelle.training.source_file import SourceFile
 
 if TYPE_CHECKING:  # importing scikit-learn takes a second
@@ -76,7 +80,7 @@ def fit_alone(plan: Plan) -> Pipeline:
     from libelle.training.fitting import fit
 
     with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as name:
-        training, records, check = _read(plan, Path(name))
+        training, records, check = _read(plan, Path(name), keep=False)
         return fit(plan, training, _prepare(plan, records, check)).pipeline
 
 
@@ -107,8 +111,7 @@ def train(plan: Plan) -> Outcome:
         config = {**plan.provenance.config, **base.config}
         plan = replace(plan, provenance=replace(plan.provenance, config=config))
         fingerprint = base.prepared.about["fingerprint"]
-        with _begin_run(plan, base.prepared.name, fingerprint, scratch) as run:
-            run.manifest.base = f"{base.name}/{base.version}"
+        with _begin_run(plan, base.prepared.name, fingerprint, scratch, f"{base.name}/{base.version}") as run:
             return _train(plan, training, base.prepared, run, scratch)
 
 
@@ -145,11 +148,11 @@ def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], 
         plan.sampler.check()
 
 
-def _read(plan: Plan, scratch: Path) -> tuple[Training, Records, DataCheck]:
+def _read(plan: Plan, scratch: Path, *, keep: bool = True) -> tuple[Training, Records, DataCheck]:
     """Check all that can be checked before, read the records and look at them."""
     _check_parts(plan, plan.process, plan.cleaners, plan.provenance.options.get("process"))
     check_weights(plan.sampler, plan.source.weight)
-    training = _training(plan, scratch)
+    training = _training(plan, scratch, keep=keep)
     plan.process.prepare(plan.store)
     plan.model.prepare(plan.store)
     records = plan.source.read()
@@ -210,13 +213,14 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
 
 @contextmanager
 def _workplace(plan: Plan) -> Iterator[Path]:
-    """Yield a scratch folder, which holds the log, once the store is known to work."""
+    """Yield the work folder, which holds the log, once the store is known to work."""
     plan.store.check()
-    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as name, log_to_file(Path(name, "log.txt")):
-        yield Path(name)
+    resumed = None if plan.resumed is None else plan.resumed.folder
+    with work_folder(resumed) as folder, log_to_file(folder / LOG):
+        yield folder
 
 
-def _training(plan: Plan, scratch: Path) -> Training:
+def _training(plan: Plan, scratch: Path, *, keep: bool = True) -> Training:
     """Build what Lightning needs before any work starts: a wrong setting must not cost an hour."""
     if not plan.model.lightning:
         return Training(scratch, plan.seed)
@@ -224,38 +228,57 @@ def _training(plan: Plan, scratch: Path) -> Training:
 
     training = Training(scratch, plan.seed, plan.trainer, *plan.lightning(scratch))
     make_trainer(training)
-    return training
+    return replace(training, checkpoints=scratch / CHECKPOINTS if keep else None)
 
 
 @contextmanager
-def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path) -> Iterator[Run]:
-    """Claim a run id; at the end the manifest says how it went, whatever happens."""
-    run = Run.begin(
-        plan.store,
-        command=plan.provenance.command,
-        git_commit=git_commit(),
-        seed=plan.seed,
-        data=data,
-        model=plan.provenance.options.get("model", type(plan.model).__name__),
-        data_fingerprint=fingerprint,
-        libraries=library_versions(),
-        sweep=plan.provenance.sweep,
-        trial=plan.provenance.trial,
-    )
-    log.info("run %s begins in %s", run.id, plan.store)
+def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path, base: str | None = None) -> Iterator[Run]:
+    """Claim a run id, or take up the run that goes on; at the end the manifest says how it went, whatever happens."""
+    about = {
+        "command": plan.provenance.command,
+        "git_commit": git_commit(),
+        "seed": plan.seed,
+        "data": data,
+        "model": plan.provenance.options.get("model", type(plan.model).__name__),
+        "data_fingerprint": fingerprint,
+        "libraries": library_versions(),
+        "base": base,
+        "sweep": plan.provenance.sweep,
+        "trial": plan.provenance.trial,
+    }
+    if plan.resumed is None:
+        run = begin(plan.store, about, scratch, plan.provenance)
+    else:
+        run = take_up(plan.store, plan.resumed, about)
+    write_drafts(run, scratch)
+    log.info("run %s %s in %s", run.id, "begins" if plan.resumed is None else "is resumed", plan.store)
     started = time.monotonic()
+    with beating(run) as heart:
+        try:
+            yield run
+        except BaseException as error:
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+            log.debug("%s", traceback.format_exc())
+            log.error("run %s failed: %s", run.id, reason)
+            if isinstance(error, KeyboardInterrupt) and plan.provenance.config.get("data"):
+                log.info("it goes on with: %s", resume_command(plan.store, str(run.id)))
+            with _store_errors_said():
+                finish(run, scratch, FAILED, reason)
+                heart.stop()
+            raise
+        log.info("run %s took %.1f s", run.id, time.monotonic() - started)
+        with stage("storing the run"):
+            finish(run, scratch, COMPLETED)
+        heart.stop()
+
+
+@contextmanager
+def _store_errors_said() -> Iterator[None]:
+    """Say what fails in the store, and go on: a failed run ends with its own error."""
     try:
-        yield run
-    except BaseException as error:
-        reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
-        log.debug("%s", traceback.format_exc())
-        log.error("run %s failed: %s", run.id, reason)
-        run.put_file("log.txt", scratch / "log.txt")
-        run.finish(FAILED, reason)
-        raise
-    log.info("run %s took %.1f s", run.id, time.monotonic() - started)
-    run.put_file("log.txt", scratch / "log.txt")
-    run.finish(COMPLETED)
+        yield
+    except (UserError, OSError) as error:
+        log.warning("%s", error)
 
 
 def _refuse_differences(plan: Plan, base: Base) -> None:
