@@ -19,6 +19,7 @@ from libelle.runs.run_list import manifests
 from libelle.runs.upkeep import erase
 from libelle.stores.base import Entry, Store, in_parallel
 from libelle.stores.documents import read_document
+from libelle.stores.outbox import unsent
 
 #: Days after which what nobody can know to be dead is taken for it: runs without a sign of life, unused cache files.
 UNUSED = 30.0
@@ -159,8 +160,8 @@ def _dead_kind(run: Run, entries: Mapping[str, Entry], own: Entry, choice: Choic
     """What a run is if it may go."""
     if run.manifest.status == FAILED:
         return FAILED_RUNS if choice.is_old(own.modified) else None
-    if run.manifest.status in (COMPLETED, DELETED):
-        return None
+    if run.manifest.status in (COMPLETED, DELETED) or unsent(f"run {run.id}", run.store) is not None:
+        return None  # what is whole on this machine is sent by `runs.py sync`
     key = run.key("heartbeat.json")
     beat = entries.get(key)
     if beat is None:
