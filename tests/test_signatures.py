@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from helpers.scripts import call
 from libelle.errors import UserError
 from libelle.loading import load_published
 from libelle.publication import publish
@@ -82,3 +83,20 @@ def test_a_file_without_keys_is_one_sentence(store, tmp_path, trained, content):
         load_published("forms", store, trusted=file)
     with pytest.raises(UserError, match=r"sign=.*key\.pem"):
         publish(store, Run.open(store, RunId.parse(trained[1])), "forms", threshold=0.5, sign=str(file))
+
+
+def test_the_command_uses_what_is_signed_and_says_what_is_missing(store, keys, tmp_path):
+    wanted = ["published=forms", "verify=required", f"store.root={store.root}"]
+    given = call("runtime.py", *wanted, f"trusted={keys['office'][1]}", "text=a", cwd=tmp_path)
+    assert given.returncode == 0
+    refused = call("runtime.py", *wanted, f"trusted={keys['stranger'][1]}", "text=a", cwd=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "was not signed by a key of" in refused.stderr
+    for arguments, sentence in (
+        (wanted, "verify=required needs the keys to trust"),
+        (["verify=required", "run_id=2026-11-23_1"], "verify=required is for published models"),
+        (["published=forms", "trusted=a.pem"], "trusted=a.pem says whom to trust"),
+    ):
+        answer = call("runtime.py", *arguments, "text=a", cwd=tmp_path)
+        assert (answer.returncode, answer.stdout) == (2, "")
+        assert sentence in answer.stderr

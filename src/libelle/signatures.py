@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: The environment variable with the passphrase of an encrypted private key.
 PASSPHRASE = "LIBELLE_SIGN_PASSPHRASE"
+#: The environment variable that names the file of trusted keys.
+TRUSTED = "LIBELLE_TRUSTED_KEYS"
 _PUBLIC = re.compile(rb"-----BEGIN PUBLIC KEY-----.*?-----END PUBLIC KEY-----\s*", re.DOTALL)
 #: Bytes of a file of keys at most.
 _LARGEST_KEYS = 1 << 20

@@ -5,6 +5,7 @@ Nothing is written to disk but the `output` and the report that were asked for.
 
 import json
 import logging
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
 from libelle.runs.run_list import newest
+from libelle.signatures import TRUSTED
 
 if TYPE_CHECKING:
     from libelle.evaluation.drift import Seen
@@ -50,6 +52,8 @@ class ScoringRequest(AnswerRequest):
     Attributes:
         run_id: the run to use; by default the newest that completed.
         published: the published model to use instead, `name` or `name@version`.
+        verify: `required`: a published model is used only if a trusted key has signed it.
+        trusted: file of the public keys that are trusted; by default, what `LIBELLE_TRUSTED_KEYS` names.
         text: fills the pipeline's text field.
         record: field → text.
         input: CSV, Parquet or Excel file, or `-` for one from stdin.
@@ -64,6 +68,8 @@ class ScoringRequest(AnswerRequest):
 
     run_id: str | None = None
     published: str | None = None
+    verify: Literal["none", "required"] = "none"
+    trusted: str | None = None
     text: str | None = None
     record: dict[str, str] | None = None
     input: str | None = None
@@ -78,6 +84,7 @@ class ScoringRequest(AnswerRequest):
     def __post_init__(self) -> None:
         for key in OPTIONS:
             setattr(self, key, getattr(self, key) or None)
+        self._check_signature()
         given = [name for name in ("text", "record", "input") if getattr(self, name) is not None]
         if not given:
             raise UserError("Nothing to score; give text=..., record.<field>=... or input=<file>.")
@@ -94,6 +101,24 @@ class ScoringRequest(AnswerRequest):
                 f"language={self.language} is that of the page; ask for one with report=true, or leave it out."
             )
 
+    @property
+    def trusted_keys(self) -> str | None:
+        """The file of trusted keys, where a signature is required."""
+        return self.trusted if self.verify == "required" else None
+
+    def _check_signature(self) -> None:
+        if self.verify == "none" and self.trusted is not None:
+            raise UserError(f"trusted={self.trusted} says whom to trust; add verify=required, or leave it out.")
+        if self.verify == "none":
+            return
+        if self.published is None:
+            raise UserError(
+                "verify=required is for published models, which are signed; give published=, or leave it out."
+            )
+        self.trusted = self.trusted or os.environ.get(TRUSTED)
+        if self.trusted is None:
+            raise UserError(f"verify=required needs the keys to trust; give trusted=<file>, or name it in {TRUSTED}.")
+
 
 def runtime(config: DictConfig) -> None:
     """Run the command on a composed config."""
@@ -103,7 +128,7 @@ def runtime(config: DictConfig) -> None:
             values["record"] = _fields_of(values["record"])
         request = validate(ScoringRequest, values, "")
         if request.published is not None:
-            pipeline = load_published(request.published, store)
+            pipeline = load_published(request.published, store, request.trusted_keys)
         else:
             pipeline = load_run(request.run_id or newest(store), store)
         score(request, pipeline)

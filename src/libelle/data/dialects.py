@@ -88,7 +88,7 @@ def find_dialect(head: str, name: str, options: FileOptions, report: FileReport,
     sep = _SEP_LINE.match(head)
     skipped = sep.end() if sep else 0
     sample = _sample(head[skipped:], whole=whole)
-    quote = options.quote
+    quote, tried = options.quote, None
     if options.delimiter is not None:
         delimiter = delimiter_of(options.delimiter, keys)
     elif sep:
@@ -99,7 +99,7 @@ def find_dialect(head: str, name: str, options: FileOptions, report: FileReport,
         delimiter = _find_delimiter(sample, options)
         if before := options.remembered.get("delimiter"):
             report.say(f"{name} is not written as the data that the model learnt from were, with delimiter={before}")
-    if quote is None and (sep or options.delimiter is not None):
+    if quote is None and (tried is None or sep or options.delimiter is not None):
         quote = options.remembered.get("quote")
     report.found["delimiter"] = _WORDS.get(delimiter, delimiter)
     if quote is not None:

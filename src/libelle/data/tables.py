@@ -38,7 +38,8 @@ def read_file(path: Path, options: FileOptions, *, on_bad_row: OnBadRow, report:
         with path.open("rb") as stream:
             yield from read_stream(stream, str(path), options, on_bad_row=on_bad_row, report=report)
     except FileNotFoundError:
-        raise UserError(f"The file {path} does not exist; check the path.") from None
+        several = ", or write choice('…','…') to search over several files" if "," in str(path) else ""
+        raise UserError(f"The file {path} does not exist; check the path{several}.") from None
     except OSError as error:
         raise UserError(f"The file {path} cannot be read ({error.strerror or error}).") from error
 

@@ -232,6 +232,11 @@ def verdict(drift: Drift, rule: DecisionRule) -> list[str]:
         said.append(what.format(now=_percent(drift.aside.now), before=_percent(drift.aside.before), label=label))
     if drift.scores.changed:
         what = _("Scores are distributed differently than in training (PSI {psi}, {size}).")
+        if drift.learnt is not None and drift.learnt.changed:
+            what = _(
+                "Scores are distributed differently than in training (PSI {psi}, {size}), as they are for records that "
+                "a model has learnt from."
+            )
         said.append(what.format(psi=decimal(drift.scores.psi, 2), size=_size(drift.scores)))
     if drift.decisions is not None and drift.decisions.changed:
         what = _("Decisions are distributed differently than in training (PSI {psi}, {size}).")
