@@ -2,6 +2,8 @@ import os
 
 # Several test processes share a few cores.
 os.environ["OMP_NUM_THREADS"] = "1"
+# pytest-xdist says how wide its own terminal is; what is printed here goes to none.
+os.environ.pop("COLUMNS", None)
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

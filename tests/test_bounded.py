@@ -46,7 +46,7 @@ PIPELINE = CHILD.format(
     work="measured(lambda: load_folder(sys.argv[2]))",
 )
 FILE = CHILD.format(
-    prepare="from libelle.data.source import FileSource\nimport pyarrow.parquet, openpyxl",
+    prepare="from libelle.data.file_source import FileSource\nimport pyarrow.parquet, openpyxl",
     work="measured(FileSource(path=sys.argv[1], target='label').read)",
 )
 

@@ -13,7 +13,7 @@ from helpers.scripts import call
 from helpers.tiny import make_forms, tiny_plan
 from libelle.cleaners.base import clean_table
 from libelle.data.columns import from_frame
-from libelle.data.source import FileSource
+from libelle.data.file_source import FileSource
 from libelle.data.words import WordTable
 from libelle.errors import UserError
 from libelle.processes.base import Process

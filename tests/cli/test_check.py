@@ -53,7 +53,7 @@ def test_data_that_cannot_be_trained_on_end_both_commands_before_any_work(entrie
     sentence = "entries.csv: label yes has 1 row: none is left for validation and test"
     answer = call("check.py", *DATA, cwd=tmp_path)
     assert answer.returncode == 2
-    assert answer.stderr.startswith(sentence)
+    assert answer.stderr.splitlines()[-1].startswith(sentence)
     assert "Next:" not in answer.stdout
     answer = call("train.py", *DATA, "model=logreg", cwd=tmp_path)
     assert (answer.returncode, answer.stdout) == (2, "")
@@ -65,7 +65,7 @@ def test_rows_without_a_label_are_refused_or_passed_over_as_the_key_says(entries
     entries(label=make_forms(300)["label"].where(pd.Series(range(300)) != 7))
     answer = call("check.py", *DATA, cwd=tmp_path)
     assert answer.returncode == 2
-    assert "row 8: column 'label' is empty" in answer.stderr
+    assert "line 9: column 'label' is empty" in answer.stderr
     assert "data.unlabelled=skip" in answer.stderr
     answer = call("check.py", *DATA, "data.unlabelled=skip", cwd=tmp_path)
     assert answer.returncode == 0

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from helpers.scripts import ROOT, call
 from helpers.tiny import make_forms
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import read_space
+from libelle.cli.command import register_resolvers
 from libelle.cli.composition import make_plan
 from libelle.runs.run_list import manifests
 from libelle.stores.local import LocalStore
@@ -183,6 +184,7 @@ def test_pruning_outside_a_search_changes_nothing(place):
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_point_of_a_space_is_a_run_that_can_be_built(name, hydra_restore_singletons):
+    register_resolvers()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", [f"tune={name}"], return_hydra_config=True)
         params = OmegaConf.to_container(config.hydra.sweeper.params)

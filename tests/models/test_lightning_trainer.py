@@ -102,7 +102,7 @@ def test_a_key_that_does_not_is_refused_in_a_sentence(train, keys, words):
     [
         (500, {}, 8),
         (20_000, {}, 5),
-        (1_000_000, {}, 3),
+        (1_000_000, {}, 2),
         (1_000_000, {"max_epochs": 7}, 7),
         (500, {"max_steps": 9}, -1),
         (500, {"max_time": "00:00:01:00"}, 1000),

@@ -47,4 +47,4 @@ def test_a_sweep_of_the_sweeper_is_read_as_it_was(sweep: Sweep) -> None:
     assert all(trial.started and trial.seconds is not None for trial in read.trials)
     keys = [(p.key, bool(p.categories), p.log, [*p.spaces]) for p in read.parameters]
     assert keys == [("x", False, False, [""]), ("n", True, False, [""]), ("+o", False, True, ["n=1"])]
-    assert "l&#39;été, « &lt;b&gt; »" in write_report(swept.folder, title="t").read_text(encoding="utf-8")
+    assert "l&#39;été, « &lt;b&gt; »" in write_report(swept.folder).read_text(encoding="utf-8")
