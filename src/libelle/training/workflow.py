@@ -251,10 +251,11 @@ def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path, base: str
     else:
         run = take_up(plan.store, plan.resumed, about)
     write_drafts(run, scratch)
-    log.info("run %s %s in %s", run.id, "begins" if plan.resumed is None else "is resumed", plan.store)
     started = time.monotonic()
     with beating(run) as heart:
         try:
+            # Said here: whoever interrupts a run that is said to have begun finds it failed, not running.
+            log.info("run %s %s in %s", run.id, "begins" if plan.resumed is None else "is resumed", plan.store)
             yield run
         except BaseException as error:
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
