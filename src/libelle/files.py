@@ -42,9 +42,18 @@ def process_died(host: str, pid: int) -> bool | None:
         os.kill(pid, 0)
     except (ProcessLookupError, OverflowError):
         return True
-    except PermissionError:  # it lives, and is somebody else's
+    except PermissionError:
+        pass  # somebody else's
+    return _is_zombie(pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    """Whether a process has died and nobody has asked how."""
+    try:
+        with Path(f"/proc/{pid}/stat").open(encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except (OSError, IndexError):
         return False
-    return False
 
 
 @contextmanager

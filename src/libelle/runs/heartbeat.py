@@ -1,19 +1,18 @@
 """Whether a run that is `running` still goes on: its process says so from time to time, beside the manifest."""
 
 import os
-import platform
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field
 
 from libelle.errors import UserError
-from libelle.files import json_bytes
+from libelle.files import json_bytes, process_died
 from libelle.runs.ids import RunId
 from libelle.runs.run import LOST, RUNNING, Manifest, Run
 from libelle.stores.base import Store
@@ -38,7 +37,7 @@ class Heartbeat:
 
 def this_process() -> tuple[str, int]:
     """This machine's name and the number of this process, as manifests and heartbeats have them."""
-    return platform.node(), os.getpid()
+    return socket.gethostname(), os.getpid()
 
 
 class Heart:
@@ -94,8 +93,7 @@ def as_seen(store: Store, manifest: Manifest) -> Manifest:
 def _has_died(store: Store, manifest: Manifest) -> bool:
     if manifest.host is None or manifest.pid is None:
         return False  # an earlier libelle trains it, or did: nobody knows
-    host, _ = this_process()
-    if manifest.host == host and not _lives(manifest.pid):
+    if process_died(manifest.host, manifest.pid):
         return True
     run = Run(store, RunId.parse(manifest.run_id), manifest)
     try:
@@ -103,25 +101,6 @@ def _has_died(store: Store, manifest: Manifest) -> bool:
     except (KeyError, UserError):
         last = manifest.started
     return datetime.now().astimezone() - datetime.fromisoformat(last) > SILENCE
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        pass  # another user's
-    return not _is_zombie(pid)
-
-
-def _is_zombie(pid: int) -> bool:
-    """Whether a process has died and nobody has asked how."""
-    try:
-        with Path(f"/proc/{pid}/stat").open(encoding="utf-8", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except (OSError, IndexError):
-        return False
 
 
 def _put(run: Run) -> None:
