@@ -189,3 +189,13 @@ def test_what_is_no_secret_passes(argument):
 def test_text_that_is_not_utf8_is_refused(argument):
     with pytest.raises(UserError, match=r"(text|record)\S*: .*UTF-8"):
         protect([argument], "runtime")
+
+
+def test_a_sweep_says_that_commas_of_data_are_no_sweep(caplog):
+    with caplog.at_level("INFO", logger="libelle"):
+        protect(["data=csv", "data.columns=a,b,c"])
+        assert not caplog.messages
+        protect(["-m", "data=csv", "data.columns=a,b,c"])
+    assert caplog.messages == [
+        "data.columns: commas are part of the value; to sweep over several, write data.columns=\"choice('…','…')\""
+    ]

@@ -10,6 +10,7 @@ What is somebody's data is a text whatever it is. In the other raw keys, which n
 """
 
 import json
+import logging
 import re
 from collections.abc import Callable
 from functools import partial
@@ -23,6 +24,8 @@ from hydra.errors import HydraException
 from libelle.cli.schema_keys import choices_in, is_group, is_text, type_of
 from libelle.data.passwords import holds_password, is_secret_name
 from libelle.errors import UserError
+
+log = logging.getLogger(__name__)
 
 #: The keys, and what is below them, whose values come from somebody's data.
 _DATA = frozenset(["data", "text", "input", "output"])
@@ -177,6 +180,8 @@ def _raw(key: str, value: str, sweep: Callable[[str], str] | None) -> str:
         return _raw_choice(value, sweep)
     if sweep and not is_data and "," in value:
         return ",".join(sweep(part.strip()) for part in value.split(","))
+    if sweep and "," in value:
+        log.info("%s: commas are part of the value; to sweep over several, write %s=\"choice('…','…')\"", key, key)
     return _encode(value)
 
 
