@@ -10,7 +10,8 @@ from pathlib import Path
 
 from libelle.errors import UserError
 from libelle.pipeline import Pipeline
-from libelle.publication import find, read_version
+from libelle.publication import read_version
+from libelle.published import find
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.base import Store

@@ -10,52 +10,41 @@ import os
 import re
 import socket
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
-
-from typing_extensions import TypedDict
 
 from libelle import signatures
-from libelle.components import Positive
 from libelle.data.frequent import require_records
 from libelle.errors import UserError
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.files import SCRATCH, owned
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
+from libelle.published import COMPARISON, Gate, current_number, find, prefix_of, unless_damaged, versions
 from libelle.published import Publication as Publication
-from libelle.published import prefix_of
 from libelle.runs.ids import RunId
 from libelle.runs.lock import locked
 from libelle.runs.run import Run
 from libelle.runs.work import work_folder
-from libelle.stores.base import Store, in_parallel
+from libelle.stores.base import Store
 from libelle.stores.cache import fetch_folder
-from libelle.stores.documents import (
-    LARGEST,
-    expected_files,
-    parse_document,
-    parse_formatted,
-    read_document,
-)
-from libelle.stores.formats import PUBLISHED
+from libelle.stores.documents import expected_files, parse_document
 from libelle.stores.outbox import Parcel, dispatch, drafts
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 _NAME = re.compile(r"(?=.{1,100}$)[\w.-]*\w", re.ASCII)
-_REFERENCE = re.compile(r"(?P<name>[\w.-]{0,99}\w)(@(?P<version>\d{1,9}))?", re.ASCII)
 
 
-class _Pointer(TypedDict):
-    """`current.json`."""
+@dataclass(frozen=True)
+class Evidence:
+    """What a version takes along from the publish gate: its part of the manifest, and `comparison.html`."""
 
-    version: Positive
+    gate: Gate | None = None
+    page: bytes | None = None
 
 
 def is_name(name: str) -> bool:
@@ -77,6 +66,7 @@ def publish(
     threshold: float | None = None,
     sign: str | None = None,
     min_records: int | None = None,
+    examine: Callable[[DecisionRule], Evidence] | None = None,
 ) -> Publication:
     """Make a completed run the current version of a published model.
 
@@ -90,10 +80,11 @@ def publish(
         threshold: of a binary decision; the one chosen for the run where left out.
         sign: file of the private key that signs the manifest (`libelle.signatures`).
         min_records: training records that must hold any word, n-gram or text of the model, at least.
+        examine: the publish gate (`libelle.gate`): is the run, by this rule, fit to take the place of what is current?
 
     Raises:
         UserError: when the run failed, has not completed, was altered or has no chosen threshold, the copy scores
-            differently, or the model keeps what fewer records hold.
+            differently, the model keeps what fewer records hold, or the gate refuses it.
     """
     _check_name(name)
     if RunId.matches(name):
@@ -111,6 +102,7 @@ def publish(
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)
     rule = pipeline.rule
+    evidence = Evidence() if examine is None else examine(rule)
     publication = Publication(
         name=name,
         version=_claim(store, name, run),
@@ -124,19 +116,22 @@ def publish(
         libraries=run.manifest.libraries,
         files=run.folder_files("pipeline"),
         min_records=pipeline.min_records,
+        gate=evidence.gate,
     )
     pipeline_folder = run.fetch_folder("pipeline")
     with work_folder() as work:
-        key = _draft(work / "drafts", publication, pipeline_folder, sign)
+        key = _draft(work / "drafts", publication, pipeline_folder, evidence.page, sign)
         dispatch(work / "drafts", store, "published", f"publication {publication}", send_publication, manifest=key)
     return publication
 
 
-def _draft(folder: Path, publication: Publication, pipeline: Path, sign: str | None) -> str:
+def _draft(folder: Path, publication: Publication, pipeline: Path, page: bytes | None, sign: str | None) -> str:
     """Write all of a version on this machine; returns the key of its manifest."""
     draft = drafts(folder)
     for path in publication.files:
         draft.take_file(publication.prefix + path, pipeline / path)
+    if page is not None:
+        draft.put(publication.prefix + COMPARISON, page)
     manifest = json.dumps(asdict(publication), indent=1).encode()
     if sign is not None:
         draft.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
@@ -164,28 +159,6 @@ def send_publication(parcel: Parcel, store: Store) -> None:
     _point(store, publication, forward=True)
 
 
-def find(store: Store, reference: str, trusted: str | Path | None = None) -> Publication:
-    """The manifest of a published model, `name` or `name@version`.
-
-    Args:
-        store: where it is published.
-        reference: the name, and the version if it is not the current one.
-        trusted: file of public keys, of which one must have signed the manifest (`libelle.signatures`).
-
-    Raises:
-        UserError: when there is none, it is damaged or in another format, or it is not signed by a trusted key.
-    """
-    match = _REFERENCE.fullmatch(reference)
-    if match is None:
-        raise UserError(f"published={reference} is not a name; write a name, or a name and a version as in forms@2.")
-    version = int(match["version"]) if match["version"] else _current(store, match["name"])
-    found = None if version is None else _read(store, match["name"], version, trusted)
-    if found is None:
-        names = ", ".join(store.folders("published/")) or "nothing yet"
-        raise UserError(f"published={reference} is not in {store}; published there: {names}.")
-    return found
-
-
 def rollback(store: Store, name: str) -> Publication:
     """Make the version before the current one current again.
 
@@ -193,7 +166,7 @@ def rollback(store: Store, name: str) -> Publication:
         UserError: when there is none.
     """
     _check_name(name)
-    current = _current(store, name)
+    current = current_number(store, name)
     if current is None:
         find(store, name)  # says what is there
     older = [item for item in versions(store, name) if current is not None and item.version < current]
@@ -201,21 +174,6 @@ def rollback(store: Store, name: str) -> Publication:
         raise UserError(f"name={name}: version {current} is the first that is whole; there is nothing to roll back to.")
     _point(store, older[-1])
     return older[-1]
-
-
-def versions(store: Store, name: str) -> list[Publication]:
-    """All whole versions of a published model that can be read, oldest first."""
-    numbers = sorted(int(number) for number in store.folders(f"published/{name}/") if number.isdecimal())
-    found = in_parallel(lambda number: _unless_damaged(partial(_read, store, name, number)), numbers)
-    return [publication for publication in found if publication is not None]
-
-
-def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]:
-    """Name → current version and all whole versions."""
-    return {
-        name: (_unless_damaged(partial(_current, store, name)), versions(store, name))
-        for name in store.folders("published/")
-    }
 
 
 def read_version(store: Store, publication: Publication, cache: Path) -> Pipeline:
@@ -245,45 +203,11 @@ def _claim(store: Store, name: str, run: Run) -> int:
     return version
 
 
-def _read(store: Store, name: str, version: int, trusted: str | Path | None = None) -> Publication | None:
-    key, what = f"{prefix_of(name, version)}manifest.json", f"published={name}@{version}"
-    try:
-        data = store.get(key, LARGEST)
-    except KeyError:
-        return None
-    if trusted is not None:
-        try:
-            signature = store.get(f"{prefix_of(name, version)}manifest.sig", LARGEST)
-        except KeyError:
-            signature = None
-        signatures.verify(data, signature, trusted, f"{what} in {store}")
-    found = parse_formatted(data, f"{key} in {store}", Publication, PUBLISHED, what, "publish its run again")
-    if (found.name, found.version) != (name, version):
-        raise UserError(f"{key} in {store} is damaged: it names {found}; publish its run again.")
-    return found
-
-
-def _unless_damaged(read: Callable[[], T | None]) -> T | None:
-    """What is read; one damaged object must not hide all others."""
-    try:
-        return read()
-    except UserError as error:
-        log.warning("Passed over: %s", error)
-        return None
-
-
-def _current(store: Store, name: str) -> int | None:
-    try:
-        return read_document(store, f"published/{name}/current.json", _Pointer)["version"]
-    except KeyError:
-        return None
-
-
 def _point(store: Store, publication: Publication, forward: bool = False) -> None:
     """Make a version current; `forward`: unless a later one is."""
     name, version = publication.name, publication.version
     with locked(store, f"published/{name}/current.json.lock", f"name={name}") as lease:
-        current = _unless_damaged(partial(_current, store, name)) or 0
+        current = unless_damaged(partial(current_number, store, name)) or 0
         if forward and current > version:
             log.warning("%s@%d was published meanwhile and stays current.", name, current)
             return

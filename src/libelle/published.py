@@ -1,15 +1,65 @@
-"""The manifest of one version of a published model."""
+"""What is published, by the manifests of its versions and the pointer to the current one."""
 
+import logging
+import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
 
+from typing_extensions import TypedDict
+
+from libelle import signatures
 from libelle.components import Positive, Share
-from libelle.stores.documents import FileName, Moment, StoredFile
+from libelle.errors import UserError
+from libelle.evaluation.intervals import Interval
+from libelle.runs.published import published_runs
+from libelle.stores.base import Store, in_parallel
+from libelle.stores.documents import LARGEST, FileName, Moment, StoredFile, parse_formatted, read_document
 from libelle.stores.formats import PUBLISHED
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+#: The page that compares a version with the one before, among the version's files (`libelle.gate`).
+COMPARISON = "comparison.html"
+
+_REFERENCE = re.compile(r"(?P<name>[\w.-]{0,99}\w)(@(?P<version>\d{1,9}))?", re.ASCII)
+
+
+class _Pointer(TypedDict):
+    """`current.json`."""
+
+    version: Positive
 
 
 def prefix_of(name: str, version: int) -> str:
     """The key prefix of a version's files, ending with `/`."""
     return f"published/{name}/{version}/"
+
+
+@dataclass
+class Gate:
+    """What the publish gate found before a version took the place of the current one (docs/publishing.md).
+
+    Attributes:
+        replaced: the version that was current, as `forms@2`.
+        sentences: what the comparison says, or why there is none.
+        metric: that decides.
+        difference: this version less the replaced one by that metric, with its 95 % interval; None where there is no
+            comparison.
+        forced: why the version was published although it is worse than the replaced one, more than by chance.
+        page: `size` and `sha256` of `comparison.html`, beside the manifest.
+    """
+
+    replaced: str
+    sentences: list[str] = field(default_factory=list)
+    metric: str | None = None
+    difference: Interval | None = None
+    forced: str | None = None
+    page: StoredFile | None = None
 
 
 @dataclass
@@ -31,6 +81,7 @@ class Publication:
         format: of the manifest.
         min_records: training records that hold any word, n-gram or text of the model, at least; None where that is not
             known (docs/personal-data.md).
+        gate: what the publish gate found; None for a first version, and where nobody asked.
     """
 
     name: str
@@ -46,6 +97,7 @@ class Publication:
     files: dict[FileName, StoredFile] = field(default_factory=dict)
     format: int = PUBLISHED
     min_records: Positive | None = None
+    gate: Gate | None = None
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -54,3 +106,92 @@ class Publication:
     def prefix(self) -> str:
         """The key prefix of the version's files, ending with `/`."""
         return prefix_of(self.name, self.version)
+
+    @property
+    def forced(self) -> str | None:
+        """Why the version was published although it is worse than the one before; None where it is not."""
+        return None if self.gate is None else self.gate.forced
+
+
+def find(store: Store, reference: str, trusted: str | Path | None = None) -> Publication:
+    """The manifest of a published model, `name` or `name@version`.
+
+    Args:
+        store: where it is published.
+        reference: the name, and the version if it is not the current one.
+        trusted: file of public keys, of which one must have signed the manifest (`libelle.signatures`).
+
+    Raises:
+        UserError: when there is none, it is damaged or in another format, or it is not signed by a trusted key.
+    """
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        raise UserError(f"published={reference} is not a name; write a name, or a name and a version as in forms@2.")
+    version = int(match["version"]) if match["version"] else current_number(store, match["name"])
+    found = None if version is None else _read(store, match["name"], version, trusted)
+    if found is None:
+        names = ", ".join(store.folders("published/")) or "nothing yet"
+        raise UserError(f"published={reference} is not in {store}; published there: {names}.")
+    return found
+
+
+def versions(store: Store, name: str) -> list[Publication]:
+    """All whole versions of a published model that can be read, oldest first."""
+    numbers = sorted(int(number) for number in store.folders(f"published/{name}/") if number.isdecimal())
+    found = in_parallel(lambda number: unless_damaged(partial(_read, store, name, number)), numbers)
+    return [publication for publication in found if publication is not None]
+
+
+def overview(store: Store) -> Mapping[str, tuple[int | None, list[Publication]]]:
+    """Name → current version and all whole versions."""
+    return {
+        name: (unless_damaged(partial(current_number, store, name)), versions(store, name))
+        for name in store.folders("published/")
+    }
+
+
+def versions_of(store: Store, run_id: str) -> list[Publication]:
+    """All whole versions that are copies of a run and can be read."""
+    places = [reference.rsplit("@", 1) for reference in published_runs(store).get(run_id, [])]
+    numbered = [(name, int(number)) for name, number in places if number.isdecimal()]
+    found = in_parallel(lambda place: unless_damaged(partial(_read, store, *place)), numbered)
+    return [publication for publication in found if publication is not None]
+
+
+def _read(store: Store, name: str, version: int, trusted: str | Path | None = None) -> Publication | None:
+    key, what = f"{prefix_of(name, version)}manifest.json", f"published={name}@{version}"
+    try:
+        data = store.get(key, LARGEST)
+    except KeyError:
+        return None
+    if trusted is not None:
+        try:
+            signature = store.get(f"{prefix_of(name, version)}manifest.sig", LARGEST)
+        except KeyError:
+            signature = None
+        signatures.verify(data, signature, trusted, f"{what} in {store}")
+    found = parse_formatted(data, f"{key} in {store}", Publication, PUBLISHED, what, "publish its run again")
+    if (found.name, found.version) != (name, version):
+        raise UserError(f"{key} in {store} is damaged: it names {found}; publish its run again.")
+    return found
+
+
+def unless_damaged(read: Callable[[], T | None]) -> T | None:
+    """What is read; one damaged object must not hide all others."""
+    try:
+        return read()
+    except UserError as error:
+        log.warning("Passed over: %s", error)
+        return None
+
+
+def current_number(store: Store, name: str) -> int | None:
+    """The version that counts; None where nothing is published under this name.
+
+    Raises:
+        UserError: when the pointer is damaged.
+    """
+    try:
+        return read_document(store, f"published/{name}/current.json", _Pointer)["version"]
+    except KeyError:
+        return None

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from libelle.published import Publication
 from libelle.runs.cleaning import Leftover
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import COLUMNS, column, size
@@ -22,10 +23,16 @@ def print_runs(manifests: Sequence[Manifest], _: Mapping[str, str] = MappingProx
     _print([{name: column(item, name) for name in COLUMNS} for item in manifests])
 
 
-def print_run(run: Run, _: str | None = None) -> None:
-    """Print a run's manifest, and in it its `metrics`, null where it has none."""
+def print_run(run: Run, _: str | None = None, published: Sequence[Publication] = ()) -> None:
+    """Print a run's manifest, and in it its `metrics`, null where it has none, and what is `published` of it."""
     has_metrics = f"{run.id}.metrics.json" in run.manifest.files
-    about = {**asdict(run.manifest), "metrics": run.read_json("metrics.json") if has_metrics else None}
+    about = {
+        **asdict(run.manifest),
+        "metrics": run.read_json("metrics.json") if has_metrics else None,
+        "published": [
+            {"model": str(item), "gate": None if item.gate is None else asdict(item.gate)} for item in published
+        ],
+    }
     _print({"size": size(run.manifest), **about})
 
 

@@ -9,8 +9,12 @@ from libelle.cli import terminal_tables
 from libelle.cli.command import plain_errors, typed_overrides, values_and_store
 from libelle.components import Component, Positive, Share, validate
 from libelle.errors import UserError
+from libelle.published import overview
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
+
+#: What people type to switch something on or off: no reason to publish a worse model.
+_NO_REASONS = frozenset(["", "true", "false", "yes", "no", "on", "off", "1", "0"])
 
 
 @dataclass(kw_only=True)
@@ -24,6 +28,7 @@ class PublishRequest(Component):
         sign: file of the private key that signs what is published, PEM.
         min_records: training records that must hold any word, n-gram or text of the model, at least; any number where
             left out.
+        force: why the run is to be published though it is worse than the current version.
         rollback: whether to make the version before the current one current again.
         list: whether to list what is published.
     """
@@ -33,6 +38,7 @@ class PublishRequest(Component):
     threshold: Share | None = None
     sign: str | None = None
     min_records: Positive | None = None
+    force: str | None = None
     rollback: bool = False
     list: bool = False
 
@@ -41,6 +47,18 @@ class PublishRequest(Component):
             raise UserError("Say what to do: run_id=... to publish, name=... rollback=true to go back, or list=true.")
         if self.rollback and self.name is None:
             raise UserError("rollback=true needs name=, the published model to roll back.")
+        if self.force is not None:
+            _check_reason(self.force, self.run_id)
+
+
+def _check_reason(force: str, run_id: str | None) -> None:
+    if run_id is None:
+        raise UserError(f"force={force} is for run_id=, which the gate may hold back; leave it out.")
+    if force.strip().lower() in _NO_REASONS:
+        raise UserError(
+            f"force={force} says no reason, and the reason is kept with what is published; say why a worse model is to "
+            f'be published, as in force="the forms of 2027 have other fields", or leave it out.'
+        )
 
 
 def publish(config: DictConfig) -> None:
@@ -50,12 +68,23 @@ def publish(config: DictConfig) -> None:
         request = validate(PublishRequest, values, "")
         store.check()
         if request.list:
-            terminal_tables.print_published(publication.overview(store))
+            terminal_tables.print_published(overview(store))
         elif request.rollback:
             published = publication.rollback(store, str(request.name))
             terminal_tables.print_publication(store, published, typed_overrides())
         else:
+            # Importing scikit-learn and jinja2 takes a second, and nothing else needs them.
+            from libelle.gate import examine
+
             run = Run.open(store, RunId.parse(str(request.run_id)))
             name = request.name or run.manifest.data or "model"
-            published = publication.publish(store, run, name, request.threshold, request.sign, request.min_records)
+            published = publication.publish(
+                store,
+                run,
+                name,
+                request.threshold,
+                request.sign,
+                request.min_records,
+                lambda rule: examine(store, run, name, rule, request.force),
+            )
             terminal_tables.print_publication(store, published, typed_overrides())

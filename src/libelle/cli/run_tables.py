@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from libelle.cli.command import as_shell_needs
 from libelle.cli.terminal import cell, in_bytes, interval, make_console, make_table, print_list
 from libelle.installation import how_to_call
+from libelle.published import Publication
 from libelle.runs.cleaning import Leftover
 from libelle.runs.run import Manifest, Run
 from libelle.runs.run_list import duration, size
@@ -47,12 +48,14 @@ def print_runs(manifests: Sequence[Manifest], ways_on: Mapping[str, str] = Mappi
         make_console().print(f"run {run_id} is lost: {way}", highlight=False, soft_wrap=True)
 
 
-def print_run(run: Run, way_on: str | None = None) -> None:
-    """Print one run in full: its manifest and its metrics, and of one that is lost, what can be done about it."""
+def print_run(run: Run, way_on: str | None = None, published: Sequence[Publication] = ()) -> None:
+    """Print one run in full: manifest, metrics, what is published of it, and of one that is lost, what can be done."""
     table = make_table(f"run {run.id}", "")
     for name, value in asdict(run.manifest).items():
         if name not in ("files", "libraries", "run_id"):
             table.add_row(name, cell(value))
+    if published:
+        table.add_row("published", "\n".join(map(_published, published)))
     table.add_row("size", in_bytes(size(run.manifest)))
     table.add_row("libraries", ", ".join(f"{name} {version}" for name, version in run.manifest.libraries.items()))
     table.add_row("files", "\n".join(run.manifest.files))
@@ -67,6 +70,11 @@ def print_run(run: Run, way_on: str | None = None) -> None:
             if name != "classes":
                 table.add_row(name, *(cell(values[name]) for values in metrics.values()))
         console.print(table)
+
+
+def _published(publication: Publication) -> str:
+    forced = "" if publication.forced is None else f", although it is worse: {publication.forced}"
+    return f"{publication}{forced}"
 
 
 def print_differences(first: Run, second: Run, rows: Sequence[tuple[Any, ...]]) -> None:

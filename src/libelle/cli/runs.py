@@ -14,6 +14,7 @@ from libelle.cli.schema_keys import did_you_mean
 from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.language import ENGLISH, require_language
+from libelle.published import versions_of
 from libelle.runs import cleaning, run_list, upkeep
 from libelle.runs.heartbeat import as_seen
 from libelle.runs.ids import RunId
@@ -54,7 +55,8 @@ def runs(config: DictConfig) -> None:
             case "show", [run]:
                 _refuse_keys(verb, where, "a run id and format=")
                 run.manifest = as_seen(store, run.manifest)
-                output.print_run(run, _ways_on(store, [run.manifest]).get(str(run.id)))
+                way_on = _ways_on(store, [run.manifest]).get(str(run.id))
+                output.print_run(run, way_on, versions_of(store, str(run.id)))
             case "diff", [first, second]:
                 _refuse_keys(verb, where, "two run ids and format=")
                 output.print_differences(first, second, run_list.differences(first, second))

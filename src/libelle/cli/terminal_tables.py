@@ -17,7 +17,7 @@ from libelle.cli.terminal import make_table as _table
 from libelle.cli.terminal import print_list
 from libelle.data.split import SPLITS, TEST
 from libelle.processes.base import Process
-from libelle.publication import Publication
+from libelle.published import COMPARISON, Gate, Publication
 from libelle.runs.run import THRESHOLDS, Manifest, Run
 from libelle.stores.base import Store
 from libelle.training.pairings import usual_models
@@ -179,18 +179,34 @@ def print_publication(store: Store, publication: Publication, overrides: Sequenc
         threshold = f", thresholds of {len(own)} of {len(publication.label_thresholds)} labels"
     kept = "" if publication.min_records is None else f", min_records {publication.min_records}"
     console.print(f"{publication} is current: run {publication.run_id}{threshold}{kept}\n", highlight=False)
+    if publication.gate is not None:
+        _print_gate(store, publication, publication.gate)
     record = stored_example(lambda name: store.get(f"{publication.prefix}{name}"))
     print_next(console, overrides, ["runtime", f"published={publication.name}", *record])
 
 
+def _print_gate(store: Store, publication: Publication, gate: Gate) -> None:
+    console = _console()
+    for sentence in gate.sentences:
+        console.print(sentence, highlight=False)
+    if gate.forced is not None:
+        console.print(f"Published all the same: {gate.forced}", highlight=False)
+    if gate.page is not None:
+        key = f"{publication.prefix}{COMPARISON}"
+        console.print(f"Report: {store.local_path(key) or key}", highlight=False, soft_wrap=True)
+    console.print()
+
+
 def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:
     """Print one line a published version."""
-    columns = ("name", "version", "current", "run", "data", "model", "threshold", "published")
+    columns = ["name", "version", "current", "run", "data", "model", "threshold", "published", "forced"]
     rows = []
     for name, (current, versions) in overview.items():
         for item in versions:
             mark = "current" if item.version == current else ""
             threshold = item.threshold if item.label_thresholds is None else "by label"
-            values = (item.run_id, item.data, item.model, threshold, item.published)
+            values = (item.run_id, item.data, item.model, threshold, item.published, item.forced)
             rows.append([name, str(item.version), mark, *map(_cell, values)])
-    print_list(columns, rows, _PUBLISHED_LOSE)
+    if all(item.forced is None for _, versions in overview.values() for item in versions):
+        columns, rows = columns[:-1], [row[:-1] for row in rows]
+    print_list(columns, rows, _PUBLISHED_LOSE, "forced")

@@ -1,7 +1,7 @@
 """Runs side by side, on the same test records: what differs, and whether the difference is more than chance."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -115,11 +115,12 @@ class Comparison:
         )
 
 
-def compare(runs: Sequence[Run]) -> Comparison:
+def compare(runs: Sequence[Run], rules: Sequence[DecisionRule] | None = None) -> Comparison:
     """Compare each run with the first one on their test records, paired by record id.
 
     Args:
-        runs: two or more; each metric is taken at the threshold that was chosen for the run.
+        runs: two or more.
+        rules: of the runs, whose thresholds count; where left out, the threshold that was chosen for each run.
 
     Raises:
         UserError: when they are too few or too many, one has not completed, or test records or labels differ.
@@ -135,7 +136,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
     targets = pd.Index(labels).get_indexer(pd.Index(records["target"])).astype(np.int64)
     weights = records["weight"].to_numpy(dtype=np.float64) if "weight" in records else None
     candidates = []
-    for run in runs:
+    for place, run in enumerate(runs):
         own_labels, own = _test_records(run.require_completed())
         if set(own_labels) != set(labels):
             raise UserError(
@@ -144,7 +145,10 @@ def compare(runs: Sequence[Run]) -> Comparison:
             )
         _require_same(first, records, run, own)
         scores = own.loc[records.index, [f"score_{label}" for label in labels]].to_numpy(dtype=np.float32)
-        candidates.append(_candidate(run, labels, targets, scores, weights))
+        rule = (
+            DecisionRule.chosen(labels, run.read_threshold()) if rules is None else replace(rules[place], labels=labels)
+        )
+        candidates.append(_candidate(run, rule, targets, scores, weights))
     return Comparison(
         candidates=candidates,
         differences=_differences(candidates, targets, weights),
@@ -184,8 +188,7 @@ def _some(labels: Sequence[str], others: Sequence[str]) -> str:
     return ", ".join(odd[:3]) + (" ..." if len(odd) > 3 else "")
 
 
-def _candidate(run: Run, labels: Sequence[str], targets: Ints, scores: Floats, weights: Doubles | None) -> Candidate:
-    rule = DecisionRule.chosen(labels, run.read_threshold())
+def _candidate(run: Run, rule: DecisionRule, targets: Ints, scores: Floats, weights: Doubles | None) -> Candidate:
     return Candidate(
         run_id=str(run.id),
         name=f"{run.id} {run.manifest.model}",

@@ -11,6 +11,7 @@ from libelle.evaluation.metric_names import metric_name
 from libelle.files import whole_file
 from libelle.installation import how_to_call
 from libelle.reports import names
+from libelle.runs.run import Run
 
 
 def render(template: str, **values: Any) -> str:
@@ -72,3 +73,8 @@ def write_page(page: str, path: Path, name: str) -> None:
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"{name} cannot be written ({reason}); choose another output=.") from error
+
+
+def language_of(run: Run) -> str:
+    """The language that a run's report was asked for in."""
+    return str((run.read_config().get("report") or {}).get("language", language.ENGLISH))

@@ -21,7 +21,7 @@ from libelle.evaluation.outcomes import predictions, scores_of
 from libelle.evaluation.repeated import evaluate_without_repeated
 from libelle.features import Floats, Ints
 from libelle.files import write_json
-from libelle.language import ENGLISH
+from libelle.reports.page import language_of
 from libelle.reports.run_report import Evidence, Uncalibrated
 from libelle.runs.run import Run
 
@@ -98,14 +98,8 @@ def read_evidence(run: Run) -> Evidence | None:
         uncalibrated=_uncalibrated(run, scored, rule),
         titles=data.get("titles", {}),
         choice=choice,
-        language=_language(run),
+        language=language_of(run),
     )
-
-
-def _language(run: Run) -> str:
-    """The language that the run's report was asked for in."""
-    config = run.read_config()
-    return str((config.get("report") or {}).get("language", ENGLISH))
 
 
 def _evaluate(
