@@ -106,7 +106,7 @@ def _refusal(current: Publication, comparison: Comparison, metric: str, found: I
     return (
         f"run_id={now.run_id} is worse than {current}, run {before.run_id}, more than by chance: {metric} "
         f"{values[0]:.4f} instead of {values[1]:.4f} on the same {len(comparison.targets):,} test records, by "
-        f"{found.value:.4f} ({found.low:.4f} to {found.high:.4f}); publish a better run (see "
+        f"{-found.value:.4f} ({-found.high:.4f} to {-found.low:.4f}); publish a better run (see "
         f"{how_to_call('runs')} compare {before.run_id} {now.run_id}), or say why this one is to be published all the "
         f'same: force="...".'
     )

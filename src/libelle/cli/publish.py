@@ -48,16 +48,17 @@ class PublishRequest(Component):
         if self.rollback and self.name is None:
             raise UserError("rollback=true needs name=, the published model to roll back.")
         if self.force is not None:
+            self.force = " ".join(self.force.split())
             _check_reason(self.force, self.run_id)
 
 
 def _check_reason(force: str, run_id: str | None) -> None:
     if run_id is None:
         raise UserError(f"force={force} is for run_id=, which the gate may hold back; leave it out.")
-    if force.strip().lower() in _NO_REASONS:
+    if force.lower() in _NO_REASONS:
         raise UserError(
             f"force={force} says no reason, and the reason is kept with what is published; say why a worse model is to "
-            f'be published, as in force="the forms of 2027 have other fields", or leave it out.'
+            f'be published, as in force="the old one reads a field that is gone", or leave it out.'
         )
 
 
@@ -87,4 +88,5 @@ def publish(config: DictConfig) -> None:
                 request.min_records,
                 lambda rule: examine(store, run, name, rule, request.force),
             )
+            terminal_tables.print_gate(store, published)
             terminal_tables.print_publication(store, published, typed_overrides())

@@ -17,7 +17,7 @@ from libelle.cli.terminal import make_table as _table
 from libelle.cli.terminal import print_list
 from libelle.data.split import SPLITS, TEST
 from libelle.processes.base import Process
-from libelle.published import COMPARISON, Gate, Publication
+from libelle.published import COMPARISON, Publication
 from libelle.runs.run import THRESHOLDS, Manifest, Run
 from libelle.stores.base import Store
 from libelle.training.pairings import usual_models
@@ -179,14 +179,15 @@ def print_publication(store: Store, publication: Publication, overrides: Sequenc
         threshold = f", thresholds of {len(own)} of {len(publication.label_thresholds)} labels"
     kept = "" if publication.min_records is None else f", min_records {publication.min_records}"
     console.print(f"{publication} is current: run {publication.run_id}{threshold}{kept}\n", highlight=False)
-    if publication.gate is not None:
-        _print_gate(store, publication, publication.gate)
     record = stored_example(lambda name: store.get(f"{publication.prefix}{name}"))
     print_next(console, overrides, ["runtime", f"published={publication.name}", *record])
 
 
-def _print_gate(store: Store, publication: Publication, gate: Gate) -> None:
-    console = _console()
+def print_gate(store: Store, publication: Publication) -> None:
+    """Print what the publish gate found, and where its page is; nothing for a first version."""
+    gate, console = publication.gate, _console()
+    if gate is None:
+        return
     for sentence in gate.sentences:
         console.print(sentence, highlight=False)
     if gate.forced is not None:
