@@ -7,7 +7,8 @@ import pytest
 
 from libelle.errors import UserError
 from libelle.loading import load_published
-from libelle.publication import find, overview, publish, rollback, versions
+from libelle.publication import publish, rollback
+from libelle.published import find, overview, versions
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore

@@ -8,7 +8,8 @@ import pytest
 
 from libelle import publication
 from libelle.pipeline import Pipeline
-from libelle.publication import Publication, find, publish, rollback
+from libelle.publication import publish, rollback
+from libelle.published import Publication, find
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.base import Store

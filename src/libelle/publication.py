@@ -23,8 +23,7 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.files import SCRATCH, owned
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
-from libelle.published import COMPARISON, Gate, current_number, find, prefix_of, unless_damaged, versions
-from libelle.published import Publication as Publication
+from libelle.published import COMPARISON, Gate, Publication, current_number, find, prefix_of, unless_damaged, versions
 from libelle.runs.ids import RunId
 from libelle.runs.lock import locked
 from libelle.runs.run import Run
