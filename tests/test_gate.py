@@ -12,13 +12,17 @@ from scipy.special import expit, logit
 from helpers.comparing import put_predictions, runs_in
 from helpers.scripts import Answer, call
 from helpers.tiny import make_forms, reopened, tiny_plan
+from libelle.cli.publish import PublishRequest
+from libelle.errors import UserError
 from libelle.evaluation.comparison import compare
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.threshold import predictions
+from libelle.evaluation.threshold import decide, predictions, save
+from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.gate import examine
 from libelle.loading import load_published
 from libelle.publication import publish as publish_unexamined
 from libelle.published import Publication, find, versions
+from libelle.reports.comparison_report import make_page
 from libelle.runs.run import Run
 from libelle.training.workflow import full
 
@@ -30,6 +34,7 @@ def place(compared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     """A folder whose store holds three runs, of which the second is published as `forms`."""
     monkeypatch.setattr("libelle.evaluation.bootstrap.RESAMPLES", 50)
     monkeypatch.setattr("libelle.evaluation.bootstrap.FEWEST_RESAMPLES", 50)
+    monkeypatch.setattr("libelle.gate.make_page", lambda *_: "a page")  # drawing figures takes a second
     shutil.copytree(compared, tmp_path / "place")
     current = runs_in(tmp_path / "place")[1]
     publish_unexamined(current.store, current, "forms", threshold=0.5)
@@ -58,14 +63,14 @@ def score_as(run: Run, other: Run, noise: float = 0.0, seed: int = 1) -> Run:
     return reopened(run)
 
 
-def inverted(place: Path) -> tuple[Run, Run]:
+def with_a_worse_one(place: Path) -> tuple[Run, Run]:
     """The run that is published, and one that is plainly worse."""
     _, current, worse = runs_in(place)
     return current, score_as(worse, current, noise=50.0)
 
 
 def test_a_worse_run_is_refused_with_the_figures_and_nothing_changes(place: Path) -> None:
-    current, worse = inverted(place)
+    current, worse = with_a_worse_one(place)
     before = {path: path.read_bytes() for path in place.glob("store/published/**/*") if path.is_file()}
     answer = publish(place, worse)
     assert (answer.returncode, answer.stdout) == (2, "")
@@ -86,7 +91,7 @@ def test_a_worse_run_is_refused_with_the_figures_and_nothing_changes(place: Path
 
 
 def test_a_reason_lets_a_worse_run_through_and_is_kept_and_shown(place: Path) -> None:
-    _, worse = inverted(place)
+    _, worse = with_a_worse_one(place)
     answer = publish(place, worse, f"force={WHY}")
     assert answer.returncode == 0, answer.stderr
     assert WHY in answer.stdout
@@ -101,12 +106,17 @@ def test_a_reason_lets_a_worse_run_through_and_is_kept_and_shown(place: Path) ->
     assert (about["model"], about["gate"]["forced"]) == ("forms@2", WHY)
 
 
-@pytest.mark.parametrize("force", ["true", "TRUE", "false", "", " ", "1"])
-def test_a_reason_has_to_be_one(place: Path, force: str) -> None:
-    _, worse = inverted(place)
-    answer = publish(place, worse, f"force={force}")
+@pytest.mark.parametrize("force", ["true", "TRUE", "false", "", " \n", "1", "No"])
+def test_a_reason_has_to_be_one(force: str) -> None:
+    with pytest.raises(UserError, match=r"force=.* says no reason"):
+        PublishRequest(run_id="2026-11-23_1", force=force)
+
+
+def test_the_word_force_alone_publishes_nothing(place: Path) -> None:
+    _, worse = with_a_worse_one(place)
+    answer = publish(place, worse, "force=true")
     assert answer.returncode == 2
-    assert "says no reason" in answer.stderr
+    assert "force=true says no reason" in answer.stderr
     assert find(worse.store, "forms").version == 1
 
 
@@ -117,8 +127,9 @@ def test_a_reason_goes_with_a_run_alone(place: Path, words: list[str]) -> None:
     assert "force=because is for run_id=" in answer.stderr
 
 
-def test_a_better_run_passes_and_takes_the_comparison_along(place: Path) -> None:
-    _, worse = inverted(place)
+def test_a_better_run_passes_and_takes_the_comparison_along(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("libelle.gate.make_page", make_page)
+    _, worse = with_a_worse_one(place)
     publish_unexamined(worse.store, worse, "forms", threshold=0.5)
     better = runs_in(place)[1]
     answer = publish(place, better)
@@ -196,7 +207,7 @@ def test_other_records_cannot_be_compared_and_pass(place: Path) -> None:
 
 
 def test_a_version_whose_run_is_gone_cannot_be_compared_and_is_replaced(place: Path) -> None:
-    current, worse = inverted(place)
+    current, worse = with_a_worse_one(place)
     shutil.rmtree(place / "store" / current.id.folder)
     answer = publish(place, worse)
     assert answer.returncode == 0, answer.stderr
@@ -206,7 +217,7 @@ def test_a_version_whose_run_is_gone_cannot_be_compared_and_is_replaced(place: P
 @pytest.mark.parametrize("damaged", ["current.json", "1/manifest.json"])
 def test_what_is_damaged_is_replaced(place: Path, damaged: str) -> None:
     (place / "store" / "published" / "forms" / damaged).write_text("{")
-    _, worse = inverted(place)
+    _, worse = with_a_worse_one(place)
     version = published(place, worse)
     assert version.version == 2
     assert version.gate is not None
@@ -214,7 +225,7 @@ def test_what_is_damaged_is_replaced(place: Path, damaged: str) -> None:
 
 
 def test_going_back_to_a_worse_version_is_nobodys_matter(place: Path) -> None:
-    current, worse = inverted(place)
+    current, worse = with_a_worse_one(place)
     published(place, worse, f"force={WHY}")
     published(place, current)
     answer = call("publish.py", "name=forms", "rollback=true", cwd=place)
@@ -241,7 +252,7 @@ def test_multiclass_runs_are_judged_by_accuracy_and_say_what_they_code(tmp_path:
         full(tiny_plan(tmp_path, trainer={"max_epochs": epochs, "accelerator": "cpu"}))
     first, second = runs_in(tmp_path)
     for run in (first, second):
-        call("threshold.py", f"run_id={run.id}", "value=0.3", cwd=tmp_path)
+        save(run, decide(run, ThresholdRequest(value=0.3)))
     publish_unexamined(first.store, reopened(first), "forms")
     answer = call("publish.py", f"run_id={second.id}", "name=forms", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
