@@ -188,7 +188,7 @@ def test_a_first_version_is_compared_with_nothing(place: Path) -> None:
 
 def test_the_same_run_with_another_threshold_passes(place: Path) -> None:
     current = runs_in(place)[1]
-    answer = publish(place, current, "threshold=0.3")
+    answer = call("publish.py", f"run_id={current.id}", "name=forms", "threshold=0.3", cwd=place)
     assert answer.returncode == 0, answer.stderr
     assert "Nothing could be compared with forms@1 (forms@1 is a copy of the same run)" in answer.stdout
 
@@ -222,6 +222,18 @@ def test_what_is_damaged_is_replaced(place: Path, damaged: str) -> None:
     assert version.version == 2
     assert version.gate is not None
     assert "is damaged" in version.gate.sentences[0]
+
+
+def test_a_store_that_fails_lets_no_run_pass(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, worse = with_a_worse_one(place)
+
+    def fail(*_: object) -> None:
+        raise UserError("the store does not answer; try again.")
+
+    monkeypatch.setattr("libelle.gate.compare", fail)
+    monkeypatch.setattr(type(worse.store), "check", fail)
+    with pytest.raises(UserError, match="the store does not answer"):
+        examine(worse.store, worse, "forms", DecisionRule(predictions(worse)[0], 0.5))
 
 
 def test_going_back_to_a_worse_version_is_nobodys_matter(place: Path) -> None:

@@ -37,13 +37,13 @@ def examine(store: Store, run: Run, name: str, rule: DecisionRule, force: str | 
         run: the run, completed.
         name: of the published model.
         rule: that the run is to be published with.
-        force: why the run is to be published though it be worse.
+        force: why the run is to be published although it is worse.
 
     Returns:
         What is kept of it; nothing for a first version.
 
     Raises:
-        UserError: when the run is worse, more than by chance, and `force` is None.
+        UserError: when the run is worse, more than by chance, and `force` is None, or the store fails.
     """
     evidence = _examined(store, run, name, rule, force)
     if force is not None and (evidence.gate is None or evidence.gate.forced is None):
@@ -61,6 +61,7 @@ def _examined(store: Store, run: Run, name: str, rule: DecisionRule, force: str 
         current = find(store, replaced)
         comparison = _compared(store, current, run, rule)
     except UserError as error:
+        store.check()  # one that fails is no reason to let a run pass
         # Of its sentence the fact, not what to do about it: that is not for whoever publishes.
         reason = str(error).partition(";")[0].removesuffix(".")
         said = f"Nothing could be compared with {replaced} ({reason}): run {run.id} passed without evidence."

@@ -86,7 +86,7 @@ def publish(config: DictConfig) -> None:
                 request.threshold,
                 request.sign,
                 request.min_records,
-                lambda rule: examine(store, run, name, rule, request.force),
+                examine=lambda rule: examine(store, run, name, rule, request.force),
             )
             terminal_tables.print_gate(store, published)
             terminal_tables.print_publication(store, published, typed_overrides())
