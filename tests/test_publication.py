@@ -14,16 +14,22 @@ from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
 
 
-@pytest.fixture
-def store(trained, tmp_path):
-    """A store with one run, published three times as `forms`."""
+@pytest.fixture(scope="module")
+def published(trained, tmp_path_factory):
+    """The folder of a store with one run, published three times as `forms`."""
     source, run_id = trained
-    shutil.copytree(source.root, tmp_path / "store")
-    store = LocalStore(root=str(tmp_path / "store"))
+    folder = shutil.copytree(source.root, tmp_path_factory.mktemp("published") / "store")
+    store = LocalStore(root=str(folder))
     run = Run.open(store, RunId.parse(run_id))
     for _ in range(3):
         publish(store, run, "forms", threshold=0.5)
-    return store
+    return folder
+
+
+@pytest.fixture
+def store(published, tmp_path):
+    """A copy that a test may change."""
+    return LocalStore(root=str(shutil.copytree(published, tmp_path / "store")))
 
 
 GARBAGE = [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'{"format": 9}', b'{"format": "x"}', b'{"format": 2}']
