@@ -2,12 +2,13 @@
 
 A layer norm is linear but for two numbers, the mean and the deviation of its input. So the first dense layer is applied
 to each distinct text by itself, once, however many records hold it; what is left for a record is to add up its fields,
-and to subtract and divide.
+and to divide.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from itertools import pairwise
 from threading import Lock
 
 import numpy as np
@@ -15,69 +16,76 @@ from threadpoolctl import LibController, ThreadpoolController
 
 from libelle.features import Floats
 
-#: Texts that are known at most; a text takes some two kilobytes.
-_KNOWN_TEXTS = 1 << 12
 #: As in torch.
 _EPSILON = np.float32(1e-5)
 #: Abramowitz and Stegun 1964, 7.1.26: the complementary error function to 1.5e-7.
 _ERROR_SCALE = np.float32(0.3275911)
 _ERROR_SERIES = tuple(map(np.float32, (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)))
+#: Numbers that are kept of an input beside the first layer's outputs: its sum, and that of its squares.
+_SUMS = 2
 
 
 class DenseScorer:
     """What `layers.Dense` computes, but for the product with the first layer.
 
     Attributes:
-        first: float32 [inputs, outputs], the first layer's weights, with the layer norm's.
-        outputs: of the first layer.
+        first: float32 [inputs, outputs], the first layer's weights, with the layer norm's, centred: times an input,
+            they give what they would of the input less its mean.
+        width: of what `apply_first` makes.
     """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
         """Read the layers, whose weights are named as in the state of a `Dense`."""
         norm, first, *others = sorted({int(name.partition(".")[0]) for name in weights})
-        scaled = weights[f"{first}.weight"] * weights[f"{norm}.weight"]
-        self.first: Floats = np.ascontiguousarray(scaled.T)
-        self.outputs = self.first.shape[1]
-        self._width = np.float32(len(self.first))
-        self._total = self.first.sum(0)
+        scaled = (weights[f"{first}.weight"] * weights[f"{norm}.weight"]).T
+        self.first: Floats = np.ascontiguousarray(scaled - scaled.mean(axis=0))
+        self.width = self.first.shape[1] + _SUMS
+        self._inputs = np.float32(len(self.first))
         self._constant = weights[f"{first}.weight"] @ weights[f"{norm}.bias"] + weights[f"{first}.bias"]
-        self._known: dict[tuple[int, bytes], Floats] = {}
-        self._others = [
+        #: The other layers, the last of which gives logits: its weights [inputs, outputs] and biases.
+        self.others = [
             (np.ascontiguousarray(weights[f"{number}.weight"].T), weights[f"{number}.bias"]) for number in others
         ]
 
-    def known(self, field: int, inputs: Floats, by_field: Floats) -> Floats:
-        """What one text adds to its record, float32 [outputs + 2]: the first layer, its sum and that of its squares.
-
-        Kept for the next call: "missing", a town or a job comes again and again.
+    def apply_first(self, inputs: Floats, by_part: Floats, starts: Sequence[int]) -> Floats:
+        """The first layer of parts of inputs, and what the layer norm needs of them; parts of an input add up.
 
         Args:
-            field: of the text.
-            inputs: float32 [width].
-            by_field: float32 [fields, width, outputs], the first layer.
+            inputs: float32 [parts, size].
+            by_part: float32 [kinds, size, outputs], the rows of `first` for each kind of part.
+            starts: where the parts of each kind begin, and their number.
+
+        Returns:
+            float32 [parts, width].
         """
-        key = field, inputs.tobytes()
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _KNOWN_TEXTS:
-                self._known.clear()
-            found = np.concatenate((inputs @ by_field[field], [inputs.sum(), inputs @ inputs]), dtype=np.float32)
-            self._known[key] = found
+        found = np.empty((len(inputs), self.width), np.float32)
+        for matrix, (start, end) in zip(by_part, pairwise(starts), strict=True):
+            if end > start:
+                np.matmul(inputs[start:end], matrix, out=found[start:end, :-_SUMS])
+        inputs.sum(axis=1, out=found[:, -2])
+        np.einsum("ij,ij->i", inputs, inputs, out=found[:, -1])
         return found
 
-    def logits(self, first: Floats, total: Floats, squares: Floats) -> Floats:
-        """What follows, float32 [rows, classes].
+    def add(self, summed: Floats, inputs: Floats, matrix: Floats) -> None:
+        """Add inputs of rows themselves, float32 [rows, size], to the sums of their parts; `matrix` is theirs."""
+        summed[:, :-_SUMS] += inputs @ matrix
+        summed[:, -2] += inputs.sum(axis=1)
+        summed[:, -1] += np.einsum("ij,ij->i", inputs, inputs)
+
+    def finish(self, summed: Floats) -> Floats:
+        """What follows, up to the input of the last GELU, or the logits where there is none.
 
         Args:
-            first: float32 [rows, outputs], the inputs times `first`.
-            total: float32 [rows, 1], the sum of a row's inputs.
-            squares: float32 [rows, 1], the sum of their squares.
+            summed: float32 [rows, width], the sums of the parts.
         """
-        mean = total / self._width
-        deviation: Floats = np.sqrt(np.maximum(squares / self._width - mean * mean, 0) + _EPSILON)
-        values: Floats = (first - mean * self._total) / deviation
+        mean = summed[:, -2:-1] / self._inputs
+        deviation = summed[:, -1:] / self._inputs
+        deviation -= mean * mean
+        np.maximum(deviation, 0, out=deviation)
+        deviation += _EPSILON
+        values: Floats = summed[:, :-_SUMS] / np.sqrt(deviation, out=deviation)
         values += self._constant
-        for matrix, bias in self._others:
+        for matrix, bias in self.others[:-1]:
             values = gelu(values) @ matrix
             values += bias
         return values
