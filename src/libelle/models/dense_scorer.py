@@ -18,9 +18,17 @@ from libelle.features import Floats
 
 #: As in torch.
 _EPSILON = np.float32(1e-5)
-#: Abramowitz and Stegun 1964, 7.1.26: the complementary error function to 1.5e-7.
-_ERROR_SCALE = np.float32(0.3275911)
-_ERROR_SERIES = tuple(map(np.float32, (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)))
+#: Minus the coefficients of a polynomial p for which 1 / (1 + exp(-x p(x^2))) is the normal distribution, to 1e-7 of x;
+#: fitted up to the limit of x^2, beyond which p stays what it is there.
+_NORMAL = tuple(
+    map(
+        np.float32,
+        (-1.59576845, -0.0726685673, 6.62597304e-05, 0.000110480396, -7.93822983e-06, 2.66893466e-07, -3.61124708e-09),
+    )
+)
+_SQUARE_LIMIT = np.float32(31.36)
+#: Exponents at most, so that none is infinite.
+_EXPONENT_LIMIT = np.float32(80)
 #: Numbers that are kept of an input beside the first layer's outputs: its sum, and that of its squares.
 _SUMS = 2
 
@@ -92,24 +100,19 @@ class DenseScorer:
 
 
 def gelu(values: Floats) -> Floats:
-    """GELU, float32: x - x times the share of a normal distribution above x."""
-    size = np.abs(values)
-    scaled = size * np.float32(np.sqrt(0.5))
-    step = scaled * _ERROR_SCALE
-    step += 1
-    np.reciprocal(step, out=step)
-    tail = step * _ERROR_SERIES[0]
-    for number in _ERROR_SERIES[1:]:
-        tail += number
-        tail *= step
-    scaled *= scaled
-    np.negative(scaled, out=scaled)
-    tail *= np.exp(scaled, out=scaled)
-    tail *= size
-    tail *= np.float32(0.5)
-    result: Floats = np.maximum(values, 0)
-    result -= tail
-    return result
+    """GELU, float32: x times the share of a normal distribution below x."""
+    squares = values * values
+    np.minimum(squares, _SQUARE_LIMIT, out=squares)
+    result: Floats = squares * _NORMAL[-1]
+    for number in _NORMAL[-2:0:-1]:
+        result += number
+        result *= squares
+    result += _NORMAL[0]
+    result *= values
+    np.minimum(result, _EXPONENT_LIMIT, out=result)
+    np.exp(result, out=result)
+    result += 1
+    return np.divide(values, result, out=result)
 
 
 def softmax(logits: Floats) -> Floats:
