@@ -22,6 +22,9 @@ _KEPT = 1 << 13
 #: Texts of a call, up to which this takes less time than to encode all of them.
 _FEW = 1 << 10
 
+#: Characters of a text that is kept.
+_LONGEST = 1000
+
 #: For each field, texts; None stands for a missing one.
 _Texts = list[list[str | None]]
 
@@ -49,7 +52,7 @@ class _Kept:
         # Written last: who finds a place finds the vector, too.
         numbers = iter(range(self.count, end))
         for places, some in zip(self.places, texts, strict=True):
-            places.update(zip(some, numbers))
+            places.update(zip(some, numbers, strict=False))
         self.count = end
 
     def sums(self, columns: Sequence[Column]) -> Floats:
@@ -79,13 +82,17 @@ class KnownTexts:
         """Leave what is kept, and the lock, out of copies and pickles."""
         return KnownTexts, (self.fields, self.cleaners, self.process, self.model)
 
-    def takes(self, rows: int) -> bool:
-        """Whether so many records are few, and the model's scores are those of sums."""
-        return 0 < rows * len(self.fields) <= _FEW and self.model.adds_up
+    def score(self, columns: Columns) -> Floats | None:
+        """Probabilities of raw texts, float32 [rows, classes].
 
-    def score(self, columns: Columns) -> Floats:
-        """Probabilities of raw texts, float32 [rows, classes]."""
+        Returns:
+            None where they are many or long, or the model's scores are not those of sums.
+        """
         fields = [columns[name] for name in self.fields]
+        if not self.model.adds_up or not 0 < len(fields) * len(fields[0]) <= _FEW:
+            return None
+        if any(len(text) > _LONGEST for column in fields for text in column.texts):
+            return None
         try:
             sums = self._kept.sums(fields)
         except KeyError:

@@ -185,8 +185,9 @@ class Pipeline:
 
     def score_columns(self, columns: Columns) -> Floats:
         """Probabilities of raw texts by their distinct ones, float32 [rows, classes]."""
-        if self.encoder is None and self._known.takes(count_rows(columns)):
-            return self._calibrate(self._known.score(columns))
+        scores = self._known.score(columns) if self.encoder is None else None
+        if scores is not None:
+            return self._calibrate(scores)
         return self.score_features(self.encode(self.clean_columns(columns)))
 
     @cached_property

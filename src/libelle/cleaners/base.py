@@ -12,7 +12,6 @@ from libelle.data.columns import Column, Columns, from_frame, to_frame
 from libelle.data.frames import is_missing
 from libelle.errors import UserError
 
-
 #: Texts from which on plain ones are cleaned all at once.
 _MANY = 32
 
@@ -70,11 +69,12 @@ def clean_columns(columns: Columns, cleaners: Iterable[Cleaner]) -> dict[str, Co
 def _clean(texts: Sequence[str], cleaners: Iterable[Cleaner]) -> Sequence[str | None]:
     cleaned: Sequence[str | None] = texts
     for in_lines, some in groupby(cleaners, lambda cleaner: isinstance(cleaner, LineCleaner)):
-        cleaned = _clean_plain(cleaned, [*some]) if in_lines and len(texts) >= _MANY else _clean_each(cleaned, some)
+        clean = _clean_plain if in_lines and len(texts) >= _MANY else _clean_each
+        cleaned = clean(cleaned, [*some])
     return cleaned
 
 
-def _clean_each(texts: Sequence[str | None], cleaners: Iterable[Cleaner]) -> Sequence[str | None]:
+def _clean_each(texts: Sequence[str | None], cleaners: Sequence[Any]) -> Sequence[str | None]:
     cleaned = texts
     for cleaner in cleaners:
         if isinstance(cleaner, TextCleaner):

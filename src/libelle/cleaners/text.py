@@ -79,7 +79,7 @@ def _collapse_lines(letters: npt.NDArray[np.uint8]) -> str:
     gaps = np.concatenate((_LINE, letters)) <= _BLANK
     letters = letters[~((letters == _BLANK) & gaps[:-1])]  # blanks after a blank, or at the beginning of a text
     last = (letters[:-1] == _BLANK) & (letters[1:] == _LINE)
-    return letters[:-1][~last].tobytes().decode("ascii")
+    return str(letters[:-1][~last].tobytes(), "ascii")
 
 
 def _set_apart(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

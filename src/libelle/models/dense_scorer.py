@@ -99,6 +99,36 @@ class DenseScorer:
         return values
 
 
+class Pool:
+    """The last layers of all paths as one: their logits, weighed by the pool, are a sum."""
+
+    def __init__(self, weights: Floats, denses: Sequence[DenseScorer]) -> None:
+        pairs = list(zip(weights, denses, strict=False))
+        #: The weights of paths without a hidden layer.
+        self._straight = [None if dense.others else weight for weight, dense in pairs]
+        self._margins = weights[-1]
+        none: Floats = np.zeros((0, 1), np.float32)
+        last = [(weight, *dense.others[-1]) for weight, dense in pairs if dense.others]
+        self._matrix = np.concatenate([weight * matrix for weight, matrix, _ in last]) if last else none
+        self._bias = sum(weight * bias for weight, _, bias in last)
+
+    def logits(self, values: Sequence[Floats], margins: Floats | None) -> Floats:
+        """Return float32 [rows, classes].
+
+        Args:
+            values: what each path has before its last GELU, float32 [rows, hidden], or its logits.
+            margins: of the linear path, float32 [rows, classes], if there is one.
+        """
+        hidden = [found for found, weight in zip(values, self._straight, strict=True) if weight is None]
+        straight = [found * weight for found, weight in zip(values, self._straight, strict=True) if weight is not None]
+        parts = [gelu(np.concatenate(hidden, axis=1)) @ self._matrix + self._bias] if hidden else []
+        parts += straight if margins is None else [*straight, margins * self._margins]
+        logits: Floats = parts[0]
+        for part in parts[1:]:
+            logits += part
+        return logits
+
+
 def gelu(values: Floats) -> Floats:
     """GELU, float32: x times the share of a normal distribution below x."""
     squares = values * values

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from libelle.features import Bags, Features, Floats, Ints, Stack, Vectors, distinct, gather
-from libelle.models.dense_scorer import DenseScorer, gelu, softmax
+from libelle.models.dense_scorer import DenseScorer, Pool, gelu, softmax
 from libelle.models.item_vectors import ItemVectors, multiply
 from libelle.models.stored_weights import Weights, rows_of
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
@@ -72,7 +72,7 @@ class MLPScorer:
         self._words = _WordPath(weights, fields, vocabulary)
         self._ngrams = _NgramPath(weights, fields) if "ngrams.weight" in weights else None
         denses = [path.dense for path in (self._words, self._ngrams) if path is not None]
-        self._pool = _Pool(rows_of(weights, "pool"), denses)
+        self._pool = Pool(rows_of(weights, "pool"), denses)
 
     def predict_proba(self, features: Features) -> Floats:
         """Softmax of the pooled logits, float32 [rows, classes]."""
@@ -138,36 +138,6 @@ def _sum(vectors: Floats, places: Ints) -> Floats:
     """
     fields, rows = places.shape
     return multiply(places.T.ravel(), np.arange(rows + 1) * fields, np.ones(places.size, np.float32), vectors)
-
-
-class _Pool:
-    """The last layers of all paths as one: their logits, weighed by the pool, are a sum."""
-
-    def __init__(self, weights: Floats, denses: Sequence[DenseScorer]) -> None:
-        pairs = list(zip(weights, denses, strict=False))
-        #: The weights of paths without a hidden layer.
-        self._straight = [None if dense.others else weight for weight, dense in pairs]
-        self._margins = weights[-1]
-        none: Floats = np.zeros((0, 1), np.float32)
-        last = [(weight, *dense.others[-1]) for weight, dense in pairs if dense.others]
-        self._matrix = np.concatenate([weight * matrix for weight, matrix, _ in last]) if last else none
-        self._bias = sum(weight * bias for weight, _, bias in last)
-
-    def logits(self, values: Sequence[Floats], margins: Floats | None) -> Floats:
-        """Return float32 [rows, classes].
-
-        Args:
-            values: what each path has before its last GELU, float32 [rows, hidden], or its logits.
-            margins: of the linear path, float32 [rows, classes], if there is one.
-        """
-        hidden = [found for found, weight in zip(values, self._straight, strict=True) if weight is None]
-        straight = [found * weight for found, weight in zip(values, self._straight, strict=True) if weight is not None]
-        parts = [gelu(np.concatenate(hidden, axis=1)) @ self._matrix + self._bias] if hidden else []
-        parts += straight if margins is None else [*straight, margins * self._margins]
-        logits: Floats = parts[0]
-        for part in parts[1:]:
-            logits += part
-        return logits
 
 
 class _Columns:
@@ -276,7 +246,8 @@ class _NgramPath:
         assert weights is not None
         sums = items.sum(bags, ids, offsets, weights)
         squares = bags.squares[texts.stored][:, None]
-        inputs: Floats = sums[:, : self._dim] / np.sqrt(squares)
+        lengths: Floats = np.sqrt(squares)
+        inputs = sums[:, : self._dim] / lengths
         of_first = self.dense.apply_first(inputs, self._by_field, texts.starts)
         if self._constant is None:
             return of_first
@@ -289,7 +260,8 @@ class _NgramPath:
             self.dense.add(of_first, beside.inputs, self._beside)
         if self._constant is None:
             return self.dense.finish(of_first), None
-        margins: Floats = summed[:, self.dense.width : -1] / np.sqrt(summed[:, -1:])
+        lengths: Floats = np.sqrt(summed[:, -1:])
+        margins = summed[:, self.dense.width : -1] / lengths
         margins += self._constant
         if beside is not None:
             margins += beside.margins
