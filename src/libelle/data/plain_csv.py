@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from libelle.data.frames import to_arrow
 
 #: Floats that Arrow writes as Python does: from here on, below there, and not whole.
-_SMALLEST, _LARGEST = 1e-4, 1e15
+_SMALLEST, _LARGEST = 1e-4, 1e9
 #: A row with fewer columns that is empty has quotes, so that it is no blank line.
 _FEWEST = 2
 
