@@ -114,12 +114,10 @@ class KnownTexts:
     def _compute(self, texts: _Texts) -> Floats:
         """What texts add to their records, float32 [texts, width]."""
         counts = [len(some) for some in texts]
-        columns = {}
+        columns, numbers = {}, np.arange(max(counts), dtype=np.int32)
         for name, some in zip(self.fields, texts, strict=True):
             present = [text for text in some if text is not None]
-            index = np.full(max(counts), len(present), np.int32)
-            index[: len(present)] = np.arange(len(present))
-            columns[name] = Column(present, index)
+            columns[name] = Column(present, np.minimum(numbers, np.int32(len(present))))
         features = self.process.transform_columns(clean_columns(columns, self.cleaners.values()))
         rows = np.concatenate([np.arange(count) for count in counts])
         return self.model.text_vectors(features, np.repeat(np.arange(len(counts)), counts), rows)

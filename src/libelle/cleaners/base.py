@@ -63,7 +63,10 @@ def clean_columns(columns: Columns, cleaners: Iterable[Cleaner]) -> dict[str, Co
         UserError: names the cleaner that did not return a text, or a missing value, for each text.
     """
     cleaners = list(cleaners)
-    return {name: column.replace(_clean(column.texts, cleaners)) for name, column in columns.items()}
+    return {
+        name: column.replace(_clean(column.texts, cleaners)) if column.texts else column
+        for name, column in columns.items()
+    }
 
 
 def _clean(texts: Sequence[str], cleaners: Iterable[Cleaner]) -> Sequence[str | None]:
