@@ -86,9 +86,7 @@ def main() -> None:
             row(f"score {size:,} forms, {file.suffix[1:]} to {file.suffix[1:]}", score(file, store))
     cold = measure(COST + CALL, str(folder))
     row("import, load, first answer", cold)
-    print(
-        f"\nOne call of two records, warm: {cold.call:.2f} ms; of two with texts that were never met: {cold.new:.2f} ms."
-    )
+    print(f"\nOne call of two records, warm: {cold.call:.2f} ms; with texts never met: {cold.new:.2f} ms.")
     print(f"Load {os.getloadavg()[0]:.1f} at the end.")
 
 

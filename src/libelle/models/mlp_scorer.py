@@ -16,7 +16,7 @@ from libelle.models.stored_weights import Weights, rows_of
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
 
 #: Texts of all fields that are scored at once: memory stays bounded whatever is asked.
-_TEXTS = 1 << 15
+_TEXTS = 1 << 16
 #: Rows that pass the dense layers at once, so that they stay in the processor's cache.
 _ROWS = 256
 
