@@ -37,16 +37,21 @@ except SystemExit as stopped:
     assert not stopped.code, stopped.code
 print(json.dumps(cost()))
 """
-#: The first answer of a loaded pipeline, and a call.
+#: The first answer of a loaded pipeline, a call of forms that come again, and calls of forms that were never met.
 CALL = """
-import timeit
+import statistics, timeit
 from libelle import load_folder
 pipeline = load_folder(sys.argv[0])
 forms = [{"rs_x": "MAIRIE DE LYON", "clt_x": "LYON", "dlt_x": "69"}, {"profs_x": "MAÇON", "rs_x": "ETS DUPONT & FILS"}]
 pipeline.predict(forms)
 cold = cost()
 best = min(timeit.repeat(lambda: pipeline.predict(forms), number=50, repeat=10)) / 50
-print(json.dumps({**cold, "call": 1e3 * best}))
+from libelle.data.census.sample import generate
+table = generate(2000, seed=2)[pipeline.fields].astype(object)
+others = table.where(table.notna(), None).to_dict("records")
+pairs = [others[start : start + 2] for start in range(0, len(others), 2)]
+times = [timeit.timeit(lambda: pipeline.predict(pair), number=1) for pair in pairs]
+print(json.dumps({**cold, "call": 1e3 * best, "new": 1e3 * statistics.median(times[500:])}))
 """
 
 
@@ -57,6 +62,7 @@ class Cost:
     seconds: float
     megabytes: float
     call: float = 0.0
+    new: float = 0.0
 
     def __str__(self) -> str:
         return f"{self.seconds:.1f} | {self.megabytes:,.0f}"
@@ -80,7 +86,8 @@ def main() -> None:
             row(f"score {size:,} forms, {file.suffix[1:]} to {file.suffix[1:]}", score(file, store))
     cold = measure(COST + CALL, str(folder))
     row("import, load, first answer", cold)
-    print(f"\nOne call of two records, warm: {cold.call:.2f} ms. Load {os.getloadavg()[0]:.1f} at the end.")
+    print(f"\nOne call of two records, warm: {cold.call:.2f} ms; with texts never met: {cold.new:.2f} ms.")
+    print(f"Load {os.getloadavg()[0]:.1f} at the end.")
 
 
 def row(work: str, cost: Cost) -> None:

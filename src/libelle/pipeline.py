@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from libelle.evaluation.explanation import FieldEffect, explain
 from libelle.evaluation.golden_file import load_golden, require_same_scores, save_golden
 from libelle.features import Features, Floats
 from libelle.files import read_json, require_regular, write_json
+from libelle.known_texts import KnownTexts
 from libelle.models.base import Model
 from libelle.models.stored import DAMAGED, load_model
 from libelle.processes.base import Process
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What turns raw records into decisions. Thread-safe: nothing in it changes.
+    """What turns raw records into decisions. Thread-safe: nothing in it changes but what is kept between calls.
 
     Attributes:
         fields: names of the fields, in the order of training.
@@ -183,7 +185,14 @@ class Pipeline:
 
     def score_columns(self, columns: Columns) -> Floats:
         """Probabilities of raw texts by their distinct ones, float32 [rows, classes]."""
+        scores = self._known.score(columns) if self.encoder is None else None
+        if scores is not None:
+            return self._calibrate(scores)
         return self.score_features(self.encode(self.clean_columns(columns)))
+
+    @cached_property
+    def _known(self) -> KnownTexts:
+        return KnownTexts(self.fields, self.cleaners, self.process, self.model)
 
     def clean_columns(self, columns: Columns) -> dict[str, Column]:
         """Clean the distinct texts of each field; columns that are no fields are left out."""
@@ -195,7 +204,9 @@ class Pipeline:
 
     def score_features(self, features: Features) -> Floats:
         """Probabilities of encoded records, float32 [rows, classes]."""
-        scores = self.model.predict_proba(features)
+        return self._calibrate(self.model.predict_proba(features))
+
+    def _calibrate(self, scores: Floats) -> Floats:
         return scores if self.calibration is None else self.calibration.transform(scores)
 
     def answers(

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers.scripts import CONF
+from libelle.cleaners import base
 from libelle.cleaners.base import Cleaner, clean_table
 from libelle.cleaners.text import (
     FRENCH_STOPWORDS,
@@ -73,6 +74,17 @@ def test_each_text_is_cleaned_on_its_own_and_once_is_enough(cleaner, values):
     assert cleaned == [clean([value], cleaner)[0] for value in values]
     assert clean(cleaned, cleaner) == cleaned
     assert [text is None for text in cleaned] == [value is None for value in values]
+
+
+@settings(max_examples=60, deadline=None)
+@given(columns, st.lists(st.text("ab .,-'\\_{}~A\x7f\t\n"), max_size=8), st.permutations(list(CLEANERS.values())))
+def test_many_texts_at_once_are_cleaned_as_each_alone(values, plain, order):
+    values = [*values, *plain, *values]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(base, "_MANY", 0)
+        together = clean(values, *order)
+        assert clean(values, order[0]) == [clean([value], order[0])[0] for value in values]
+    assert together == clean(values, *order)
 
 
 @each

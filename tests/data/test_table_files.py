@@ -4,11 +4,13 @@ import gzip
 import io
 import json
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
 
 from libelle.data import table_files
+from libelle.data.plain_csv import plain_rows
 from libelle.data.table_files import check_output, csv_bytes, table_file
 from libelle.errors import UserError
 
@@ -83,6 +85,31 @@ def test_excel_fr_is_what_a_french_excel_opens(tmp_path):
 
 def test_plain_csv_keeps_every_character():
     assert b"=1+1," in csv_bytes(TABLE)
+
+
+#: Columns that need no quotes: scores of all sizes, whole numbers, and what is missing.
+PLAIN = pd.DataFrame(
+    {
+        "number, of the row": range(1, 9),
+        "id": pd.Series(["01", " é", None, "", "=1+1", "a;b", "'", "true"], dtype="str"),
+        "automatic": [True, False] * 4,
+        "score": [0.1, np.float32(0.1), 1e-4, 9.9e-5, 0.0, 1.0, np.nan, 1 / 3],
+        "large": [-0.5, 1e15, 123456789.25, 1e22, -1e-7, 1e16, np.inf, 999999999999999.9],
+    }
+)
+
+
+@pytest.mark.parametrize("text", ["plain", "a,b", 'say "a"', "two\nlines", "a\rreturn"])
+def test_csv_is_written_to_the_letter_as_pandas_writes_it(text):
+    table = PLAIN.assign(said=text)
+    assert csv_bytes(table) == table.to_csv(index=False).encode()
+    assert (plain_rows(table) is None) == (text != "plain")  # what has quotes, pandas writes
+
+
+@pytest.mark.parametrize("columns", [["id"], ["score"], []])
+def test_narrow_tables_are_written_as_pandas_writes_them(columns):
+    assert csv_bytes(PLAIN[columns]) == PLAIN[columns].to_csv(index=False).encode()
+    assert csv_bytes(PLAIN.head(0)) == PLAIN.head(0).to_csv(index=False).encode()
 
 
 def test_a_failure_leaves_what_was_there_before(tmp_path):

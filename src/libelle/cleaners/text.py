@@ -1,19 +1,26 @@
 """The cleaners: special characters, punctuation, accents, lower case, stop words, white space."""
 
 import re
+import string
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-from libelle.cleaners.base import TextCleaner
+import numpy as np
+import numpy.typing as npt
+
+from libelle.cleaners.base import LineCleaner, TextCleaner
 
 #: What Unicode does not decompose, though a form filled in capitals does.
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
 
 _WORD = re.compile(r"\S+")
 #: Punctuation and symbols of ASCII.
-_ASCII_MARKS = re.compile(r"([!-/:-@\[-`{-~])")
+_ASCII_MARKS = re.compile(rf"([{re.escape(string.punctuation)}])")
+_IS_MARK = np.isin(np.arange(128), [*string.punctuation.encode()])
+#: What stands between plain texts, and between their words.
+_LINE, _BLANK = np.array([ord("\n")], np.uint8), np.uint8(ord(" "))
 
 #: French function words, without accents. Left out on purpose: single letters, "qu" and other address codes
 #: (D, L, R, QU for quai, AV, ST), and words that say something about an employer or a place ("sans", "plusieurs",
@@ -61,6 +68,30 @@ def _collapse(text: str) -> str:
     return " ".join(text.split())
 
 
+def _letters(lines: str) -> npt.NDArray[np.uint8]:
+    """Plain texts, one a line, as bytes."""
+    return np.frombuffer(lines.encode("ascii"), np.uint8)
+
+
+def _collapse_lines(letters: npt.NDArray[np.uint8]) -> str:
+    """As `_collapse`, of plain texts, one a line."""
+    letters = np.concatenate((letters, _LINE))
+    gaps = np.concatenate((_LINE, letters)) <= _BLANK
+    letters = letters[~((letters == _BLANK) & gaps[:-1])]  # blanks after a blank, or at the beginning of a text
+    last = (letters[:-1] == _BLANK) & (letters[1:] == _LINE)
+    return str(letters[:-1][~last].tobytes(), "ascii")
+
+
+def _set_apart(letters: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Put a blank on either side of each mark."""
+    marks = _IS_MARK.take(letters)
+    wide = np.repeat(letters, np.where(marks, 3, 1))
+    before = np.flatnonzero(marks)
+    before += 2 * np.arange(len(before))
+    wide[before] = wide[before + 2] = _BLANK
+    return wide
+
+
 def _fold(word: str) -> str:
     return without_accents(word).lower()
 
@@ -74,7 +105,7 @@ def without_accents(text: str) -> str:
 
 
 @dataclass
-class SpecialCharacters(TextCleaner):
+class SpecialCharacters(LineCleaner):
     """Punctuation, symbols (`’ — ° €`) and control characters become blanks; runs of blanks become one."""
 
     conf_name = "special_characters"
@@ -83,9 +114,14 @@ class SpecialCharacters(TextCleaner):
         """Replace special characters with blanks."""
         return _collapse(text.translate(_BLANKS))
 
+    def clean_lines(self, lines: str) -> str:
+        """Replace marks with blanks."""
+        letters = _letters(lines)
+        return _collapse_lines(np.where(_IS_MARK.take(letters), _BLANK, letters))
+
 
 @dataclass
-class Punctuation(TextCleaner):
+class Punctuation(LineCleaner):
     """Each punctuation mark and symbol becomes a word of its own; control characters become blanks."""
 
     conf_name = "punctuation"
@@ -97,9 +133,13 @@ class Punctuation(TextCleaner):
             return _collapse(" ".join(_ASCII_MARKS.split(text)))
         return _collapse(text.translate(_APART))
 
+    def clean_lines(self, lines: str) -> str:
+        """Set marks apart."""
+        return _collapse_lines(_set_apart(_letters(lines)))
+
 
 @dataclass
-class Accents(TextCleaner):
+class Accents(LineCleaner):
     """`é` becomes `e`, `œ` becomes `oe`; runs of blanks, which an accent on its own may leave, become one."""
 
     conf_name = "accents"
@@ -108,9 +148,13 @@ class Accents(TextCleaner):
         """Remove accents."""
         return _collapse(without_accents(text))
 
+    def clean_lines(self, lines: str) -> str:
+        """Collapse blanks: there are no accents."""
+        return _collapse_lines(_letters(lines))
+
 
 @dataclass
-class Lowercase(TextCleaner):
+class Lowercase(LineCleaner):
     """Capitals become small letters."""
 
     conf_name = "lowercase"
@@ -120,9 +164,13 @@ class Lowercase(TextCleaner):
         # The final sigma depends on its neighbours, and with it on the cleaners before this one.
         return text.lower().replace("ς", "σ")
 
+    def clean_lines(self, lines: str) -> str:
+        """Lower the case."""
+        return lines.lower()
+
 
 @dataclass
-class Whitespace(TextCleaner):
+class Whitespace(LineCleaner):
     """Runs of white space, line breaks and no-break spaces among them, become one blank; none at the ends."""
 
     conf_name = "whitespace"
@@ -130,6 +178,10 @@ class Whitespace(TextCleaner):
     def clean_text(self, text: str) -> str:
         """Collapse white space."""
         return _collapse(text)
+
+    def clean_lines(self, lines: str) -> str:
+        """Collapse blanks."""
+        return _collapse_lines(_letters(lines))
 
 
 @dataclass

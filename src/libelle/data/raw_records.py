@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isnan
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -97,9 +98,12 @@ def _known_ids(ids: pd.Series, numbers: pd.Series) -> pd.Series:
 
 
 def _column(name: str, values: Sequence[object]) -> Column:
-    """A column of values of any kind; texts alone take the short way."""
+    """A column of values of any kind; texts alone take the short way, and none at all the shortest."""
+    kinds = set(map(type, values))
+    if kinds <= {NoneType}:
+        return Column([], np.zeros(len(values), np.int32))
     texts: Sequence[object] = values
-    if not all(isinstance(value, str) or value is None for value in values):
+    if not kinds <= {str, NoneType}:
         texts = texts_of(values, name, _SOURCE).to_pylist()
     column = Column.of_texts([text if isinstance(text, str) and text.strip() else None for text in texts])
     for text in column.texts:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TextIO
 import pandas as pd
 import pyarrow as pa
 
+from libelle.data.plain_csv import plain_rows
 from libelle.errors import UserError, needs_extra
 from libelle.files import whole_file
 
@@ -263,6 +264,8 @@ def _csv_head(excel: Excel) -> bytes:
 
 
 def _csv_rows(table: pd.DataFrame, excel: Excel, *, header: bool) -> bytes:
+    if not excel and (rows := plain_rows(table)) is not None:
+        return (_csv_rows(table.head(0), excel, header=True) if header else b"") + rows
     if excel:
         texts = {name: _for_excel(column) for name, column in table.items()}
         table = pd.DataFrame(texts, index=table.index).rename(columns=_harmless)

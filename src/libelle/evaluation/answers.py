@@ -1,6 +1,7 @@
 """Scores and decisions as the table that people get."""
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,15 @@ def answers(
     for rank, places in enumerate(_best(scores, top or 0), start=1):
         table |= {**named.columns(f"top_{rank}_", places), f"top_{rank}_score": _at(scores, places)}
     # The arrays were made here and are used nowhere else, so pandas can take them without a copy.
-    return pd.DataFrame(table, index=ids.index, copy=False)
+    frame = pd.DataFrame(dict(enumerate(table.values())), index=ids.index, copy=False)
+    frame.columns = _header(tuple(table)).copy()
+    return frame
+
+
+@lru_cache(16)
+def _header(names: tuple[str, ...]) -> pd.Index:
+    """Names as pandas keeps them: to make that of a few takes it longer than to score their records."""
+    return pd.Index(names)
 
 
 def top_ranks(columns: pd.Index) -> range:

@@ -11,7 +11,7 @@ import numpy as np
 
 from libelle.components import Component
 from libelle.data.records import Records
-from libelle.features import Dataset, Doubles, Features, Floats
+from libelle.features import Dataset, Doubles, Features, Floats, Ints
 from libelle.processes.base import Process
 from libelle.stores.base import Store
 
@@ -112,6 +112,25 @@ class Model(Component, ABC):
     @abstractmethod
     def predict_proba(self, features: Features) -> Floats:
         """Return float32 [rows, classes]; each row adds up to 1. Thread-safe and deterministic."""
+
+    @property
+    def adds_up(self) -> bool:
+        """Whether a record's score is that of a sum over its texts, so that these two methods are there."""
+        return False
+
+    def text_vectors(self, features: Features, fields: Ints, rows: Ints) -> Floats:
+        """What each of some texts adds to its record, float32 [texts, width].
+
+        Args:
+            features: that hold the texts.
+            fields: int64 [texts], the number of each text's field, in order.
+            rows: int64 [texts], a row that holds it.
+        """
+        raise NotImplementedError
+
+    def score_sums(self, sums: Floats) -> Floats:
+        """As `predict_proba`, of the sums of the `text_vectors` of each record, float32 [rows, width]."""
+        raise NotImplementedError
 
     @abstractmethod
     def save(self, folder: Path) -> None:

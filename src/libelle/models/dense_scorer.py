@@ -2,12 +2,13 @@
 
 A layer norm is linear but for two numbers, the mean and the deviation of its input. So the first dense layer is applied
 to each distinct text by itself, once, however many records hold it; what is left for a record is to add up its fields,
-and to subtract and divide.
+and to divide.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
+from itertools import pairwise
 from threading import Lock
 
 import numpy as np
@@ -15,93 +16,133 @@ from threadpoolctl import LibController, ThreadpoolController
 
 from libelle.features import Floats
 
-#: Texts that are known at most; a text takes some two kilobytes.
-_KNOWN_TEXTS = 1 << 12
 #: As in torch.
 _EPSILON = np.float32(1e-5)
-#: Abramowitz and Stegun 1964, 7.1.26: the complementary error function to 1.5e-7.
-_ERROR_SCALE = np.float32(0.3275911)
-_ERROR_SERIES = tuple(map(np.float32, (1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592)))
+#: Minus the coefficients of a polynomial p for which 1 / (1 + exp(-x p(x^2))) is the normal distribution, to 1e-7 of x;
+#: fitted up to the limit of x^2, beyond which p stays what it is there.
+_NORMAL = tuple(
+    map(
+        np.float32,
+        (-1.59576845, -0.0726685673, 6.62597304e-05, 0.000110480396, -7.93822983e-06, 2.66893466e-07, -3.61124708e-09),
+    )
+)
+_SQUARE_LIMIT = np.float32(31.36)
+#: Exponents at most, so that none is infinite.
+_EXPONENT_LIMIT = np.float32(80)
+#: Numbers that are kept of an input beside the first layer's outputs: its sum, and that of its squares.
+_SUMS = 2
 
 
 class DenseScorer:
     """What `layers.Dense` computes, but for the product with the first layer.
 
     Attributes:
-        first: float32 [inputs, outputs], the first layer's weights, with the layer norm's.
-        outputs: of the first layer.
+        first: float32 [inputs, outputs], the first layer's weights, with the layer norm's, centred: times an input,
+            they give what they would of the input less its mean.
+        width: of what `apply_first` makes.
     """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
         """Read the layers, whose weights are named as in the state of a `Dense`."""
         norm, first, *others = sorted({int(name.partition(".")[0]) for name in weights})
-        scaled = weights[f"{first}.weight"] * weights[f"{norm}.weight"]
-        self.first: Floats = np.ascontiguousarray(scaled.T)
-        self.outputs = self.first.shape[1]
-        self._width = np.float32(len(self.first))
-        self._total = self.first.sum(0)
+        scaled = (weights[f"{first}.weight"] * weights[f"{norm}.weight"]).T
+        self.first: Floats = np.ascontiguousarray(scaled - scaled.mean(axis=0))
+        self.width = self.first.shape[1] + _SUMS
+        self._inputs = np.float32(len(self.first))
         self._constant = weights[f"{first}.weight"] @ weights[f"{norm}.bias"] + weights[f"{first}.bias"]
-        self._known: dict[tuple[int, bytes], Floats] = {}
-        self._others = [
+        #: The other layers, the last of which gives logits: its weights [inputs, outputs] and biases.
+        self.others = [
             (np.ascontiguousarray(weights[f"{number}.weight"].T), weights[f"{number}.bias"]) for number in others
         ]
 
-    def known(self, field: int, inputs: Floats, by_field: Floats) -> Floats:
-        """What one text adds to its record, float32 [outputs + 2]: the first layer, its sum and that of its squares.
-
-        Kept for the next call: "missing", a town or a job comes again and again.
+    def apply_first(self, inputs: Floats, by_part: Floats, starts: Sequence[int]) -> Floats:
+        """The first layer of parts of inputs, and what the layer norm needs of them; parts of an input add up.
 
         Args:
-            field: of the text.
-            inputs: float32 [width].
-            by_field: float32 [fields, width, outputs], the first layer.
+            inputs: float32 [parts, size].
+            by_part: float32 [kinds, size, outputs], the rows of `first` for each kind of part.
+            starts: where the parts of each kind begin, and their number.
+
+        Returns:
+            float32 [parts, width].
         """
-        key = field, inputs.tobytes()
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= _KNOWN_TEXTS:
-                self._known.clear()
-            found = np.concatenate((inputs @ by_field[field], [inputs.sum(), inputs @ inputs]), dtype=np.float32)
-            self._known[key] = found
+        found = np.empty((len(inputs), self.width), np.float32)
+        for matrix, (start, end) in zip(by_part, pairwise(starts), strict=True):
+            if end > start:
+                np.matmul(inputs[start:end], matrix, out=found[start:end, :-_SUMS])
+        inputs.sum(axis=1, out=found[:, -2])
+        np.einsum("ij,ij->i", inputs, inputs, out=found[:, -1])
         return found
 
-    def logits(self, first: Floats, total: Floats, squares: Floats) -> Floats:
-        """What follows, float32 [rows, classes].
+    def add(self, summed: Floats, inputs: Floats, matrix: Floats) -> None:
+        """Add inputs of rows themselves, float32 [rows, size], to the sums of their parts; `matrix` is theirs."""
+        summed[:, :-_SUMS] += inputs @ matrix
+        summed[:, -2] += inputs.sum(axis=1)
+        summed[:, -1] += np.einsum("ij,ij->i", inputs, inputs)
+
+    def finish(self, summed: Floats) -> Floats:
+        """What follows, up to the input of the last GELU, or the logits where there is none.
 
         Args:
-            first: float32 [rows, outputs], the inputs times `first`.
-            total: float32 [rows, 1], the sum of a row's inputs.
-            squares: float32 [rows, 1], the sum of their squares.
+            summed: float32 [rows, width], the sums of the parts.
         """
-        mean = total / self._width
-        deviation: Floats = np.sqrt(np.maximum(squares / self._width - mean * mean, 0) + _EPSILON)
-        values: Floats = (first - mean * self._total) / deviation
+        mean = summed[:, -2:-1] / self._inputs
+        deviation = summed[:, -1:] / self._inputs
+        deviation -= mean * mean
+        np.maximum(deviation, 0, out=deviation)
+        deviation += _EPSILON
+        values: Floats = summed[:, :-_SUMS] / np.sqrt(deviation, out=deviation)
         values += self._constant
-        for matrix, bias in self._others:
+        for matrix, bias in self.others[:-1]:
             values = gelu(values) @ matrix
             values += bias
         return values
 
 
+class Pool:
+    """The last layers of all paths as one: their logits, weighed by the pool, are a sum."""
+
+    def __init__(self, weights: Floats, denses: Sequence[DenseScorer]) -> None:
+        pairs = list(zip(weights, denses, strict=False))
+        #: The weights of paths without a hidden layer.
+        self._straight = [None if dense.others else weight for weight, dense in pairs]
+        self._margins = weights[-1]
+        none: Floats = np.zeros((0, 1), np.float32)
+        last = [(weight, *dense.others[-1]) for weight, dense in pairs if dense.others]
+        self._matrix = np.concatenate([weight * matrix for weight, matrix, _ in last]) if last else none
+        self._bias = sum(weight * bias for weight, _, bias in last)
+
+    def logits(self, values: Sequence[Floats], margins: Floats | None) -> Floats:
+        """Return float32 [rows, classes].
+
+        Args:
+            values: what each path has before its last GELU, float32 [rows, hidden], or its logits.
+            margins: of the linear path, float32 [rows, classes], if there is one.
+        """
+        hidden = [found for found, weight in zip(values, self._straight, strict=True) if weight is None]
+        straight = [found * weight for found, weight in zip(values, self._straight, strict=True) if weight is not None]
+        parts = [gelu(np.concatenate(hidden, axis=1)) @ self._matrix + self._bias] if hidden else []
+        parts += straight if margins is None else [*straight, margins * self._margins]
+        logits: Floats = parts[0]
+        for part in parts[1:]:
+            logits += part
+        return logits
+
+
 def gelu(values: Floats) -> Floats:
-    """GELU, float32: x - x times the share of a normal distribution above x."""
-    size = np.abs(values)
-    scaled = size * np.float32(np.sqrt(0.5))
-    step = scaled * _ERROR_SCALE
-    step += 1
-    np.reciprocal(step, out=step)
-    tail = step * _ERROR_SERIES[0]
-    for number in _ERROR_SERIES[1:]:
-        tail += number
-        tail *= step
-    scaled *= scaled
-    np.negative(scaled, out=scaled)
-    tail *= np.exp(scaled, out=scaled)
-    tail *= size
-    tail *= np.float32(0.5)
-    result: Floats = np.maximum(values, 0)
-    result -= tail
-    return result
+    """GELU, float32: x times the share of a normal distribution below x."""
+    squares = values * values
+    np.minimum(squares, _SQUARE_LIMIT, out=squares)
+    result: Floats = squares * _NORMAL[-1]
+    for number in _NORMAL[-2:0:-1]:
+        result += number
+        result *= squares
+    result += _NORMAL[0]
+    result *= values
+    np.minimum(result, _EXPONENT_LIMIT, out=result)
+    np.exp(result, out=result)
+    result += 1
+    return np.divide(values, result, out=result)
 
 
 def softmax(logits: Floats) -> Floats:

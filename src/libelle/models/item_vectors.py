@@ -11,6 +11,8 @@ from libelle.models.stored_weights import Weights, rows_of
 
 #: Items that are computed at once.
 _ITEMS = 1 << 14
+#: Items up to which computing all of them takes less time than to look for those that are kept.
+_FEW = 64
 #: Up to this many values, numpy sums the rows in less time than scipy needs to build a matrix.
 _SMALL = 1 << 15
 
@@ -51,6 +53,9 @@ class ItemVectors:
             offsets: int64 [texts + 1].
             weights: float32 [items].
         """
+        if len(items) <= _FEW:
+            used, places = distinct(items, len(self.known) + len(bags.extra))
+            return multiply(places, offsets, weights, self._compute(bags.take_apart(used)))
         unknown = items >= len(self.known)
         if not unknown.any():
             return multiply(self._find(items), offsets, weights, self._vectors)

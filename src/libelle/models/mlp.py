@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from libelle.components import Natural, Positive
-from libelle.features import Features, Floats
+from libelle.features import Features, Floats, Ints
 from libelle.models.dense_scorer import blas_threads
 from libelle.models.mlp_scorer import MLPScorer
 from libelle.models.network import OptimizerConfig, Shape
@@ -65,10 +65,28 @@ class MLP(PathsModel):
             return super().predict_proba(features)
         if not features.rows:
             return np.empty((0, self.classes_), np.float32)
+        with blas_threads(self.threads):
+            return self._scores().predict_proba(features)
+
+    @property
+    def adds_up(self) -> bool:
+        """Averages and n-grams add up; LSTMs do not, nor what is made of fields that are not text."""
+        return self.word_encoder == "bag" and not self.shape_.columns
+
+    def text_vectors(self, features: Features, fields: Ints, rows: Ints) -> Floats:
+        """What each of some texts adds to its record, float32 [texts, width]."""
+        with blas_threads(self.threads):
+            return self._scores().text_vectors(features, fields, rows)
+
+    def score_sums(self, sums: Floats) -> Floats:
+        """Probabilities of sums of `text_vectors`, float32 [rows, classes]."""
+        with blas_threads(self.threads):
+            return self._scores().score_sums(sums)
+
+    def _scores(self) -> MLPScorer:
         if self._scorer is None:
             self._scorer = MLPScorer(self.weights_, self.shape_.fields, self.shape_.words)
-        with blas_threads(self.threads):
-            return self._scorer.predict_proba(features)
+        return self._scorer
 
     def encoder(self, shape: Shape) -> "WordEncoder":
         """Build the word encoder with fresh weights."""

@@ -4,62 +4,56 @@ Whatever depends on one text alone is computed once for each distinct text of a 
 first ones, the n-grams, and the first dense layer of each path (`dense_scorer.py`). A record is the sum of its fields.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
 from libelle.features import Bags, Features, Floats, Ints, Stack, Vectors, distinct, gather
-from libelle.models.dense_scorer import DenseScorer, gelu, softmax
+from libelle.models.dense_scorer import DenseScorer, Pool, gelu, softmax
 from libelle.models.item_vectors import ItemVectors, multiply
 from libelle.models.stored_weights import Weights, rows_of
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
 
 #: Texts of all fields that are scored at once: memory stays bounded whatever is asked.
-_TEXTS = 1 << 15
+_TEXTS = 1 << 16
 #: Rows that pass the dense layers at once, so that they stay in the processor's cache.
 _ROWS = 256
-#: Rows up to which each is multiplied by itself.
-_FEW_ROWS = 3
 
 
 @dataclass(frozen=True)
 class _Texts:
-    """The distinct texts of some rows.
+    """Some stored rows of features.
 
     Attributes:
         stored: int64 [texts], the stored rows, those of the first field first.
-        places: int64 [fields, rows], the text of each field of each row.
         starts: where each field's texts begin, and their number.
     """
 
     stored: Ints
-    places: Ints
     starts: list[int]
 
     @classmethod
-    def of(cls, index: Ints, stored: int) -> "_Texts":
-        """Find them.
+    def of(cls, index: Ints, stored: int) -> tuple["_Texts", Ints]:
+        """Find the distinct texts of some rows, and which of them each field of each row has, int64 [fields, rows].
 
         Args:
             index: int32 [fields, rows], the stored row of each field of each row.
             stored: number of stored rows.
         """
         found, places = distinct(index, stored)
-        return cls(found, places, [*places.min(axis=1).tolist(), len(found)])
+        return cls(found, [*places.min(axis=1).tolist(), len(found)]), places
 
-    def by_field(self) -> Iterator[tuple[int, int]]:
-        """The field of each text, and the text, in order."""
-        for field, (start, end) in enumerate(pairwise(self.starts)):
-            yield from ((field, text) for text in range(start, end))
 
-    def sum(self, values: Floats, rows: slice = slice(None)) -> Floats:
-        """The sum over the fields of some rows, float32 [rows, columns], of values of texts [texts, columns]."""
-        places = self.places[:, rows]
-        fields, count = places.shape
-        ones = np.ones(fields * count, np.float32)
-        return multiply(places.T.ravel(), np.arange(count + 1) * fields, ones, values)
+@dataclass(frozen=True)
+class _Beside:
+    """What categories and numbers of some rows come to: inputs float32 [rows, dim], margins float32 [rows, classes]."""
+
+    inputs: Floats
+    margins: Floats
+
+    def take(self, rows: slice) -> "_Beside":
+        return _Beside(self.inputs[rows], self.margins[rows])
 
 
 class MLPScorer:
@@ -73,43 +67,77 @@ class MLPScorer:
             fields: number of fields.
             vocabulary: size of the vocabulary of the words.
         """
+        self._fields = fields
         self._columns = _Columns(weights) if "columns.weight" in weights else None
         self._words = _WordPath(weights, fields, vocabulary)
         self._ngrams = _NgramPath(weights, fields) if "ngrams.weight" in weights else None
-        self._pool = rows_of(weights, "pool")
+        denses = [path.dense for path in (self._words, self._ngrams) if path is not None]
+        self._pool = Pool(rows_of(weights, "pool"), denses)
 
     def predict_proba(self, features: Features) -> Floats:
         """Softmax of the pooled logits, float32 [rows, classes]."""
         return softmax(self._logits(features, np.arange(features.rows)))
 
+    def text_vectors(self, features: Features, fields: Ints, rows: Ints) -> Floats:
+        """What texts add to their records, float32 [texts, width]: a record's score is that of the sum.
+
+        Args:
+            features: that hold the texts.
+            fields: int64 [texts], the number of each text's field, in order.
+            rows: int64 [texts], a row that holds it.
+        """
+        starts = np.searchsorted(fields, np.arange(self._fields + 1)).tolist()
+        words = Stack.of(features.words or {})
+        found = [self._words.of_texts(words, _Texts(words.index[fields, rows], starts), features.vectors)]
+        if self._ngrams is not None:
+            assert features.bag is not None
+            found.append(self._ngrams.of_texts(features.bag, _Texts(features.bag.texts.index[fields, rows], starts)))
+        return np.concatenate(found, axis=1)
+
+    def score_sums(self, sums: Floats) -> Floats:
+        """Softmax of the pooled logits, float32 [rows, classes], of sums of `text_vectors`, float32 [rows, width]."""
+        return softmax(self._finish([sums[:, : self._words.width], sums[:, self._words.width :]], None))
+
     def _logits(self, features: Features, rows: Ints) -> Floats:
         words = Stack.of(features.words or {})
         index = words.index[:, rows]
-        texts = _Texts.of(index, len(words.offsets) - 1)
+        texts, places = _Texts.of(index, len(words.offsets) - 1)
         if len(texts.stored) > _TEXTS and len(rows) > 1:
             return np.concatenate([self._logits(features, half) for half in np.array_split(rows, 2)])
         beside = None if self._columns is None else self._columns.encode(features, rows)
-        paths = [self._words.logits(words, texts, features.vectors, beside)]
+        parts = [(self._words.of_texts(words, texts, features.vectors), places)]
         if self._ngrams is not None:
             assert features.bag is not None
             bag = features.bag.texts
-            same = bag.index is words.index or np.array_equal(bag.index[:, rows], index)
-            texts = texts if same else _Texts.of(bag.index[:, rows], len(bag.offsets) - 1)
-            paths += self._ngrams.logits(features.bag, texts, beside)
-            if beside is not None and len(paths) == 3:
-                paths[-1] += beside.margins
-        logits: Floats = self._pool[0] * paths[0]
-        for weight, path in zip(self._pool[1:], paths[1:], strict=True):
-            logits += weight * path
-        return logits
+            if not (bag.index is words.index or np.array_equal(bag.index[:, rows], index)):
+                texts, places = _Texts.of(bag.index[:, rows], len(bag.offsets) - 1)
+            parts.append((self._ngrams.of_texts(features.bag, texts), places))
+        logits = []
+        for start in range(0, len(rows), _ROWS):
+            some = slice(start, start + _ROWS)
+            sums = [_sum(vectors, places[:, some]) for vectors, places in parts]
+            logits.append(self._finish(sums, None if beside is None else beside.take(some)))
+        return logits[0] if len(logits) == 1 else np.concatenate(logits)
+
+    def _finish(self, sums: Sequence[Floats], beside: _Beside | None) -> Floats:
+        """The pooled logits, float32 [rows, classes], of the sums of each path's texts, which are overwritten."""
+        values = [self._words.finish(sums[0], beside)]
+        margins = None
+        if self._ngrams is not None:
+            ngrams, margins = self._ngrams.finish(sums[1], beside)
+            values.append(ngrams)
+        return self._pool.logits(values, margins)
 
 
-@dataclass(frozen=True)
-class _Beside:
-    """What categories and numbers of some rows come to: inputs float32 [rows, dim], margins float32 [rows, classes]."""
+def _sum(vectors: Floats, places: Ints) -> Floats:
+    """The sums over the fields of rows, float32 [rows, columns].
 
-    inputs: Floats
-    margins: Floats
+    Args:
+        vectors: of texts, float32 [texts, columns].
+        places: int64 [fields, rows], the text of each field of each row.
+    """
+    fields, rows = places.shape
+    return multiply(places.T.ravel(), np.arange(rows + 1) * fields, np.ones(places.size, np.float32), vectors)
 
 
 class _Columns:
@@ -139,36 +167,41 @@ class _WordPath:
         self._means: Floats = self._known() if self._given else tables[0]
         self._first: Floats = tables if self._given else tables[1:]
         self._marks = rows_of(weights, "words.field.weight") if "words.field.weight" in weights else None
-        self._dense = DenseScorer(_below(weights, "words_dense."))
+        self.dense = DenseScorer(_below(weights, "words_dense."))
         # Inputs stand by place, then by field, and are wanted by field; those of categories and numbers come last.
         averages = fields if self._marks is None else 1
-        texts = (averages + len(self._first) * fields) * self._means.shape[1]
-        inputs = self._dense.first[:texts].reshape(-1, self._means.shape[1], self._dense.outputs)
+        dim = self._means.shape[1]
+        texts = (averages + len(self._first) * fields) * dim
+        inputs = self.dense.first[:texts].reshape(-1, dim, self.dense.first.shape[1])
         first = inputs[averages:].reshape(len(self._first), fields, *inputs.shape[1:])
         places = [inputs[:averages][None], first] if self._marks is None else [first]
-        self._by_field = np.concatenate(places).swapaxes(0, 1).reshape(fields, -1, self._dense.outputs)
+        self._by_field = np.concatenate(places).swapaxes(0, 1).reshape(fields, -1, inputs.shape[2])
         self._of_average = inputs[0]
-        self._beside = self._dense.first[texts:]
+        self._beside = self.dense.first[texts:]
+        self.width = self.dense.width + (0 if self._marks is None else dim + 1)
 
-    def logits(self, words: Stack, texts: _Texts, vectors: Vectors | None, beside: _Beside | None) -> Floats:
-        """Return float32 [rows, classes]."""
+    def of_texts(self, words: Stack, texts: _Texts, vectors: Vectors | None) -> Floats:
+        """What texts add to a record, float32 [texts, width]; where fields are fused, the sum of their words, too."""
         ids, offsets, _ = gather(words.ids, words.offsets, None, texts.stored)
         lengths = np.diff(offsets)
-        means = multiply(
-            ids, offsets, np.repeat(np.float32(1) / lengths.astype(np.float32), lengths), self._table(vectors)
-        )
+        shares = np.repeat(np.float32(1) / lengths.astype(np.float32), lengths)
+        means = multiply(ids, offsets, shares, self._table(vectors))
         first = [self._in_place(ids, offsets, place) for place in range(len(self._first))]
         if self._marks is None:
-            more = None if beside is None else (beside.inputs, self._beside)
-            return _dense(self._dense, np.concatenate([means, *first], axis=1), self._by_field, texts, more)
+            return self.dense.apply_first(np.concatenate([means, *first], axis=1), self._by_field, texts.starts)
         sums = (means + self._marks[np.repeat(np.arange(len(words)), np.diff(texts.starts))]) * lengths[:, None]
-        together = texts.sum(np.column_stack([sums, lengths]).astype(np.float32))
-        average = together[:, :-1] / together[:, -1:]
         inputs = np.concatenate([np.empty((len(means), 0), np.float32), *first], axis=1)
-        more = average, self._of_average
+        of_first = self.dense.apply_first(inputs, self._by_field, texts.starts)
+        return np.column_stack([of_first, sums, lengths]).astype(np.float32)
+
+    def finish(self, summed: Floats, beside: _Beside | None) -> Floats:
+        """The dense layers but for the last, float32 [rows, hidden or classes], of the sums over a record's texts."""
+        of_first = summed[:, : self.dense.width]
+        if self._marks is not None:
+            self.dense.add(of_first, summed[:, self.dense.width : -1] / summed[:, -1:], self._of_average)
         if beside is not None:
-            more = np.concatenate([average, beside.inputs], axis=1), np.concatenate([self._of_average, self._beside])
-        return _dense(self._dense, inputs, self._by_field, texts, more)
+            self.dense.add(of_first, beside.inputs, self._beside)
+        return self.dense.finish(of_first)
 
     def _in_place(self, ids: Ints, offsets: Ints, place: int) -> Floats:
         """The embedding of the word in a place; in a shorter text, the last word is repeated."""
@@ -198,65 +231,41 @@ class _NgramPath:
         self._tables = [name for name in ("ngrams.weight", "wide.weight") if name in weights]
         self._constant = rows_of(weights, "wide.constant") if "wide.constant" in weights else None
         self._dim = weights["ngrams.weight"].shape[1]
-        self._dense = DenseScorer(_below(weights, "ngrams_dense."))
+        self.dense = DenseScorer(_below(weights, "ngrams_dense."))
         texts = fields * self._dim
-        self._by_field = self._dense.first[:texts].reshape(fields, self._dim, -1)
-        self._beside = self._dense.first[texts:]
+        self._by_field = self.dense.first[:texts].reshape(fields, self._dim, -1)
+        self._beside = self.dense.first[texts:]
         self._items: ItemVectors | None = None
 
-    def logits(self, bags: Bags, texts: _Texts, beside: _Beside | None) -> list[Floats]:
-        """Return the logits of the dense layers and, where it is there, of the linear path, float32 [rows, classes]."""
+    def of_texts(self, bags: Bags, texts: _Texts) -> Floats:
+        """What texts add to a record, float32 [texts, width]: to the dense layers and, where it is, the linear path."""
         items = self._items
         if items is None or items.known is not bags.known:
             items = self._items = ItemVectors(self._weights, self._tables, bags.known)
         ids, offsets, weights = gather(bags.texts.ids, bags.texts.offsets, bags.texts.weights, texts.stored)
         assert weights is not None
         sums = items.sum(bags, ids, offsets, weights)
-        squares = bags.squares[texts.stored]
+        squares = bags.squares[texts.stored][:, None]
         lengths: Floats = np.sqrt(squares)
-        inputs = sums[:, : self._dim] / lengths[:, None]
-        more = None if beside is None else (beside.inputs, self._beside)
-        logits = [_dense(self._dense, inputs, self._by_field, texts, more)]
-        if self._constant is not None:
-            together = texts.sum(np.column_stack([sums[:, self._dim :], squares]))
-            length: Floats = np.sqrt(together[:, -1:])
-            logits.append(together[:, :-1] / length + self._constant)
-        return logits
+        inputs = sums[:, : self._dim] / lengths
+        of_first = self.dense.apply_first(inputs, self._by_field, texts.starts)
+        if self._constant is None:
+            return of_first
+        return np.concatenate([of_first, sums[:, self._dim :], squares], axis=1)
 
-
-def _dense(
-    dense: DenseScorer, inputs: Floats, by_field: Floats, texts: _Texts, more: tuple[Floats, Floats] | None = None
-) -> Floats:
-    """Logits of rows, float32 [rows, classes], whose inputs are those of their texts, one field after the other.
-
-    Args:
-        dense: the layers.
-        inputs: float32 [texts, width].
-        by_field: float32 [fields, width, outputs], the first layer.
-        texts: of the inputs.
-        more: inputs of the rows themselves, float32 [rows, others], and their first layer, float32 [others, outputs].
-    """
-    rows = texts.places.shape[1]
-    if rows <= _FEW_ROWS and more is None:
-        # A product of a few rows with a large matrix takes longer than that of each row, and most texts come again.
-        few = np.array([dense.known(place, inputs[text], by_field) for place, text in texts.by_field()])
-        summed = few[texts.places].sum(axis=0)
-        return dense.logits(summed[:, :-2], summed[:, -2:-1], summed[:, -1:])
-    of_texts = np.empty((len(inputs), dense.outputs + 2), np.float32)
-    for matrix, start, end in zip(by_field, texts.starts[:-1], texts.starts[1:], strict=True):
-        np.matmul(inputs[start:end], matrix, out=of_texts[start:end, :-2])
-    inputs.sum(axis=1, out=of_texts[:, -2])
-    np.einsum("ij,ij->i", inputs, inputs, out=of_texts[:, -1])
-    logits = []
-    for start in range(0, rows, _ROWS):
-        some = slice(start, start + _ROWS)
-        summed = texts.sum(of_texts, some)
-        if more is not None:
-            summed[:, :-2] += more[0][some] @ more[1]
-            summed[:, -2] += more[0][some].sum(1)
-            summed[:, -1] += np.square(more[0][some]).sum(1)
-        logits.append(dense.logits(summed[:, :-2], summed[:, -2:-1], summed[:, -1:]))
-    return logits[0] if len(logits) == 1 else np.concatenate(logits)
+    def finish(self, summed: Floats, beside: _Beside | None) -> tuple[Floats, Floats | None]:
+        """The dense layers but for the last, float32 [rows, hidden or classes], and the margins of the linear path."""
+        of_first = summed[:, : self.dense.width]
+        if beside is not None:
+            self.dense.add(of_first, beside.inputs, self._beside)
+        if self._constant is None:
+            return self.dense.finish(of_first), None
+        lengths: Floats = np.sqrt(summed[:, -1:])
+        margins = summed[:, self.dense.width : -1] / lengths
+        margins += self._constant
+        if beside is not None:
+            margins += beside.margins
+        return self.dense.finish(of_first), margins
 
 
 def _below(weights: Weights, prefix: str) -> dict[str, Floats]:
