@@ -68,6 +68,17 @@ def test_a_text_that_is_known_is_not_encoded_again(pipeline, forms, monkeypatch)
     np.testing.assert_allclose(pipeline.predict_proba(forms.iloc[6:7]), first[1:], atol=1e-7)
 
 
+def test_texts_that_another_thread_has_learnt_meanwhile_are_not_learnt_again(pipeline, forms, monkeypatch):
+    pipeline = pickle.loads(pickle.dumps(pipeline))
+    first = pipeline.predict_proba(forms.iloc[5:7])
+    known = pipeline._known
+    monkeypatch.setattr(MLP, "text_vectors", None)
+    columns = pipeline.columns(forms.iloc[5:7])
+    fields = [columns[name] for name in pipeline.fields]
+    sums = known._learn(fields).sums(fields)
+    np.testing.assert_array_equal(pipeline.model.score_sums(sums), first)
+
+
 def test_a_long_text_is_not_kept(pipeline, forms):
     pipeline = pickle.loads(pickle.dumps(pipeline))
     pipeline.predict_proba(forms.iloc[4:5])

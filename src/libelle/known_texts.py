@@ -17,11 +17,10 @@ from libelle.features import Floats
 from libelle.models.base import Model
 from libelle.processes.base import Process
 
-#: Texts that are kept at most; one takes some two kilobytes.
-_KEPT = 1 << 13
+#: Texts that are kept at most, and bytes of their vectors; those of two labels take some two kilobytes each.
+_KEPT, _BYTES = 1 << 13, 1 << 25
 #: Texts of a call, up to which this takes less time than to encode all of them.
 _FEW = 1 << 10
-
 #: Characters of a text that is kept.
 _LONGEST = 1000
 
@@ -34,7 +33,7 @@ class _Kept:
 
     def __init__(self, fields: int) -> None:
         self.places: list[dict[str | None, int]] = [{} for _ in range(fields)]
-        self.count = 0
+        self.count, self.room = 0, _KEPT
         self.vectors: Floats = np.empty((0, 0), np.float32)  # the width is known with the first of them
 
     def unknown(self, columns: Sequence[Column]) -> _Texts:
@@ -45,8 +44,9 @@ class _Kept:
     def add(self, texts: _Texts, vectors: Floats) -> None:
         """Keep the vectors of texts, float32 [texts, width]."""
         if not self.count:
+            self.room = min(_KEPT, max(len(vectors), _BYTES // vectors[0].nbytes))
             # Memory that is never written to is never allocated.
-            self.vectors = np.empty((_KEPT, vectors.shape[1]), np.float32)
+            self.vectors = np.empty((self.room, vectors.shape[1]), np.float32)
         end = self.count + len(vectors)
         self.vectors[self.count : end] = vectors
         # Written last: who finds a place finds the vector, too.
@@ -104,10 +104,11 @@ class KnownTexts:
         with self._learning:
             kept = self._kept
             texts = kept.unknown(columns)
-            if kept.count + sum(map(len, texts)) > _KEPT:
+            if kept.count + sum(map(len, texts)) > kept.room:
                 kept = _Kept(len(self.fields))  # others may still be reading the old ones
                 texts = kept.unknown(columns)
-            kept.add(texts, self._compute(texts))
+            if any(texts):  # else another thread has learnt them meanwhile
+                kept.add(texts, self._compute(texts))
             self._kept = kept
         return kept
 
