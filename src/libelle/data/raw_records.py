@@ -117,6 +117,8 @@ def _table_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> pd.Da
 
 def _check(records: pd.DataFrame, names: Sequence[str], fields: Sequence[str]) -> pd.DataFrame:
     """The table, checked, its columns spelled as `names` are; one without rows need not have the fields."""
+    if records.columns.nlevels > 1:
+        raise UserError("The records' columns have several levels; give each column one name.")
     check_header(records.columns, _SOURCE)
     table = records.rename(columns=as_spelled(list(records.columns), names))
     missing = [name for name in fields if name not in table.columns]

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, NotRequired
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from libelle.errors import UserError
 from libelle.features import Floats
@@ -15,24 +18,49 @@ _FILE = "golden.json"
 _TOLERANCE = 1e-5
 
 
-def save_golden(folder: Path, records: pd.DataFrame, scores: Floats) -> None:
+class _Replayed(TypedDict):
+    record: dict[str, str | None]
+    scores: list[float]
+    label: NotRequired[str]
+
+
+_REPLAYED = TypeAdapter(Annotated[list[_Replayed], Field(min_length=1)])
+
+
+def save_golden(folder: Path, records: pd.DataFrame, scores: Floats, labels: Sequence[str]) -> None:
     """Write `golden.json`.
 
     Args:
         folder: an existing one.
         records: one `str` column a field.
         scores: float32 [records, classes].
+        labels: in the order of the scores; the most probable one is kept, so that labels cannot be exchanged elsewhere.
     """
     values = records.astype(object).where(records.notna(), None).to_dict(orient="records")
-    replayed = [{"record": record, "scores": row} for record, row in zip(values, scores.tolist(), strict=True)]
+    best = [labels[place] for place in scores.argmax(axis=1)]
+    replayed = [
+        {"record": record, "scores": row, "label": label}
+        for record, row, label in zip(values, scores.tolist(), best, strict=True)
+    ]
     write_json(folder / _FILE, replayed)
 
 
-def load_golden(folder: Path, fields: Sequence[str]) -> tuple[pd.DataFrame, Floats]:
-    """Read back what `save_golden` wrote: records and scores."""
-    golden = read_json(folder / _FILE, LARGEST_WORDS)
+def load_golden(folder: Path, fields: Sequence[str], labels: Sequence[str]) -> tuple[pd.DataFrame, Floats]:
+    """Read back what `save_golden` wrote: records and scores, float32 [records, classes].
+
+    Raises:
+        ValueError: when it is damaged, or the most probable labels are others.
+    """
+    golden = _REPLAYED.validate_python(read_json(folder / _FILE, LARGEST_WORDS))
     records = pd.DataFrame([item["record"] for item in golden], columns=list(fields), dtype="str")
-    return records, np.array([item["scores"] for item in golden], dtype=np.float32)
+    scores = np.array([item["scores"] for item in golden], dtype=np.float32)
+    if scores.shape != (len(golden), len(labels)):
+        raise ValueError(f"{_FILE}: the scores are not those of {len(labels)} labels")
+    for item, place in zip(golden, scores.argmax(axis=1), strict=True):
+        # Models made before labels were kept have none.
+        if item.get("label", labels[place]) != labels[place]:
+            raise ValueError(f"{_FILE}: a record's label was {item['label']} and is {labels[place]}")
+    return records, scores
 
 
 def require_same_scores(found: Floats, saved: Floats) -> None:

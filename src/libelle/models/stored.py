@@ -23,6 +23,11 @@ DAMAGED = (
 )
 
 
+def reason_of(error: BaseException) -> str:
+    """What one of them says, for a sentence."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
 def load_model(node: Any, folder: Path, labels: int) -> Model:
     """Load a model, which must have as many classes as there are labels: it makes arrays of so many columns.
 
