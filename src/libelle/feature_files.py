@@ -1,7 +1,6 @@
 """Features as files: each array by itself, so that it can be memory-mapped."""
 
 from pathlib import Path
-from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -55,7 +54,7 @@ def save_features(features: Features, folder: Path) -> None:
 def load_features(folder: Path) -> Features:
     """Read back what `save_features` wrote, memory-mapped."""
     listing = read_json(folder / "features.json")
-    arrays = {name: _mapped(folder / f"{name}.npy") for name in listing["arrays"]}
+    arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in listing["arrays"]}
     words, texts = (_stack(block, listing[block], arrays) if block in listing else None for block in ("words", "bag"))
     bag = vectors = None
     if texts is not None:
@@ -70,19 +69,6 @@ def load_features(folder: Path) -> Features:
             for number, about in enumerate(listing["matrix"])
         }
     return Features(listing["rows"], words, bag, matrix, vectors)
-
-
-def _mapped(path: Path) -> npt.NDArray[Any]:
-    """A stored array, memory-mapped.
-
-    Raises:
-        ValueError: when the file is damaged.
-    """
-    try:
-        array: npt.NDArray[Any] = np.load(path, mmap_mode="r")
-    except (TokenError, SyntaxError, TypeError) as error:  # its header is written in Python
-        raise ValueError(f"{path.name}: {error}") from error
-    return array
 
 
 def _stack(block: str, about: dict[str, Any], arrays: dict[str, npt.NDArray[Any]]) -> Stack:

@@ -138,7 +138,7 @@ def _no_column(name: str, fields: Sequence[str]) -> UserError:
 
 def _rows(records: Any, fields: Sequence[str], text: str, others: Sequence[str]) -> list[dict[str, Any]]:
     """One mapping per record, checked."""
-    if isinstance(records, str | bytes | Mapping) or not hasattr(records, "__iter__"):
+    if isinstance(records, str | bytes | Mapping) or not np.iterable(records):
         raise UserError(
             f"The records are one {type(records).__name__}; give a DataFrame, or a list of records or texts, as in "
             "predict([...])."

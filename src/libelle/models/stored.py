@@ -1,6 +1,7 @@
 """A stored model, and what its files may do where they are damaged."""
 
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 from safetensors import SafetensorError
@@ -18,6 +19,8 @@ DAMAGED = (
     OSError,
     RuntimeError,
     SafetensorError,
+    SyntaxError,
+    TokenError,  # with the former, of the headers of NumPy's arrays, which are written in Python
     TypeError,
     ValueError,
 )

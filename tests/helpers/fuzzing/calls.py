@@ -39,7 +39,7 @@ _NAMES: list[Any] = [
     1,
     ("job", "x"),
 ]
-_NAMES += [float("nan"), b"job", "\ud800", pd.NaT]
+_NAMES += [float("nan"), b"job", pd.NaT]
 
 
 class Records(Door):
@@ -121,7 +121,7 @@ class Records(Door):
                     table[column] = pd.Categorical([pick(random, ["a", "b", None]) for _ in range(len(table))])
                 case 6 if table.columns.is_unique:
                     table[column] = np.resize([True, False, True], len(table))
-                case 7:
+                case 7 if table.shape[1]:
                     table.columns = pd.MultiIndex.from_tuples([(str(name), "x") for name in table.columns])
         return table
 

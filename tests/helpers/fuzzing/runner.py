@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 import traceback
+import unicodedata
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -105,7 +106,7 @@ def _try(door: Door, random: np.random.Generator, counts: Counter[str], verbose:
 
 def wrong_sentence(said: str) -> str | None:
     """What is wrong with a refusal; None where it is a sentence."""
-    if "\n" in said or "\r" in said or not said.isprintable():
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in said):
         return f"not one line: {said[:300]!r}"
     if not 10 < len(said) < SENTENCE:
         return f"{len(said)} characters: {said[:300]!r}"

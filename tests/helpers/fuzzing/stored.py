@@ -1,8 +1,10 @@
 """Doors for what is stored: pipelines, and the manifests, pointers and notes of a store."""
 
 import hashlib
+import io
 import json
 import shutil
+import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -61,12 +63,25 @@ def wrong_file(random: Random, name: str, data: bytes) -> bytes:
         return altered_json(random, data)
     if name.endswith(".safetensors") and random.random() < 0.8:
         return _wrong_header(random, data) if random.random() < 0.4 else _wrong_arrays(random, data)
+    if name.endswith(".skops") and random.random() < 0.8:
+        return _wrong_archive(random, data)
     if name.endswith((".npy", ".parquet", ".skops", ".ubj")) and random.random() < 0.5:
         wrong = bytearray(data)  # of the same length, so that more of it is right
         for _ in range(int(random.integers(1, 4))):
             wrong[int(random.integers(len(data)))] = int(random.integers(256))
         return bytes(wrong)
     return damaged(random, data)
+
+
+def _wrong_archive(random: Random, data: bytes) -> bytes:
+    """An archive whose checksums are right, and one of whose files is wrong."""
+    stream = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as right, zipfile.ZipFile(stream, "w") as wrong:
+        chosen = pick(random, right.namelist())
+        for name in right.namelist():
+            content = right.read(name)
+            wrong.writestr(name, wrong_file(random, name, content) if name == chosen else content)
+    return stream.getvalue()
 
 
 def _wrong_header(random: Random, data: bytes) -> bytes:
