@@ -216,8 +216,9 @@ class XGBoost(ClassicalModel):
 
     def read(self, folder: Path) -> None:
         """Read back what `write` wrote."""
-        self.booster_ = _require_xgboost().Booster(model_file=folder / "trees.ubj")
-        require_boosted(self.booster_, len(self.seen_))
+        data = (folder / "trees.ubj").read_bytes()
+        require_boosted(data, len(self.seen_))
+        self.booster_ = _require_xgboost().Booster(model_file=bytearray(data))
 
 
 def _require_xgboost() -> Any:

@@ -45,7 +45,7 @@ _NAMES += [float("nan"), b"job", pd.NaT]
 class Records(Door):
     """Records that are none, for `predict` and its like."""
 
-    name, share = "records", 1000
+    name, share = "records", 900
 
     def __init__(self, *places: Any) -> None:
         super().__init__(*places)
@@ -145,7 +145,7 @@ _OPTIONS = (
 class Commands(Door):
     """Command lines; training and publishing themselves are left out."""
 
-    name, share = "commands", 250
+    name, share = "commands", 150
     scripts = ("train.py", "runtime.py", "threshold.py", "runs.py", "publish.py", "check.py")
 
     def __init__(self, *places: Any) -> None:

@@ -136,7 +136,7 @@ class Parquet(FileDoor):
 
 
 class Excel(FileDoor):
-    name, share, ending = "excel", 300, "xlsx"
+    name, share, ending = "excel", 250, "xlsx"
 
     def __init__(self, *places: Any) -> None:
         super().__init__(*places)

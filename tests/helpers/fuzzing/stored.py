@@ -27,7 +27,7 @@ from libelle.training.bases import read_base
 class Pipelines(Door):
     """A saved pipeline of which one file, or two, are wrong."""
 
-    name, share = "pipelines", 900
+    name, share = "pipelines", 800
 
     def __init__(self, *places: Any) -> None:
         super().__init__(*places)
@@ -46,7 +46,9 @@ class Pipelines(Door):
         try:
             for _ in range(1 if random.random() < 0.9 else 2):
                 path = pick(random, paths)
-                data = before.setdefault(path, path.read_bytes())
+                if path not in before:
+                    before[path] = path.read_bytes()
+                data = before[path]
                 if random.random() < 0.01:
                     path.unlink()
                 else:
@@ -117,7 +119,7 @@ def _wrong_arrays(random: Random, data: bytes) -> bytes:
 class Stores(Door):
     """A store of which one document is wrong, with a manifest that fits it."""
 
-    name, share = "manifests", 700
+    name, share = "manifests", 500
 
     def __init__(self, *places: Any) -> None:
         super().__init__(*places)
