@@ -11,7 +11,7 @@ import re
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -37,11 +37,8 @@ from libelle.stores.cache import fetch_folder
 from libelle.stores.documents import (
     LARGEST,
     expected_files,
-    parse_document,
-    parse_formatted,
     read_document,
 )
-from libelle.stores.formats import PUBLISHED
 from libelle.stores.outbox import Parcel, dispatch, drafts
 
 log = logging.getLogger(__name__)
@@ -137,7 +134,7 @@ def _draft(folder: Path, publication: Publication, pipeline: Path, sign: str | N
     draft = drafts(folder)
     for path in publication.files:
         draft.take_file(publication.prefix + path, pipeline / path)
-    manifest = json.dumps(asdict(publication), indent=1).encode()
+    manifest = publication.to_json()
     if sign is not None:
         draft.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
     key = f"{publication.prefix}manifest.json"
@@ -154,7 +151,8 @@ def send_publication(parcel: Parcel, store: Store) -> None:
         UserError: when the store fails, or gives back something else.
     """
     key = str(parcel.target.about["manifest"])
-    publication = parse_document(parcel.objects.get(key), Publication, f"{key} in {parcel.folder}")
+    where = f"{key} in {parcel.folder}"
+    publication = Publication.parse(parcel.objects.get(key), where, f"The publication in {parcel.folder}")
     # Copies: a published model and its run do not share files.
     parcel.upload(store, publication.prefix, but=[key], copied=True)
     with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:
@@ -257,7 +255,7 @@ def _read(store: Store, name: str, version: int, trusted: str | Path | None = No
         except KeyError:
             signature = None
         signatures.verify(data, signature, trusted, f"{what} in {store}")
-    found = parse_formatted(data, f"{key} in {store}", Publication, PUBLISHED, what, "publish its run again")
+    found = Publication.parse(data, f"{key} in {store}", what)
     if (found.name, found.version) != (name, version):
         raise UserError(f"{key} in {store} is damaged: it names {found}; publish its run again.")
     return found

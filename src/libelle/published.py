@@ -1,10 +1,16 @@
 """The manifest of one version of a published model."""
 
-from dataclasses import dataclass, field
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from libelle.components import Positive, Share
-from libelle.stores.documents import FileName, Moment, StoredFile
+from libelle.errors import UserError
+from libelle.stores.documents import SHA256, FileName, Moment, StoredFile, parse_formatted
 from libelle.stores.formats import PUBLISHED
+from libelle.stores.plain_data import parse_json
 
 
 def prefix_of(name: str, version: int) -> str:
@@ -31,6 +37,7 @@ class Publication:
         format: of the manifest.
         min_records: training records that hold any word, n-gram or text of the model, at least; None where that is not
             known (docs/personal-data.md).
+        checksum: SHA-256 of the values of all other keys; None in what was published before it was stated.
     """
 
     name: str
@@ -46,6 +53,30 @@ class Publication:
     files: dict[FileName, StoredFile] = field(default_factory=dict)
     format: int = PUBLISHED
     min_records: Positive | None = None
+    checksum: SHA256 | None = None
+
+    def to_json(self) -> bytes:
+        """The manifest as it is stored."""
+        about = asdict(self)
+        return json.dumps({**about, "checksum": _checksum(about)}, indent=1).encode()
+
+    @classmethod
+    def parse(cls, data: bytes, where: str, what: str) -> "Publication":
+        """Read back what `to_json` gave.
+
+        Args:
+            data: as it is stored.
+            where: names the manifest, for messages.
+            what: names what was published, likewise.
+
+        Raises:
+            UserError: when it is damaged, or in another format.
+        """
+        found = parse_formatted(data, where, cls, PUBLISHED, what, "publish its run again")
+        # A bit that flips on a disk could be one of the threshold.
+        if found.checksum is not None and found.checksum != _checksum(parse_json(data, where)):
+            raise UserError(f"{where} is damaged: its values are not those of its checksum; publish its run again.")
+        return found
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -54,3 +85,8 @@ class Publication:
     def prefix(self) -> str:
         """The key prefix of the version's files, ending with `/`."""
         return prefix_of(self.name, self.version)
+
+
+def _checksum(about: Mapping[str, Any]) -> str:
+    values = {name: value for name, value in about.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

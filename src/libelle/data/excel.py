@@ -15,7 +15,6 @@ from libelle.data.options import FileOptions, FileReport
 from libelle.data.texts import no_text, text_of
 from libelle.errors import UserError, needs_extra
 
-
 #: What damaged files make openpyxl raise.
 _DAMAGED = (AttributeError, LookupError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError)
 

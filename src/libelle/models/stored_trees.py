@@ -62,7 +62,7 @@ def require_boosted(data: bytes, labels: int) -> None:
     learner = parse_ubjson(data)["learner"]
     about, ensemble, objective = (learner[name] for name in ("learner_model_param", "gradient_booster", "objective"))
     width, scored = int(about["num_feature"]), 1 if labels == 2 else labels
-    name, parameter, key, value = (_BINARY if labels == 2 else _MULTICLASS)
+    name, parameter, key, value = _BINARY if labels == 2 else _MULTICLASS
     is_known = ensemble["name"] == "gbtree" and objective["name"] == name and about["num_target"] == "1"
     if not is_known or about["num_class"] != ("0" if labels == 2 else str(labels)):
         raise ValueError(f"the trees are not boosted trees of {labels} labels")

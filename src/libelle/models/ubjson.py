@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 #: Marker of a number, or of the numbers of an array → how NumPy writes it.
-_NUMBERS = {marker: np.dtype(kind) for marker, kind in zip("iUIlLdD", ">i1 >u1 >i2 >i4 >i8 >f4 >f8".split(), strict=True)}
+_KINDS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4", "D": ">f8"}
+_NUMBERS = {marker: np.dtype(kind) for marker, kind in _KINDS.items()}
 _CONSTANTS = {"Z": None, "N": None, "T": True, "F": False}
 #: Objects and arrays within each other at most.
 _DEPTH = 32

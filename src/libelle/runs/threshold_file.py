@@ -1,4 +1,4 @@
-"""`threshold.json`: the decision threshold that was chosen for a run, with all choices before, checked where it is read."""
+"""`threshold.json`: the threshold that was chosen for a run, with all choices before, checked where it is read."""
 
 from typing import Any, NotRequired, cast
 
