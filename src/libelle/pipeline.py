@@ -20,7 +20,7 @@ from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.explanation import FieldEffect, explain
-from libelle.evaluation.golden_file import load_golden, require_same_scores, save_golden
+from libelle.evaluation.golden_file import load_golden, require_same, save_golden
 from libelle.features import Features, Floats
 from libelle.files import require_regular
 from libelle.models.base import Model
@@ -246,7 +246,7 @@ class Pipeline:
         try:
             require_regular(folder)
             about = read_about(folder)
-            golden, scores = load_golden(folder, about["fields"], about["labels"])
+            golden = load_golden(folder, about["fields"], about["labels"])
             pipeline = cls(
                 fields=about["fields"],
                 text=about["text"],
@@ -260,13 +260,13 @@ class Pipeline:
                 reference=Reference.load(folder),
                 encoder=TableEncoder.load(folder),
                 weight=about.get("weight"),
-                golden=golden,
+                golden=golden.records,
                 name=folder.name,
                 reading=about.get("reading", {}),
                 min_records=about.get("min_records"),
                 titles=about.get("titles", {}),  # models made before there were titles have none
             )
-            require_same_scores(pipeline.score(pipeline.clean(golden)), scores)
+            require_same(golden, pipeline.score(pipeline.clean(golden.records)), pipeline.labels)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
         except DAMAGED as error:
