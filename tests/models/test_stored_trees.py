@@ -58,7 +58,7 @@ def test_trees_as_they_are_saved_are_loaded(tmp_path: Path, classes: int) -> Non
     [
         (b"loss_changes", b"loss_chamges"),
         (b"parents[$l", b"parents[$d"),
-        (b"num_nodesSL\0\0\0\0\0\0\0\1", b"num_nodesSL\0\0\0\0\0\0\0\2"),
+        (b"num_nodesS", b"num_nodesT"),
         (b"L\0\0\0\0\0\0\0\4name", b"L\x7f\0\0\0\0\0\0\4name"),
         (b"binary:logistic", b"binary:logitraw"),
         (b"gbtree_model_param", b"gbtree_model_parax"),
@@ -75,7 +75,9 @@ def test_boosted_trees_with_a_wrong_byte_are_refused(tmp_path: Path, before: byt
         require_boosted(whole, 3)
 
 
-@pytest.mark.parametrize("data", [b"", b"[", b"[" * 100_000, b"{L\xff", b"SL\0\0\1\0\0\0\0\0x", b"[$d#L\x7f" + bytes(7), b"x"])
+@pytest.mark.parametrize(
+    "data", [b"", b"[", b"[" * 100_000, b"{L\xff", b"SL\0\0\1\0\0\0\0\0x", b"[$d#L\x7f" + bytes(7), b"x"]
+)
 def test_damaged_ubjson_is_refused(data: bytes) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"said to be there|nested|no kind of|follows"):
         parse_ubjson(data)
