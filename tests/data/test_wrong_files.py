@@ -30,14 +30,13 @@ def excel(change: tuple[str, bytes, bytes]) -> bytes:
     [
         ("xl/worksheets/sheet1.xml", b'<row r="3"', b'<row r="99999999999"'),
         ("xl/workbook.xml", b'calcId="', b'calcId="x'),
-        ("xl/_rels/workbook.xml.rels", b'/worksheet"', b'/worksheat"'),
     ],
-    ids=["a row beyond the last", "no number", "no sheet"],
+    ids=["a row beyond the last", "no number"],
 )
 def test_a_workbook_that_cannot_be_is_refused(tmp_path: Path, change: tuple[str, bytes, bytes]) -> None:
     path = tmp_path / "forms.xlsx"
     path.write_bytes(excel(change))
-    with pytest.raises(UserError, match=r"forms\.xlsx (cannot be read as an Excel file|has no sheet)"):
+    with pytest.raises(UserError, match=r"forms\.xlsx cannot be read as an Excel file"):
         FileSource(path=str(path), target="label").read()
 
 
