@@ -1,6 +1,6 @@
 # make help lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format results pairings messages
+.PHONY: help setup train test test-all test-nightly lint format results pairings messages
 PYTHON ?= python3
 BIN := .venv/bin
 MESSAGES = $(BIN)/python -m babel.messages.frontend --quiet
@@ -24,10 +24,13 @@ train: .venv/core ## install what training needs, and train on the synthetic for
 	@$(BIN)/python train.py
 
 test: setup ## run the tests that need no server, some 18 minutes on two cores
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -m 'not slow and not nightly'
 
 test-all: setup ## run all tests, those with servers and kills too
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not nightly'
+
+test-nightly: setup ## try 100,000 wrong inputs at all doors, some 40 minutes on two cores; other ones with FUZZ_SEED=2
+	$(BIN)/python -m pytest -n 0 -m nightly
 
 lint: setup ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from helpers.scripts import call
 from libelle.loading import load_folder
+from libelle.publication import publish
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
@@ -49,10 +50,27 @@ FILE = CHILD.format(
     prepare="from libelle.data.file_source import FileSource\nimport pyarrow.parquet, openpyxl",
     work="measured(FileSource(path=sys.argv[1], target='label').read)",
 )
+TREE = CHILD.format(
+    prepare="from pathlib import Path\nimport skops.io, sklearn.tree\nfrom libelle.models.trees import DecisionTree\n"
+    "def load():\n    try:\n        DecisionTree().load(Path(sys.argv[1]))\n"
+    "    except ValueError as error:\n        raise UserError(str(error))",
+    work="measured(load)",
+)
+STORES = CHILD.format(
+    prepare="from libelle.loading import load_published\nfrom libelle.stores.local import LocalStore\n"
+    "load_published('forms', LocalStore(root=sys.argv[1]))",
+    work="for root in sys.argv[2:]:\n    measured(lambda: load_published('forms', LocalStore(root=root)))",
+)
 
 
 def refusal(program: str, *arguments: Path) -> str:
     """What the child says; it must say it within bounds."""
+    (said,) = refusals(program, *arguments)
+    return said
+
+
+def refusals(program: str, *arguments: Path) -> list[str]:
+    """What the child says, a line for each thing that it tries."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_CPU, (120, 120))
@@ -60,12 +78,12 @@ def refusal(program: str, *arguments: Path) -> str:
     command = [sys.executable, "-c", program, *map(str, arguments)]
     answer = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=limit, timeout=300)
     assert answer.returncode == 0, answer.stderr
-    megabytes, seconds, said = answer.stdout.strip().split("|", 2)
-    assert "\n" not in said
-    assert said != "accepted"
-    assert int(megabytes) < MEGABYTES, said
-    assert float(seconds) < SECONDS, said
-    return said
+    lines = [line.split("|", 2) for line in answer.stdout.splitlines()]
+    for megabytes, seconds, said in lines:
+        assert said != "accepted"
+        assert int(megabytes) < MEGABYTES, said
+        assert float(seconds) < SECONDS, said
+    return [said for *_, said in lines]
 
 
 @pytest.fixture
@@ -146,6 +164,18 @@ def cut_parquet(path: Path) -> None:
     path.write_bytes(data[:4] + bytes(40) + data[44:])
 
 
+def lying_pages(path: Path) -> None:
+    """A page of some bytes that says that it unpacks to two gigabytes, the most that one can say."""
+    table = pa.table({name: [name * 20] * 40 for name in ("job", "label")})
+    parquet.write_table(table, path, compression="snappy", use_dictionary=False)
+    data = path.read_bytes()
+    begin = data.index(b"\x15\x00\x15") + 3  # the first page, and its size, of which each byte but the last goes on
+    end = next(place for place in range(begin, begin + 6) if data[place] < 128) + 1
+    longest = b"\xfe\xff\xff\xff\x0f"
+    rest = data[end:]
+    path.write_bytes(data[:begin] + longest + rest[:140] + rest[140 + len(longest) - (end - begin) :])
+
+
 def zip_bomb(path: Path) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("forms.csv", b"job,label\n" + b"x" * 300_000_000)
@@ -165,7 +195,7 @@ def zstd_bomb(path: Path) -> None:
 
 @pytest.mark.parametrize(
     "bomb",
-    [many_rows, long_texts, cut_parquet, zip_bomb, excel_bomb, zstd_bomb],
+    [many_rows, long_texts, cut_parquet, lying_pages, zip_bomb, excel_bomb, zstd_bomb],
     ids=lambda bomb: bomb.__name__,
 )
 def test_a_file_that_lies_is_refused_within_bounds(tmp_path: Path, bomb: Callable[[Path], None]) -> None:
@@ -203,3 +233,39 @@ def test_a_damaged_file_of_a_run_is_one_sentence_though_its_manifest_fits(
     assert f"{name} in" in answer.stderr
     assert "is damaged" in answer.stderr
     assert answer.stderr.count("\n") == 1
+
+
+def test_a_tree_that_unpacks_to_far_more_is_refused_within_bounds(tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text('{"classes": 2, "seen": [0, 1]}')
+    with zipfile.ZipFile(tmp_path / "tree.skops", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("schema.json", b"[" + b" " * 300_000_000 + b"]")
+    assert "tree.skops would unpack to 300,000,002 bytes" in refusal(TREE, tmp_path)
+
+
+def test_a_store_whose_objects_are_no_files_or_endless_is_refused_within_bounds(
+    trained: tuple[LocalStore, str], tmp_path: Path
+) -> None:
+    shutil.copytree(trained[0].root, tmp_path / "whole")
+    store = LocalStore(root=str(tmp_path / "whole"))
+    publish(store, Run.open(store, RunId.parse(trained[1])), "forms", threshold=0.5)
+    (tmp_path / "secret").write_text("secret")
+    roots = []
+    for name in ("1/model/weights.safetensors", "1/manifest.json", "current.json"):
+        for kind in ("sparse", "fifo", "device", "link"):
+            root = Path(shutil.copytree(tmp_path / "whole", tmp_path / f"{len(roots)}"))
+            spoil(root / "published" / "forms" / name, kind, tmp_path / "secret")
+            roots.append(root)
+    said = refusals(STORES, tmp_path / "whole", *roots)
+    assert len(said) == len(roots)
+    assert all("published/forms/" in sentence for sentence in said)
+
+
+def spoil(path: Path, kind: str, secret: Path) -> None:
+    if kind == "sparse":
+        os.truncate(path, 3 << 30)
+        return
+    path.unlink()
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else secret)

@@ -1,15 +1,35 @@
 """The one class of errors that a user can cause, the commonest of them (a library that is missing), and SIGTERM."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+#: Characters that end a line, or that a terminal obeys: control characters, those that turn the direction of writing
+#: round, marks without width, and halves of characters.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+#: Characters of a message at most, and of those that are cut how many of the end are kept: it says what to do.
+_LONGEST, _END = 1000, 300
 
 
 class UserError(Exception):
     """A mistake in a command, a config, a file or a record.
 
     The message is one sentence that names the config key, file, column or row and says what to do. The entry
-    scripts print it without a traceback and exit with status 2.
+    scripts print it without a traceback and exit with status 2. Whatever it quotes, it is one line: what a file or a
+    record holds could tell a terminal what to do.
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(_one_line(message))
+
+
+def _one_line(message: str) -> str:
+    """The message in characters that are shown, the middle left out where a value in it is endless."""
+    if len(message) > _LONGEST:
+        message = f"{message[: _LONGEST - _END - 3]} … {message[-_END:]}"
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), message)
 
 
 class Terminated(KeyboardInterrupt):

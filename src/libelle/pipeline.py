@@ -1,7 +1,7 @@
 """The fitted pipeline: texts → clean → score → answers. Training, runtime and publication all use this one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from libelle.cleaners.base import Cleaner, clean_table
-from libelle.components import build, describe
+from libelle.components import build
 from libelle.data.columns import Column, Columns, count_rows, from_frame, to_frame
 from libelle.data.frames import as_strings, blank_to_missing
 from libelle.data.raw_records import RawRecords, ids_of, ids_of_columns, to_columns, to_table, whole_characters
@@ -21,17 +21,17 @@ from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.explanation import FieldEffect, explain
-from libelle.evaluation.golden_file import load_golden, require_same_scores, save_golden
+from libelle.evaluation.golden_file import load_golden, require_same, save_golden
 from libelle.features import Features, Floats
-from libelle.files import read_json, require_regular, write_json
+from libelle.files import require_regular
 from libelle.known_texts import KnownTexts
 from libelle.models.base import Model
-from libelle.models.stored import DAMAGED, load_model
+from libelle.models.stored import DAMAGED, load_model, reason_of
+from libelle.pipeline_file import read_about, write_about
 from libelle.processes.base import Process
 from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.runs.run import Run
 from libelle.stores.base import Store
-from libelle.stores.formats import PIPELINE, check_format
 
 if TYPE_CHECKING:
     from libelle.evaluation.metrics import Metrics
@@ -237,24 +237,6 @@ class Pipeline:
         folder = Path(folder)
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; save into a new folder.")
-        about = {
-            "format": PIPELINE,
-            "fields": self.fields,
-            "text": self.text,
-            "id": self.id,
-            "target": asdict(self.target),
-            **({} if self.weight is None else {"weight": self.weight}),
-            "labels": list(self.labels),
-            "titles": dict(self.titles),
-            "threshold": self.rule.threshold,
-            "label_thresholds": None if self.rule.label_thresholds is None else dict(self.rule.label_thresholds),
-            "cleaners": {name: describe(cleaner) for name, cleaner in self.cleaners.items()},
-            "process": describe(self.process),
-            "model": describe(self.model),
-            "calibration": None if self.calibration is None else self.calibration.to_json(),
-            "reading": dict(self.reading),
-            "min_records": self.min_records,
-        }
         for part in ("process", "model"):
             (folder / part).mkdir(parents=True)
         self.process.save(folder / "process")
@@ -262,8 +244,8 @@ class Pipeline:
         self.reference.save(folder)
         if self.encoder is not None:
             self.encoder.save(folder)
-        save_golden(folder, self.golden, self.score(self.clean(self.golden)))
-        write_json(folder / "pipeline.json", about)
+        save_golden(folder, self.golden, self.score(self.clean(self.golden)), self.labels)
+        write_about(folder, self)
 
     @classmethod
     def read(cls, folder: Path) -> "Pipeline":
@@ -274,12 +256,13 @@ class Pipeline:
         """
         try:
             require_regular(folder)
-            about = read_json(folder / "pipeline.json")
-            check_format(about, PIPELINE, f"The pipeline in {folder}", "train again")
-            golden, scores = load_golden(folder, about["fields"])
+            about = read_about(folder)
+            golden = load_golden(folder, about["fields"], about["labels"])
             pipeline = cls(
-                **{name: about[name] for name in ("fields", "text", "id")},
-                target=Target(**about["target"]),
+                fields=about["fields"],
+                text=about["text"],
+                id=about["id"],
+                target=about["target"],
                 rule=DecisionRule(about["labels"], about["threshold"], about["label_thresholds"]),
                 cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()},
                 process=build(about["process"], Process, "process").load(folder / "process"),
@@ -288,20 +271,18 @@ class Pipeline:
                 reference=Reference.load(folder),
                 encoder=TableEncoder.load(folder),
                 weight=about.get("weight"),
-                golden=golden,
+                golden=golden.records,
                 name=folder.name,
                 reading=about.get("reading", {}),
                 min_records=about.get("min_records"),
                 titles=about.get("titles", {}),  # models made before there were titles have none
             )
-            if len(golden):
-                require_same_scores(pipeline.score(pipeline.clean(golden)), scores)
+            require_same(golden, pipeline.score(pipeline.clean(golden.records)), pipeline.labels)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
         except DAMAGED as error:
-            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise UserError(
-                f"{folder} holds a damaged pipeline ({reason}); use another run, or train again."
+                f"{folder} holds a damaged pipeline ({reason_of(error)}); use another run, or train again."
             ) from error
         return pipeline
 

@@ -11,7 +11,7 @@ import re
 import socket
 import tempfile
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -30,7 +30,7 @@ from libelle.runs.run import Run
 from libelle.runs.work import work_folder
 from libelle.stores.base import Store
 from libelle.stores.cache import fetch_folder
-from libelle.stores.documents import expected_files, parse_document
+from libelle.stores.documents import expected_files
 from libelle.stores.outbox import Parcel, dispatch, drafts
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def _draft(folder: Path, publication: Publication, pipeline: Path, page: bytes |
         draft.take_file(publication.prefix + path, pipeline / path)
     if page is not None:
         draft.put(publication.prefix + COMPARISON, page)
-    manifest = json.dumps(asdict(publication), indent=1).encode()
+    manifest = publication.to_json()
     if sign is not None:
         draft.put(f"{publication.prefix}manifest.sig", signatures.sign(manifest, sign))
     key = f"{publication.prefix}manifest.json"
@@ -148,7 +148,8 @@ def send_publication(parcel: Parcel, store: Store) -> None:
         UserError: when the store fails, or gives back something else.
     """
     key = str(parcel.target.about["manifest"])
-    publication = parse_document(parcel.objects.get(key), Publication, f"{key} in {parcel.folder}")
+    where = f"{key} in {parcel.folder}"
+    publication = Publication.parse(parcel.objects.get(key), where, f"The publication in {parcel.folder}")
     # Copies: a published model and its run do not share files.
     parcel.upload(store, publication.prefix, but=[key], copied=True)
     with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:

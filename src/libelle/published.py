@@ -1,12 +1,14 @@
 """What is published, by the manifests of its versions and the pointer to the current one."""
 
+import hashlib
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from typing_extensions import TypedDict
 
@@ -16,8 +18,9 @@ from libelle.errors import UserError
 from libelle.evaluation.intervals import Interval
 from libelle.runs.published import published_runs
 from libelle.stores.base import Store, in_parallel
-from libelle.stores.documents import LARGEST, FileName, Moment, StoredFile, parse_formatted, read_document
+from libelle.stores.documents import LARGEST, SHA256, FileName, Moment, StoredFile, parse_formatted, read_document
 from libelle.stores.formats import PUBLISHED
+from libelle.stores.plain_data import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +85,7 @@ class Publication:
         min_records: training records that hold any word, n-gram or text of the model, at least; None where that is not
             known (docs/personal-data.md).
         gate: what the publish gate found; None for a first version, and where nobody asked.
+        checksum: SHA-256 of the values of all other keys; None in what was published before it was stated.
     """
 
     name: str
@@ -98,6 +102,30 @@ class Publication:
     format: int = PUBLISHED
     min_records: Positive | None = None
     gate: Gate | None = None
+    checksum: SHA256 | None = None
+
+    def to_json(self) -> bytes:
+        """The manifest as it is stored."""
+        about = asdict(self)
+        return json.dumps({**about, "checksum": _checksum(about)}, indent=1).encode()
+
+    @classmethod
+    def parse(cls, data: bytes, where: str, what: str) -> "Publication":
+        """Read back what `to_json` gave.
+
+        Args:
+            data: as it is stored.
+            where: names the manifest, for messages.
+            what: names what was published, likewise.
+
+        Raises:
+            UserError: when it is damaged, or in another format.
+        """
+        found = parse_formatted(data, where, cls, PUBLISHED, what, "publish its run again")
+        # A bit that flips on a disk could be one of the threshold.
+        if found.checksum is not None and found.checksum != _checksum(parse_json(data, where)):
+            raise UserError(f"{where} is damaged: its values are not those of its checksum; publish its run again.")
+        return found
 
     def __str__(self) -> str:
         return f"{self.name}@{self.version}"
@@ -170,7 +198,7 @@ def _read(store: Store, name: str, version: int, trusted: str | Path | None = No
         except KeyError:
             signature = None
         signatures.verify(data, signature, trusted, f"{what} in {store}")
-    found = parse_formatted(data, f"{key} in {store}", Publication, PUBLISHED, what, "publish its run again")
+    found = Publication.parse(data, f"{key} in {store}", what)
     if (found.name, found.version) != (name, version):
         raise UserError(f"{key} in {store} is damaged: it names {found}; publish its run again.")
     return found
@@ -195,3 +223,8 @@ def current_number(store: Store, name: str) -> int | None:
         return read_document(store, f"published/{name}/current.json", _Pointer)["version"]
     except KeyError:
         return None
+
+
+def _checksum(about: Mapping[str, Any]) -> str:
+    values = {name: value for name, value in about.items() if name != "checksum"}
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()

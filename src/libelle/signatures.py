@@ -52,6 +52,10 @@ def sign(data: bytes, key: str | Path) -> bytes:
         UserError: when the file holds no such key.
     """
     signature = _private_key(Path(key)).sign(data)
+    return _document(signature)
+
+
+def _document(signature: bytes) -> bytes:
     return json.dumps({"algorithm": "ed25519", "signature": b64encode(signature).decode()}).encode()
 
 
@@ -71,6 +75,8 @@ def verify(data: bytes, document: bytes | None, keys: str | Path, what: str) -> 
     if document is None:
         raise UserError(f"{what} is not signed; publish it with sign=<private key>, or leave verify= out.")
     signature = parse_document(document[:LARGEST], _Signature, f"The signature of {what}")["signature"]
+    if document != _document(signature):  # the same signature can be written in several ways
+        raise UserError(f"The signature of {what} was altered; do not use it before you know why.")
     from cryptography.exceptions import InvalidSignature
 
     for key in trusted:

@@ -1,5 +1,8 @@
 """Records become columns, with the texts and the refusals that a table of them would have."""
 
+from decimal import Decimal
+
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,3 +37,19 @@ def test_records_without_any_field_are_refused():
     with pytest.raises(UserError, match="no column 'job'"):
         texts([{"form": "F1"}])
     assert texts([], None) == {"job": [], "town": []}
+
+
+def test_columns_of_several_levels_are_refused():
+    table = pd.DataFrame({("job", "x"): ["maçon"], ("town", "x"): ["Sète"]})
+    for records in (table, table.iloc[:0]):
+        with pytest.raises(UserError, match="several levels"):
+            texts(records)
+
+
+def test_one_value_of_numpy_is_no_list_of_records():
+    with pytest.raises(UserError, match="The records are one ndarray"):
+        texts(np.array("maçon"))
+
+
+def test_a_decimal_of_a_million_digits_is_written_with_its_exponent():
+    assert texts([{"job": Decimal("1e999999")}, {"job": Decimal("1e3")}])["job"] == ["1E+999999", "1000"]

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,3 +60,28 @@ def test_kinds_of_parameters(tmp_path: Path, text: str, values: list[str], log: 
     trials = [{"overrides": {"p": value}, "value": float(at)} for at, value in enumerate(values)]
     (parameter,) = Sweep.read(write_sweep(tmp_path / "s", trials, {"p": text})).parameters
     assert (parameter.log, parameter.categories) == (log, categories)
+
+
+@pytest.mark.parametrize(
+    ("place", "change"),
+    [
+        (0, {"space": "x"}),
+        (0, {"seed": "x"}),
+        (0, {"a\r\nb": 1}),
+        (1, {"trial": -1}),
+        (1, {"overrides": [1]}),
+        (1, {"event": []}),
+        (2, {"value": [1]}),
+        (2, {"trial": 99}),
+        (2, {"seconds": "x"}),
+    ],
+    ids=str,
+)
+def test_a_ledger_with_a_wrong_line_is_refused(tmp_path: Path, place: int, change: dict[str, Any]) -> None:
+    path = write_sweep(tmp_path / "s", draw(1)) / "trials.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    lines[place] = json.dumps({**json.loads(lines[place]), **change})
+    path.write_text("\n".join([*lines, ""]), encoding="utf-8")
+    with pytest.raises(SweepError, match="is no ledger of this version") as refused:
+        Sweep.read(path.parent)
+    assert "\n" not in str(refused.value)

@@ -7,13 +7,14 @@ Only the sweeper writes it; jobs leave their results in the folder `trials`, fro
 import json
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
 from ._errors import SweepError
 from ._job import Result, read_result
+from ._ledger_lines import Finished, Launched
 from ._ledger_reader import FAILURES, LEDGER, RESULTS, RUNNING, Header, SweepRecord, TrialRecord, ranked
 
 try:
@@ -80,7 +81,7 @@ class Ledger:
 
     def launch(self, trials: Sequence[TrialRecord], first_job: int) -> None:
         """Record, before they start, that `trials` are run by the jobs `first_job`, `first_job` + 1, ..."""
-        lines = [
+        lines: list[Launched] = [
             {
                 "event": "launched",
                 "trial": trial.number,
@@ -98,7 +99,7 @@ class Ledger:
 
     def finish(self, trial: TrialRecord, job: int, result: Result) -> None:
         """Record how a trial ended, and by which of its jobs."""
-        line = {
+        line: Finished = {
             "event": "finished",
             "trial": trial.number,
             "job": job,
@@ -141,7 +142,7 @@ class Ledger:
         used = [job for trial in self.trials for job in trial.jobs]
         return max([next_number(self.folder), *(job + 1 for job in used)])
 
-    def _append(self, lines: list[dict[str, Any]]) -> None:
+    def _append(self, lines: Sequence[Mapping[str, Any]]) -> None:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         with self.path.open("ab") as file:
             file.write(text.encode())

@@ -10,9 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
+
+from pydantic import ConfigDict, TypeAdapter
 
 from ._errors import SweepError
+from ._ledger_lines import CLOSED, LINE, POINT, Finished, Launched, checked, unknown
 
 COMPLETED, PRUNED, RUNNING = "completed", "pruned", "running"
 FAILED, NAN, TIMEOUT = "failed", "nan", "timeout"
@@ -69,6 +72,8 @@ class DimensionRecord:
         options: the values of a choice as they are written in an override; None where there is a scale.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
+
     key: str
     conditions: list[str]
     distribution: str
@@ -92,6 +97,8 @@ class Header:
         objective: the name of what the jobs return; None where it has no name.
         seed: of the search; None in a start that takes whatever seed the sweep has.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = CLOSED
 
     space: list[DimensionRecord]
     fixed: list[str]
@@ -120,6 +127,9 @@ class Header:
         return found
 
 
+_HEADER = TypeAdapter(Header)
+
+
 @dataclass
 class SweepRecord:
     """A sweep, finished or not.
@@ -145,18 +155,15 @@ class SweepRecord:
         lines = _read_lines(path)
         if not lines:
             raise SweepError(f"{folder} holds no sweep: there is no {LEDGER} with a first line; check hydra.sweep.dir")
-        try:
-            sweep = cls(folder, _header(lines[0]))
-            for line in lines[1:]:
-                sweep.apply(line)
-        except (IndexError, KeyError, TypeError) as error:
-            raise SweepError(
-                f"{path} is no ledger of this version of the sweeper ({type(error).__name__}: {error}); "
-                "choose another hydra.sweep.dir"
-            ) from error
+        sweep = cls(folder, _header(lines[0], path))
+        for line in lines[1:]:
+            try:
+                sweep.apply(checked(LINE, line, path))
+            except IndexError as error:
+                raise unknown(path, "a trial is missing") from error
         return sweep
 
-    def apply(self, line: dict[str, Any]) -> None:
+    def apply(self, line: Launched | Finished) -> None:
         """Take in what a line of the ledger, any but the first, says of a trial."""
         if line["event"] == "launched":
             if line["trial"] == len(self.trials):
@@ -191,7 +198,8 @@ def read_curve(stem: Path) -> dict[int, float]:
     Args:
         stem: the path of the job's files in the sweep folder, without their endings.
     """
-    points = _read_lines(curve_path(stem))
+    path = curve_path(stem)
+    points = [checked(POINT, line, path) for line in _read_lines(path)]
     return {point["step"]: math.nan if point["value"] is None else point["value"] for point in points}
 
 
@@ -200,10 +208,10 @@ def curve_path(stem: Path) -> Path:
     return stem.with_name(f"{stem.name}.curve.jsonl")
 
 
-def _header(line: dict[str, Any]) -> Header:
-    values = {key: value for key, value in line.items() if key != "event"}
-    values["space"] = [DimensionRecord(**dimension) for dimension in values["space"]]
-    return Header(**values)
+def _header(line: object, path: Path) -> Header:
+    if not isinstance(line, dict):
+        raise unknown(path, "its first line is none")
+    return checked(_HEADER, {key: value for key, value in line.items() if key != "event"}, path)
 
 
 def _read_lines(path: Path) -> list[Any]:
@@ -212,5 +220,6 @@ def _read_lines(path: Path) -> list[Any]:
         return []
     try:
         return [json.loads(line) for line in path.read_bytes().decode().split("\n")[:-1]]
-    except ValueError as error:
-        raise SweepError(f"{path} is damaged, a line is no JSON ({error}); restore it or sweep anew") from error
+    except (ValueError, RecursionError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise SweepError(f"{path} is damaged, a line is no JSON ({reason}); restore it or sweep anew") from error

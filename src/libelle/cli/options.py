@@ -30,6 +30,7 @@ def split_options(arguments: list[str]) -> tuple[list[str], list[str]]:
     if known.resolve and not (known.cfg or known.help):
         raise UserError("--resolve goes with --cfg: write --cfg job --resolve.")
     modes = {"--run": known.run, "--multirun": known.multirun, "--cfg": known.cfg, "--info": known.info}
+    modes["--shell-completion"] = known.shell_completion
     given = [name for name, value in modes.items() if value]
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} exclude each other; leave one of them out.")

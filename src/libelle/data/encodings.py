@@ -51,6 +51,8 @@ class Prefixed(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """As `read`."""
         read = self.read(len(buffer))
+        # Some streams of damaged files give back more than was asked for.
+        read, self._left = read[: len(buffer)], read[len(buffer) :] + self._left
         buffer[: len(read)] = read
         return len(read)
 

@@ -1,7 +1,7 @@
 """Reading .xlsx files as tables of strings: what a cell shows, one text for each value."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -14,6 +14,13 @@ from libelle.data.names import check_header, nfc
 from libelle.data.options import FileOptions, FileReport
 from libelle.data.texts import no_text, text_of
 from libelle.errors import UserError, needs_extra
+
+#: What damaged files make openpyxl raise.
+_DAMAGED = (AttributeError, LookupError, OverflowError, RuntimeError, SyntaxError, TypeError, ValueError)
+
+
+#: Rows that a sheet can have, and characters of a number's format.
+_ROWS, _FORMAT = 1 << 20, 255
 
 
 class _NoText(str):
@@ -39,13 +46,15 @@ def read_excel(stream: BinaryIO, name: str, options: FileOptions, report: FileRe
             warnings.simplefilter("ignore")  # of styles and validations, which are not read
             book = openpyxl.load_workbook(stream, read_only=True, data_only=True)
             yield from _tables(_rows(_choose(book, name, options, report)), name, options, report)
-    except (KeyError, ValueError, SyntaxError) as error:
+    except _DAMAGED as error:
         raise UserError(f"{name} cannot be read as an Excel file ({error}); save it as CSV.") from error
 
 
 def _choose(book: Any, name: str, options: FileOptions, report: FileReport) -> Any:
     """The sheet that is asked for, else the one of a like file, else the first that has the wanted columns."""
     sheets = {sheet.title: sheet for sheet in book.worksheets}
+    if not sheets:
+        raise UserError(f"{name} has no sheet; save it again, or as CSV.")
     if options.sheet is not None:
         if options.sheet not in sheets:
             raise UserError(
@@ -73,7 +82,15 @@ def _header(sheet: Any) -> set[str]:
 def _rows(sheet: Any) -> Iterator[tuple[int, list[str | None]]]:
     """The rows that hold anything, with their numbers."""
     sheet.reset_dimensions()  # some programs write wrong ones
-    return _filled(enumerate(([_text(cell) for cell in row] for row in sheet.iter_rows()), start=1))
+    return _filled((number, [_text(cell) for cell in row]) for number, row in _numbered(sheet.iter_rows()))
+
+
+def _numbered(rows: Iterable[Any]) -> Iterator[tuple[int, Any]]:
+    """Rows with their numbers; openpyxl makes up those that a wrong number leaves out, however many."""
+    for number, row in enumerate(rows, start=1):
+        if number > _ROWS:
+            raise ValueError(f"it says that it has more than {_ROWS:,} rows")
+        yield number, row
 
 
 def _tables(
@@ -84,13 +101,14 @@ def _tables(
         raise UserError(f"{name} has an empty sheet; its first row holds the names of the columns.")
     kept = [place for place, text in enumerate(header) if text and text.strip()]
     names = check_header([header[place] for place in kept], name)
+    named = frozenset(kept)
     if len(kept) < len(header):
-        left = ", ".join(str(place + 1) for place in range(len(header)) if place not in kept)
+        left = ", ".join(str(place + 1) for place in range(len(header)) if place not in named)
         report.say(f"{name}: columns without a name are left out ({left})")
     first, chunk, lines = 1, [], []
     for number, row in rows:
         if len(row) > len(kept):
-            _warn_of_nameless(row, kept, name, number, report)
+            _warn_of_nameless(row, named, name, number, report)
         cells = [row[place] if place < len(row) else None for place in kept]
         chunk.append([_known(text, column, name, options) for text, column in zip(cells, names, strict=True)])
         lines.append(number)
@@ -120,11 +138,11 @@ def _filled(rows: Iterable[tuple[int, list[str | None]]]) -> Iterator[tuple[int,
 
 
 def _warn_of_nameless(
-    row: Sequence[str | None], kept: Sequence[int], name: str, number: int, report: FileReport
+    row: Sequence[str | None], named: Collection[int], name: str, number: int, report: FileReport
 ) -> None:
     """Warn of a text in a column without a name, once for each column."""
     for place, text in enumerate(row):
-        if place not in kept and text and text.strip():
+        if place not in named and text and text.strip():
             report.warn_of_nameless(place + 1, text, f"{name}, row {number}")
 
 
@@ -164,4 +182,5 @@ def _text(cell: Any) -> str | None:
     except TypeError as error:
         return _NoText(error)
     digits = cell.number_format
-    return text.zfill(len(digits)) if text and text.isdigit() and not digits.strip("0") else text
+    padded = text and text.isdigit() and not digits.strip("0") and len(digits) <= _FORMAT
+    return text.zfill(len(digits)) if text and padded else text

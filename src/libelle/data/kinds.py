@@ -87,7 +87,10 @@ class _Bounded:
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes."""
-        read = self._unpacked.read(size if 0 <= size <= _PART else _PART)
+        asked = size if 0 <= size <= _PART else _PART
+        read = self._unpacked.read(asked)
+        if len(read) > asked:  # Arrow, of some damaged files
+            raise UserError(f"{self._name} is damaged: it cannot be unpacked; copy or make it again.")
         self._read += len(read)
         if self._read > _UNPACKED + _RATIO * self._packed():
             raise UserError(f"{self._name} unpacks to far more than a table would; make it again, or unpack it.")

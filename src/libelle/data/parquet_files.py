@@ -72,6 +72,7 @@ def read_table(source: bytes | Path, name: str) -> pd.DataFrame:
         with open_parquet(io.BytesIO(data), name) as file:
             if len(data) < _SMALL:
                 for batch in file.iter_batches():
+                    batch.validate(full=True)
                     for column in batch.columns:
                         require_room(column, len(data), name)
         return pd.read_parquet(io.BytesIO(data))

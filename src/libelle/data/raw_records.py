@@ -121,6 +121,8 @@ def _table_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> pd.Da
 
 def _check(records: pd.DataFrame, names: Sequence[str], fields: Sequence[str]) -> pd.DataFrame:
     """The table, checked, its columns spelled as `names` are; one without rows need not have the fields."""
+    if records.columns.nlevels > 1:
+        raise UserError("The records' columns have several levels; give each column one name.")
     check_header(records.columns, _SOURCE)
     table = records.rename(columns=as_spelled(list(records.columns), names))
     missing = [name for name in fields if name not in table.columns]
@@ -140,7 +142,7 @@ def _no_column(name: str, fields: Sequence[str]) -> UserError:
 
 def _rows(records: Any, fields: Sequence[str], text: str, others: Sequence[str]) -> list[dict[str, Any]]:
     """One mapping per record, checked."""
-    if isinstance(records, str | bytes | Mapping) or not hasattr(records, "__iter__"):
+    if isinstance(records, str | bytes | Mapping) or not np.iterable(records):
         raise UserError(
             f"The records are one {type(records).__name__}; give a DataFrame, or a list of records or texts, as in "
             "predict([...])."

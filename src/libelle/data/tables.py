@@ -86,6 +86,7 @@ def _read_parquet(stream: BinaryIO, name: str, options: FileOptions, report: Fil
             kept = [column for column in names if _is_kept(column, file.schema_arrow, name, options)]
             first = 1
             for batch in file.iter_batches(batch_size=frames.CHUNK_ROWS, columns=kept):
+                batch.validate(full=True)  # texts that are no UTF-8, and places that are nowhere
                 report.read += batch.num_rows
                 for column in batch.columns:
                     require_room(column, size, name)

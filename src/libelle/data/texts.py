@@ -19,6 +19,8 @@ _NOT_TEXT: dict[type | tuple[type, ...], str] = {
     dict: "records within a record",
 }
 
+#: Digits of a decimal that are written out: those of the largest float.
+_DIGITS = 308
 #: From here on, floats are whole, and several whole numbers share one.
 _EXACT = 2.0**53
 
@@ -37,7 +39,8 @@ def text_of(value: object) -> str | None:
     if isinstance(value, float | np.floating):
         return None if math.isnan(value) else _number(float(value), str(value))
     if isinstance(value, Decimal):
-        return None if value.is_nan() else format(value, "f")
+        # A number of a million digits is three bytes long, and nobody wrote it.
+        return None if value.is_nan() else format(value, "f" if abs(value.adjusted()) <= _DIGITS else "")
     for kinds, what in _NOT_TEXT.items():
         if isinstance(value, kinds):
             raise TypeError(what)

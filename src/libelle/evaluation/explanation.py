@@ -61,7 +61,7 @@ def _explain_one(text: pd.DataFrame, score: Score, rule: DecisionRule, whole: Co
         for place in range(_erased(words[name])):
             rest = words[name][:place] + words[name][place + 1 :]
             variants.append({name: " ".join(rest)})
-    table = text.loc[text.index.repeat(len(variants))].reset_index(drop=True)
+    table = text.iloc[[0] * len(variants)].reset_index(drop=True)
     for name in filled:
         table[name] = [variant.get(name, text[name].iloc[0]) for variant in variants]
     scores = score(table.astype("str"))

@@ -1,10 +1,14 @@
 """Golden records as a file: raw records with the scores that they had when the pipeline was saved."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, NotRequired
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from libelle.errors import UserError
 from libelle.features import Floats
@@ -15,32 +19,81 @@ _FILE = "golden.json"
 _TOLERANCE = 1e-5
 
 
-def save_golden(folder: Path, records: pd.DataFrame, scores: Floats) -> None:
+class _Replayed(TypedDict):
+    record: dict[str, str | None]
+    scores: list[float]
+    label: NotRequired[str]
+
+
+_REPLAYED = TypeAdapter(Annotated[list[_Replayed], Field(min_length=1)])
+
+
+def save_golden(folder: Path, records: pd.DataFrame, scores: Floats, labels: Sequence[str]) -> None:
     """Write `golden.json`.
 
     Args:
         folder: an existing one.
         records: one `str` column a field.
         scores: float32 [records, classes].
+        labels: in the order of the scores; the most probable one is kept, so that labels cannot be exchanged elsewhere.
     """
     values = records.astype(object).where(records.notna(), None).to_dict(orient="records")
-    replayed = [{"record": record, "scores": row} for record, row in zip(values, scores.tolist(), strict=True)]
+    best = [labels[place] for place in scores.argmax(axis=1)]
+    replayed = [
+        {"record": record, "scores": row, "label": label}
+        for record, row, label in zip(values, scores.tolist(), best, strict=True)
+    ]
     write_json(folder / _FILE, replayed)
 
 
-def load_golden(folder: Path, fields: Sequence[str]) -> tuple[pd.DataFrame, Floats]:
-    """Read back what `save_golden` wrote: records and scores."""
-    golden = read_json(folder / _FILE, LARGEST_WORDS)
+@dataclass(frozen=True)
+class Golden:
+    """What `golden.json` holds.
+
+    Attributes:
+        records: one `str` column a field.
+        scores: float32 [records, classes].
+        labels: the most probable label of each record; None in models that were made before labels were kept.
+    """
+
+    records: pd.DataFrame
+    scores: Floats
+    labels: list[str | None]
+
+
+def load_golden(folder: Path, fields: Sequence[str], labels: Sequence[str]) -> Golden:
+    """Read back what `save_golden` wrote.
+
+    Raises:
+        ValueError: when it is damaged.
+    """
+    golden = _REPLAYED.validate_python(read_json(folder / _FILE, LARGEST_WORDS))
     records = pd.DataFrame([item["record"] for item in golden], columns=list(fields), dtype="str")
-    return records, np.array([item["scores"] for item in golden], dtype=np.float32)
+    scores = np.array([item["scores"] for item in golden], dtype=np.float32)
+    if scores.shape != (len(golden), len(labels)):
+        raise ValueError(f"{_FILE}: the scores are not those of {len(labels)} labels")
+    return Golden(records, scores, [item.get("label") for item in golden])
 
 
-def require_same_scores(found: Floats, saved: Floats) -> None:
-    """Raise `UserError` where golden records, [records, classes], score differently than when they were saved."""
-    difference = float(np.abs(found - saved).max())
+def require_same(golden: Golden, found: Floats, labels: Sequence[str]) -> None:
+    """Make sure that golden records score, and are labelled, as when they were saved.
+
+    Args:
+        golden: as they were saved.
+        found: their scores, float32 [records, classes].
+        labels: in the order of the scores.
+
+    Raises:
+        UserError: when scores differ.
+        ValueError: when labels do.
+    """
+    difference = float(np.abs(found - golden.scores).max())
     # Written so that a score that is not a number fails, too.
     if not difference <= _TOLERANCE:
         raise UserError(
             f"The model's golden records score differently here (by {difference:.2g}, {_TOLERANCE:g} is allowed); "
             "install the library versions of the run's environment.json, or train again."
         )
+    for label, place in zip(golden.labels, golden.scores.argmax(axis=1), strict=True):
+        if label not in (None, labels[place]):
+            raise ValueError(f"{_FILE}: a record's label was {label} and is {labels[place]}")

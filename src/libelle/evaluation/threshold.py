@@ -22,6 +22,7 @@ from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubts
 from libelle.features import Doubles
 from libelle.runs.run import THRESHOLD, Run
+from libelle.runs.threshold_file import parse_choice
 
 log = logging.getLogger(__name__)
 
@@ -235,7 +236,7 @@ def save(run: Run, choice: Mapping[str, Any]) -> dict[str, Any]:
     """
 
     def add(stored: bytes | None) -> bytes:
-        history = json.loads(stored)["history"] if stored else []
+        history = parse_choice(stored, f"{THRESHOLD} of run {run.id}").get("history", []) if stored else []
         return json.dumps(
             {**choice, "history": [*history, dict(choice)]}, indent=1, ensure_ascii=False, allow_nan=False
         ).encode()

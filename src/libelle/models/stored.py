@@ -1,6 +1,7 @@
 """A stored model, and what its files may do where they are damaged."""
 
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 from safetensors import SafetensorError
@@ -13,14 +14,22 @@ DAMAGED = (
     ArithmeticError,
     AssertionError,
     AttributeError,
+    EOFError,
     LookupError,
     MemoryError,
     OSError,
     RuntimeError,
     SafetensorError,
+    SyntaxError,
+    TokenError,  # with the former, of the headers of NumPy's arrays, which are written in Python
     TypeError,
     ValueError,
 )
+
+
+def reason_of(error: BaseException) -> str:
+    """What one of them says, for a sentence."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 def load_model(node: Any, folder: Path, labels: int) -> Model:

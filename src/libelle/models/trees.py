@@ -13,6 +13,7 @@ from libelle.errors import needs_extra
 from libelle.features import Dataset, Doubles, Ints, Matrix
 from libelle.memory import require_memory
 from libelle.models.classical import ClassicalModel
+from libelle.models.stored_trees import require_boosted, require_tree
 from libelle.processes.base import Process
 from libelle.processes.matrix_stack import stack
 
@@ -85,6 +86,20 @@ class DecisionTree(ClassicalModel):
             self.tree_ = skops.load(folder / "tree.skops", trusted=TRUSTED)
         except (TypeError, zipfile.BadZipFile) as error:  # the former of types that are not trusted
             raise ValueError(str(error)) from error
+        self._require_sound()
+
+    def _require_sound(self) -> None:
+        """Raise `ValueError` where the tree's numbers lead nowhere, or are those of other labels."""
+        from sklearn.tree import DecisionTreeClassifier
+
+        if type(self.tree_) is not DecisionTreeClassifier:
+            raise ValueError("tree.skops holds no decision tree")
+        nodes, width, labels = self.tree_.tree_, self.tree_.n_features_in_, len(self.seen_)
+        if (nodes.n_features, nodes.n_outputs, nodes.max_n_classes) != (width, 1, labels):
+            raise ValueError(f"the tree is not one of {width} columns and {labels} labels")
+        if (self.tree_.n_outputs_, self.tree_.n_classes_, len(self.tree_.classes_)) != (1, labels, labels):
+            raise ValueError(f"the tree is not one of {labels} labels")
+        require_tree(nodes.children_left, nodes.children_right, nodes.feature, width)
 
 
 def _refuse_bomb(path: Path) -> None:
@@ -201,7 +216,9 @@ class XGBoost(ClassicalModel):
 
     def read(self, folder: Path) -> None:
         """Read back what `write` wrote."""
-        self.booster_ = _require_xgboost().Booster(model_file=folder / "trees.ubj")
+        data = (folder / "trees.ubj").read_bytes()
+        require_boosted(data, len(self.seen_))
+        self.booster_ = _require_xgboost().Booster(model_file=bytearray(data))
 
 
 def _require_xgboost() -> Any:

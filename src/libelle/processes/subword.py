@@ -126,7 +126,7 @@ class Subword(WordsAndBags):
             UserError: when `tokenizers` is not installed.
         """
         self.lengths_ = read_json(folder / "lengths.json")
-        self._use(_library().Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8")))
+        self._use(_stored(folder / "tokenizer.json"))
         if self.ngrams:
             self.bags_.load(folder, [])
         return self
@@ -179,6 +179,16 @@ def _library() -> Any:
     with needs_extra("process=subword", "pretrained"):
         import tokenizers
     return tokenizers
+
+
+def _stored(path: Path) -> Any:
+    """A saved tokenizer."""
+    try:
+        return _library().Tokenizer.from_str(path.read_text(encoding="utf-8"))
+    except UserError:
+        raise
+    except Exception as error:  # tokenizers has no class of its own for what is damaged
+        raise ValueError(f"{path.name}: {error}") from error
 
 
 def _fetch(source: str) -> Any:

@@ -14,6 +14,7 @@ from pydantic import Field
 from libelle.errors import UserError
 from libelle.runs.ids import RunId
 from libelle.runs.lock import Lease, locked
+from libelle.runs.threshold_file import parse_choice
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, Moment, StoredFile, expected_files, read_formatted
@@ -216,12 +217,11 @@ class Run:
         """The threshold that was chosen, as `libelle.evaluation.threshold.save` keeps it; None where none was yet.
 
         Raises:
-            UserError: when the file was altered.
+            UserError: when the file was altered, or is damaged.
         """
         if f"{self.id}.{THRESHOLD}" not in self.manifest.files:
             return None
-        choice: dict[str, Any] = self.read_json(THRESHOLD)
-        return choice
+        return parse_choice(self.read(THRESHOLD), f"{self.key(THRESHOLD)} in {self.store}")
 
     def change(self, name: str, change: Callable[[bytes | None], bytes]) -> bytes:
         """Add or change a file of a completed run; one change at a time, and whole whenever it is cut short.

@@ -11,6 +11,7 @@ from libelle.runs.heartbeat import as_seen
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, DELETED, Manifest, Run
 from libelle.stores.base import Store, in_parallel
+from libelle.stores.documents import parse_document
 
 log = logging.getLogger(__name__)
 
@@ -135,9 +136,12 @@ def _contents(run: Run) -> dict[str, Any]:
     if stored["config.yaml"]:
         contents["config"] = run.read_config()
     if stored["metrics.json"]:
-        contents["metrics"] = run.read_json("metrics.json")
-        for values in contents["metrics"].values():
-            values.pop("classes", None)
+        where = f"{run.key('metrics.json')} in {run.store}"
+        metrics = parse_document(run.read("metrics.json"), dict[str, dict[str, Any]], where)
+        contents["metrics"] = {
+            split: {name: value for name, value in values.items() if name != "classes"}
+            for split, values in metrics.items()
+        }
     return contents
 
 

@@ -41,7 +41,7 @@ def fetch(store: Store, key: str, sha256: str, cache: Path, size: int | None = N
     local = store.local_path(key)
     if local is not None:
         if not _has_content(local, sha256, size):
-            raise _spoilt(store, key, found=local.is_file())
+            raise _spoilt(store, key, found=_is_file(local))
         return local
     path = cache / sha256[:2] / sha256
     if not _has_content(path, sha256, size):
@@ -110,6 +110,13 @@ def _new_file(path: Path) -> Iterator[Path]:
             f"The cache file {path} cannot be written ({error.strerror}); make room, or set XDG_CACHE_HOME "
             "to another folder."
         ) from error
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long
+        return False
 
 
 def _has_content(path: Path, sha256: str, size: int | None) -> bool:

@@ -16,11 +16,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, NotRequired
 
+import pyarrow as pa
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from libelle.errors import UserError
 from libelle.installation import how_to_call
+from libelle.models.stored import DAMAGED, reason_of
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, StoredFile, expected_files, read_document, read_formatted
@@ -173,7 +175,11 @@ def _read_version(store: Store, name: str, version: str, folder: Path) -> Base:
     if store.local_path(prefix) is not None:
         place = _link_folder(place, files, folder)
     config, options = manifest["config"], manifest["options"]
-    return Base(name, version, config, options, Prepared.load(place), manifest.get("source_file"))
+    try:
+        prepared = Prepared.load(place)
+    except (*DAMAGED, pa.ArrowException) as error:
+        raise UserError(f"{what} is damaged ({reason_of(error)}); {remedy}.") from error
+    return Base(name, version, config, options, prepared, manifest.get("source_file"))
 
 
 def _link_folder(place: Path, files: Mapping[str, Any], folder: Path) -> Path:
