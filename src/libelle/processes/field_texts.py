@@ -37,10 +37,14 @@ class FieldTexts:
         ends = np.cumsum(sizes)
         missing = np.zeros(ends[-1], dtype=bool)
         missing[ends - 1] = True
-        texts = [text for column in columns.values() for text in (*column.texts, "")]
+        if all(column.is_split for column in columns.values()):
+            nothing = WordTable.split([""])
+            table = WordTable.join([part for column in columns.values() for part in (column.words, nothing)])
+        else:
+            table = WordTable.split([text for column in columns.values() for text in (*column.texts, "")])
         indices = zip(columns.values(), (ends - sizes).tolist(), strict=True)
         index = np.array([column.index + start for column, start in indices], dtype=np.int32)
-        return cls(tuple(columns), WordTable.split(texts), np.arange(len(sizes)).repeat(sizes), missing, index)
+        return cls(tuple(columns), table, np.arange(len(sizes)).repeat(sizes), missing, index)
 
     @cached_property
     def counts(self) -> Ints:
