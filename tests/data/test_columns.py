@@ -12,7 +12,8 @@ from libelle.data.words import WordTable
 from libelle.errors import UserError
 from libelle.processes.field_texts import FieldTexts
 
-TEXTS = st.lists(st.sampled_from(["a", "b", "", "É", "a b"]) | st.none(), min_size=1, max_size=30)
+TEXT = st.sampled_from(["a", "b", "", "É", "a b"]) | st.none()
+TEXTS = st.lists(TEXT, min_size=1, max_size=30)
 
 
 def series(texts):
@@ -77,15 +78,15 @@ def test_what_is_no_text_is_refused_whatever_the_size(monkeypatch, few, value, n
 
 
 @settings(max_examples=50, deadline=None)
-@given(TEXTS, TEXTS, st.randoms())
-def test_words_found_before_rows_are_taken_or_fields_joined_are_those_that_are_found_afterwards(first, second, chance):
-    before, after = ({"a": Column.of_texts(first), "b": Column.of_texts(second)} for _ in range(2))
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=30), st.randoms())
+def test_words_found_before_rows_are_taken_or_fields_joined_are_those_that_are_found_afterwards(rows, chance):
+    fields = dict(zip("ab", zip(*rows, strict=True), strict=True))
+    before, after = ({name: Column.of_texts(texts) for name, texts in fields.items()} for _ in range(2))
     for column in before.values():
         assert column.words.words == list(dict.fromkeys(word for text in column.texts for word in text.split()))
-    rows = np.array(chance.choices(range(len(first)), k=5))
-    taken = before["a"].take(rows)
-    same_words(taken.words, after["a"].take(rows).words)
-    same_words(FieldTexts.of({**before, "c": taken}).table, FieldTexts.of({**after, "c": taken}).table)
+    same_words(FieldTexts.of(before).table, FieldTexts.of(after).table)
+    chosen = np.array(chance.choices(range(len(rows)), k=5))
+    same_words(before["a"].take(chosen).words, after["a"].take(chosen).words)
 
 
 def same_words(found: WordTable, expected: WordTable) -> None:
