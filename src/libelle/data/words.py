@@ -71,7 +71,8 @@ class WordTable:
     @cached_property
     def hashes(self) -> npt.NDArray[np.uint64]:
         """A hash of each distinct word, uint64 [words]; that of a sequence of words is made of them."""
-        return np.fromiter(map(_hash_word, self.words), np.uint64, len(self.words))
+        short = max(map(len, self.words), default=0) <= _KEPT_LENGTH
+        return np.fromiter(map(_known_hash if short else _hash_word, self.words), np.uint64, len(self.words))
 
 
 def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:

@@ -64,9 +64,11 @@ class FieldTexts:
             min_count: occurrences.
             held: bool [words], those that enough records hold.
         """
+        words = self.table.words
         chosen = np.flatnonzero(held & (self.word_counts >= min_count)).tolist()
-        counts, words = self.word_counts, self.table.words
-        return [word for _, word in sorted((-int(counts[word]), words[word]) for word in chosen)]
+        chosen.sort(key=words.__getitem__)
+        order = np.argsort(-self.word_counts[chosen], kind="stable").tolist()
+        return [words[chosen[place]] for place in order]
 
     def quantiles(self, lengths: Ints, quantile: float, most: int) -> dict[str, int]:
         """A quantile of the lengths of each field's rows, 1 at least and `most` at most.
