@@ -9,7 +9,7 @@ from functools import cached_property
 from libelle.cleaners.base import TextCleaner
 
 #: What Unicode does not decompose, though a form filled in capitals does.
-_LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
+_LIGATURES = {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"}
 
 _WORD = re.compile(r"\S+")
 #: Punctuation and symbols of ASCII.
@@ -50,6 +50,16 @@ class _Spaced(dict[int, str]):
         return self[code]
 
 
+class _WithoutMarks(dict[int, str]):
+    """Translation table of decomposed texts, filled as characters come: no combining marks, and no ligatures."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = "" if unicodedata.category(character) == "Mn" else _LIGATURES.get(character, character)
+        return self[code]
+
+
+_WITHOUT_MARKS = _WithoutMarks()
 _BLANKS = _Spaced(lambda character: " ")
 _APART = _Spaced(lambda character: f" {character} ")
 
@@ -69,8 +79,8 @@ def without_accents(text: str) -> str:
     """Drop combining marks and spell out ligatures: `Cœur d'Élan` becomes `Coeur d'Elan`."""
     if text.isascii():
         return text
-    decomposed = unicodedata.normalize("NFD", text).translate(_LIGATURES)
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
+    plain = unicodedata.normalize("NFD", text).translate(_WITHOUT_MARKS)
+    return plain if plain.isascii() else unicodedata.normalize("NFC", plain)
 
 
 @dataclass
