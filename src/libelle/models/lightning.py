@@ -67,7 +67,7 @@ class Classifier(pl.LightningModule):
         self._validation: list[tuple[list[Tensor], Tensor, Tensor | None]] = []
 
     def __setattr__(self, name: str, value: Any) -> None:
-        """Lightning notes the hook that it calls, some forty times a step; torch would look what kind of thing it is."""
+        """Set an attribute: Lightning notes each hook it calls, forty a step, and torch would look at what is noted."""
         if name == "_current_fx_name":
             vars(self)[name] = value
         else:
