@@ -128,7 +128,8 @@ class Lowercase(TextCleaner):
     def clean_text(self, text: str) -> str:
         """Lower the case."""
         # The final sigma depends on its neighbours, and with it on the cleaners before this one.
-        return text.lower().replace("ς", "σ")
+        lower = text.lower()
+        return lower if lower.isascii() else lower.replace("ς", "σ")
 
 
 @dataclass
