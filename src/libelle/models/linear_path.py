@@ -15,7 +15,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from libelle.features import Doubles, Features, Floats, Ints
+from libelle.features import Features, Floats, Ints
 from libelle.models.batches import Batch
 from libelle.models.layers import sum_items
 from libelle.models.linear_rows import Rows
@@ -101,21 +101,19 @@ def solve(rows: Rows, signs: Floats, cost: npt.NDArray[np.floating]) -> tuple[Fl
     coefficients = np.zeros_like(signs)
     margins = np.zeros_like(signs)
     live = np.arange(signs.shape[1])  # classes that are not there yet
-    first: Doubles | None = None
+    first: Floats | None = None
     for _ in range(_NEWTON):
-        found, at, sign = (values.take(live, axis=1) for values in (coefficients, margins, signs))
+        found, at, sign = coefficients[:, live], margins[:, live], signs[:, live]
         inside = sign * at < 1
         gradient = found - 2 * costs * np.where(inside, sign - at, 0)
         applied = rows.kernel(gradient)
-        size = _products(gradient, applied)
+        size = (gradient * applied).sum(0)
         first = size if first is None else first
         going = size > _OUTER**2 * first[live]
         if not going.any():
             break
-        live = live[going]
-        curvature = 2 * costs * inside
-        found, at, sign, gradient, applied, curvature = _columns(going, found, at, sign, gradient, applied, curvature)
-        step, moved = _newton(rows, gradient, applied, curvature)
+        live, found, at, sign, inside = live[going], found[:, going], at[:, going], sign[:, going], inside[:, going]
+        step, moved = _newton(rows, gradient[:, going], applied[:, going], 2 * costs * inside)
         share = _step_size(found, at, step, moved, sign, costs)
         coefficients[:, live] = found + share * step
         margins[:, live] = at + share * moved
@@ -127,46 +125,30 @@ def _newton(rows: Rows, gradient: Floats, applied: Floats, curvature: Floats) ->
     step, moved = np.zeros_like(gradient), np.zeros_like(gradient)
     residual, of_residual = -gradient, -applied
     direction, of_direction = residual, of_residual
-    size = _products(residual, of_residual)
+    size = (residual * of_residual).sum(0)
     enough = _INNER**2 * size
-    live = np.arange(len(size))
     for _ in range(_GRADIENTS):
-        going = size > enough
-        if not going.all():  # most classes need a few steps, and one of them all
-            live, size, enough = live[going], size[going], enough[going]
-            residual, direction, of_direction, curvature = _columns(going, residual, direction, of_direction, curvature)
-        if not len(live):
-            break
         bent = direction + curvature * of_direction
-        length = (size / np.maximum(_products(of_direction, bent), _TINY)).astype(np.float32)
-        step[:, live] += length * direction
-        moved[:, live] += length * of_direction
+        length = np.where(size > enough, size / np.maximum((of_direction * bent).sum(0), _TINY), 0).astype(np.float32)
+        step, moved = step + length * direction, moved + length * of_direction
         residual = residual - length * bent
+        if (size <= enough).all():
+            break
         of_residual = rows.kernel(residual)
-        previous, size = size, _products(residual, of_residual)
+        previous, size = size, (residual * of_residual).sum(0)
         share = (size / np.maximum(previous, _TINY)).astype(np.float32)
         direction, of_direction = residual + share * direction, of_residual + share * of_direction
     return step, moved
 
 
-def _products(first: Floats, second: Floats) -> Doubles:
-    """The inner product of each column of two arrays, float64 [columns]; float32 would forget what small rows add."""
-    return np.asarray((first * second).sum(0, dtype=np.float64))
-
-
-def _columns(chosen: npt.NDArray[np.bool_], *arrays: Floats) -> list[Floats]:
-    """The chosen columns of some arrays, row by row in memory, as products need them."""
-    return [values.compress(chosen, axis=1) for values in arrays]
-
-
 def _step_size(found: Floats, at: Floats, step: Floats, moved: Floats, sign: Floats, costs: Floats) -> Floats:
     """The largest of 1, 1/2, 1/4, … at which a step makes the loss of its class less, float32 [columns]."""
-    across, along = _products(step, at), _products(step, moved)
+    across, along = (step * at).sum(0), (step * moved).sum(0)
 
-    def change(share: Floats) -> Doubles:
+    def change(share: Floats) -> Floats:
         """By how much the penalty and the losses change."""
         losses = (costs * np.maximum(1 - sign * (at + share * moved), 0) ** 2).sum(0)
-        changed: Doubles = share * across + share**2 * along / 2 + losses
+        changed: Floats = share * across + share**2 * along / 2 + losses
         return changed
 
     share = np.ones(found.shape[1], dtype=np.float32)

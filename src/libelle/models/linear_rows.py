@@ -14,8 +14,6 @@ from libelle.models.batches import stack_items, take_apart
 
 #: Rows whose items are stacked at once.
 _ROWS = 1 << 14
-#: Columns of values that are multiplied at once: what is read of these, again and again, stays in the caches.
-_COLUMNS = 32
 
 
 @dataclass(frozen=True)
@@ -103,13 +101,6 @@ class Kernel:
 
     def __call__(self, values: Floats) -> Floats:
         """The products times values: float32 [rows, columns]."""
-        product = np.empty_like(values)
-        for start in range(0, values.shape[1], _COLUMNS):
-            some = slice(start, start + _COLUMNS)
-            product[:, some] = self._times(np.ascontiguousarray(values[:, some]))
-        return product
-
-    def _times(self, values: Floats) -> Floats:
         given = torch.from_numpy(values)
         of_items = self.items[1] @ given
         # MKL, which torch calls, takes half the time of scipy.
