@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from libelle.data import columns as columns_
 from libelle.data.columns import Column, ColumnBuilder, from_frame, row_keys
+from libelle.data.words import WordTable
 from libelle.errors import UserError
+from libelle.processes.field_texts import FieldTexts
 
-TEXTS = st.lists(st.sampled_from(["a", "b", "", "É", "a b"]) | st.none(), min_size=1, max_size=30)
+TEXT = st.sampled_from(["a", "b", "", "É", "a b"]) | st.none()
+TEXTS = st.lists(TEXT, min_size=1, max_size=30)
 
 
 def series(texts):
@@ -72,3 +75,22 @@ def test_what_is_no_text_is_refused_whatever_the_size(monkeypatch, few, value, n
         with pytest.raises(UserError, match=named):
             ColumnBuilder().add(column)
     same(Column.of(pd.Series(["a", None, float("nan"), pd.NA, pd.NaT], dtype="object")), ["a", *[None] * 4])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=30), st.randoms())
+def test_words_found_before_rows_are_taken_or_fields_joined_are_those_that_are_found_afterwards(rows, chance):
+    fields = dict(zip("ab", zip(*rows, strict=True), strict=True))
+    before, after = ({name: Column.of_texts(texts) for name, texts in fields.items()} for _ in range(2))
+    for column in before.values():
+        assert column.words.words == list(dict.fromkeys(word for text in column.texts for word in text.split()))
+    same_words(FieldTexts.of(before).table, FieldTexts.of(after).table)
+    chosen = np.array(chance.choices(range(len(rows)), k=5))
+    same_words(before["a"].take(chosen).words, after["a"].take(chosen).words)
+
+
+def same_words(found: WordTable, expected: WordTable) -> None:
+    """Whether two tables hold the same words at the same places."""
+    assert found.words == expected.words
+    np.testing.assert_array_equal(found.codes, expected.codes)
+    np.testing.assert_array_equal(found.offsets, expected.offsets)

@@ -25,4 +25,12 @@ def test_preparing_imports_nothing_of_training(tmp_path):
         check=True,
     )
     imported = set(json.loads(answer.stdout.splitlines()[-1]))
-    assert not imported & {"torch", "pytorch_lightning", "sklearn", "matplotlib", "jinja2", "scipy.stats"}
+    assert not imported & {
+        "torch",
+        "pytorch_lightning",
+        "sklearn",
+        "matplotlib",
+        "jinja2",
+        "scipy.stats",
+        "scipy.optimize",
+    }

@@ -81,7 +81,8 @@ def _clean_each(texts: Sequence[str | None], cleaners: Sequence[Any]) -> Sequenc
     cleaned = texts
     for cleaner in cleaners:
         if isinstance(cleaner, TextCleaner):
-            cleaned = [None if text is None else cleaner.clean_text(text) for text in cleaned]
+            clean_text = cleaner.clean_text
+            cleaned = [None if text is None else clean_text(text) for text in cleaned]
         else:
             cleaned = _clean_series(pd.Series(cleaned, dtype="str"), cleaner)
     return cleaned

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from libelle.cleaners.base import LineCleaner, TextCleaner
 
 #: What Unicode does not decompose, though a form filled in capitals does.
-_LIGATURES = str.maketrans({"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"})
+_LIGATURES = {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"}
 
 _WORD = re.compile(r"\S+")
 #: Punctuation and symbols of ASCII.
@@ -57,6 +57,16 @@ class _Spaced(dict[int, str]):
         return self[code]
 
 
+class _WithoutMarks(dict[int, str]):
+    """Translation table of decomposed texts, filled as characters come: no combining marks, and no ligatures."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = "" if unicodedata.category(character) == "Mn" else _LIGATURES.get(character, character)
+        return self[code]
+
+
+_WITHOUT_MARKS = _WithoutMarks()
 _BLANKS = _Spaced(lambda character: " ")
 _APART = _Spaced(lambda character: f" {character} ")
 
@@ -100,8 +110,8 @@ def without_accents(text: str) -> str:
     """Drop combining marks and spell out ligatures: `Cœur d'Élan` becomes `Coeur d'Elan`."""
     if text.isascii():
         return text
-    decomposed = unicodedata.normalize("NFD", text).translate(_LIGATURES)
-    return unicodedata.normalize("NFC", "".join(c for c in decomposed if unicodedata.category(c) != "Mn"))
+    plain = unicodedata.normalize("NFD", text).translate(_WITHOUT_MARKS)
+    return plain if plain.isascii() else unicodedata.normalize("NFC", plain)
 
 
 @dataclass
@@ -162,7 +172,8 @@ class Lowercase(LineCleaner):
     def clean_text(self, text: str) -> str:
         """Lower the case."""
         # The final sigma depends on its neighbours, and with it on the cleaners before this one.
-        return text.lower().replace("ς", "σ")
+        lower = text.lower()
+        return lower if lower.isascii() else lower.replace("ς", "σ")
 
     def clean_lines(self, lines: str) -> str:
         """Lower the case."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from libelle.data.distinct import number_by_place
 from libelle.data.frames import is_missing, to_arrow, to_series
 from libelle.data.words import WordTable, mix
 from libelle.errors import UserError
@@ -67,6 +68,11 @@ class Column:
         """The texts, split into words."""
         return WordTable.split(self.texts)
 
+    @property
+    def is_split(self) -> bool:
+        """Whether the words are at hand, so that those of some rows are found among them."""
+        return "words" in self.__dict__
+
     @cached_property
     def counts(self) -> Ints:
         """Rows that hold each text, int64 [texts]."""
@@ -84,15 +90,11 @@ class Column:
 
     def take(self, rows: Ints) -> "Column":
         """The given rows, in the given order, and their texts alone."""
-        codes = self.index[rows]
-        # The last assignment to a place stays: backwards, that of the text's first row.
-        first = np.full(len(self.texts) + 1, len(codes))
-        first[codes[::-1]] = np.arange(len(codes) - 1, -1, -1)
-        used = np.flatnonzero(first[:-1] < len(codes))
-        used = used[np.argsort(first[used], kind="stable")]
-        new = np.full(len(self.texts) + 1, len(used), dtype=np.int32)
-        new[used] = np.arange(len(used))
-        return Column([self.texts[text] for text in used.tolist()], new[codes])
+        used, index = number_by_place(self.index[rows], len(self.texts))
+        taken = Column([self.texts[text] for text in used.tolist()], index)
+        if self.is_split:
+            taken.__dict__["words"] = self.words.take(used)
+        return taken
 
     def replace(self, texts: Sequence[str | None]) -> "Column":
         """The same rows with another text, or none, for each distinct one; texts that have become equal are one."""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from libelle.data.columns import Column
+from libelle.data.distinct import distinct_numbers
 from libelle.errors import UserError
 from libelle.features import Ints
 
@@ -56,6 +57,6 @@ def word_records(column: Column, counts: Ints) -> Ints:
     """
     words, texts = column.words, max(len(column.texts), 1)
     text_of = np.repeat(np.arange(len(column.texts)), np.diff(words.offsets))
-    pairs = np.unique(words.codes * texts + text_of)
+    pairs = distinct_numbers(words.codes * texts + text_of)
     records = np.bincount(pairs // texts, weights=counts[pairs % texts], minlength=len(words.words))
     return records.astype(np.int64)

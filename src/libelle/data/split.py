@@ -158,5 +158,10 @@ def _cut_labels(ids: pd.Series, targets: pd.Series, shares: Doubles, seed: int) 
 
 
 def _hash(units: Iterable[Hashable], seed: int) -> Ints:
-    digests = [hashlib.blake2b(f"{seed}:{unit}".encode(), digest_size=8).digest() for unit in units]
+    seeded = hashlib.blake2b(f"{seed}:".encode(), digest_size=8)
+    digests = []
+    for unit in units:
+        digest = seeded.copy()  # in half the time of a new one
+        digest.update(str(unit).encode())
+        digests.append(digest.digest())
     return np.frombuffer(b"".join(digests), ">i8").astype(np.int64)

@@ -11,10 +11,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from libelle.data.distinct import number_by_place
+
 #: Words whose hashes are kept from one call to the next, and the characters that such a word may have.
 _KEPT_WORDS, _KEPT_LENGTH = 1 << 18, 64
 #: Texts up to which Python splits them faster than Arrow.
 _FEW_TEXTS = 256
+#: The hash of nothing yet: a copy takes half the time of a new one.
+_HASH = hashlib.blake2b(digest_size=8)
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,26 @@ class WordTable:
         return cls(list(seen), np.array(codes, dtype=np.int64), np.array(ends, dtype=np.int64))
 
     @classmethod
+    def join(cls, tables: Sequence["WordTable"]) -> "WordTable":
+        """The texts of some tables one after the other, as `split` makes them of the texts."""
+        seen: defaultdict[str, int] = defaultdict()
+        seen.default_factory = seen.__len__
+        codes, lengths = [], []
+        for table in tables:
+            numbers = np.fromiter(map(seen.__getitem__, table.words), np.int64, len(table.words))
+            codes.append(numbers[table.codes])
+            lengths.append(np.diff(table.offsets))
+        return cls(list(seen), np.concatenate(codes), np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths])))
+
+    def take(self, texts: npt.NDArray[np.int64]) -> "WordTable":
+        """The given texts, in the given order, and their words alone, as `split` makes them of the texts."""
+        lengths = np.diff(self.offsets)[texts]
+        offsets = np.cumsum(np.append(np.zeros(1, np.int64), lengths))
+        places = np.arange(offsets[-1]) + np.repeat(self.offsets[texts] - offsets[:-1], lengths)
+        used, codes = number_by_place(self.codes[places], len(self.words))
+        return WordTable([self.words[word] for word in used.tolist()], codes, offsets)
+
+    @classmethod
     def of_words(cls, words: Sequence[str]) -> "WordTable":
         """One text for each of some distinct words."""
         return cls(list(words), np.arange(len(words)), np.arange(len(words) + 1))
@@ -71,7 +95,8 @@ class WordTable:
     @cached_property
     def hashes(self) -> npt.NDArray[np.uint64]:
         """A hash of each distinct word, uint64 [words]; that of a sequence of words is made of them."""
-        return np.fromiter(map(_hash_word, self.words), np.uint64, len(self.words))
+        short = max(map(len, self.words), default=0) <= _KEPT_LENGTH
+        return np.fromiter(map(_known_hash if short else _hash_word, self.words), np.uint64, len(self.words))
 
 
 def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -86,7 +111,9 @@ def _hash_word(word: str) -> int:
 
 
 def _compute_hash(word: str) -> int:
-    return int.from_bytes(hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "little")
+    digest = _HASH.copy()
+    digest.update(word.encode("utf-8", "surrogatepass"))
+    return int.from_bytes(digest.digest(), "little")
 
 
 _known_hash = lru_cache(_KEPT_WORDS)(_compute_hash)

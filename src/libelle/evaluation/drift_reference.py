@@ -94,9 +94,16 @@ class Reference:
             name: ValueBins.of(cleaned[name], train, numeric=name in kinds.numeric, fewest=fewest)
             for name in kinds.fields
         }
-        texts = {name: column for name, column in cleaned.items() if name not in values}
-        known = {name: _known(column, column.index[train], fewest) for name, column in texts.items()}
-        fields = {name: _count(column, column.index[~train], known.get(name)) for name, column in cleaned.items()}
+        known: dict[str, Hashes] = {}
+        fields: dict[str, FieldCounts] = {}
+        for name, column in cleaned.items():
+            if name in values:
+                fields[name] = _count_empty(column, column.index[~train])
+                continue
+            hashes = _hash(column.words.words)
+            records = word_records(column, _rows_of_texts(column, column.index[train]))
+            known[name] = np.sort(hashes[records >= fewest])
+            fields[name] = _count(column, column.index[~train], hashes, known[name])
         none = np.empty(0, np.int64)
         learnt = TrainingRecords.of(cleaned, train)
         return cls(int((~train).sum()), known, fields, np.empty(0, np.float32), none, none, values, learnt, fewest)
@@ -152,28 +159,29 @@ def count_fields(cleaned: Columns, known: Mapping[str, Hashes]) -> dict[str, Fie
         cleaned: some records.
         known: field → hashes of known words, sorted; fields that are not text have none.
     """
-    return {name: _count(column, column.index, known.get(name)) for name, column in cleaned.items()}
+    return {
+        name: _count(column, column.index, _hash(column.words.words), known[name])
+        if name in known
+        else _count_empty(column, column.index)
+        for name, column in cleaned.items()
+    }
 
 
-def _count(column: Column, index: npt.NDArray[np.int32], known: Hashes | None) -> FieldCounts:
-    """Count what some rows of a column hold; `index` says which text each of them has. None: what is no text alone."""
-    if known is None:
-        return FieldCounts(empty=int((index == len(column.texts)).sum()))
+def _count_empty(column: Column, index: npt.NDArray[np.int32]) -> FieldCounts:
+    return FieldCounts(empty=int((index == len(column.texts)).sum()))
+
+
+def _count(column: Column, index: npt.NDArray[np.int32], hashes: Hashes, known: Hashes) -> FieldCounts:
+    """Count what some rows of a column hold; `index` says which text each of them has, `hashes` are of its words."""
     words = column.words
     lengths = np.diff(words.offsets)
     rows = _rows_of_texts(column, index)
     times = np.bincount(words.codes, weights=np.repeat(rows, lengths), minlength=len(words.words))
-    hashes = _hash(words.words)
     places = np.searchsorted(known, hashes)
     found = np.zeros(len(hashes), dtype=bool)
     if len(known):
         found = known[np.minimum(places, len(known) - 1)] == hashes
     return FieldCounts(len(index) - int(rows[lengths > 0].sum()), int(times.sum()), int(times[~found].sum()))
-
-
-def _known(column: Column, index: npt.NDArray[np.int32], fewest: int) -> Hashes:
-    records = word_records(column, _rows_of_texts(column, index))
-    return np.sort(_hash([column.words.words[word] for word in np.flatnonzero(records >= fewest).tolist()]))
 
 
 def _rows_of_texts(column: Column, index: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

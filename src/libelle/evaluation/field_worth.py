@@ -113,8 +113,9 @@ def _frequent_words(column: Column) -> list[tuple[str, Ints]]:
         if len(found) == WORDS or records[code] < FEWEST_RECORDS:
             break
         if is_word(words.words[code]):
-            texts = np.unique(text_of[words.codes == code])
-            found.append((words.words[code], np.flatnonzero(np.isin(column.index, texts))))
+            holds = np.zeros(len(column.texts) + 1, dtype=bool)
+            holds[text_of[words.codes == code]] = True
+            found.append((words.words[code], np.flatnonzero(holds[column.index])))
     return found
 
 

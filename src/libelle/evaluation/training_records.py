@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.data.columns import Columns, count_rows
+from libelle.data.distinct import distinct_numbers
 from libelle.data.words import mix
 
 #: Bits of the bitmap for each distinct record; and bits of the whole at least, and at most (8 MB).
@@ -44,7 +45,7 @@ class TrainingRecords:
             train: bool [records], which of them are for training.
         """
         hashes = _hashes(cleaned)
-        distinct = np.unique(hashes[train])
+        distinct = distinct_numbers(hashes[train])
         size = int(np.clip(BITS_A_RECORD * len(distinct), FEWEST_BITS, MOST_BITS))
         bits = np.zeros(size, dtype=np.uint8)
         bits[distinct % np.uint64(size)] = 1

@@ -9,7 +9,6 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
-from scipy.special import softmax
 
 from libelle.features import Dataset, Doubles, Features, Floats, Ints, Matrix
 from libelle.files import read_json, write_json
@@ -130,6 +129,8 @@ class LinearModel(ClassicalModel):
 
     def probabilities(self, matrix: Matrix) -> npt.NDArray[np.floating]:
         """Softmax of the weighted sums."""
+        from scipy.special import softmax  # importing it takes a quarter of a second, and preparation names all models
+
         return np.asarray(softmax(matrix @ self.coef_ + self.intercept_, axis=1))
 
     def write(self, folder: Path) -> None:

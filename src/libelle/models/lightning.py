@@ -66,6 +66,13 @@ class Classifier(pl.LightningModule):
         self._losses: list[Tensor] = []
         self._validation: list[tuple[list[Tensor], Tensor, Tensor | None]] = []
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute: Lightning notes each hook it calls, forty a step, and torch would look at what is noted."""
+        if name == "_current_fx_name":
+            vars(self)[name] = value
+        else:
+            super().__setattr__(name, value)
+
     def loss(self, logits: Tensor, targets: Tensor, smoothing: float, rows: Tensor | None = None) -> Tensor:
         """Cross-entropy with class weights, row weights and focal factor, averaged over the batch's weights."""
         losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)

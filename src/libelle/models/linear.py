@@ -6,8 +6,6 @@ from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
-from scipy.optimize import minimize
-from scipy.special import log_softmax
 
 from libelle.components import AboveZero, Positive, Several
 from libelle.errors import UserError
@@ -130,6 +128,9 @@ class LinearSVM(LinearModel):
         Args:
             validation: rows of known labels.
         """
+        from scipy.optimize import minimize  # importing it takes half a second, and preparation names all models
+        from scipy.special import log_softmax
+
         side = np.array([-0.5, 0.5]) if len(self.intercept_) == 2 else np.zeros(len(self.intercept_))
         if not len(validation):
             return np.float32(_SCALE), side.astype(np.float32) * 0

@@ -58,11 +58,11 @@ class _SumRows(torch.autograd.Function):
         ids, offsets, weights = (tensor.numpy() for tensor in ctx.saved_tensors)
         gradient = gradients[0].detach().numpy()
         rows, places = distinct(ids, ctx.rows) if ctx.sparse else (np.arange(ctx.rows), ids)
-        bags = scipy.sparse.csr_array(
+        bags = scipy.sparse.csc_array(
             (weights.astype(gradient.dtype, copy=False), places.astype(np.int32), offsets.astype(np.int32)),
-            shape=(len(gradient), len(rows)),
+            shape=(len(rows), len(gradient)),
         )
-        found = torch.from_numpy(bags.T @ gradient)
+        found = torch.from_numpy(bags @ gradient)
         if ctx.sparse:
             shape = (ctx.rows, gradient.shape[1])
             touched = torch.from_numpy(rows.astype(np.int64, copy=False))[None]

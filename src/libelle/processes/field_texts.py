@@ -37,10 +37,14 @@ class FieldTexts:
         ends = np.cumsum(sizes)
         missing = np.zeros(ends[-1], dtype=bool)
         missing[ends - 1] = True
-        texts = [text for column in columns.values() for text in (*column.texts, "")]
+        if all(column.is_split for column in columns.values()):
+            nothing = WordTable.split([""])
+            table = WordTable.join([part for column in columns.values() for part in (column.words, nothing)])
+        else:
+            table = WordTable.split([text for column in columns.values() for text in (*column.texts, "")])
         indices = zip(columns.values(), (ends - sizes).tolist(), strict=True)
         index = np.array([column.index + start for column, start in indices], dtype=np.int32)
-        return cls(tuple(columns), WordTable.split(texts), np.arange(len(sizes)).repeat(sizes), missing, index)
+        return cls(tuple(columns), table, np.arange(len(sizes)).repeat(sizes), missing, index)
 
     @cached_property
     def counts(self) -> Ints:
@@ -60,9 +64,11 @@ class FieldTexts:
             min_count: occurrences.
             held: bool [words], those that enough records hold.
         """
+        words = self.table.words
         chosen = np.flatnonzero(held & (self.word_counts >= min_count)).tolist()
-        counts, words = self.word_counts, self.table.words
-        return [word for _, word in sorted((-int(counts[word]), words[word]) for word in chosen)]
+        chosen.sort(key=words.__getitem__)
+        order = np.argsort(-self.word_counts[chosen], kind="stable").tolist()
+        return [words[chosen[place]] for place in order]
 
     def quantiles(self, lengths: Ints, quantile: float, most: int) -> dict[str, int]:
         """A quantile of the lengths of each field's rows, 1 at least and `most` at most.

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from libelle.data.distinct import distinct_numbers
 from libelle.features import Ints
 from libelle.processes.field_texts import FieldTexts
 
@@ -87,4 +88,4 @@ def _ranges(starts: Ints, sizes: Ints) -> tuple[Ints, Ints]:
 def _distinct(first: Ints, second: Ints) -> tuple[Ints, Ints]:
     """The distinct pairs, ordered."""
     width = np.int64(second.max(initial=0) + 1)
-    return np.divmod(np.unique(first * width + second), width)
+    return np.divmod(distinct_numbers(first * width + second), width)

@@ -68,9 +68,9 @@ def characters_of_words(words: Sequence[str], shortest: int, longest: int) -> tu
         The hashes, and for each the word it stands in, int64.
     """
     # A lone surrogate, which a command line can hold, is one character as well.
-    text = "".join(f" {word} " for word in words).encode("utf-32-le", "surrogatepass")
+    text = f" {'  '.join(words)} ".encode("utf-32-le", "surrogatepass") if words else b""
     characters = np.frombuffer(text, dtype="<u4").astype(np.uint64)
-    word_of = np.repeat(np.arange(len(words)), [len(word) + 2 for word in words])
+    word_of = np.repeat(np.arange(len(words)), np.fromiter(map(len, words), np.int64, len(words)) + 2)
     hashes, rows = [], []
     current = np.zeros(len(characters), dtype=np.uint64)
     for n in range(1, longest + 1):
@@ -104,13 +104,33 @@ def count_rows(hashes: Hashes, texts: Ints, counts: Ints) -> tuple[Hashes, Ints,
         The distinct hashes, uint64, sorted, and the rows of each, int64; the order of all n-grams by their hashes, and
         where in it each distinct one begins, int64.
     """
-    order = np.argsort(hashes, kind="stable")
-    hashes, texts = hashes[order], texts[order]
+    hashes, order = sort_hashes(hashes)
+    texts = texts[order]
     changes = hashes[1:] != hashes[:-1]
     starts = np.flatnonzero(np.concatenate(([True], changes))) if len(hashes) else np.empty(0, np.int64)
     rows = counts[texts].astype(np.int64)
     rows[1:][~changes & (texts[1:] == texts[:-1])] = 0
     return hashes[starts], np.add.reduceat(rows, starts) if len(starts) else rows, order, starts
+
+
+def sort_hashes(hashes: Hashes) -> tuple[Hashes, Ints]:
+    """Sort hashes; returns them and their stable order, int64.
+
+    Their first bits are sorted, with their places instead of the others: numbers are sorted in a tenth of the time that
+    their order takes.
+    """
+    last = np.uint64((1 << len(hashes).bit_length()) - 1)
+    packed = (hashes & ~last) | np.arange(len(hashes), dtype=np.uint64)
+    packed.sort()
+    order = (packed & last).astype(np.int64)
+    ordered = hashes[order]
+    # A few hashes share their first bits with others, and stand in the order of their places.
+    mixed = np.flatnonzero(ordered[1:] < ordered[:-1])
+    for start in np.unique(packed[mixed] & ~last):
+        first, end = packed.searchsorted(start), packed.searchsorted(start | last, side="right")
+        own = np.argsort(ordered[first:end], kind="stable")
+        ordered[first:end], order[first:end] = ordered[first:end][own], order[first:end][own]
+    return ordered, order
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
@@ -20,7 +21,7 @@ from libelle.processes.field_texts import FieldTexts
 from libelle.processes.holders import Holders
 from libelle.stores.base import Store
 from libelle.vectors.sources import WordVectors
-from libelle.vectors.table import VectorTable, hash_words
+from libelle.vectors.table import VectorTable
 
 #: Ids with a meaning of their own: a missing field and one that cleaning emptied are told from text and each other.
 PADDING, UNKNOWN, MISSING, EMPTY = SPECIAL = ("<padding>", "<unknown>", "<missing>", "<empty>")
@@ -80,9 +81,9 @@ class Tokens(WordsAndBags):
         holders = Holders.of(texts, self.min_records)
         known = texts.frequent_words(self.min_count, holders.frequent)[: self.max_words]
         enough = Holders.of(texts, fewest_in_clear(self.min_records))
-        shown = set(texts.frequent_words(1, enough.frequent))
+        shown = {texts.table.words[word] for word in np.flatnonzero(enough.frequent).tolist()}
         rare = [word for word in known if word not in shown]
-        self._set_words([word for word in known if word in shown], np.sort(hash_words(rare)))
+        self._set_words([word for word in known if word in shown], np.sort(WordTable.of_words(rare).hashes))
         if self.ngrams:
             self.bags_.fit(texts, self.words_, holders)
         if self.embeddings == "fasttext":
@@ -142,7 +143,7 @@ class Tokens(WordsAndBags):
         Words outside the vocabulary whose n-grams say something get ids that follow on those of the vocabulary.
         """
         words, get = table.words, self.word_ids_.get
-        ids = np.fromiter((get(word, UNKNOWN_ID) for word in words), np.int32, len(words))
+        ids = np.fromiter(map(get, words, repeat(UNKNOWN_ID)), np.int32, len(words))
         if len(self.rare_):
             new = np.flatnonzero(ids == UNKNOWN_ID)
             hashes = table.hashes[new]

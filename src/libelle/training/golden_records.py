@@ -120,4 +120,4 @@ def _are_real(candidates: pd.DataFrame, columns: Columns) -> np.ndarray:
             for text in candidates[name]
         ]
         mixed[name] = Column(column.texts, np.array(found, dtype=np.int32))
-    return np.isin(row_keys(mixed), row_keys(columns))
+    return pd.Index(row_keys(mixed)).isin(row_keys(columns))

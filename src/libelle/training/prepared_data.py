@@ -116,6 +116,8 @@ class Prepared:
             rows = np.flatnonzero(train)
             golden = golden_records(records.columns, rows, source.split.seed, source.kinds.fields, fewest)
             cleaned = clean_fields(records.columns, cleaners.values(), source.kinds)
+            for name in cleaned.keys() - set(source.kinds.fields):
+                _ = cleaned[name].words  # split once, for whatever is made of some rows or of all
         with stage(f"fitting the process to {train.sum():,} records"):
             learnt = take(cleaned, rows)
             encoding = Encoding.fit(process, learnt, records.targets[train], source.kinds)

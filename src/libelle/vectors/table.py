@@ -1,6 +1,5 @@
 """The part of a fastText model that a run needs: vectors of the words it saw, and of their n-grams."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
+from libelle.data.words import WordTable
 from libelle.features import Floats, Ints
 from libelle.files import read_json, write_json
 from libelle.vectors.fasttext_format import BinFile
@@ -65,7 +65,7 @@ class VectorTable:
             seen: words whose n-grams to keep; none, and no other word will have a vector.
         """
         rows = model.find(kept)
-        hashes = hash_words(kept)
+        hashes = WordTable.of_words(kept).hashes
         order = np.argsort(hashes)
         vectors = _zeros(len(kept), model.dim)
         for start in range(0, len(kept), _BLOCK_WORDS):
@@ -93,7 +93,7 @@ class VectorTable:
         if not len(words):
             return vectors, known
         if len(self.words):
-            hashes = hash_words(words)
+            hashes = WordTable.of_words(words).hashes
             places = np.minimum(np.searchsorted(self.words, hashes), len(self.words) - 1)
             known = self.words[places] == hashes
             vectors[known] = self.vectors[places[known]]
@@ -129,12 +129,6 @@ class VectorTable:
 
 
 _ARRAYS = ("words", "vectors", "ngrams", "ngram_vectors")
-
-
-def hash_words(words: Sequence[str]) -> npt.NDArray[np.uint64]:
-    """64-bit hashes, uint64 [words]."""
-    digests = [hashlib.blake2b(word.encode("utf-8", "surrogatepass"), digest_size=8).digest() for word in words]
-    return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
 
 def subwords(words: Sequence[str], buckets: int, shortest: int, longest: int) -> tuple[npt.NDArray[np.int64], Ints]:

@@ -6,6 +6,7 @@ import numpy as np
 
 from libelle.data.check.findings import Finding
 from libelle.data.columns import Column, Columns
+from libelle.data.distinct import distinct_numbers
 from libelle.features import Ints
 from libelle.language import N_
 
@@ -121,7 +122,7 @@ def _judge(name: str, column: Column, values: Ints, target: Column, labels: Ints
 
 def _wanted(column: Column, values: Ints) -> float:
     """The share of the mistakes that a field must remove: more if it holds texts than if it holds codes."""
-    texts = [column.texts[text] for text in np.unique(values).tolist()]
+    texts = [column.texts[text] for text in distinct_numbers(values).tolist()]
     return REMOVED_BY_TEXTS if any(" " in text.strip() for text in texts) else REMOVED_BY_CODES
 
 
@@ -129,14 +130,14 @@ def _is_the_label(column: Column, values: Ints, target: Column, labels: Ints) ->
     """Whether the field's texts are the labels, but for case and blanks around them."""
     codes = {text.strip().casefold(): code for code, text in enumerate(target.texts)}
     same = np.full(len(column.texts), -1)
-    for text in np.unique(values).tolist():
+    for text in distinct_numbers(values).tolist():
         same[text] = codes.get(column.texts[text].strip().casefold(), -1)
     alike = np.array([codes[text.strip().casefold()] for text in target.texts])
     agree = same[values] == alike[labels]
-    return bool(agree.mean() >= SAME and len(np.unique(labels[agree])) > 1 and agree.sum() >= FEWEST_ROWS)
+    return bool(agree.mean() >= SAME and len(distinct_numbers(labels[agree])) > 1 and agree.sum() >= FEWEST_ROWS)
 
 
 def _follows(values: Ints, labels: Ints) -> bool:
-    if len(np.unique(values)) < 2:
+    if len(distinct_numbers(values)) < 2:
         return False
     return Relation.of(labels, values, int(np.bincount(values).argmax())).settles()
