@@ -1,0 +1,128 @@
+"""The routes."""
+
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from pydantic_core import to_json
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
+
+from libelle.service.about import about, facts, health
+from libelle.service.bodies import (
+    Answered,
+    AnsweredDocuments,
+    Asked,
+    AskedDocuments,
+    ModelAbout,
+    ModelList,
+    Problem,
+)
+from libelle.service.compatibility import noncodable
+from libelle.service.context import Context, Facts
+from libelle.service.door import Door, as_refusal
+from libelle.service.predicting import predict, receive
+from libelle.service.refusal import RefusalError
+
+_SUMMARY = "Classifies records of short texts by published models."
+_REFUSALS = {
+    401: "No token, or a wrong one",
+    404: "No such model",
+    408: "The body came too slowly",
+    413: "Too large",
+    422: "Not what it should be",
+    429: "Too much waits already",
+    503: "No answer in time",
+}
+
+
+def create_app(context: Context) -> ASGIApp:
+    """The ASGI application of a worker."""
+    app = FastAPI(title="libelle", description=_SUMMARY, docs_url=None, redoc_url=None)
+    app.add_exception_handler(RefusalError, _refused)
+    app.add_exception_handler(HTTPException, _refused)
+    app.state.context = context
+    _add_routes(app, context)
+    if context.settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=context.settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+        )
+    return Door(app, context)
+
+
+def _add_routes(app: FastAPI, context: Context) -> None:
+    @app.post("/models/{name}/predict", **_documented(Asked, Answered))
+    async def predict_records(name: str, request: Request) -> Response:
+        """Score and decide records."""
+        served = context.catalogue.find(name)
+        asked, body = await receive(context, request, Asked)
+        judged = served.judge.judge(asked.records, body)
+        answered, _ = await predict(context, served, judged, _facts(request), top=asked.top, explain=asked.explain)
+        model = served.publication
+        return _json({"model": model.name, "version": model.version, "run_id": model.run_id, "results": answered})
+
+    @app.post("/noncodable", **_documented(AskedDocuments, AnsweredDocuments))
+    async def noncodable_documents(request: Request) -> Response:
+        """Say which census forms are non-codable, as the predecessor's service did."""
+        return await noncodable(context, request, _facts(request))
+
+    @app.get("/models", response_model=ModelList, responses=_problems(401))
+    async def list_models() -> Response:
+        """List what is served."""
+        return _json({"models": [about(served) for served in context.catalogue.served]})
+
+    @app.get("/models/{name}", response_model=ModelAbout, responses=_problems(401, 404))
+    async def show_model(name: str) -> Response:
+        """Show a model: its fields, labels, threshold and data."""
+        return _json(about(context.catalogue.find(name)))
+
+    @app.get("/health/live")
+    async def live() -> Response:
+        """Say that the process answers."""
+        return _json({"status": "alive"})
+
+    @app.get("/health")
+    @app.get("/health/ready")
+    async def ready(request: Request) -> Response:
+        """Say which versions are served, and what could not be."""
+        details = not context.tokens.required or _facts(request).caller is not None
+        return _json(health(context, details), 503 if context.leaving else 200)
+
+    @app.get("/metrics", responses=_problems(401))
+    async def metrics() -> Response:
+        """Counts for Prometheus, of all workers."""
+        return Response(context.metrics.page(facts(context)), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+def _facts(request: Request) -> Facts:
+    found: Facts = request.scope["libelle"]
+    return found
+
+
+def _json(value: Any, status: int = 200) -> Response:
+    return Response(to_json(value), status, media_type="application/json")
+
+
+async def _refused(_: Request, error: Exception) -> Response:
+    refusal = as_refusal(error)
+    answer = _json({"error": refusal.sentence}, refusal.status)
+    answer.headers.update(refusal.headers)
+    return answer
+
+
+def _documented(asked: type[Any], answered: type[Any]) -> dict[str, Any]:
+    """What OpenAPI says of a route that reads its body itself."""
+    schema = asked.model_json_schema()
+    return {
+        "response_model": answered,
+        "responses": _problems(*_REFUSALS),
+        "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
+    }
+
+
+def _problems(*statuses: int) -> dict[int | str, Any]:
+    return {status: {"model": Problem, "description": _REFUSALS[status]} for status in statuses}
