@@ -24,6 +24,7 @@ def about(served: Served) -> dict[str, Any]:
             item["threshold"] = rule.label_thresholds.get(label)
         labels.append(item)
     return {
+        "reference": served.reference,
         "name": publication.name,
         "version": publication.version,
         "run_id": publication.run_id,

@@ -22,6 +22,7 @@ from libelle.service.bodies import (
 from libelle.service.compatibility import noncodable
 from libelle.service.context import Context, Facts
 from libelle.service.door import Door, as_refusal
+from libelle.service.page.routes import add_page
 from libelle.service.predicting import predict, receive
 from libelle.service.refusal import RefusalError
 
@@ -44,6 +45,7 @@ def create_app(context: Context) -> ASGIApp:
     app.add_exception_handler(HTTPException, _refused)
     app.state.context = context
     _add_routes(app, context)
+    add_page(app, context.settings)
     if context.settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,

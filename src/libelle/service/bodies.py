@@ -134,6 +134,7 @@ class Label(BaseModel):
 class ModelAbout(BaseModel):
     """A model that is served."""
 
+    reference: Annotated[str, Field(description="What to ask for it by: `name`, or `name@version` where it stays.")]
     name: str
     version: int
     run_id: str

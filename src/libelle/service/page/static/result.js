@@ -1,0 +1,80 @@
+// What came out of a table: in numbers, the first rows, and a file.
+
+import { bar, because, head, named } from "./answer.js";
+import { make } from "./elements.js";
+import { say, scoreText } from "./language.js";
+
+/** Rows that the page shows; the file has all. */
+const SHOWN = 100;
+/** Labels that are counted by name. */
+const LABELS = 5;
+
+/** What a table comes to. */
+export function summary(sheet) {
+  const scored = sheet.count(({ status }) => status === "ok");
+  const bad = sheet.count(({ status }) => status === "error");
+  const parts = [say("scored", { n: scored, versions: [...sheet.versions].join(", ") })];
+  if (sheet.model.positive !== null || scored) parts.push(...decided(sheet, scored));
+  if (bad) parts.push(say("rows_bad", { n: bad }));
+  if (sheet.waiting.length) parts.push(say("rows_left", { n: sheet.waiting.length }));
+  return parts.map((part) => make("p", {}, part));
+}
+
+function decided(sheet, scored) {
+  if (!scored) return [];
+  const counts = new Map();
+  for (const result of sheet.results) {
+    if (result?.status !== "ok") continue;
+    const name = named(result.label, result.title);
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
+  const sorted = [...counts].sort(([, one], [, other]) => other - one);
+  const parts = sorted.slice(0, LABELS).map(([label, n]) => say("of_label", { label, n }));
+  if (sorted.length > LABELS) parts.push(say("other_labels", { n: sorted.length - LABELS }));
+  const sentences = [parts.join(", ")];
+  if (sheet.results.some((result) => result?.automatic !== undefined)) {
+    sentences.push(say("coded", { n: sheet.count(({ automatic }) => automatic) }));
+  }
+  return sentences;
+}
+
+/** Why a row has no score. */
+export function problem(sheet, result) {
+  if (result === null) return say("row_waits");
+  if (result.cells !== undefined) return say("row_width", { n: result.cells, all: sheet.columns.length });
+  return result.error;
+}
+
+/** The first rows as a table. */
+export function showRows(sheet, onlyBad) {
+  const places = [...sheet.rows.keys()].filter((place) => !onlyBad || sheet.results[place]?.status !== "ok");
+  const rows = places.slice(0, SHOWN).map((place) => line(sheet, place));
+  const shown = make("table.scored", {}, head("row", "text", "label", "score", "because"), make("tbody", {}, ...rows));
+  const parts = [make("div.wide", {}, shown)];
+  if (places.length > SHOWN) parts.push(make("p.soft", {}, say("first_rows", { n: SHOWN, all: places.length })));
+  return parts;
+}
+
+function line(sheet, place) {
+  const result = sheet.results[place];
+  const first = [make("th", { scope: "row" }, sheet.name(place)), make("td.text", {}, sheet.text(place))];
+  if (result?.status !== "ok") {
+    const why = make("span", result?.error ? { lang: "en" } : {}, problem(sheet, result));
+    const said = make("td.bad", { colspan: "3" }, make("b", {}, say("not_scored")), " ", why);
+    return make("tr", {}, ...first, said);
+  }
+  return make("tr", {}, ...first,
+    make("td", {}, named(result.label, result.title)),
+    make("td.number", {}, scoreText(result.score, result.threshold), bar(result.score, result.threshold)),
+    make("td.because", {}, because(result, sheet.model)),
+  );
+}
+
+/** Give the table back as a file. */
+export function download(sheet, name, french) {
+  const text = sheet.file(french, (result) => problem(sheet, result));
+  const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  const stem = name.replace(/\.[^.]*$/, "") || say("file_name");
+  make("a", { href: address, download: `${stem}-${say("file_scored")}.csv` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10_000);
+}
