@@ -24,7 +24,7 @@ def _page(spoken: NullTranslations) -> dict[str, Sentence]:
         ),
         "needs_script": _("This page needs JavaScript; allow it in the browser."),
         "token": _("Token"),
-        "token_hint": _("This service answers those who have a token; whoever runs it gives them out."),
+        "token_hint": _("This service answers those who have a token; those who run it give them out."),
         "token_use": _("Use this token"),
         "token_change": _("Use another token"),
         "token_needed": _("A token is needed; enter it at the top of the page."),
@@ -57,12 +57,19 @@ def _answer(spoken: NullTranslations) -> dict[str, Sentence]:
         "outdated": _("The fields have changed since this answer."),
         "not_scored": _("Not scored."),
         "decision": _("Decision"),
+        "label": _("Label {label}"),
         "reaches": _("The score of label {label} is {score}: it reaches the threshold, {threshold}."),
         "stays_below": _("The score of label {label} is {score}: it stays below the threshold, {threshold}."),
         "automatic": _("The score is {score} and reaches the threshold, {threshold}: no clerk needs to look at it."),
         "for_a_clerk": _("The score is {score} and stays below the threshold, {threshold}: a clerk should look at it."),
         "never_automatic": _("The score is {score}. A clerk always looks at records of this label."),
         "no_threshold": _("The score is {score}. No threshold was chosen for this model."),
+        "reaches_shortly": _("reaches the threshold"),
+        "stays_below_shortly": _("stays below the threshold"),
+        "automatic_shortly": _("no clerk needed"),
+        "for_a_clerk_shortly": _("for a clerk"),
+        "never_automatic_shortly": _("for a clerk"),
+        "no_threshold_shortly": _("no threshold"),
         "bar": _("Score {score} on a scale from 0 to 1, with the threshold at {threshold}"),
         "bar_alone": _("Score {score} on a scale from 0 to 1"),
         "threshold_at": _("threshold {threshold}"),
@@ -82,7 +89,7 @@ def _answer(spoken: NullTranslations) -> dict[str, Sentence]:
         "column_words": _("words"),
         "column_row": _("row"),
         "column_text": _("text"),
-        "column_because": _("why"),
+        "column_outcome": _("outcome"),
     }
 
 
@@ -109,8 +116,12 @@ def _table(spoken: NullTranslations) -> dict[str, Sentence]:
         "no_columns": _("No column has the name of a field. The first row has to name some of these: {fields}."),
         "column_twice": _("There are two columns called {column}; rename one of them."),
         "no_rows": _("There is a row of names, and none of records below it."),
-        "rows_many": _("There are {n} rows, and this page takes {most}; have larger files scored by the command."),
-        "file_large": _("The file is larger than {most} MB; have it scored by the command, or give a part of it."),
+        "rows_many": _(
+            "There are {n} rows, and this page takes {most}; ask those who run the service to score larger tables."
+        ),
+        "file_large": _(
+            "The file is larger than {most} MB; give a part of it, or ask those who run the service to score it."
+        ),
         "file_kind": _(
             "The file is not text. Save it as CSV in the spreadsheet, or copy its cells and paste them here."
         ),

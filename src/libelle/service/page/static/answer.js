@@ -9,19 +9,20 @@ const SMALLEST = 0.0005;
 const WORDS = 8;
 
 /** A label as people know it. */
-export const named = (label, title) => (title ? `${label} – ${title}` : label);
+export const named = (label, title) => (title ? `${label} – ${title}` : say("label", { label }));
 
-/** Why the decision is what it is. */
-export function because(result, model) {
+/** What score and threshold come to: the key of a sentence, which has a short form as well. */
+export function outcome(result, model) {
+  if (model.positive !== null) return result.score >= result.threshold ? "reaches" : "stays_below";
+  if (result.automatic === undefined) return "no_threshold";
+  if (result.automatic) return "automatic";
+  return result.threshold === null ? "never_automatic" : "for_a_clerk";
+}
+
+function because(result, model) {
   const score = scoreText(result.score, result.threshold);
-  const values = { score, threshold: result.threshold === null ? "" : general(result.threshold) };
-  if (model.positive !== null) {
-    const reached = result.score >= result.threshold;
-    return say(reached ? "reaches" : "stays_below", { ...values, label: model.positive });
-  }
-  if (result.automatic === undefined) return say("no_threshold", values);
-  if (result.automatic) return say("automatic", values);
-  return say(result.threshold === null ? "never_automatic" : "for_a_clerk", values);
+  const threshold = result.threshold === null ? "" : general(result.threshold);
+  return say(outcome(result, model), { score, threshold, label: model.positive });
 }
 
 /** The decision, in words and as a bar. */

@@ -1,6 +1,6 @@
 // What came out of a table: in numbers, the first rows, and a file.
 
-import { bar, because, head, named } from "./answer.js";
+import { bar, head, named, outcome } from "./answer.js";
 import { make } from "./elements.js";
 import { say, scoreText } from "./language.js";
 
@@ -14,14 +14,13 @@ export function summary(sheet) {
   const scored = sheet.count(({ status }) => status === "ok");
   const bad = sheet.count(({ status }) => status === "error");
   const parts = [say("scored", { n: scored, versions: [...sheet.versions].join(", ") })];
-  if (sheet.model.positive !== null || scored) parts.push(...decided(sheet, scored));
+  if (scored) parts.push(...decided(sheet));
   if (bad) parts.push(say("rows_bad", { n: bad }));
   if (sheet.waiting.length) parts.push(say("rows_left", { n: sheet.waiting.length }));
   return parts.map((part) => make("p", {}, part));
 }
 
-function decided(sheet, scored) {
-  if (!scored) return [];
+function decided(sheet) {
   const counts = new Map();
   for (const result of sheet.results) {
     if (result?.status !== "ok") continue;
@@ -31,7 +30,7 @@ function decided(sheet, scored) {
   const sorted = [...counts].sort(([, one], [, other]) => other - one);
   const parts = sorted.slice(0, LABELS).map(([label, n]) => say("of_label", { label, n }));
   if (sorted.length > LABELS) parts.push(say("other_labels", { n: sorted.length - LABELS }));
-  const sentences = [parts.join(", ")];
+  const sentences = [parts.join("; ")];
   if (sheet.results.some((result) => result?.automatic !== undefined)) {
     sentences.push(say("coded", { n: sheet.count(({ automatic }) => automatic) }));
   }
@@ -49,7 +48,7 @@ export function problem(sheet, result) {
 export function showRows(sheet, onlyBad) {
   const places = [...sheet.rows.keys()].filter((place) => !onlyBad || sheet.results[place]?.status !== "ok");
   const rows = places.slice(0, SHOWN).map((place) => line(sheet, place));
-  const shown = make("table.scored", {}, head("row", "text", "label", "score", "because"), make("tbody", {}, ...rows));
+  const shown = make("table.scored", {}, head("row", "text", "label", "score", "outcome"), make("tbody", {}, ...rows));
   const parts = [make("div.wide", {}, shown)];
   if (places.length > SHOWN) parts.push(make("p.soft", {}, say("first_rows", { n: SHOWN, all: places.length })));
   return parts;
@@ -66,7 +65,7 @@ function line(sheet, place) {
   return make("tr", {}, ...first,
     make("td", {}, named(result.label, result.title)),
     make("td.number", {}, scoreText(result.score, result.threshold), bar(result.score, result.threshold)),
-    make("td.because", {}, because(result, sheet.model)),
+    make("td.soft", {}, say(`${outcome(result, sheet.model)}_shortly`)),
   );
 }
 
