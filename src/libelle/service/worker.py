@@ -29,8 +29,8 @@ class Worker(uvicorn.Server):
     """A server of uvicorn that can leave without losing a request.
 
     Where it is asked to leave, another worker takes the new connections. It answers what comes on its own ones, and
-    each answer closes its connection: clients come back to the other worker. One that is closed while idle may just have
-    been used.
+    each answer closes its connection: clients come back to the other worker. One that is closed while idle may have
+    been used at that moment.
     """
 
     def __init__(self, context: Context, ready: Callable[[], None], lifeline: int) -> None:
@@ -70,7 +70,6 @@ class Worker(uvicorn.Server):
         """End, once what was asked is answered."""
         self._context.leaving = True
         await super().shutdown(sockets)
-        self._context.scorer.close()
 
     def leave(self) -> None:
         """Take no more connections, and end when those that there are have ended."""
