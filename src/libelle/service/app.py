@@ -135,7 +135,7 @@ def _add_routes(app: FastAPI, context: Context) -> None:
     async def ready(request: Request) -> Response:
         """Say which versions are served, and what could not be."""
         details = not context.tokens.required or _facts(request).caller is not None
-        return _json(health(context, details), 503 if context.leaving else 200)
+        return _json(health(context, details), 503 if context.ending else 200)
 
     @app.get("/metrics", responses=_problems(401))
     async def metrics(_: Request) -> Response:
