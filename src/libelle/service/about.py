@@ -52,7 +52,7 @@ def health(context: Context, details: bool) -> dict[str, Any]:
     state = read_state(context.folder)
     refused: dict[str, Any] = state.get("refused", {})
     found: dict[str, Any] = {
-        "status": "leaving" if context.leaving else "ready",
+        "status": "ending" if context.ending else "ready",
         "models": {item.reference: item.publication.version for item in context.catalogue.served},
         "refused": refused if details else sorted(refused),
         "store": (state.get("store") if details else bool(state.get("store")) or None),

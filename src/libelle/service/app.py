@@ -1,9 +1,12 @@
 """The routes."""
 
+from collections.abc import Callable, Coroutine
+from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
+from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
@@ -38,29 +41,66 @@ _REFUSALS = {
 }
 
 
+_NAME = {
+    "name": "name",
+    "in": "path",
+    "required": True,
+    "schema": {"type": "string"},
+    "description": "The model: `forms`, or `forms@3` where the answer has to be that version's.",
+    "example": "forms",
+}
+#: What others collect would hold addresses, which may hold anything.
+_NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
+
+
+class _Plain(APIRoute):
+    """A route that FastAPI documents, and whose function reads its request itself: checking twice costs time."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The function, as it is."""
+        return self.endpoint
+
+
 def create_app(context: Context) -> ASGIApp:
     """The ASGI application of a worker."""
-    app = FastAPI(title="libelle", description=_SUMMARY, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="libelle",
+        description=_SUMMARY,
+        version=version("libelle"),
+        docs_url=None,  # pages that take their scripts from elsewhere
+        redoc_url=None,
+        telemetry=_NO_TELEMETRY,
+    )
+    app.router.route_class = _Plain
     app.add_exception_handler(RefusalError, _refused)
     app.add_exception_handler(HTTPException, _refused)
     app.state.context = context
     _add_routes(app, context)
     add_page(app, context.settings)
-    if context.settings.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origins=context.settings.allowed_origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
-        )
-    return Door(app, context)
+    app.openapi_schema = _openapi(app, context)
+    if not context.settings.allowed_origins:
+        return Door(app, context)
+    return CORSMiddleware(
+        Door(app, context),
+        allow_origins=context.settings.allowed_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type", "X-Request-ID"],
+    )
+
+
+def _openapi(app: FastAPI, context: Context) -> dict[str, Any]:
+    schema = app.openapi()
+    if context.tokens.required:
+        schema["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        schema["security"] = [{"token": []}]
+    return schema
 
 
 def _add_routes(app: FastAPI, context: Context) -> None:
-    @app.post("/models/{name}/predict", **_documented(Asked, Answered))
-    async def predict_records(name: str, request: Request) -> Response:
+    @app.post("/models/{name}/predict", **_documented(Asked, Answered, named=True))
+    async def predict_records(request: Request) -> Response:
         """Score and decide records."""
-        served = context.catalogue.find(name)
+        served = context.catalogue.find(request.path_params["name"])
         asked, body = await receive(context, request, Asked)
         judged = served.judge.judge(asked.records, body)
         answered, _ = await predict(context, served, judged, _facts(request), top=asked.top, explain=asked.explain)
@@ -73,17 +113,22 @@ def _add_routes(app: FastAPI, context: Context) -> None:
         return await noncodable(context, request, _facts(request))
 
     @app.get("/models", response_model=ModelList, responses=_problems(401))
-    async def list_models() -> Response:
+    async def list_models(_: Request) -> Response:
         """List what is served."""
         return _json({"models": [about(served) for served in context.catalogue.served]})
 
-    @app.get("/models/{name}", response_model=ModelAbout, responses=_problems(401, 404))
-    async def show_model(name: str) -> Response:
+    @app.get(
+        "/models/{name}",
+        response_model=ModelAbout,
+        responses=_problems(401, 404),
+        openapi_extra={"parameters": [_NAME]},
+    )
+    async def show_model(request: Request) -> Response:
         """Show a model: its fields, labels, threshold and data."""
-        return _json(about(context.catalogue.find(name)))
+        return _json(about(context.catalogue.find(request.path_params["name"])))
 
     @app.get("/health/live")
-    async def live() -> Response:
+    async def live(_: Request) -> Response:
         """Say that the process answers."""
         return _json({"status": "alive"})
 
@@ -92,10 +137,10 @@ def _add_routes(app: FastAPI, context: Context) -> None:
     async def ready(request: Request) -> Response:
         """Say which versions are served, and what could not be."""
         details = not context.tokens.required or _facts(request).caller is not None
-        return _json(health(context, details), 503 if context.leaving else 200)
+        return _json(health(context, details), 503 if context.ending else 200)
 
     @app.get("/metrics", responses=_problems(401))
-    async def metrics() -> Response:
+    async def metrics(_: Request) -> Response:
         """Counts for Prometheus, of all workers."""
         return Response(context.metrics.page(facts(context)), media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -116,13 +161,16 @@ async def _refused(_: Request, error: Exception) -> Response:
     return answer
 
 
-def _documented(asked: type[Any], answered: type[Any]) -> dict[str, Any]:
+def _documented(asked: type[Any], answered: type[Any], named: bool = False) -> dict[str, Any]:
     """What OpenAPI says of a route that reads its body itself."""
     schema = asked.model_json_schema()
     return {
         "response_model": answered,
         "responses": _problems(*_REFUSALS),
-        "openapi_extra": {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}},
+        "openapi_extra": {
+            "parameters": [_NAME] if named else [],
+            "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
+        },
     }
 
 

@@ -45,6 +45,7 @@ class Context:
         tokens: who may ask.
         folder: where the workers' counts, and what the process above them knows, are; None for a worker alone.
         leaving: whether the worker ends as soon as its connections have.
+        ending: whether the service does.
         tasks: what goes on after its request was answered.
     """
 
@@ -53,6 +54,7 @@ class Context:
     tokens: Tokens
     folder: Path | None = None
     leaving: bool = False
+    ending: bool = False
     metrics: Metrics = field(default_factory=Metrics)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

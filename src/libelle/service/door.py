@@ -5,9 +5,10 @@ where it was raised.
 """
 
 import logging
+import os
 import re
 import time
-import uuid
+from itertools import count
 from typing import Any
 
 from fastapi.exceptions import HTTPException
@@ -24,6 +25,8 @@ access = logging.getLogger("libelle.service.access")
 
 #: A request id that a client or a proxy may choose: nothing but hexadecimal digits, as no text of a form is.
 _REQUEST_ID = re.compile(r"[0-9a-fA-F-]{8,64}")
+#: Of a worker: its process, what its requests' ids begin with, and their numbers.
+_ids: list[Any] = [0, "", count()]
 #: Routes that anybody may ask.
 _OPEN = ("/health", "/health/live", "/health/ready", "/", "/openapi.json")
 #: Where the files of the page are.
@@ -128,7 +131,14 @@ async def refuse(send: Send, refusal: RefusalError) -> None:
 
 def _request_id(sent: bytes) -> str:
     text = sent.decode("latin-1")
-    return text if _REQUEST_ID.fullmatch(text) else uuid.uuid4().hex
+    return text if _REQUEST_ID.fullmatch(text) else _new_id()
+
+
+def _new_id() -> str:
+    """An id that no other request has: the worker's, and a number of its own."""
+    if _ids[0] != os.getpid():
+        _ids[:] = [os.getpid(), os.urandom(8).hex(), count()]
+    return f"{_ids[1]}{next(_ids[2]):08x}"
 
 
 def _method(scope: Scope) -> Any:

@@ -75,8 +75,7 @@ async def predict(
                 answered, aside = results(served.pipeline, judged, scores, top)
                 if explain:
                     for place, row in zip(judged.places, judged.rows, strict=True):
-                        work = lambda row=row: served.pipeline.explain([row])[0]  # noqa: E731
-                        answered[place]["explanation"] = await context.scorer.call(work)
+                        answered[place]["explanation"] = await context.scorer.explain(served.pipeline, row)
         except TimeoutError:
             raise RefusalError(
                 503,

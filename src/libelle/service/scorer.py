@@ -1,13 +1,16 @@
-"""Scoring, in one thread of a worker: what waits together is scored together.
+"""Scoring: what waits together is scored together.
 
-A call of the pipeline costs two milliseconds for one record and three for twenty, so records of several requests share
+A call of the pipeline costs two milliseconds for one record and four for twenty, so records of several requests share
 calls. Nothing waits for others to come: a call takes whatever has come while the one before was at work.
+
+Calls are made in the thread of the event loop. In a thread of its own, scoring and the loop wait for each other at each
+of numpy's calls: a request cost twice the processor time. A call is short instead: it takes as many records as the
+model scores in `_SECONDS`, and the loop has its turn between two.
 """
 
 import asyncio
-import logging
-import queue
-import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,33 +22,24 @@ from libelle.features import Floats
 from libelle.pipeline import Pipeline
 from libelle.service.records import Record
 
-log = logging.getLogger(__name__)
-
-#: Records that are scored in one call; requests of more go piece by piece, so that others come in between.
-PIECE = 1000
+#: Records of a call at most, and at least.
+_MOST, _FEWEST = 1000, 16
+#: Seconds of the processor that a call should take.
+_SECONDS = 0.1
 
 
 @dataclass
 class _Waiting:
-    """Records of one request that wait for their scores."""
+    """Records of one request that wait for their scores, or any other work that waits for its turn."""
 
     pipeline: Pipeline
     rows: Sequence[Record]
-    future: "asyncio.Future[Floats]"
-    loop: asyncio.AbstractEventLoop
-
-
-@dataclass
-class _Call:
-    """Any other work for the thread."""
-
-    work: Callable[[], Any]
+    work: Callable[[], Any] | None
     future: "asyncio.Future[Any]"
-    loop: asyncio.AbstractEventLoop
 
 
 class Scorer:
-    """Scores in a thread of its own, begun with the first record; called from one event loop.
+    """Scores, for one event loop.
 
     Attributes:
         waiting: records that have not been scored yet.
@@ -55,8 +49,9 @@ class Scorer:
     def __init__(self, calls: Callable[[int], None] = lambda records: None) -> None:
         self.waiting = 0
         self.calls = calls
-        self._queue: queue.SimpleQueue[_Waiting | _Call | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
+        self._queue: deque[_Waiting] = deque()
+        self._begun = False
+        self._pieces: dict[int, int] = {}
 
     async def scores(self, pipeline: Pipeline, rows: Sequence[Record]) -> Floats:
         """Probabilities of records that were judged, float32 [rows, classes].
@@ -66,108 +61,102 @@ class Scorer:
         """
         if not rows:
             return np.empty((0, len(pipeline.labels)), np.float32)
-        self.waiting += len(rows)
         left = len(rows)
-        pieces = []
+        self.waiting += left
+        pieces: list[Floats] = []
         try:
-            for start in range(0, len(rows), PIECE):
-                part = rows[start : start + PIECE] if len(rows) > PIECE else rows
-                loop = asyncio.get_running_loop()
-                pieces.append(await self._put(_Waiting(pipeline, part, loop.create_future(), loop)))
-                self.waiting -= len(part)
+            while left:
+                start = len(rows) - left
+                part = rows[start : start + self._piece(pipeline)]
+                pieces.append(await self._put(_Waiting(pipeline, part, None, self._future())))
                 left -= len(part)
+                self.waiting -= len(part)
         finally:
             self.waiting -= left
         return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
-    async def call(self, work: Callable[[], Any]) -> Any:
-        """Do other work in the thread, in its turn."""
-        loop = asyncio.get_running_loop()
-        return await self._put(_Call(work, loop.create_future(), loop))
+    async def explain(self, pipeline: Pipeline, row: Record) -> Any:
+        """What each field and word of a record adds, see `Pipeline.explain`."""
+        return await self._put(_Waiting(pipeline, [], lambda: pipeline.explain([row])[0], self._future()))
 
-    def close(self) -> None:
-        """End the thread once all that waits is done."""
-        if self._thread is not None:
-            self._queue.put(None)
-            self._thread.join()
-            self._thread = None
+    def _future(self) -> "asyncio.Future[Any]":
+        return asyncio.get_running_loop().create_future()
 
-    def _put(self, item: _Waiting | _Call) -> "asyncio.Future[Any]":
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="scorer", daemon=True)
-            self._thread.start()
-        self._queue.put(item)
+    def _piece(self, pipeline: Pipeline) -> int:
+        return self._pieces.get(id(pipeline), _MOST)
+
+    def _put(self, item: _Waiting) -> "asyncio.Future[Any]":
+        self._queue.append(item)
+        if not self._begun:
+            self._begun = True
+            asyncio.get_running_loop().call_soon(self._next)
         return item.future
 
-    def _work(self) -> None:
-        while (item := self._queue.get()) is not None:
-            together, others, ending = self._take(item)
-            for found in together.values():
-                self._score(found)
-            for call in others:
-                _answer(call.loop, [(call.future, *_outcome(call.work))])
-            if ending:
-                return
+    def _next(self) -> None:
+        """Make one call, and let the loop have its turn before the next."""
+        items = self._take()
+        if items and items[0].work is not None:
+            _deliver(items[0], items[0].work)
+        elif items:
+            self._score(items)
+        self._begun = bool(self._queue)
+        if self._begun:
+            asyncio.get_running_loop().call_soon(self._next)
 
-    def _take(self, item: "_Waiting | _Call | None") -> tuple[dict[int, list[_Waiting]], list[_Call], bool]:
-        """What waits now, up to a call's records: by pipeline, other work, and whether the end has come."""
-        together: dict[int, list[_Waiting]] = {}
-        others: list[_Call] = []
+    def _take(self) -> list[_Waiting]:
+        """What is scored next: the first that waits, and those of the same pipeline that fit beside it."""
+        taken: list[_Waiting] = []
+        kept: list[_Waiting] = []
         rows = 0
-        while item is not None:
-            if item.future.cancelled():  # nobody waits any more
-                pass
-            elif isinstance(item, _Call):
-                others.append(item)
-            else:
-                together.setdefault(id(item.pipeline), []).append(item)
+        while self._queue:
+            item = self._queue.popleft()
+            if item.future.done():  # nobody waits any more
+                continue
+            if item.work is not None and not taken:
+                taken.append(item)
+                break
+            fits = not taken or rows + len(item.rows) <= self._piece(item.pipeline)
+            if item.work is None and fits and (not taken or item.pipeline is taken[0].pipeline):
+                taken.append(item)
                 rows += len(item.rows)
-            if rows >= PIECE:
-                return together, others, False
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return together, others, False
-        return together, others, True
+            else:
+                kept.append(item)
+        self._queue.extendleft(reversed(kept))
+        return taken
 
     def _score(self, items: list[_Waiting]) -> None:
         pipeline = items[0].pipeline
         rows = items[0].rows if len(items) == 1 else [row for item in items for row in item.rows]
-        self.calls(len(rows))
-        scores, error = _outcome(lambda: pipeline.predict_proba(rows))
-        if isinstance(error, UserError) and len(items) > 1:
+        began = time.thread_time()
+        try:
+            scores = pipeline.predict_proba(rows)
+        except UserError:
             for item in items:  # one request must not spoil the others
-                self._score([item])
+                _deliver(item, lambda item=item: pipeline.predict_proba(item.rows))  # type: ignore[misc]
             return
-        answers: list[tuple[asyncio.Future[Any], Any, BaseException | None]] = []
+        except Exception as error:
+            for item in items:
+                item.future.set_exception(error)
+            return
+        self._learn(pipeline, len(rows), time.thread_time() - began)
+        self.calls(len(rows))
         start = 0
         for item in items:
             end = start + len(item.rows)
-            answers.append((item.future, None if error else scores[start:end], error))
+            item.future.set_result(scores[start:end])
             start = end
-        _answer(items[0].loop, answers)
+
+    def _learn(self, pipeline: Pipeline, rows: int, seconds: float) -> None:
+        """How many records a call should have: fewer after one that took too long, and more after a short one."""
+        piece = self._piece(pipeline)
+        if seconds > 2 * _SECONDS and rows > piece // 2:
+            self._pieces[id(pipeline)] = max(rows // 2, _FEWEST)
+        elif piece < _MOST and seconds < _SECONDS and rows >= piece:
+            self._pieces[id(pipeline)] = min(2 * piece, _MOST)
 
 
-def _outcome(work: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+def _deliver(item: _Waiting, work: Callable[[], Any]) -> None:
     try:
-        return work(), None
+        item.future.set_result(work())
     except Exception as error:
-        return None, error
-
-
-def _answer(
-    loop: asyncio.AbstractEventLoop, answers: list[tuple["asyncio.Future[Any]", Any, BaseException | None]]
-) -> None:
-    def deliver() -> None:
-        for future, value, error in answers:
-            if future.done():
-                continue
-            if error is None:
-                future.set_result(value)
-            else:
-                future.set_exception(error)
-
-    try:
-        loop.call_soon_threadsafe(deliver)
-    except RuntimeError:
-        log.debug("the loop has ended before its last answers")
+        item.future.set_exception(error)

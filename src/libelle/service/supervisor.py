@@ -14,118 +14,87 @@ import socket
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from libelle.errors import UserError
 from libelle.files import SCRATCH, owned
 from libelle.publication import Publication
-from libelle.service.children import fork
+from libelle.service import children
+from libelle.service.crew import Crew
 from libelle.service.metrics import write_state
 from libelle.service.models_served import Catalogue, Loaded, load, load_first
-from libelle.service.scout import Scout, watch
 from libelle.service.settings import TOKEN, Settings
 from libelle.service.tokens import Tokens
-from libelle.service.worker import LEAVE, work
+from libelle.service.watch import Watch
 from libelle.stores.base import Store
 from libelle.stores.documents import parse_document
 
 log = logging.getLogger(__name__)
 
-#: Seconds that new workers have to answer, before the former ones leave.
-_BOOT = 30.0
-#: Seconds after which a worker that ended at once is begun again, at first and at most.
-_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-#: Connections that wait for a worker.
-_BACKLOG = 2048
 
-
-@dataclass
-class _Child:
-    """A worker.
-
-    Attributes:
-        slot: where it counts.
-        generation: of the versions that it serves.
-        began: when.
-        pipe: it writes there once it answers.
-        ready: whether it has.
-        leaving: when it has to be gone, once it was asked to leave.
-    """
-
-    slot: int
-    generation: int
-    began: float
-    pipe: int
-    ready: bool = False
-    leaving: float | None = None
-
-
-@dataclass
-class _Watch:
-    """The process that looks at the store."""
-
-    pid: int
-    pipe: int
-    rest: bytes = b""
-    trying: tuple[str, int] | None = None
-
-
-@dataclass
 class Supervisor:
     """The process above the workers."""
 
-    store: Store
-    settings: Settings
-    tokens: Tokens
-    listener: socket.socket
-    folder: Path
-    loaded: dict[str, Loaded]
-    refused: dict[str, dict[str, Any]] = field(default_factory=dict)
-    away: str | None = None
-    restarts: int = 0
-    generation: int = 0
-    children: dict[int, _Child] = field(default_factory=dict)
-    ending: bool = False
-    reload: bool = False
+    def __init__(self, store: Store, settings: Settings, tokens: Tokens, listener: socket.socket, folder: Path) -> None:
+        """Load what is wanted.
 
-    def __post_init__(self) -> None:
-        self._catalogue = Catalogue.of(self.loaded, self.settings)
-        self._watch: _Watch | None = None
+        Args:
+            store: where published models are.
+            settings: of the service.
+            tokens: who may ask.
+            listener: where connections come in.
+            folder: for counts, and for what workers have to know.
+
+        Raises:
+            UserError: see `load_first`.
+        """
+        self._store, self._settings, self._tokens, self._listener = store, settings, tokens, listener
+        self._folder = folder
+        self._loaded, refused = load_first(store, settings)
+        #: Reference → version and reason, of what cannot be served.
+        self._refused: dict[str, dict[str, Any]] = {}
+        #: Reference → version, when it was last refused, and how often.
         self._tried: dict[str, tuple[int, float, int]] = {}
-        self._stillborn = 0
-        self._pause = 0.0
-        self._hold_until = 0.0
-        self._alarm, self._bell = os.pipe()
-        self._lifeline, self._held = os.pipe()
-        for end in (self._alarm, self._bell):
-            os.set_blocking(end, False)
+        #: Why the store cannot be read.
+        self._away: str | None = None
+        self._crew = Crew(settings, tokens, listener, folder)
+        self._watch: Watch | None = None
+        self._ending = self._asked_again = False
+        self._alarm, self._bell = children.pipe()
+        children.keep(self._bell)
+        for reference, reason in refused.items():
+            self._refuse(reference, 0, reason)
 
     def run(self) -> None:
-        """Serve until asked to end."""
+        """Serve until asked to end.
+
+        Raises:
+            UserError: when no worker can begin.
+        """
         self._listen_to_signals()
         self._write_state()
-        self._begin_generation()
-        self._say_ready()
-        self._begin_watch()
-        while not self.ending:
-            self._wait(1.0)
-            self._reap()
-            if self.reload:
-                self.reload = False
-                self._renew(self.loaded)
-            self._fill()
-        self._end()
-
-    # Signals and pipes
+        children.settle()
+        try:
+            if not self._crew.serve(Catalogue.of(self._loaded, self._settings), self._wait):
+                raise UserError("No worker could begin; the messages above say why.")
+            self._say_ready()
+            self._begin_watch()
+            while self._wait():
+                self._look_after_watch()
+                if self._asked_again:
+                    self._asked_again = False
+                    self._serve(self._loaded)
+                self._crew.fill()
+        finally:
+            self._end()
 
     def _listen_to_signals(self) -> None:
-        def end(number: int, _: object) -> None:
-            self.ending = True
+        def end(*_: object) -> None:
+            self._ending = True
 
-        def again(number: int, _: object) -> None:
-            self.reload = True
+        def again(*_: object) -> None:
+            self._asked_again = True
 
         signal.signal(signal.SIGTERM, end)
         signal.signal(signal.SIGINT, end)
@@ -133,252 +102,141 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # so that it wakes us
         signal.set_wakeup_fd(self._bell, warn_on_full_buffer=False)
 
-    def _wait(self, seconds: float) -> None:
-        """Wait for a signal, for a worker that answers, or for what the watch tells."""
-        pipes = {child.pipe: child for child in self.children.values() if not child.ready}
-        watch = self._watch
-        found, _, _ = select.select([self._alarm, *pipes, *([watch.pipe] if watch else [])], [], [], seconds)
+    def _wait(self, seconds: float = 0.5) -> bool:
+        """Wait a moment for signals, workers and the watch; whether the service goes on."""
+        watched = [] if self._watch is None else [self._watch.pipe]
+        found, _, _ = select.select([self._alarm, *self._crew.pipes(), *watched], [], [], seconds)
         if self._alarm in found:
             with suppress(BlockingIOError):
                 os.read(self._alarm, 1 << 16)
-        for pipe in found:
-            if pipe in pipes:
-                pipes[pipe].ready = bool(os.read(pipe, 1))
-        if watch is not None and watch.pipe in found:
-            self._hear(watch)
+        self._crew.hear(found)
+        self._reap()
+        return not self._ending
 
     def _reap(self) -> None:
         """Take note of processes that have ended."""
-        while True:
-            try:
+        with suppress(ChildProcessError):
+            while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
-            if self._watch is not None and pid == self._watch.pid:
-                self._watch_ended(self._watch, status)
-            elif pid in self.children:
-                self._worker_ended(pid, status)
-
-    # Workers
-
-    def _begin_worker(self) -> None:
-        taken = {child.slot for child in self.children.values()}
-        slot = next(number for number in range(len(taken) + 1) if number not in taken)
-        reading, writing = os.pipe()
-        ours = [self._alarm, self._bell, self._held, reading, *(child.pipe for child in self.children.values())]
-        if self._watch is not None:
-            ours.append(self._watch.pipe)
-        catalogue = self._catalogue
-
-        def begin() -> None:
-            for pipe in ours:
-                os.close(pipe)
-            ready = lambda: (os.write(writing, b"."), None)[1]  # noqa: E731
-            work(self.listener, catalogue, self.settings, self.tokens, self.folder, slot, ready, self._lifeline)
-
-        pid = fork(begin)
-        os.close(writing)
-        self.children[pid] = _Child(slot, self.generation, time.monotonic(), reading)
-
-    def _worker_ended(self, pid: int, status: int) -> None:
-        child = self.children.pop(pid)
-        os.close(child.pipe)
-        if child.leaving is not None or self.ending:
-            return
-        self.restarts += 1
-        self._stillborn += not child.ready
-        if time.monotonic() - child.began < 2:
-            self._pause = min(max(2 * self._pause, _PAUSE), _LONGEST_PAUSE)
-            self._hold_until = time.monotonic() + self._pause
-        else:
-            self._pause = 0.0
-        log.warning("a worker ended (%s); another one takes its place", _how(status))
-        self._write_state()
-
-    def _fill(self) -> None:
-        """Begin workers where some are missing, and end those that are late in leaving."""
-        now = time.monotonic()
-        for pid, child in self.children.items():
-            if child.leaving is not None and now > child.leaving:
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-        if self.ending or now < self._hold_until:
-            return
-        current = sum(child.generation == self.generation for child in self.children.values())
-        for _ in range(self.settings.workers - current):
-            self._begin_worker()
-
-    def _begin_generation(self) -> bool:
-        """Begin workers that serve what is loaded; whether they answer in time."""
-        before = self.generation
-        self.generation += 1
-        self._stillborn = 0
-        until = time.monotonic() + _BOOT
-        while self._stillborn <= self.settings.workers and time.monotonic() < until:
-            self._fill()
-            mine = [child for child in self.children.values() if child.generation == self.generation]
-            if self.ending or (len(mine) == self.settings.workers and all(child.ready for child in mine)):
-                return True
-            self._wait(0.2)
-            self._reap()
-        self._ask_to_leave(self.generation)
-        self.generation = before
-        if not before:
-            self._end()
-            raise UserError("No worker could begin; the messages above say why.")
-        return False
-
-    def _ask_to_leave(self, *generations: int) -> None:
-        until = time.monotonic() + self.settings.timeout + 10
-        for pid, child in self.children.items():
-            if child.generation in generations and child.leaving is None:
-                child.leaving = until
-                with suppress(ProcessLookupError):
-                    os.kill(pid, LEAVE)
-
-    def _renew(self, loaded: dict[str, Loaded]) -> bool:
-        """Serve other versions, or the same by new workers; whether it has worked."""
-        former, catalogue = self.generation, self._catalogue
-        self._catalogue = Catalogue.of(loaded, self.settings)
-        if not self._begin_generation():
-            self._catalogue = catalogue
-            return False
-        self.loaded = loaded
-        self._ask_to_leave(*range(former + 1))
-        return True
+                if not pid:
+                    return
+                if self._watch is not None and pid == self._watch.pid:
+                    self._watch.ended = children.how_it_ended(status)
+                elif self._crew.ended(pid, status):
+                    self._write_state()
 
     def _end(self) -> None:
-        """Ask all processes to end, and wait until they have."""
-        self.ending = True
-        if self._watch is not None:
-            with suppress(ProcessLookupError):
-                os.kill(self._watch.pid, signal.SIGKILL)
-        for pid in self.children:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
-        until = time.monotonic() + self.settings.timeout + 5
-        while self.children and time.monotonic() < until:
-            self._wait(0.2)
-            self._reap()
-        for pid in self.children:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self.listener.close()
+        self._ending = True
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            children.send(watch.pid, signal.SIGKILL)
+        self._crew.end(lambda: self._wait(0.1))
+        self._listener.close()
         log.info("the service has ended")
 
-    # Versions
+    # What is served
 
     def _begin_watch(self) -> None:
-        if not self.settings.reload:
+        if self._settings.reload:
+            # What is served now; the former watch knew what was served before.
+            served = {reference: item.publication.version for reference, item in self._loaded.items()}
+            self._watch = Watch(self._store, self._settings, served, self._tried)
+
+    def _look_after_watch(self) -> None:
+        """Do what the watch asks for, and begin another one where it has ended."""
+        watch = self._watch
+        if watch is None:
             return
-        reading, writing = os.pipe()
-        served = {reference: item.publication.version for reference, item in self.loaded.items()}
-        scout = Scout(self.store, self.settings, served, self._tried)
-        ours = [self._alarm, self._bell, self._held, reading, *(child.pipe for child in self.children.values())]
+        ended = watch.ended
+        self._hear(watch)
+        if ended:
+            children.close(watch.pipe)
+            if watch.trying is not None:
+                self._refuse(*watch.trying, f"the process that loaded it ended {ended}")
+            self._begin_watch()
 
-        def begin() -> None:
-            for pipe in ours:
-                os.close(pipe)
-            self.listener.close()
-            watch(scout, writing)
-
-        pid = fork(begin)
-        os.close(writing)
-        os.set_blocking(reading, False)
-        self._watch = _Watch(pid, reading)
-
-    def _hear(self, watch: _Watch) -> None:
-        with suppress(BlockingIOError):
-            while data := os.read(watch.pipe, 1 << 16):
-                watch.rest += data
-        *lines, watch.rest = watch.rest.split(b"\n")
-        moved: list[Publication] = []
-        references = []
-        for line in lines:
-            message = json.loads(line)
-            if "trying" in message:
-                watch.trying = message["trying"], message["version"]
-            elif "refused" in message:
+    def _hear(self, watch: Watch) -> None:
+        moved: dict[str, Publication] = {}
+        for message in watch.hear():
+            if "refused" in message:
                 self._refuse(message["refused"], message["version"], message["reason"])
-                watch.trying = None
             elif "settled" in message:
                 self._settle(message["settled"])
             elif "moved" in message:
-                watch.trying = None
-                references.append(message["moved"])
-                moved.append(parse_document(json.dumps(message["publication"]).encode(), Publication, "the manifest"))
+                data = json.dumps(message["publication"]).encode()
+                moved[message["moved"]] = parse_document(data, Publication, "the manifest")
             elif "store" in message:
                 self._store_is(message["store"])
         if moved:
-            self._move(dict(zip(references, moved, strict=True)))
+            self._move(moved)
 
     def _move(self, publications: dict[str, Publication]) -> None:
         """Serve versions that the watch has found good."""
-        loaded = dict(self.loaded)
+        loaded = dict(self._loaded)
         for reference, publication in publications.items():
             try:
-                loaded[reference] = load(self.store, publication)
+                loaded[reference] = load(self._store, publication)
             except UserError as error:
                 self._refuse(reference, publication.version, str(error))
-                del publications[reference]
-                return self._move(publications) if publications else None
-        if self._renew(loaded):
-            for reference, publication in publications.items():
+        moved = {name: item for name, item in publications.items() if loaded.get(name) is not self._loaded.get(name)}
+        if not moved:
+            return
+        began = self._serve(loaded)
+        for reference, publication in moved.items():
+            if began:
                 self._settle(reference)
                 log.info("%s is served from now on", publication)
-        else:
-            for reference, publication in publications.items():
-                self._refuse(reference, publication.version, "No worker could begin with it; the log says why.")
-        return None
+            else:
+                self._refuse(reference, publication.version, "no worker could begin with it; the log says why")
+
+    def _serve(self, loaded: dict[str, Loaded]) -> bool:
+        """Serve other versions, or the same by new workers; whether it has worked."""
+        children.settle()
+        if not self._crew.serve(Catalogue.of(loaded, self._settings), self._wait):
+            return False
+        self._loaded = loaded
+        return True
+
+    # What is known of it
 
     def _refuse(self, reference: str, version: int, reason: str) -> None:
-        before = self.refused.get(reference, {})
-        if (before.get("version"), before.get("reason")) != (version, reason):
-            goes_on = self.loaded.get(reference)
+        known = {"version": version, "reason": reason}
+        if self._refused.get(reference) != known:
+            goes_on = self._loaded.get(reference)
             beside = f"; {goes_on.publication} goes on" if goes_on else ""
             log.error("%s, version %d, is not served: %s%s", reference, version, reason.rstrip("."), beside)
-        self.refused[reference] = {"version": version, "reason": reason}
-        count = self._tried.get(reference, (0, 0.0, 0))
-        self._tried[reference] = version, time.monotonic(), count[2] + 1 if count[0] == version else 1
+        self._refused[reference] = known
+        before = self._tried.get(reference, (0, 0.0, 0))
+        self._tried[reference] = version, time.monotonic(), before[2] + 1 if before[0] == version else 1
         self._write_state()
 
     def _settle(self, reference: str) -> None:
         self._tried.pop(reference, None)
-        if self.refused.pop(reference, None) is not None:
+        if self._refused.pop(reference, None) is not None:
             self._write_state()
 
     def _store_is(self, away: str | None) -> None:
-        if away == self.away:
+        if away == self._away:
             return
-        if away is not None:
-            log.error("the store cannot be read, and what is served goes on: %s", away)
-        else:
+        if away is None:
             log.info("the store can be read again")
-        self.away = away
+        else:
+            log.error("the store cannot be read, and what is served goes on: %s", away)
+        self._away = away
         self._write_state()
 
-    def _watch_ended(self, watch: _Watch, status: int) -> None:
-        self._watch = None
-        self._hear(watch)
-        os.close(watch.pipe)
-        if watch.trying is not None:
-            self._refuse(*watch.trying, f"the process that loaded it ended ({_how(status)})")
-        if not self.ending:
-            self._begin_watch()
-
     def _write_state(self) -> None:
-        write_state(self.folder, {"refused": self.refused, "store": self.away, "restarts": self.restarts})
+        state = {"refused": self._refused, "store": self._away, "restarts": self._crew.restarts}
+        write_state(self._folder, state)
 
     def _say_ready(self) -> None:
-        host, port = self.listener.getsockname()[:2]
-        scheme = "https" if self.settings.tls_certificate else "http"
-        served = ", ".join(str(item.publication) for item in self._catalogue.served)
+        host, port = self._listener.getsockname()[:2]
+        scheme = "https" if self._settings.tls_certificate else "http"
+        served = ", ".join(str(item.publication) for item in self._loaded.values())
         log.info("serving %s on %s://%s:%d", served, scheme, f"[{host}]" if ":" in host else host, port)
-        if not self.tokens.required:
+        if not self._tokens.required:
             log.info("anybody on this machine may ask, and nobody else; %s or tokens=<file> asks for a token", TOKEN)
-        _notify("READY=1")
+        _notify_systemd()
 
 
 def serve(store: Store, settings: Settings) -> None:
@@ -388,39 +246,31 @@ def serve(store: Store, settings: Settings) -> None:
         UserError: when a model cannot be served, or the address is taken.
     """
     tokens = Tokens(settings.tokens)
-    listener = listen(settings)
-    loaded, refused = load_first(store, settings)
+    listener = _listen(settings)
     with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as folder:
-        supervisor = Supervisor(store, settings, tokens, listener, Path(folder), loaded)
-        for reference, reason in refused.items():
-            supervisor._refuse(reference, 0, reason)
-        supervisor.run()
+        Supervisor(store, settings, tokens, listener, Path(folder)).run()
 
 
-def listen(settings: Settings) -> socket.socket:
-    """A socket at the address that is wanted; connections wait from the first worker on."""
+def _listen(settings: Settings) -> socket.socket:
+    """A socket at the address that is wanted; connections are taken from the first worker on."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((settings.host, settings.port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         listener.close()
         raise UserError(
-            f"host={settings.host} port={settings.port} cannot be listened on ({error.strerror}); choose another port=."
+            f"host={settings.host} port={settings.port} cannot be listened on "
+            f"({getattr(error, 'strerror', None) or error}); choose another."
         ) from None
     return listener
 
 
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
-
-
-def _notify(state: str) -> None:
-    """Tell systemd, where it asks (sd_notify)."""
+def _notify_systemd() -> None:
+    """Say that the service is ready, where systemd asks to be told (`Type=notify`)."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as to, suppress(OSError):
-        to.sendto(state.encode(), "\0" + address[1:] if address.startswith("@") else address)
+        to.sendto(b"READY=1", "\0" + address[1:] if address.startswith("@") else address)

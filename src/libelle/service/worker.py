@@ -1,9 +1,10 @@
 """One worker: a process that answers, with one version of each model from its beginning to its end."""
 
 import asyncio
+import os
 import signal
 import socket
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import uvicorn
@@ -29,16 +30,16 @@ class Worker(uvicorn.Server):
     """A server of uvicorn that can leave without losing a request.
 
     Where it is asked to leave, another worker takes the new connections. It answers what comes on its own ones, and
-    each answer closes its connection: clients come back to the other worker. One that is closed while idle may just have
-    been used.
+    each answer closes its connection: clients come back to the other worker. One that is closed while idle may have
+    been used at that moment.
     """
 
-    def __init__(self, context: Context, ready: Callable[[], None], lifeline: int) -> None:
+    def __init__(self, context: Context, life: int, lifeline: int) -> None:
         """Make a worker.
 
         Args:
             context: what its requests share.
-            ready: called once it answers.
+            life: a pipe to write to as long as it answers.
             lifeline: a pipe that is closed when the process above has died.
         """
         settings = context.settings
@@ -54,9 +55,11 @@ class Worker(uvicorn.Server):
                 limit_concurrency=_CONNECTIONS,
                 ssl_certfile=settings.tls_certificate,
                 ssl_keyfile=settings.tls_key,
+                callback_notify=self._live,
+                timeout_notify=1,
             )
         )
-        self._context, self._ready, self._lifeline = context, ready, lifeline
+        self._context, self._life, self._lifeline = context, life, lifeline
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
@@ -64,13 +67,12 @@ class Worker(uvicorn.Server):
         loop.add_signal_handler(LEAVE, self.leave)
         loop.add_reader(self._lifeline, self._orphaned)
         await super().startup(sockets)
-        self._ready()
+        await self._live()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End, once what was asked is answered."""
-        self._context.leaving = True
+        self._context.leaving = self._context.ending = True
         await super().shutdown(sockets)
-        self._context.scorer.close()
 
     def leave(self) -> None:
         """Take no more connections, and end when those that there are have ended."""
@@ -91,6 +93,10 @@ class Worker(uvicorn.Server):
             await asyncio.sleep(0.05)
         self.should_exit = True
 
+    async def _live(self) -> None:
+        with suppress(OSError):  # nobody has listened for long
+            os.write(self._life, b".")
+
     def _orphaned(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lifeline)
         self.should_exit = True
@@ -103,10 +109,21 @@ def work(
     tokens: Tokens,
     folder: Path,
     slot: int,
-    ready: Callable[[], None],
+    life: int,
     lifeline: int,
 ) -> None:
-    """Answer until asked to end; called in a process of its own."""
+    """Answer until asked to end; called in a process of its own.
+
+    Args:
+        listener: where connections come in.
+        catalogue: what is served.
+        settings: of the service.
+        tokens: who may ask.
+        folder: where workers count.
+        slot: where this one does.
+        life: a pipe to write to as long as it answers.
+        lifeline: a pipe that is closed when the process above has died.
+    """
     count_in(folder, slot)
     context = Context(settings, catalogue, tokens, folder)
-    Worker(context, ready, lifeline).run([listener])
+    Worker(context, life, lifeline).run([listener])
