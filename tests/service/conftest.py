@@ -26,7 +26,8 @@ def served(tmp_path_factory):
     codes = libelle.fit(many_records(), target="code", columns=["nature", "shop"], store=plan.store, **about)
     for name, run_id, threshold in (("forms", forms, 0.5), ("codes", codes.name, None)):
         publish(plan.store, Run.open(plan.store, RunId.parse(run_id)), name, threshold)
-    process = start("serve.py", "port=0", "workers=1", f"max_records={AT_ONCE}", cwd=folder, LIBELLE_TOKEN=TOKEN)
+    wishes = ["port=0", "workers=1", "access_log=false", f"max_records={AT_ONCE}"]
+    process = start("serve.py", *wishes, cwd=folder, LIBELLE_TOKEN=TOKEN)
     try:
         for line in process.stderr:
             if found := re.search(r"http://127\.0\.0\.1:\d+", line):
@@ -39,7 +40,8 @@ def served(tmp_path_factory):
         process.communicate()
 
 
-@pytest.fixture(scope="session")
+# For a module: while playwright runs, no other test can run an event loop.
+@pytest.fixture(scope="module")
 def chromium():
     with browser() as opened:
         yield opened

@@ -106,3 +106,4 @@ def test_a_wrong_token_is_one_sentence_and_the_right_one_opens_the_page(visit):
         page.get_by_role("button", name="Use this token").click()
         page.locator("#work").wait_for()
         assert not page.locator("#token").is_visible()
+        assert page.evaluate("document.activeElement.id") == "model"

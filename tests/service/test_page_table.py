@@ -120,6 +120,17 @@ def test_a_table_that_does_not_fit_is_one_sentence(visit, text, sentence):
         assert page.locator("#start").is_disabled()
 
 
+def test_a_file_is_dropped_anywhere_on_the_page(visit):
+    make = "text => { const data = new DataTransfer(); data.items.add(new File([text], 'a.csv')); return data; }"
+    with visit() as page:
+        dropped = page.evaluate_handle(make, 'job,town\n"maçon, chef",Lyon\n\n')
+        page.dispatch_event("h1", "drop", {"dataTransfer": dropped})
+        page.locator("#start:enabled").click()
+        page.locator("#counted").filter(has_text="1 row was scored").wait_for()
+        assert "maçon, chef" in page.locator(".scored tbody").inner_text()
+        assert "a.csv" in page.locator("#found").inner_text()
+
+
 def test_a_workbook_is_refused_with_what_to_do(visit):
     with visit() as page:
         page.locator("#file").set_input_files({"name": "a.xlsx", "mimeType": "", "buffer": b"PK\x03\x04\x00\x00"})
@@ -127,13 +138,16 @@ def test_a_workbook_is_refused_with_what_to_do(visit):
 
 
 def test_a_table_is_stopped_and_goes_on_where_it_was(visit):
-    held = []
+    asked = []
+
+    def answer_all_but_the_second(route):
+        asked.append(route)
+        if len(asked) != 2:
+            route.continue_()
+
     table = make_forms(20, seed=5)
     with visit() as page:
-        page.route(
-            "**/predict",
-            lambda route: held.append(route) if len(held) == 1 else (held.append(route), route.continue_()),
-        )
+        page.route("**/predict", answer_all_but_the_second)
         page.locator("#pasted").fill(cells(table))
         page.locator("#start:enabled").click()
         page.locator("#progressed").filter(has_text="7 of 20 rows").wait_for()

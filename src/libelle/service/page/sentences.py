@@ -69,7 +69,6 @@ def _answer(spoken: NullTranslations) -> dict[str, Sentence]:
         "automatic_shortly": _("no clerk needed"),
         "for_a_clerk_shortly": _("for a clerk"),
         "never_automatic_shortly": _("for a clerk"),
-        "no_threshold_shortly": _("no threshold"),
         "bar": _("Score {score} on a scale from 0 to 1, with the threshold at {threshold}"),
         "bar_alone": _("Score {score} on a scale from 0 to 1"),
         "threshold_at": _("threshold {threshold}"),
@@ -122,6 +121,7 @@ def _table(spoken: NullTranslations) -> dict[str, Sentence]:
         "file_large": _(
             "The file is larger than {most} MB; give a part of it, or ask those who run the service to score it."
         ),
+        "file_unread": _("The file cannot be read; choose it again."),
         "file_kind": _(
             "The file is not text. Save it as CSV in the spreadsheet, or copy its cells and paste them here."
         ),

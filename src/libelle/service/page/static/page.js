@@ -18,16 +18,19 @@ const chosen = () => models.find(({ reference }) => reference === at("model").va
 async function load() {
   try {
     models = await listModels();
-    trouble = null;
   } catch (error) {
     notice(error);
     return;
   }
+  const troubled = trouble !== null;
+  trouble = null;
   const before = at("model").value;
   at("model").replaceChildren(...models.map(({ reference }) => make("option", { value: reference }, reference)));
   if (models.some(({ reference }) => reference === before)) at("model").value = before;
   choose();
   render();
+  // What had the focus, the token or a button, is hidden now.
+  if (troubled) at("model").focus();
 }
 
 function choose() {

@@ -47,25 +47,27 @@ export function problem(sheet, result) {
 /** The first rows as a table. */
 export function showRows(sheet, onlyBad) {
   const places = [...sheet.rows.keys()].filter((place) => !onlyBad || sheet.results[place]?.status !== "ok");
-  const rows = places.slice(0, SHOWN).map((place) => line(sheet, place));
-  const shown = make("table.scored", {}, head("row", "text", "label", "score", "outcome"), make("tbody", {}, ...rows));
-  const parts = [make("div.wide", {}, shown)];
+  const judged = sheet.results.some((result) => result?.status === "ok" && outcome(result, sheet.model) !== "no_threshold");
+  const rows = places.slice(0, SHOWN).map((place) => line(sheet, place, judged));
+  const columns = head("row", "text", "label", "score", ...(judged ? ["outcome"] : []));
+  const shown = make("table.scored", {}, columns, make("tbody", {}, ...rows));
+  const parts = [shown];
   if (places.length > SHOWN) parts.push(make("p.soft", {}, say("first_rows", { n: SHOWN, all: places.length })));
   return parts;
 }
 
-function line(sheet, place) {
+function line(sheet, place, judged) {
   const result = sheet.results[place];
   const first = [make("th", { scope: "row" }, sheet.name(place)), make("td.text", {}, sheet.text(place))];
   if (result?.status !== "ok") {
     const why = make("span", result?.error ? { lang: "en" } : {}, problem(sheet, result));
-    const said = make("td.bad", { colspan: "3" }, make("b", {}, say("not_scored")), " ", why);
+    const said = make("td.bad", { colspan: judged ? "3" : "2" }, make("b", {}, say("not_scored")), " ", why);
     return make("tr", {}, ...first, said);
   }
   return make("tr", {}, ...first,
     make("td", {}, named(result.label, result.title)),
     make("td.number", {}, scoreText(result.score, result.threshold), bar(result.score, result.threshold)),
-    make("td.soft", {}, say(`${outcome(result, sheet.model)}_shortly`)),
+    judged ? make("td.soft", {}, say(`${outcome(result, sheet.model)}_shortly`)) : null,
   );
 }
 

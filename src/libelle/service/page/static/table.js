@@ -53,9 +53,12 @@ export function render() {
 export function begin(onRefusal, onAnswer) {
   at("format").value = document.documentElement.lang === "fr" ? "fr" : "plain";
   at("pasted").addEventListener("input", () => {
+    at("file").value = "";
     clearTimeout(timer);
     timer = setTimeout(() => take(at("pasted").value, ""), QUIET);
   });
+  // Otherwise a browser says nothing when the same file, mended, is chosen again.
+  at("file").addEventListener("click", () => Object.assign(at("file"), { value: "" }));
   at("file").addEventListener("change", () => takeFile(at("file").files[0]));
   at("table").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -78,7 +81,9 @@ function acceptDrops() {
       if (!event.dataTransfer?.types.includes("Files")) return;
       event.preventDefault();
       at("drop").classList.toggle("over", kind === "dragover");
-      if (kind === "drop" && !at("work").hidden) takeFile(event.dataTransfer.files[0]);
+      if (kind !== "drop" || at("work").hidden) return;
+      at("file").value = "";
+      takeFile(event.dataTransfer.files[0]);
     });
   }
 }
@@ -86,13 +91,17 @@ function acceptDrops() {
 async function takeFile(file) {
   if (!file) return;
   at("pasted").value = "";
-  const text = file.size > MOST_BYTES ? null : decode(await file.arrayBuffer());
-  if (text !== null) {
-    take(text, file.name);
-    return;
+  let problem = "file_large";
+  let text = null;
+  if (file.size <= MOST_BYTES) {
+    // A folder that is dropped looks like a file until it is read.
+    const bytes = await file.arrayBuffer().catch(() => null);
+    problem = bytes === null ? "file_unread" : "file_kind";
+    text = bytes === null ? null : decode(bytes);
   }
-  take("", "");
-  failed = () => [file.size > MOST_BYTES ? say("file_large", { most: MOST_BYTES / 1e6 }) : say("file_kind")];
+  take(text ?? "", text === null ? "" : file.name);
+  if (text !== null) return;
+  failed = () => [say(problem, { most: MOST_BYTES / 1e6 })];
   render();
 }
 
@@ -121,7 +130,8 @@ function described() {
   const parts = [say("rows_found", { n: sheet.rows.length, columns: sheet.known.join(", ") })];
   if (sheet.missing.length) parts.push(say("columns_missing", { columns: sheet.missing.join(", ") }));
   if (sheet.unused.length) parts.push(say("columns_unused", { columns: sheet.unused.join(", ") }));
-  return parts.map((part) => make("p", {}, part));
+  const name = given.name ? make("b", {}, given.name) : null;
+  return [name, ...parts].filter((part) => part !== null).map((part) => make("p", {}, part));
 }
 
 async function score(onRefusal, onAnswer) {
