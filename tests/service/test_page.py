@@ -74,6 +74,7 @@ class Parts(HTMLParser):
         ("fr;q=0.2, en;q=0.8", "", "en"),
         ("de, fr-CA;q=0.4", "", "fr"),
         ("de;q=x, *", "", "en"),
+        ("fr;q=0", "", "en"),
         ("en", "language=fr", "fr"),
         ("fr", "language=de", "fr"),
     ],

@@ -5,7 +5,6 @@ import html
 import json
 import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from libelle.language import ENGLISH, LANGUAGES
+from libelle.language import ENGLISH, LANGUAGES, LanguageCode
 from libelle.service.page.sentences import sentences
 from libelle.service.refusal import RefusalError
 from libelle.service.settings import Limits
@@ -28,24 +27,25 @@ _HEADERS = {
     # Asked for each time, and sent where it has changed: modules of two versions do not go together.
     "Cache-Control": "no-cache",
 }
+#: Elements that hold a sentence, by its key.
 _SAYS = re.compile(r'(?<=data-say=")(\w+)("[^>]*>)')
-_PREFERRED = re.compile(r"([a-zA-Z*]+)[^,;]*(?:;\s*q=([0-9.]+))?")
+#: A language that a browser likes, and how much: `fr-FR;q=0.9`.
+_PREFERRED = re.compile(r"([a-zA-Z*]+)[^,;]*(?:;\s*q=([0-9](?:\.[0-9]+)?))?")
 
 
-@dataclass(frozen=True)
 class _File:
-    """What is sent, and how it is known to be the same."""
+    """What is sent, and what a browser knows it by when it asks again."""
 
-    body: bytes
-    kind: str
+    def __init__(self, body: bytes, kind: str) -> None:
+        self._body, self._kind = body, kind
+        self._mark = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
     def answer(self, request: Request, **headers: str) -> Response:
         """The file; without its body where the browser has it."""
-        mark = f'"{hashlib.sha256(self.body).hexdigest()[:32]}"'
-        headers = {**_HEADERS, **headers, "ETag": mark}
-        if mark in request.headers.get("if-none-match", ""):
+        headers = {**_HEADERS, **headers, "ETag": self._mark}
+        if self._mark in request.headers.get("if-none-match", ""):
             return Response(status_code=304, headers=headers)
-        return Response(self.body, headers=headers, media_type=self.kind)
+        return Response(self._body, headers=headers, media_type=self._kind)
 
 
 def add_page(app: FastAPI, limits: Limits) -> None:
@@ -72,7 +72,7 @@ def add_page(app: FastAPI, limits: Limits) -> None:
 
     routes: dict[str, Callable[[Request], Awaitable[Response]]] = {"/": page, "/page/{name}": part}
     for path, function in routes.items():
-        app.router.add_route(path, function, methods=["GET"], include_in_schema=False)
+        app.add_api_route(path, function, include_in_schema=False)
 
 
 def _page(language: str, limits: Limits) -> bytes:
@@ -90,20 +90,13 @@ def _page(language: str, limits: Limits) -> bytes:
     return page.replace(' id="service">', f' id="service">{data}', 1).encode()
 
 
-def _language(request: Request) -> str:
+def _language(request: Request) -> LanguageCode:
     """What the address asks for, or what the browser prefers of what there is."""
-    asked = request.query_params.get("language")
-    if asked in LANGUAGES:
-        return asked
     wishes = _PREFERRED.findall(request.headers.get("accept-language", ""))
-    for name, _ in sorted(wishes, key=lambda wish: -_weight(wish[1])):
-        if name.lower() in LANGUAGES:
-            return str(name.lower())
-    return ENGLISH
+    liked = sorted((wish for wish in wishes if _weight(wish) > 0), key=_weight, reverse=True)
+    names = [request.query_params.get("language"), *(name.lower() for name, _ in liked)]
+    return next((code for name in names for code in LANGUAGES if code == name), ENGLISH)
 
 
-def _weight(written: str) -> float:
-    try:
-        return float(written or 1)
-    except ValueError:
-        return 0
+def _weight(wish: tuple[str, str]) -> float:
+    return float(wish[1] or 1)
