@@ -140,7 +140,7 @@ def _is_english() -> bool:
 
 @cache
 def catalogue(language: str) -> NullTranslations:
-    """The messages of a language, for who writes no numbers: without Babel, and whatever language is set."""
+    """The messages of a language, whichever is set; needs no Babel, which writes numbers."""
     if language == ENGLISH:
         return NullTranslations()
     with (LOCALES / language / "LC_MESSAGES" / "libelle.mo").open("rb") as file:

@@ -102,6 +102,14 @@ def test_rows_that_cannot_be_scored_are_shown_with_their_sentences(visit):
         assert (kept[3]["form"], kept[3]["job"]) == ('F"4', "a\tb")
 
 
+def test_a_table_without_a_row_that_can_be_sent_says_why(visit):
+    with visit() as page:
+        page.locator("#pasted").fill("job\ttown\nmaçon\ncouvreur\n")
+        page.locator("#counted").filter(has_text="2 rows could not be scored.").wait_for()
+        assert page.locator("#start").is_disabled()
+        assert "The row has 1 cell, and the first row 2." in page.locator(".scored").inner_text()
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
@@ -118,6 +126,25 @@ def test_a_table_that_does_not_fit_is_one_sentence(visit, text, sentence):
         page.locator("#pasted").fill(text)
         page.locator("#found .problem").filter(has_text=sentence).wait_for()
         assert page.locator("#start").is_disabled()
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("a,b\r\n1,2\r\n", [["1", "2"]]),
+        ("\ufeffa;b\n1,5;\n", [["1,5", ""]]),
+        ("a\tb\n1\t2\t\t\n", [["1", "2"]]),
+        ('a,b\n"x, ""y""\nz",2', [['x, "y"\nz', "2"]]),
+        ('a\tb\n"CHEZ LEA\t2\n"LE PARC" BAR\t3', [['"CHEZ LEA', "2"], ['"LE PARC" BAR', "3"]]),
+        ("a\nx, y; z\n\n  \n", [["x, y; z"]]),
+        ("a,b\n1\n1,2,3", [["1"], ["1", "2", "3"]]),
+        ("", []),
+    ],
+)
+def test_tables_are_read_as_spreadsheets_and_csv_files_write_them(visit, text, rows):
+    with visit() as page:
+        read = page.evaluate("async text => (await import('/page/delimited.js')).read(text).rows", text)
+    assert [row["cells"] for row in read] == rows
 
 
 def test_a_file_is_dropped_anywhere_on_the_page(visit):

@@ -14,8 +14,7 @@ const NUMBER = /^[+-]?\d+([.,]\d+)?$/;
 export function read(text) {
   const plain = text.replace(/^\ufeff/, "");
   const delimiter = guess(plain);
-  const all = split(plain, delimiter, true) ?? split(plain, delimiter, false);
-  const numbered = all.map((cells, place) => ({ line: place + 1, cells }));
+  const numbered = split(plain, delimiter).map((cells, place) => ({ line: place + 1, cells }));
   const [first, ...rows] = numbered.filter(({ cells }) => cells.some((cell) => cell.trim()));
   if (!first) return { columns: [], rows: [] };
   const columns = first.cells.map((name) => name.trim().normalize("NFC"));
@@ -37,38 +36,44 @@ function guess(text) {
   return DELIMITERS[found.indexOf(Math.max(...found))];
 }
 
-/** The cells of each line; null where a quotation mark is not closed. */
-function split(text, delimiter, quotes) {
+/** The cells of each line. */
+function split(text, delimiter) {
   const lines = [];
   let cells = [];
   let place = 0;
   while (place <= text.length) {
-    let cell = "";
-    if (quotes && text[place] === '"') {
-      for (;;) {
-        const end = text.indexOf('"', place + 1);
-        if (end < 0) return null;
-        cell += text.slice(place + 1, end);
-        place = end + 1;
-        if (text[place] !== '"') break;
-        cell += '"';
-      }
-    }
-    const end = ending(text, place, delimiter);
-    cells.push(cell + text.slice(place, end));
+    const [cell, end] = quoted(text, place, delimiter) ?? bare(text, place, delimiter);
+    cells.push(cell);
     place = end + 1;
     if (text[end] === delimiter) continue;
-    if (text[end] === "\r" && text[end + 1] === "\n") place += 1;
+    if (text[end] === "\r" && text[place] === "\n") place += 1;
     lines.push(cells);
     cells = [];
   }
   return lines;
 }
 
-function ending(text, start, delimiter) {
+// A cell between quotation marks, and where it ends. Spreadsheets copy texts with such marks of their own as they are:
+// where a cell does not end with its second mark, the marks are part of the text, and there is none.
+function quoted(text, start, delimiter) {
+  if (text[start] !== '"') return null;
+  let cell = "";
+  let place = start;
+  for (;;) {
+    const end = text.indexOf('"', place + 1);
+    if (end < 0) return null;
+    cell += text.slice(place + 1, end);
+    place = end + 1;
+    if (text[place] !== '"') break;
+    cell += '"';
+  }
+  return place === text.length || [delimiter, "\n", "\r"].includes(text[place]) ? [cell, place] : null;
+}
+
+function bare(text, start, delimiter) {
   let end = start;
   while (end < text.length && text[end] !== delimiter && text[end] !== "\n" && text[end] !== "\r") end += 1;
-  return end;
+  return [text.slice(start, end), end];
 }
 
 /**
@@ -85,6 +90,8 @@ export function write(columns, rows, french) {
 
 function written(cell, french) {
   if (cell === null || cell === undefined) return "";
+  // As Python writes them in the files of `libelle runtime`.
+  if (typeof cell === "boolean") return cell ? "True" : "False";
   if (typeof cell === "number") return french ? String(cell).replace(".", ",") : String(cell);
   const runs = french && FORMULA.test(cell) && !NUMBER.test(cell);
   const text = runs ? `'${cell}` : String(cell);

@@ -35,7 +35,7 @@ async function load() {
 
 function choose() {
   const model = chosen();
-  const now = JSON.stringify([model.reference, model.version, model.fields]);
+  const now = JSON.stringify([model.reference, model.fields]);
   if (now !== used) {
     record.useModel(model);
     table.useModel(model);

@@ -15,11 +15,11 @@ let asking = null;
 
 /** Take another model: texts stay in the fields that it has, too. */
 export function useModel(chosen) {
-  const texts = typed();
+  const texts = new Map(typed());
   model = chosen;
   at("fields").replaceChildren(...model.fields.map((field, place) => {
     const input = make("input", { id: `field-${place}`, type: "text", "data-field": field, spellcheck: "false" });
-    input.value = texts[field] ?? "";
+    input.value = texts.get(field) ?? "";
     return make("div.field", {}, make("label", { for: input.id }, field), input);
   }));
   forget();
@@ -61,7 +61,7 @@ export function begin(onRefusal, onAnswer) {
 }
 
 async function score(onRefusal, onAnswer) {
-  const record = Object.fromEntries(Object.entries(typed()).filter(([, text]) => text.trim()));
+  const record = Object.fromEntries(typed().filter(([, text]) => text.trim()));
   asking?.abort();
   if (!Object.keys(record).length) {
     shown = null;
@@ -88,8 +88,9 @@ async function score(onRefusal, onAnswer) {
   at("answer").scrollIntoView({ block: "nearest" });
 }
 
+// Pairs of field and text.
 function typed() {
-  return Object.fromEntries([...at("fields").querySelectorAll("input")].map((input) => [input.dataset.field, input.value]));
+  return [...at("fields").querySelectorAll("input")].map((input) => [input.dataset.field, input.value]);
 }
 
 function forget() {

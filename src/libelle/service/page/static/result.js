@@ -6,6 +6,8 @@ import { say, scoreText } from "./language.js";
 
 /** Rows that the page shows; the file has all. */
 const SHOWN = 100;
+/** Characters of a text that the page shows. */
+const CHARACTERS = 200;
 /** Labels that are counted by name. */
 const LABELS = 5;
 
@@ -13,8 +15,8 @@ const LABELS = 5;
 export function summary(sheet) {
   const scored = sheet.count(({ status }) => status === "ok");
   const bad = sheet.count(({ status }) => status === "error");
-  const parts = [say("scored", { n: scored, versions: [...sheet.versions].join(", ") })];
-  if (scored) parts.push(...decided(sheet));
+  const parts = [];
+  if (scored) parts.push(say("scored", { n: scored, versions: [...sheet.versions].join(", ") }), ...decided(sheet));
   if (bad) parts.push(say("rows_bad", { n: bad }));
   if (sheet.waiting.length) parts.push(say("rows_left", { n: sheet.waiting.length }));
   return parts.map((part) => make("p", {}, part));
@@ -31,7 +33,7 @@ function decided(sheet) {
   const parts = sorted.slice(0, LABELS).map(([label, n]) => say("of_label", { label, n }));
   if (sorted.length > LABELS) parts.push(say("other_labels", { n: sorted.length - LABELS }));
   const sentences = [parts.join("; ")];
-  if (sheet.results.some((result) => result?.automatic !== undefined)) {
+  if (sheet.count(({ automatic }) => automatic !== undefined)) {
     sentences.push(say("coded", { n: sheet.count(({ automatic }) => automatic) }));
   }
   return sentences;
@@ -47,18 +49,19 @@ export function problem(sheet, result) {
 /** The first rows as a table. */
 export function showRows(sheet, onlyBad) {
   const places = [...sheet.rows.keys()].filter((place) => !onlyBad || sheet.results[place]?.status !== "ok");
-  const judged = sheet.results.some((result) => result?.status === "ok" && outcome(result, sheet.model) !== "no_threshold");
+  // Where no threshold was chosen, scores come to nothing.
+  const judged = sheet.count((result) => result.status === "ok" && outcome(result, sheet.model) !== "no_threshold") > 0;
   const rows = places.slice(0, SHOWN).map((place) => line(sheet, place, judged));
   const columns = head("row", "text", "label", "score", ...(judged ? ["outcome"] : []));
-  const shown = make("table.scored", {}, columns, make("tbody", {}, ...rows));
-  const parts = [shown];
+  const parts = [make("table.scored", {}, columns, make("tbody", {}, ...rows))];
   if (places.length > SHOWN) parts.push(make("p.soft", {}, say("first_rows", { n: SHOWN, all: places.length })));
   return parts;
 }
 
 function line(sheet, place, judged) {
   const result = sheet.results[place];
-  const first = [make("th", { scope: "row" }, sheet.name(place)), make("td.text", {}, sheet.text(place))];
+  const name = make("th", { scope: "row" }, shortened(sheet.name(place)));
+  const first = [name, make("td.text", {}, shortened(sheet.text(place)))];
   if (result?.status !== "ok") {
     const why = make("span", result?.error ? { lang: "en" } : {}, problem(sheet, result));
     const said = make("td.bad", { colspan: judged ? "3" : "2" }, make("b", {}, say("not_scored")), " ", why);
@@ -69,6 +72,11 @@ function line(sheet, place, judged) {
     make("td.number", {}, scoreText(result.score, result.threshold), bar(result.score, result.threshold)),
     judged ? make("td.soft", {}, say(`${outcome(result, sheet.model)}_shortly`)) : null,
   );
+}
+
+function shortened(text) {
+  const letters = [...text.slice(0, 2 * CHARACTERS + 2)];
+  return letters.length > CHARACTERS ? `${letters.slice(0, CHARACTERS).join("")}…` : text;
 }
 
 /** Give the table back as a file. */

@@ -33,7 +33,7 @@ export function render() {
   const ready = sheet !== null && objection() === null;
   tell(at("found"), ...(sheet === null ? [] : described()));
   at("start").disabled = !ready || stopper !== null || sheet.waiting.length === 0;
-  const begun = ready && sheet.versions.size > 0;
+  const begun = ready && (sheet.versions.size > 0 || sheet.waiting.length === 0);
   at("start").textContent = say(begun && sheet.waiting.length ? "go_on" : "score_table");
   at("stop").hidden = stopper === null;
   at("running").hidden = stopper === null;
