@@ -9,7 +9,7 @@ import pytest
 from helpers.scripts import CONF, call, call_libelle
 from helpers.tiny import make_forms
 
-COMMANDS = ("train", "check", "runtime", "threshold", "publish", "runs")
+COMMANDS = ("train", "check", "runtime", "threshold", "publish", "serve", "runs")
 
 FORMS = ["data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job", "data.target=label"]
 
