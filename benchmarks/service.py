@@ -123,7 +123,14 @@ def make_questions(forms: list[dict[str, str]], batch: int, count: int) -> list[
 
 def start(store: LocalStore, workers: int, log: Path) -> tuple[subprocess.Popen[bytes], int]:
     """Start the service; returns its process and port."""
-    command = [sys.executable, str(ROOT / "serve.py"), f"published={NAME}", "port=0", f"workers={workers}", "reload=0.2"]
+    command = [
+        sys.executable,
+        str(ROOT / "serve.py"),
+        f"published={NAME}",
+        "port=0",
+        f"workers={workers}",
+        "reload=0.2",
+    ]
     process = subprocess.Popen([*command, f"store.root={store.root}"], stderr=log.open("wb"))
     for _ in range(600):
         found = re.search(r"serving .* on http://127.0.0.1:(\d+)", log.read_text(encoding="utf-8"))
@@ -166,8 +173,10 @@ def main() -> None:
         pipeline = libelle.load_run(run_id, store)
         expected[run_id] = pipeline.predict(forms)["score"].to_numpy(np.float64).tolist()
     columns = [*([pipeline.id] if pipeline.id else []), *pipeline.fields]
-    rows = [{key: value for key, value in row.items() if isinstance(value, str)} for row in
-            forms[columns].to_dict(orient="records")]
+    rows = [
+        {key: value for key, value in row.items() if isinstance(value, str)}
+        for row in forms[columns].to_dict(orient="records")
+    ]
     for run in runs:
         publish(store, run, NAME, threshold=0.5)
     log = Path(store.root, f"{NAME}.log")
@@ -219,9 +228,7 @@ def scrape(port: int) -> float:
     return total / count
 
 
-def print_table(
-    tally: Tally, asked: argparse.Namespace, took: float, used: float, served: float, calls: float
-) -> None:
+def print_table(tally: Tally, asked: argparse.Namespace, took: float, used: float, served: float, calls: float) -> None:
     """Print what came out."""
     latencies = 1000 * np.quantile(tally.seconds, [0.5, 0.9, 0.99, 1])
     rows = {

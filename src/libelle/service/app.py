@@ -5,7 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.responses import Response
+from fastapi.responses import PlainTextResponse, Response
 from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.exceptions import HTTPException
@@ -49,6 +49,8 @@ _NAME = {
     "description": "The model: `forms`, or `forms@3` where the answer has to be that version's.",
     "example": "forms",
 }
+#: Of a route that needs no token.
+_OPEN: dict[str, Any] = {"security": []}
 #: What others collect would hold addresses, which may hold anything.
 _NO_TELEMETRY: Any = {"tracing": False, "metrics": False, "logs": False}
 
@@ -127,19 +129,19 @@ def _add_routes(app: FastAPI, context: Context) -> None:
         """Show a model: its fields, labels, threshold and data."""
         return _json(about(context.catalogue.find(request.path_params["name"])))
 
-    @app.get("/health/live")
+    @app.get("/health/live", openapi_extra=_OPEN)
     async def live(_: Request) -> Response:
         """Say that the process answers."""
         return _json({"status": "alive"})
 
-    @app.get("/health")
-    @app.get("/health/ready")
+    @app.get("/health", openapi_extra=_OPEN)
+    @app.get("/health/ready", openapi_extra=_OPEN)
     async def ready(request: Request) -> Response:
         """Say which versions are served, and what could not be."""
         details = not context.tokens.required or _facts(request).caller is not None
         return _json(health(context, details), 503 if context.ending else 200)
 
-    @app.get("/metrics", responses=_problems(401))
+    @app.get("/metrics", response_class=PlainTextResponse, responses=_problems(401))
     async def metrics(_: Request) -> Response:
         """Counts for Prometheus, of all workers."""
         return Response(context.metrics.page(facts(context)), media_type="text/plain; version=0.0.4; charset=utf-8")

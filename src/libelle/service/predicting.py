@@ -92,7 +92,7 @@ async def predict(
 async def _scores(context: Context, served: Served, judged: Judged, facts: Facts) -> Floats:
     """The scores of a request's records; those that the pipeline refuses after all become errors."""
     try:
-        return await context.scorer.scores(served.pipeline, judged.rows)
+        return await context.scorer.scores(served.pipeline, judged.rows, judged.size)
     except UserError:
         pass
     kept = Judged(ids=judged.ids, errors=judged.errors, unknown=judged.unknown)

@@ -29,6 +29,7 @@ class Judged:
         ids: of all records, as they are answered.
         errors: place → a sentence, for the others.
         unknown: fields that the model does not know, all records together.
+        size: bytes of the request.
     """
 
     rows: list[Record] = field(default_factory=list)
@@ -36,6 +37,7 @@ class Judged:
     ids: list[str | int] = field(default_factory=list)
     errors: dict[int, str] = field(default_factory=dict)
     unknown: int = 0
+    size: int = 0
 
 
 class Judge:
@@ -65,7 +67,7 @@ class Judge:
         ignore = self._ignore_unknown if ignore_unknown is None else ignore_unknown
         halves = _HALF_CHARACTER.search(body) is not None
         long = len(body) > self._max_text
-        judged = Judged()
+        judged = Judged(size=len(body))
         with_ids = self._id is not None and any(isinstance(record, dict) and self._id in record for record in records)
         for place, record in enumerate(records):
             try:

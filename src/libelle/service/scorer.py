@@ -24,6 +24,8 @@ from libelle.service.records import Record
 
 #: Records of a call at most, and at least.
 _MOST, _FEWEST = 1000, 16
+#: Bytes of the records of a call at most, if there are several.
+_BYTES = 1 << 19
 #: Seconds of the processor that a call should take.
 _SECONDS = 0.1
 
@@ -53,8 +55,13 @@ class Scorer:
         self._begun = False
         self._pieces: dict[int, int] = {}
 
-    async def scores(self, pipeline: Pipeline, rows: Sequence[Record]) -> Floats:
+    async def scores(self, pipeline: Pipeline, rows: Sequence[Record], size: int = 0) -> Floats:
         """Probabilities of records that were judged, float32 [rows, classes].
+
+        Args:
+            pipeline: that scores them.
+            rows: the records.
+            size: of all together, in bytes: fewer long ones are scored in one call.
 
         Raises:
             UserError: when the pipeline refuses them.
@@ -63,11 +70,12 @@ class Scorer:
             return np.empty((0, len(pipeline.labels)), np.float32)
         left = len(rows)
         self.waiting += left
+        few = max(_BYTES * left // size, 1) if size > _BYTES else left
         pieces: list[Floats] = []
         try:
             while left:
                 start = len(rows) - left
-                part = rows[start : start + self._piece(pipeline)]
+                part = rows[start : start + min(self._piece(pipeline), few)]
                 pieces.append(await self._put(_Waiting(pipeline, part, None, self._future())))
                 left -= len(part)
                 self.waiting -= len(part)

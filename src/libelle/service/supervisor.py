@@ -140,7 +140,7 @@ class Supervisor:
         if self._settings.reload:
             # What is served now; the former watch knew what was served before.
             served = {reference: item.publication.version for reference, item in self._loaded.items()}
-            self._watch = Watch(self._store, self._settings, served, self._tried)
+            self._watch = Watch(self._store, self._settings, self._listener, served, self._tried)
 
     def _look_after_watch(self) -> None:
         """Do what the watch asks for, and begin another one where it has ended."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -23,20 +24,31 @@ class Watch:
     """
 
     def __init__(
-        self, store: Store, settings: Settings, served: dict[str, int], tried: dict[str, tuple[int, float, int]]
+        self,
+        store: Store,
+        settings: Settings,
+        listener: socket.socket,
+        served: dict[str, int],
+        tried: dict[str, tuple[int, float, int]],
     ) -> None:
         """Begin it.
 
         Args:
             store: where to look.
             settings: of the service.
+            listener: of the service, of which this process wants nothing.
             served: reference → version that is served.
             tried: reference → version that was refused, when, and how often.
         """
         # A copy of the store makes connections of its own.
         scout = Scout(replace(store), settings, served, dict(tried))  # type: ignore[type-var]
         self.pipe, writing = children.pipe()
-        self.pid = children.fork(lambda: watch(scout, writing))
+
+        def begin() -> None:
+            listener.close()
+            watch(scout, writing)
+
+        self.pid = children.fork(begin)
         os.close(writing)
         self.trying: tuple[str, int] | None = None
         self.ended = ""
