@@ -107,3 +107,29 @@ def test_a_wrong_token_is_one_sentence_and_the_right_one_opens_the_page(visit):
         page.locator("#work").wait_for()
         assert not page.locator("#token").is_visible()
         assert page.evaluate("document.activeElement.id") == "model"
+
+
+def test_a_service_that_is_away_is_tried_again(visit):
+    with visit() as page:
+        page.route("**/models", lambda route: route.abort())
+        page.reload()
+        page.locator("#token-form").wait_for(state="hidden")
+        page.get_by_role("alert").filter(has_text="The service cannot be reached").wait_for()
+        page.unroute("**/models")
+        page.get_by_role("button", name="Try again").click()
+        page.locator("#token").wait_for()
+
+
+def test_another_version_is_shown_once_it_has_answered(visit):
+    def moved(route):
+        answer = route.fetch()
+        route.fulfill(response=answer, body=answer.text().replace('"version":1', '"version":2'))
+
+    with visit() as page:
+        assert page.locator("#facts b").first.inner_text() == "1"
+        page.route("**/models", moved)
+        page.route("**/predict", moved)
+        fill(page, job="maçon")
+        page.keyboard.press("Enter")
+        page.locator("#facts b").first.filter(has_text="2").wait_for()
+        assert "Answered by forms@2." in page.locator("#answer").inner_text()

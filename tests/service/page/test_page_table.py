@@ -5,7 +5,7 @@ import io
 
 import pytest
 
-from helpers.on_page import AT_ONCE, fill, score_table
+from helpers.on_page import AT_ONCE, TOKEN, fill, score_table
 from helpers.tiny import make_forms
 
 pytestmark = pytest.mark.slow
@@ -183,6 +183,30 @@ def test_a_table_is_stopped_and_goes_on_where_it_was(visit):
         page.get_by_role("button", name="Score the rest").click()
         page.locator("#counted").filter(has_text="20 rows were scored").wait_for()
         assert "left" not in page.locator("#counted").inner_text()
+
+
+def test_a_token_that_no_longer_counts_is_asked_for_and_the_table_goes_on(visit):
+    asked = []
+
+    def refuse_the_second(route):
+        asked.append(route)
+        if len(asked) == 2:
+            route.fulfill(status=401, json={"error": "A token is needed."})
+        else:
+            route.continue_()
+
+    with visit() as page:
+        page.route("**/predict", refuse_the_second)
+        page.locator("#pasted").fill(cells(make_forms(20, seed=7)))
+        page.locator("#start:enabled").click()
+        page.locator("#token").wait_for()
+        assert "7 rows were scored" in page.locator("#counted").inner_text()
+        page.locator("#token").fill(TOKEN)
+        page.keyboard.press("Enter")
+        page.locator("#token").wait_for(state="hidden")
+        page.get_by_role("button", name="Score the rest").click()
+        page.locator("#counted").filter(has_text="20 rows were scored").wait_for()
+        assert page.locator("#table-problem").is_hidden()
 
 
 def test_a_busy_service_is_asked_again_and_one_that_is_gone_is_said(visit):
