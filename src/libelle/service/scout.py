@@ -57,7 +57,7 @@ class Scout:
         away = None
         for reference in wanted:
             try:
-                publication = find(self.store, reference, self.settings.trusted_keys)
+                publication = find(self.store, reference)
             except UserError as error:
                 if reference in self.served or self.settings.references is not None:
                     away = str(error)
@@ -84,12 +84,13 @@ class Scout:
     def _try(self, reference: str, publication: Publication, tell: Callable[[dict[str, Any]], None]) -> bool:
         tell({"trying": reference, "version": publication.version})
         try:
-            load(self.store, publication)
+            signed = find(self.store, str(publication), self.settings.trusted_keys)
+            load(self.store, signed)
         except UserError as error:
             self.refuse(reference, publication.version)
             tell({"refused": reference, "version": publication.version, "reason": str(error)})
             return False
-        tell({"moved": reference, "publication": asdict(publication)})
+        tell({"moved": reference, "publication": asdict(signed)})
         return True
 
 

@@ -219,9 +219,9 @@ class Supervisor:
         if away == self._away:
             return
         if away is None:
-            log.info("the store can be read again")
+            log.info("the store can be looked at again")
         else:
-            log.error("the store cannot be read, and what is served goes on: %s", away)
+            log.error("other versions cannot be looked for, and what is served goes on: %s", away)
         self._away = away
         self._write_state()
 
