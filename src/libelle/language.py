@@ -65,17 +65,17 @@ def current_language() -> str:
 
 def gettext(message: str) -> str:
     """A message in the current language."""
-    return _catalogue(_current.get()).gettext(message)
+    return catalogue(_current.get()).gettext(message)
 
 
 def ngettext(singular: str, plural: str, number: int) -> str:
     """A message about a number of things, in the current language and the form for that number."""
-    return _catalogue(_current.get()).ngettext(singular, plural, number)
+    return catalogue(_current.get()).ngettext(singular, plural, number)
 
 
 def pgettext(context: str, message: str) -> str:
     """A message that can mean several things, in the current language."""
-    return _catalogue(_current.get()).pgettext(context, message)
+    return catalogue(_current.get()).pgettext(context, message)
 
 
 def N_(message: str) -> str:  # noqa: N802 - the name by which gettext's tools know it
@@ -139,7 +139,8 @@ def _is_english() -> bool:
 
 
 @cache
-def _catalogue(language: str) -> NullTranslations:
+def catalogue(language: str) -> NullTranslations:
+    """The messages of a language, whichever is set; needs no Babel, which writes numbers."""
     if language == ENGLISH:
         return NullTranslations()
     with (LOCALES / language / "LC_MESSAGES" / "libelle.mo").open("rb") as file:

@@ -153,14 +153,14 @@ class Pipeline:
 
     def table(self, records: RawRecords) -> pd.DataFrame:
         """Raw records as one table, checked, see `libelle.data.raw_records.to_table`."""
-        return to_table(records, self.fields, self.text, self._others)
+        return to_table(records, self.fields, self.text, self.others)
 
     def columns(self, records: RawRecords) -> dict[str, Column]:
         """The fields of raw records, and their ids where they have some, see `libelle.data.raw_records.to_columns`."""
-        return to_columns(records, self.fields, self.text, self._others, self.id)
+        return to_columns(records, self.fields, self.text, self.others, self.id)
 
     @property
-    def _others(self) -> list[str]:
+    def others(self) -> list[str]:
         """Columns that records may have, and that are no fields."""
         return [*self.target.columns, *(name for name in (self.id, self.weight) if name)]
 

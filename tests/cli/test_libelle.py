@@ -9,7 +9,7 @@ import pytest
 from helpers.scripts import CONF, call, call_libelle
 from helpers.tiny import make_forms
 
-COMMANDS = ("train", "check", "runtime", "threshold", "publish", "runs")
+COMMANDS = ("train", "check", "runtime", "threshold", "publish", "serve", "runs")
 
 FORMS = ["data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job", "data.target=label"]
 
@@ -84,7 +84,7 @@ def test_an_unknown_command_is_one_sentence(tmp_path):
     assert (answer.returncode, answer.stdout) == (2, "")
     assert answer.stderr == (
         "libelle trian is not a command; did you mean train? "
-        "The commands are train, check, runtime, threshold, publish, runs.\n"
+        "The commands are train, check, runtime, threshold, publish, serve, runs.\n"
     )
 
 
@@ -126,8 +126,8 @@ def test_the_job_has_the_name_of_the_command(tmp_path):
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("libelle ", "train check runtime threshold publish runs"),
-        ("libelle thr", "train check runtime threshold publish runs"),
+        ("libelle ", "train check runtime threshold publish serve runs"),
+        ("libelle thr", "train check runtime threshold publish serve runs"),
         ("libelle train model=logr", "model=logreg model=logreg_cv"),
         ("libelle runs store=", "store=local store=minio"),
     ],

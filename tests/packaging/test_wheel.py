@@ -90,6 +90,13 @@ def test_the_french_sentences_of_pages_are_in_the_wheel(programs, place):
     assert run(programs / "python", "-c", code, cwd=place) == "seuil\n"
 
 
+def test_the_page_of_the_service_is_in_the_wheel(programs, place):
+    code = "from importlib.resources import files; at = files('libelle.service.page') / 'static'; "
+    code += "print(*sorted(file.name for file in at.iterdir()))"
+    names = run(programs / "python", "-c", code, cwd=place).split()
+    assert names == sorted(path.name for path in (ROOT / "src/libelle/service/page/static").iterdir())
+
+
 def test_python_loads_the_run(programs, place):
     code = f"from libelle import Pipeline; print(Pipeline.load({manifest(place)['run_id']!r}).labels)"
     assert "0" in run(programs / "python", "-c", code, cwd=place)

@@ -23,6 +23,7 @@ COMMANDS = {
     "runtime": "score raw records with a trained model",
     "threshold": "choose a run's decision threshold",
     "publish": "publish a run for the prediction service, roll back, or list what is published",
+    "serve": "serve published models over HTTP",
     "runs": "list runs, show one, diff two, compare, note or delete some, clean up, sync",
 }
 

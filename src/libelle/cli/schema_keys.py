@@ -28,6 +28,7 @@ _PAGES = {
     "runtime": "libelle.cli.runtime.ScoringRequest",
     "threshold": "libelle.evaluation.threshold_request.ThresholdRequest",
     "publish": "libelle.cli.publish.PublishRequest",
+    "serve": "libelle.service.settings.Settings",
 }
 _TRAIN = "libelle.training.schema.TrainConfig"
 

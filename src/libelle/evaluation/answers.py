@@ -47,7 +47,7 @@ def answers(
         table |= dict(zip((f"score_{label}" for label in rule.labels), scores.T.copy(), strict=True))
     if (automatic := rule.automatic(scores)) is not None:
         table["automatic"] = automatic
-    for rank, places in enumerate(_best(scores, top or 0), start=1):
+    for rank, places in enumerate(best(scores, top or 0), start=1):
         table |= {**named.columns(f"top_{rank}_", places), f"top_{rank}_score": _at(scores, places)}
     # The arrays were made here and are used nowhere else, so pandas can take them without a copy.
     frame = pd.DataFrame(dict(enumerate(table.values())), index=ids.index, copy=False)
@@ -86,7 +86,7 @@ def _at(scores: Floats, places: Ints) -> Floats:
     return np.asarray(scores[np.arange(len(scores)), places])
 
 
-def _best(scores: Floats, count: int) -> Iterator[Ints]:
+def best(scores: Floats, count: int) -> Iterator[Ints]:
     """Positions of the best labels of each row, int64 [rows], best first; of equal scores, the first label's first."""
     left = scores.copy() if count else scores
     for _ in range(min(count, scores.shape[1])):

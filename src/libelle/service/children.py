@@ -1,0 +1,91 @@
+"""Child processes, by fork: they share what was loaded before, and write none of it."""
+
+import contextlib
+import gc
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from libelle.service.refusal import where
+
+log = logging.getLogger(__name__)
+
+#: What a process does on these again that its parent did otherwise.
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1)
+#: Ends of pipes that are this process's alone, and that its children close.
+_own: set[int] = set()
+
+
+def pipe() -> tuple[int, int]:
+    """A pipe whose reading end is this process's alone; a child may write to the other one."""
+    reading, writing = os.pipe()
+    keep(reading)
+    return reading, writing
+
+
+def keep(end: int) -> int:
+    """Let children close an end of a pipe."""
+    _own.add(end)
+    os.set_blocking(end, False)
+    return end
+
+
+def close(end: int) -> None:
+    """Close an end of a pipe that was kept."""
+    _own.discard(end)
+    os.close(end)
+
+
+def settle() -> None:
+    """Take what is loaded out of the garbage collector's sight, which would write to all of it in each child."""
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+
+
+def fork(work: Callable[[], None]) -> int:
+    """Do something in a new process, and return its id here."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        _be_child(work)
+    return child
+
+
+def how_it_ended(status: int) -> str:
+    """How a process ended, in words; `status` as the system has it."""
+    code = os.waitstatus_to_exitcode(status)
+    return f"by {signal.Signals(-code).name}" if code < 0 else f"with status {code}"
+
+
+def send(pid: int, number: int) -> None:
+    """Send a signal to a child, if it still lives."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
+
+
+def _be_child(work: Callable[[], None]) -> NoReturn:
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        for end in _own:
+            os.close(end)
+        _own.clear()
+        work()
+        status = 0
+    except (KeyboardInterrupt, SystemExit):
+        status = 0
+    except BaseException as error:
+        log.error("a process of the service failed: %s", where(error))
+    finally:
+        # Nothing of the parent's is to be done twice.
+        with contextlib.suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)

@@ -1,0 +1,170 @@
+"""Scoring: what waits together is scored together.
+
+A call of the pipeline costs two milliseconds for one record and four for twenty, so records of several requests share
+calls. Nothing waits for others to come: a call takes whatever has come while the one before was at work.
+
+Calls are made in the thread of the event loop. In a thread of its own, scoring and the loop wait for each other at each
+of numpy's calls: a request cost twice the processor time. A call is short instead: it takes as many records as the
+model scores in `_SECONDS`, and the loop has its turn between two.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from libelle.errors import UserError
+from libelle.features import Floats
+from libelle.pipeline import Pipeline
+from libelle.service.records import Record
+
+#: Records of a call at most, and at least.
+_MOST, _FEWEST = 1000, 16
+#: Bytes of the records of a call at most, if there are several.
+_BYTES = 1 << 19
+#: Seconds of the processor that a call should take.
+_SECONDS = 0.1
+
+
+@dataclass
+class _Waiting:
+    """Records of one request that wait for their scores, or any other work that waits for its turn."""
+
+    pipeline: Pipeline
+    rows: Sequence[Record]
+    work: Callable[[], Any] | None
+    future: "asyncio.Future[Any]"
+
+
+class Scorer:
+    """Scores, for one event loop.
+
+    Attributes:
+        waiting: records that have not been scored yet.
+        calls: called with the number of records of each call.
+    """
+
+    def __init__(self, calls: Callable[[int], None] = lambda records: None) -> None:
+        self.waiting = 0
+        self.calls = calls
+        self._queue: deque[_Waiting] = deque()
+        self._begun = False
+        self._pieces: dict[int, int] = {}
+
+    async def scores(self, pipeline: Pipeline, rows: Sequence[Record], size: int = 0) -> Floats:
+        """Probabilities of records that were judged, float32 [rows, classes].
+
+        Args:
+            pipeline: that scores them.
+            rows: the records.
+            size: of all together, in bytes: fewer long ones are scored in one call.
+
+        Raises:
+            UserError: when the pipeline refuses them.
+        """
+        if not rows:
+            return np.empty((0, len(pipeline.labels)), np.float32)
+        left = len(rows)
+        self.waiting += left
+        few = max(_BYTES * left // size, 1) if size > _BYTES else left
+        pieces: list[Floats] = []
+        try:
+            while left:
+                start = len(rows) - left
+                part = rows[start : start + min(self._piece(pipeline), few)]
+                pieces.append(await self._put(_Waiting(pipeline, part, None, self._future())))
+                left -= len(part)
+                self.waiting -= len(part)
+        finally:
+            self.waiting -= left
+        return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+    async def explain(self, pipeline: Pipeline, row: Record) -> Any:
+        """What each field and word of a record adds, see `Pipeline.explain`."""
+        return await self._put(_Waiting(pipeline, [], lambda: pipeline.explain([row])[0], self._future()))
+
+    def _future(self) -> "asyncio.Future[Any]":
+        return asyncio.get_running_loop().create_future()
+
+    def _piece(self, pipeline: Pipeline) -> int:
+        return self._pieces.get(id(pipeline), _MOST)
+
+    def _put(self, item: _Waiting) -> "asyncio.Future[Any]":
+        self._queue.append(item)
+        if not self._begun:
+            self._begun = True
+            asyncio.get_running_loop().call_soon(self._next)
+        return item.future
+
+    def _next(self) -> None:
+        """Make one call, and let the loop have its turn before the next."""
+        items = self._take()
+        if items and items[0].work is not None:
+            _deliver(items[0], items[0].work)
+        elif items:
+            self._score(items)
+        self._begun = bool(self._queue)
+        if self._begun:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _take(self) -> list[_Waiting]:
+        """What is scored next: the first that waits, and those of the same pipeline that fit beside it."""
+        taken: list[_Waiting] = []
+        kept: list[_Waiting] = []
+        rows = 0
+        while self._queue:
+            item = self._queue.popleft()
+            if item.future.done():  # nobody waits any more
+                continue
+            if item.work is not None and not taken:
+                taken.append(item)
+                break
+            fits = not taken or rows + len(item.rows) <= self._piece(item.pipeline)
+            if item.work is None and fits and (not taken or item.pipeline is taken[0].pipeline):
+                taken.append(item)
+                rows += len(item.rows)
+            else:
+                kept.append(item)
+        self._queue.extendleft(reversed(kept))
+        return taken
+
+    def _score(self, items: list[_Waiting]) -> None:
+        pipeline = items[0].pipeline
+        rows = items[0].rows if len(items) == 1 else [row for item in items for row in item.rows]
+        began = time.thread_time()
+        try:
+            scores = pipeline.predict_proba(rows)
+        except UserError:
+            for item in items:  # one request must not spoil the others
+                _deliver(item, lambda item=item: pipeline.predict_proba(item.rows))  # type: ignore[misc]
+            return
+        except Exception as error:
+            for item in items:
+                item.future.set_exception(error)
+            return
+        self._learn(pipeline, len(rows), time.thread_time() - began)
+        self.calls(len(rows))
+        start = 0
+        for item in items:
+            end = start + len(item.rows)
+            item.future.set_result(scores[start:end])
+            start = end
+
+    def _learn(self, pipeline: Pipeline, rows: int, seconds: float) -> None:
+        """How many records a call should have: fewer after one that took too long, and more after a short one."""
+        piece = self._piece(pipeline)
+        if seconds > 2 * _SECONDS and rows > piece // 2:
+            self._pieces[id(pipeline)] = max(rows // 2, _FEWEST)
+        elif piece < _MOST and seconds < _SECONDS and rows >= piece:
+            self._pieces[id(pipeline)] = min(2 * piece, _MOST)
+
+
+def _deliver(item: _Waiting, work: Callable[[], Any]) -> None:
+    try:
+        item.future.set_result(work())
+    except Exception as error:
+        item.future.set_exception(error)

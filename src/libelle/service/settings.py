@@ -1,0 +1,138 @@
+"""What the service is asked for: the nodes of `conf/serve.yaml`, `store` apart."""
+
+import ipaddress
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from libelle.components import AboveZero, Component, NonNegative, Positive
+from libelle.data.records import Names, name_list
+from libelle.errors import UserError
+from libelle.signatures import TRUSTED
+
+#: The environment variable that holds a token.
+TOKEN = "LIBELLE_TOKEN"
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+@dataclass(kw_only=True)
+class Limits(Component):
+    """How much one request, and all at once, may ask of a worker; what is more is refused in a sentence.
+
+    Attributes:
+        max_bytes: of a request's body (413).
+        max_records: in a request (413).
+        max_text: characters of a text; a record with a longer one is not scored, the others are.
+        max_explained: records of a request that asks for explanations, each of which scores some dozens (413).
+        max_waiting: records that wait in one worker at most (429).
+        timeout: seconds from the first byte of a request to its answer (503).
+    """
+
+    max_bytes: Positive = 8 << 20
+    max_records: Positive = 10_000
+    max_text: Positive = 10_000
+    max_explained: Positive = 50
+    max_waiting: Positive = 50_000
+    timeout: AboveZero = 30.0
+
+
+@dataclass(kw_only=True)
+class Settings(Limits):
+    """The nodes of `conf/serve.yaml`, `store` apart.
+
+    Attributes:
+        published: names of published models, `name` for the current version and `name@version` for one that stays; all
+            that is published by default.
+        host: the address to listen on.
+        port: likewise; 0 for any that is free.
+        workers: processes that answer.
+        tokens: file of tokens, see `libelle.service.tokens`; by default the one of `LIBELLE_TOKEN`, if there is any.
+        tls_certificate: file of the certificates, PEM, for HTTPS.
+        tls_key: file of their private key, PEM.
+        origins: of pages of other hosts that may ask from a browser (CORS); none by default.
+        verify: `required`: a model is served only if a trusted key has signed it.
+        trusted: file of the public keys that are trusted; by default, what `LIBELLE_TRUSTED_KEYS` names.
+        shadow: versions, `name@version`, that score what the model of that name is asked, and are compared with it.
+        noncodable: the model that answers `/noncodable`; the only one that is served by default.
+        unknown_fields: whether a record with fields that the model does not know is refused, or they are ignored.
+        reload: seconds between two looks at the store for other versions; 0 for never.
+        access_log: whether each request is logged.
+    """
+
+    published: Names = None
+    host: str = "127.0.0.1"
+    port: Port = 8000
+    workers: Positive = 2
+    tokens: str | None = None
+    tls_certificate: str | None = None
+    tls_key: str | None = None
+    origins: Names = None
+    verify: Literal["none", "required"] = "none"
+    trusted: str | None = None
+    shadow: Names = None
+    noncodable: str | None = None
+    unknown_fields: Literal["refuse", "ignore"] = "refuse"
+    reload: NonNegative = 10.0
+    access_log: bool = True
+
+    def __post_init__(self) -> None:
+        self._check_door()
+        self._check_signature()
+        for shadow in self.shadows:
+            if "@" not in shadow:
+                raise UserError(f"shadow={shadow} names no version; write {shadow}@ and its number.")
+
+    @property
+    def references(self) -> list[str] | None:
+        """The models that are asked for, `name` or `name@version`; None for all."""
+        return name_list(self.published) or None
+
+    @property
+    def shadows(self) -> list[str]:
+        """The versions that score beside, `name@version`."""
+        return name_list(self.shadow)
+
+    @property
+    def allowed_origins(self) -> list[str]:
+        """The hosts whose pages may ask from a browser."""
+        return name_list(self.origins)
+
+    @property
+    def trusted_keys(self) -> str | None:
+        """The file of trusted keys, where a signature is required."""
+        return self.trusted if self.verify == "required" else None
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this machine alone can reach the address."""
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    def _check_door(self) -> None:
+        if self.tokens is None and not os.environ.get(TOKEN) and not self.is_local:
+            raise UserError(
+                f"host={self.host} would serve anybody who reaches this machine; set {TOKEN}, give tokens=<file>, or "
+                "leave host= out to serve this machine alone."
+            )
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise UserError("tls_certificate= and tls_key= belong together; give both files, or neither.")
+        for key in ("tls_certificate", "tls_key"):
+            path = getattr(self, key)
+            if path is not None and not Path(path).is_file():
+                raise UserError(f"{key}={path} is no file; give a file in PEM format.")
+
+    def _check_signature(self) -> None:
+        if self.verify == "none" and self.trusted is not None:
+            raise UserError(f"trusted={self.trusted} says whom to trust; add verify=required, or leave it out.")
+        if self.verify == "required":
+            self.trusted = self.trusted or os.environ.get(TRUSTED)
+            if self.trusted is None:
+                raise UserError(
+                    f"verify=required needs the keys to trust; give trusted=<file>, or name it in {TRUSTED}."
+                )

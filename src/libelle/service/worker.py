@@ -1,0 +1,129 @@
+"""One worker: a process that answers, with one version of each model from its beginning to its end."""
+
+import asyncio
+import os
+import signal
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+import uvicorn
+
+from libelle.service.app import create_app
+from libelle.service.context import Context
+from libelle.service.metrics import count_in
+from libelle.service.models_served import Catalogue
+from libelle.service.settings import Settings
+from libelle.service.tokens import Tokens
+
+#: Asks a worker to take no more connections, to answer those that it has, and to end.
+LEAVE = signal.SIGUSR1
+#: Seconds that an idle connection is kept; longer than proxies keep theirs, so that these close first.
+KEPT_ALIVE = 75
+#: Seconds that a leaving worker keeps connections on which nothing comes.
+_FAREWELL = 5.0
+#: Connections of a worker at most.
+_CONNECTIONS = 1000
+
+
+class Worker(uvicorn.Server):
+    """A server of uvicorn that can leave without losing a request.
+
+    Where it is asked to leave, another worker takes the new connections. It answers what comes on its own ones, and
+    each answer closes its connection: clients come back to the other worker. One that is closed while idle may have
+    been used at that moment.
+    """
+
+    def __init__(self, context: Context, life: int, lifeline: int) -> None:
+        """Make a worker.
+
+        Args:
+            context: what its requests share.
+            life: a pipe to write to as long as it answers.
+            lifeline: a pipe that is closed when the process above has died.
+        """
+        settings = context.settings
+        super().__init__(
+            uvicorn.Config(
+                create_app(context),
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_keep_alive=KEPT_ALIVE,
+                timeout_graceful_shutdown=int(settings.timeout) + 1,
+                limit_concurrency=_CONNECTIONS,
+                ssl_certfile=settings.tls_certificate,
+                ssl_keyfile=settings.tls_key,
+                callback_notify=self._live,
+                timeout_notify=1,
+            )
+        )
+        self._context, self._life, self._lifeline = context, life, lifeline
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say so."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(LEAVE, self.leave)
+        loop.add_reader(self._lifeline, self._orphaned)
+        await super().startup(sockets)
+        await self._live()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End, once what was asked is answered."""
+        self._context.leaving = self._context.ending = True
+        await super().shutdown(sockets)
+
+    def leave(self) -> None:
+        """Take no more connections, and end when those that there are have ended."""
+        if self._context.leaving:
+            return
+        self._context.leaving = True
+        for server in self.servers:
+            server.close()
+        self._context.later(self._last_connections)
+
+    async def _last_connections(self) -> None:
+        idle = 0.0
+        seen = -1
+        while self.server_state.connections and idle < _FAREWELL:
+            busy = self.server_state.total_requests != seen or self.server_state.tasks
+            idle = 0.0 if busy else idle + 0.05
+            seen = self.server_state.total_requests
+            await asyncio.sleep(0.05)
+        self.should_exit = True
+
+    async def _live(self) -> None:
+        with suppress(OSError):  # nobody has listened for long
+            os.write(self._life, b".")
+
+    def _orphaned(self) -> None:
+        asyncio.get_running_loop().remove_reader(self._lifeline)
+        self.should_exit = True
+
+
+def work(
+    listener: socket.socket,
+    catalogue: Catalogue,
+    settings: Settings,
+    tokens: Tokens,
+    folder: Path,
+    slot: int,
+    life: int,
+    lifeline: int,
+) -> None:
+    """Answer until asked to end; called in a process of its own.
+
+    Args:
+        listener: where connections come in.
+        catalogue: what is served.
+        settings: of the service.
+        tokens: who may ask.
+        folder: where workers count.
+        slot: where this one does.
+        life: a pipe to write to as long as it answers.
+        lifeline: a pipe that is closed when the process above has died.
+    """
+    count_in(folder, slot)
+    context = Context(settings, catalogue, tokens, folder)
+    Worker(context, life, lifeline).run([listener])

@@ -1,0 +1,90 @@
+"""Signed models, and HTTPS."""
+
+import json
+import ssl
+import subprocess
+from urllib.request import Request, urlopen
+
+import pytest
+
+from helpers.serving import PATIENCE, context_of, serving
+from libelle.errors import UserError
+from libelle.publication import find, publish
+from libelle.runs.ids import RunId
+from libelle.runs.run import Run
+from libelle.service.models_served import load_first
+from libelle.service.scout import Scout
+from libelle.service.settings import Settings
+from libelle.stores.local import LocalStore
+
+
+def openssl(*arguments):
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+@pytest.fixture
+def keys(tmp_path):
+    private, public = tmp_path / "key.pem", tmp_path / "trusted.pem"
+    openssl("genpkey", "-algorithm", "ed25519", "-out", private)
+    openssl("pkey", "-in", private, "-pubout", "-out", public)
+    return str(private), str(public)
+
+
+def test_only_signed_models_are_served_where_a_signature_is_required(place, keys):
+    store = LocalStore(str(place / "store"))
+    settings = {"published": "forms", "verify": "required", "trusted": keys[1]}
+    with pytest.raises(UserError, match=r"forms@2 in .* is not signed"):
+        context_of(store, **settings)
+    run = Run.open(store, RunId.parse(find(store, "forms").run_id))
+    signed = publish(store, run, "forms", threshold=0.5, sign=keys[0])
+    (served,) = context_of(store, **settings).catalogue.served
+    assert served.publication.version == signed.version
+    publish(store, run, "forms", threshold=0.6)
+    told = []
+    scout = Scout(store, Settings(**settings), {"forms": signed.version})
+    assert not scout.look(told.append)
+    (refused,) = (message for message in told if "refused" in message)
+    assert "forms@4 in" in refused["reason"]
+    assert "is not signed" in refused["reason"]
+
+
+def test_of_all_that_is_published_what_can_be_served_is(place):
+    store = LocalStore(str(place / "store"))
+    run = Run.open(store, RunId.parse(find(store, "forms").run_id))
+    broken = publish(store, run, "broken", threshold=0.5)
+    next((place / "store" / broken.prefix).glob("model/*")).write_bytes(b"damaged")
+    loaded, refused = load_first(store, Settings())
+    assert list(loaded) == ["forms"]
+    assert "was altered since its manifest was written" in refused["broken"]
+    with pytest.raises(UserError, match="was altered"):
+        load_first(store, Settings(published="forms,broken"))
+
+
+def test_a_refused_version_is_tried_again_later_and_less_and_less_often(place, monkeypatch):
+    store = LocalStore(str(place / "store"))
+    now = [1000.0]
+    monkeypatch.setattr("libelle.service.scout.time.monotonic", lambda: now[0])
+    next((place / "store" / find(store, "forms").prefix).glob("model/*")).write_bytes(b"damaged")
+    scout = Scout(store, Settings(published="forms"), {"forms": 1})
+    tries = []
+    for second in range(0, 600, 10):
+        now[0] = 1000.0 + second
+        told = []
+        scout.look(told.append)
+        tries += [second for message in told if "trying" in message]
+    assert tries == [0, 70, 200, 450]
+
+
+def test_it_speaks_tls_where_it_has_a_certificate(place):
+    certificate, key = place / "cert.pem", place / "key.pem"
+    openssl(
+        *["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
+        *["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
+    )
+    files = [f"tls_certificate={certificate}", f"tls_key={key}"]
+    with serving(place, "published=forms", "workers=1", "reload=0", *files) as service:
+        context = ssl.create_default_context(cafile=str(certificate))
+        body = json.dumps({"records": [{"job": "maçon"}]}).encode()
+        url = f"https://localhost:{service.port}/models/forms/predict"
+        with urlopen(Request(url, body), timeout=PATIENCE, context=context) as answer:
+            assert json.load(answer)["results"][0]["status"] == "ok"
