@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from libelle.errors import UserError
 from libelle.pipeline import Pipeline
-from libelle.publication import Publication, find, read_version
+from libelle.publication import read_version
+from libelle.published import Publication, find
 from libelle.service.records import Judge
 from libelle.service.refusal import RefusalError
 from libelle.service.settings import Settings

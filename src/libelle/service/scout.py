@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from libelle.errors import UserError
-from libelle.publication import Publication, find
+from libelle.published import Publication, find
 from libelle.service.models_served import load, references
 from libelle.service.settings import Settings
 from libelle.stores.base import Store

@@ -19,7 +19,7 @@ from typing import Any
 
 from libelle.errors import UserError
 from libelle.files import SCRATCH, owned
-from libelle.publication import Publication
+from libelle.published import Publication
 from libelle.service import children
 from libelle.service.crew import Crew
 from libelle.service.metrics import write_state
