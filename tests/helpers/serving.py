@@ -19,7 +19,7 @@ from starlette.testclient import TestClient
 
 from helpers.scripts import ROOT
 from libelle.pipeline import Pipeline
-from libelle.publication import Publication
+from libelle.published import Publication
 from libelle.service.app import create_app
 from libelle.service.context import Context
 from libelle.service.models_served import Catalogue, Loaded, load_first

@@ -9,7 +9,8 @@ import pytest
 
 from helpers.serving import PATIENCE, context_of, serving
 from libelle.errors import UserError
-from libelle.publication import find, publish
+from libelle.publication import publish
+from libelle.published import find
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.service.models_served import load_first

@@ -16,6 +16,7 @@ from helpers.scripts import call
 from helpers.serving import PATIENCE, serving
 from helpers.tiny import make_forms
 from libelle.publication import publish, rollback
+from libelle.published import versions
 from libelle.runs.run import Run
 from libelle.runs.run_list import run_ids
 from libelle.stores.local import LocalStore
@@ -78,7 +79,7 @@ def links(pid):
 def test_what_is_published_and_rolled_back_is_served_and_no_request_is_lost_or_mixed(service):
     first = service.ask("/health")[1]["models"]["forms"]
     store = LocalStore(str(service.place / "store"))
-    thresholds = {item.version: item.threshold for item in libelle.publication.versions(store, "forms")}
+    thresholds = {item.version: item.threshold for item in versions(store, "forms")}
     ended, wrong, seen = threading.Event(), [], set()
 
     def keep_asking():

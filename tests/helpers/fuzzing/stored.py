@@ -14,7 +14,7 @@ from safetensors.numpy import load, save
 from helpers.fuzzing.mutation import Random, altered_json, damaged, pick
 from helpers.fuzzing.runner import Door
 from helpers.tiny import make_forms
-from libelle import publication
+from libelle import published
 from libelle.cli import json_output
 from libelle.loading import load_folder, load_published, load_run
 from libelle.runs import cleaning, run_list
@@ -181,7 +181,7 @@ class Stores(Door):
             "base": self._read_base,
             "published": lambda: load_published("tiny", store),
             "version": lambda: load_published("tiny@2", store),
-            "overview": lambda: publication.overview(store),
+            "overview": lambda: published.overview(store),
             "runs of published": lambda: published_runs(store),
             "clean": lambda: cleaning.leftovers(store, published_runs(store), cleaning.Choice.parse({})),
             "list": lambda: json_output.print_runs(run_list.manifests(store), {}),
