@@ -1,5 +1,7 @@
 """No text of a form is in a log, an error, a count or on disk."""
 
+import asyncio
+import gc
 import json
 import logging
 
@@ -7,6 +9,7 @@ import pytest
 
 from helpers.serving import client_of, context_of
 from libelle.errors import UserError
+from libelle.service.worker import log_where
 
 CANARY = "XYLOTROPE"
 
@@ -90,3 +93,21 @@ def test_one_record_that_a_pipeline_refuses_spoils_no_other(published, monkeypat
     )
     assert [item["status"] for item in answer.json()["results"]] == ["ok", "error", "ok"]
     assert CANARY not in answer.text
+
+
+def test_what_fails_when_nobody_waits_any_more_is_told_by_its_place(told):
+    asyncio.run(_fail_alone())
+    assert "a task failed: ValueError at " in told.text
+    assert CANARY not in told.text
+
+
+async def _fail_alone():
+    async def fail():
+        raise ValueError(CANARY)
+
+    asyncio.get_running_loop().set_exception_handler(log_where)
+    task = asyncio.ensure_future(fail())
+    await asyncio.sleep(0)
+    del task
+    gc.collect()
+    await asyncio.sleep(0)

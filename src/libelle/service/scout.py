@@ -100,6 +100,7 @@ def watch(scout: Scout, pipe: int) -> None:
     def tell(message: dict[str, Any]) -> None:
         os.write(pipe, json.dumps(message).encode() + b"\n")
 
+    os.nice(10)  # requests come first
     above = os.getppid()
     while os.getppid() == above:
         if scout.look(tell):

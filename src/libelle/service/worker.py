@@ -1,11 +1,13 @@
 """One worker: a process that answers, with one version of each model from its beginning to its end."""
 
 import asyncio
+import logging
 import os
 import signal
 import socket
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
@@ -13,8 +15,11 @@ from libelle.service.app import create_app
 from libelle.service.context import Context
 from libelle.service.metrics import count_in
 from libelle.service.models_served import Catalogue
+from libelle.service.refusal import where
 from libelle.service.settings import Settings
 from libelle.service.tokens import Tokens
+
+log = logging.getLogger(__name__)
 
 #: Asks a worker to take no more connections, to answer those that it has, and to end.
 LEAVE = signal.SIGUSR1
@@ -64,6 +69,7 @@ class Worker(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(log_where)
         loop.add_signal_handler(LEAVE, self.leave)
         loop.add_reader(self._lifeline, self._orphaned)
         await super().startup(sockets)
@@ -100,6 +106,12 @@ class Worker(uvicorn.Server):
     def _orphaned(self) -> None:
         asyncio.get_running_loop().remove_reader(self._lifeline)
         self.should_exit = True
+
+
+def log_where(_: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
+    """Log what nobody waited for; asyncio itself would log the text of the error, which may hold a record's."""
+    error = about.get("exception")
+    log.error("a task failed: %s", where(error) if isinstance(error, BaseException) else "without an error")
 
 
 def work(
