@@ -6,9 +6,7 @@
 
 import json
 import logging
-import os
 import re
-import socket
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
@@ -27,7 +25,7 @@ from libelle.files import SCRATCH, owned
 from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
 from libelle.published import Publication as Publication
-from libelle.published import prefix_of
+from libelle.published import claim, prefix_of, renew_claim
 from libelle.runs.ids import RunId
 from libelle.runs.lock import locked
 from libelle.runs.run import Run
@@ -111,9 +109,10 @@ def publish(
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)
     rule = pipeline.rule
+    version, claimed = claim(store, name, run.id)
     publication = Publication(
         name=name,
-        version=_claim(store, name, run),
+        version=version,
         run_id=str(run.id),
         published=datetime.now().astimezone().isoformat(timespec="seconds"),
         threshold=rule.threshold,
@@ -128,7 +127,8 @@ def publish(
     pipeline_folder = run.fetch_folder("pipeline")
     with work_folder() as work:
         key = _draft(work / "drafts", publication, pipeline_folder, sign)
-        dispatch(work / "drafts", store, "published", f"publication {publication}", send_publication, manifest=key)
+        what, about = f"publication {publication}", {"manifest": key, "claim": claimed.decode()}
+        dispatch(work / "drafts", store, "published", what, send_publication, **about)
     return publication
 
 
@@ -151,10 +151,11 @@ def send_publication(parcel: Parcel, store: Store) -> None:
     A version that a later one follows already does not become the current one.
 
     Raises:
-        UserError: when the store fails, or gives back something else.
+        UserError: when the store fails, gives back something else, or has another version of this number by now.
     """
     key = str(parcel.target.about["manifest"])
     publication = parse_document(parcel.objects.get(key), Publication, f"{key} in {parcel.folder}")
+    renew_claim(store, publication, parcel)
     # Copies: a published model and its run do not share files.
     parcel.upload(store, publication.prefix, but=[key], copied=True)
     with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:
@@ -232,17 +233,6 @@ def read_version(store: Store, publication: Publication, cache: Path) -> Pipelin
     pipeline = Pipeline.read(fetch_folder(store, publication.prefix, expected_files(publication.files), cache))
     rule = replace(pipeline.rule, threshold=publication.threshold, label_thresholds=publication.label_thresholds)
     return replace(pipeline, name=str(publication), rule=rule)
-
-
-def _claim(store: Store, name: str, run: Run) -> int:
-    """The next version number; of many publications at once each gets its own."""
-    taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
-    version = max(taken, default=0) + 1
-    # Whose it is, so that `runs.py clean` knows a claim of the dead.
-    claim = json.dumps({"run_id": str(run.id), "host": socket.gethostname(), "pid": os.getpid()}).encode()
-    while not store.create_if_absent(f"{prefix_of(name, version)}claim.json", claim):
-        version += 1
-    return version
 
 
 def _read(store: Store, name: str, version: int, trusted: str | Path | None = None) -> Publication | None:

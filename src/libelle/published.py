@@ -1,10 +1,17 @@
-"""The manifest of one version of a published model."""
+"""The manifest of one version of a published model, and the claim that comes before it."""
 
+import json
+import os
+import socket
 from dataclasses import dataclass, field
 
 from libelle.components import Positive, Share
-from libelle.stores.documents import FileName, Moment, StoredFile
+from libelle.errors import UserError
+from libelle.runs.ids import RunId
+from libelle.stores.base import Store
+from libelle.stores.documents import LARGEST, FileName, Moment, StoredFile
 from libelle.stores.formats import PUBLISHED
+from libelle.stores.outbox import Parcel
 
 
 def prefix_of(name: str, version: int) -> str:
@@ -54,3 +61,32 @@ class Publication:
     def prefix(self) -> str:
         """The key prefix of the version's files, ending with `/`."""
         return prefix_of(self.name, self.version)
+
+
+def claim(store: Store, name: str, run_id: RunId) -> tuple[int, bytes]:
+    """Claim the next version number; of many publications at once each gets its own.
+
+    Returns:
+        The number, and the claim.
+    """
+    taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
+    version = max(taken, default=0) + 1
+    # Whose it is, so that `runs.py clean` knows a claim of the dead.
+    claimed = json.dumps({"run_id": str(run_id), "host": socket.gethostname(), "pid": os.getpid()}).encode()
+    while not store.create_if_absent(f"{prefix_of(name, version)}claim.json", claimed):
+        version += 1
+    return version, claimed
+
+
+def renew_claim(store: Store, publication: Publication, parcel: Parcel) -> None:
+    """Claim the number of a version that is sent late again: somebody may have cleaned up, and published since.
+
+    Raises:
+        UserError: when another publication has the number.
+    """
+    key, claimed = f"{publication.prefix}claim.json", str(parcel.target.about.get("claim", "")).encode()
+    if claimed and not store.create_if_absent(key, claimed) and store.get(key, LARGEST) != claimed:
+        raise UserError(
+            f"{publication} is another publication there by now, so it is not sent; publish {publication.run_id} "
+            f"again, and remove {parcel.folder}."
+        )
