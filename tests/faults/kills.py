@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import random
-import shutil
 import signal
 import tempfile
 import traceback
@@ -183,7 +182,8 @@ class Place:
             assert len(read_base(self.store, "based", Path(scratch)).prepared.about) > 0
 
     def settle(self) -> None:
-        """Clean up, and note what is left of the dead."""
+        """Send what is kept, clean up, and note what is left of the dead."""
+        self.runs("sync")
         self.runs("clean", yes="true")
         left = [item.name for item in leftovers(self.store, published_runs(self.store), Choice())]
         files = [path for path in (self.folder / "state").rglob("*") if path.is_file()]
@@ -236,20 +236,13 @@ def moments(whole: Ended, number: int) -> Iterator[Moment]:
             yield Moment(None, round(chance.random() * whole.seconds, 3), by)
 
 
-def copy(template: Path, folder: Path) -> Path:
-    """Copy a place, for one kill."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(template, folder, symlinks=True)
-    return folder
-
-
 def kill_all(
     warm: Warm,
     number: int,
     command: list[str],
     make: Callable[[], Place],
     go_on: Callable[[Place, int], None],
-) -> tuple[dict[str, int], list[tuple[str, str]]]:
+) -> tuple[dict[str, int], str]:
     """Kill a command again and again, and look each time.
 
     Args:
@@ -267,7 +260,7 @@ def kill_all(
     whole = warm.run(*command, *place.options, cwd=place.folder)
     assert whole.returncode == 0, whole.stderr
     counts = {"tried": 0, "killed": 0, "terminated": 0, **dict.fromkeys(WRONG, 0)}
-    found = []
+    found: list[str] = []
     for turn, moment in enumerate(moments(whole, some(number))):
         place = make()
         line = [*command, *place.options]
@@ -282,8 +275,9 @@ def kill_all(
         place.settle()
         for kind in WRONG:
             counts[kind] += place.faults.number(kind)
-        found += [(kind, f"{moment}: {sentence}") for kind, sentence in place.faults.found]
-    return counts, found
+        found += [f"{kind}: {moment}: {sentence}" for kind, sentence in place.faults.found]
+        place.faults.found.clear()
+    return counts, "\n".join(found)
 
 
 def write_forms(folder: Path) -> None:

@@ -24,6 +24,7 @@ from urllib3.exceptions import (
 )
 
 from libelle.errors import UserError
+from libelle.stores.checksums import DamagedError
 
 #: In the order in which they are looked for: key id, secret, session token.
 _CREDENTIALS = (
@@ -139,6 +140,8 @@ def is_transient(error: Exception) -> bool:
     """Say whether asking again may help; a request that was repeated to the end already does not count."""
     if isinstance(error, S3Error):
         return error.code in _TRANSIENT
+    if isinstance(error, DamagedError):
+        return True
     return isinstance(error, HTTPError) and not isinstance(error, MaxRetryError)
 
 
@@ -148,6 +151,11 @@ def explain(error: Exception, endpoint: str, bucket: str) -> UserError:
         error = error.reason
     if isinstance(error, S3Error):
         return UserError(_explain_refusal(error, endpoint, bucket))
+    if isinstance(error, DamagedError):
+        return UserError(
+            f"{error} in store.bucket={bucket} at {endpoint} is not what was stored: it was altered there, or on its "
+            "way; use another run, or store this one again."
+        )
     if isinstance(error, MinioException | ParseError):
         return UserError(
             f"store.endpoint={endpoint} does not answer as an S3 server ({_first_words(error)}); check that "
