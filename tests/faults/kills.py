@@ -28,7 +28,7 @@ from libelle.runs.cleaning import Choice, leftovers
 from libelle.runs.heartbeat import as_seen
 from libelle.runs.ids import RunId
 from libelle.runs.published import published_runs
-from libelle.runs.run import COMPLETED, Run
+from libelle.runs.run import COMPLETED, DELETED, Run
 from libelle.runs.run_list import run_ids
 from libelle.stores.base import Store
 from libelle.stores.outbox import place_of
@@ -138,7 +138,8 @@ class Place:
         statuses = self.statuses()
         if turn is not None:
             listed = json.loads(self.runs("list", limit="1000", format="json") or "[]")
-            if {run["run_id"]: run["status"] for run in listed} != statuses:
+            shown = {run_id: status for run_id, status in statuses.items() if status != DELETED}
+            if {run["run_id"]: run["status"] for run in listed} != shown:
                 self.faults.add("lost", f"{listed} is listed, and {statuses} is there")
             self._try("lost", (self._show, self._clean, self._published)[turn % 3])
         for run_id in before.ids:
