@@ -25,11 +25,10 @@ from libelle.errors import UserError
 from libelle.files import TEMPORARY
 from libelle.loading import load_published, load_run
 from libelle.runs.cleaning import Choice, leftovers
-from libelle.runs.heartbeat import as_seen
 from libelle.runs.ids import RunId
 from libelle.runs.published import published_runs
 from libelle.runs.run import COMPLETED, DELETED, Run
-from libelle.runs.run_list import run_ids
+from libelle.runs.run_list import manifests
 from libelle.stores.base import Store
 from libelle.stores.outbox import place_of
 from libelle.training.bases import read_base
@@ -112,14 +111,14 @@ class Place:
 
     def ids(self) -> list[str]:
         """Of all runs, oldest first."""
-        return [str(run_id) for run_id in run_ids(self.store)][::-1]
+        return [manifest.run_id for manifest in manifests(self.store)][::-1]
 
     def open(self, run_id: str) -> Run:
         return Run.open(self.store, RunId.parse(run_id))
 
     def statuses(self) -> dict[str, str]:
         """Run id → status, as it is shown."""
-        found = [as_seen(self.store, self.open(run_id).manifest) for run_id in self.ids()]
+        found = manifests(self.store)
         if len({manifest.run_id for manifest in found}) != len(found):
             self.faults.add("doubled", str(found))
         return {manifest.run_id: manifest.status for manifest in found}

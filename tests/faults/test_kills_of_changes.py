@@ -40,13 +40,9 @@ def test_a_sync_that_is_killed(warm: Warm, make: Callable[[], Place], count: Cou
     run_id = place.ids()[0]
     with pytest.MonkeyPatch.context() as patch:
         fail(patch, "predictions", "threshold.json", "pipeline.json", "prepared.json")
-        for command in (
-            ["train.py", *TRAIN],
-            CHOOSE,
-            [*PUBLISH, f"run_id={run_id}"],
-            ["train.py", "mode=prepare", *TRAIN],
-        ):
-            warm_free(place, command)
+        for command in (["train.py", *TRAIN], ["train.py", "mode=prepare", *TRAIN], [*CHOOSE, f"run_id={run_id}"]):
+            keep(place, command)
+        keep(place, [*PUBLISH, f"run_id={run_id}"])
     kept = remade(place, "unsent")
     counts, found = kill_all(warm, 45, ["runs.py", "sync"], kept, lambda place, _: sync(place))
     count("kills of sync", counts)

@@ -42,8 +42,9 @@ def test_a_preparation_that_is_killed(warm: Warm, make: Callable[[], Place], cou
     def version(place: Place) -> str:
         return str(json.loads(place.store.get("based/based/current.json"))["version"])
 
+    before = version(make())
+
     def go_on(place: Place, turn: int) -> None:
-        before = version(place)
         sent = place.runs("sync")
         if "sent" in sent and version(place) == before:
             place.faults.add("lost", "a base was sent, and is not the current one")

@@ -69,7 +69,7 @@ PATIENT = Patience(
 )
 #: For asking whether a server answers at all.
 HASTY = Patience(
-    _Hasty(5, connect=1, backoff_factor=0.2, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False),
+    _Hasty(5, connect=4, backoff_factor=0.2, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False),
     Timeout(connect=3, read=10),
 )
 
