@@ -72,7 +72,8 @@ def claim(store: Store, name: str, run_id: RunId) -> tuple[int, bytes]:
     taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
     version = max(taken, default=0) + 1
     # Whose it is, so that `runs.py clean` knows a claim of the dead.
-    claimed = json.dumps({"run_id": str(run_id), "host": socket.gethostname(), "pid": os.getpid()}).encode()
+    owner = {"run_id": str(run_id), "host": socket.gethostname(), "pid": os.getpid(), "token": os.urandom(8).hex()}
+    claimed = json.dumps(owner).encode()
     while not store.create_if_absent(f"{prefix_of(name, version)}claim.json", claimed):
         version += 1
     return version, claimed

@@ -68,11 +68,11 @@ class Place:
     def __init__(self, folder: Path, store: Store, options: list[str], faults: Faults) -> None:
         self.folder, self.store, self.options, self.faults = folder, store, options, faults
 
-    def call(self, script: str, *arguments: str) -> str:
-        """Run a command that must end in a way that is known; returns what it prints."""
+    def status(self, script: str, *arguments: str) -> int:
+        """Run a command that must end in a way that is known; returns its exit status."""
         answer = call(script, *arguments, *self.options, cwd=self.folder)
         self.judge(f"{script} {' '.join(arguments[:2])}", answer.returncode, answer.stderr)
-        return answer.stdout
+        return answer.returncode
 
     def judge(self, what: str, status: int, said: str) -> None:
         """Note a command that crashed."""

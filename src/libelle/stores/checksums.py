@@ -31,7 +31,7 @@ def require_whole(key: str, headers: Mapping[str, str], sha256: str) -> None:
     """
     if headers.get(_SHA256, sha256) != sha256:
         raise DamagedError(key)
-    _require_tag(headers)
+    _require_tag(headers.get("ETag"), headers)
 
 
 def require_answer(written: ObjectWriteResult) -> None:
@@ -40,9 +40,9 @@ def require_answer(written: ObjectWriteResult) -> None:
     Raises:
         InvalidResponseError: when it was a proxy, with a page of its own.
     """
-    _require_tag(written.http_headers)
+    _require_tag(written.etag, written.http_headers)
 
 
-def _require_tag(headers: Mapping[str, str]) -> None:
-    if "ETag" not in headers:
+def _require_tag(tag: str | None, headers: Mapping[str, str]) -> None:
+    if not tag:
         raise InvalidResponseError(200, headers.get("Content-Type"), None)
