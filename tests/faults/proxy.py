@@ -149,7 +149,8 @@ class Proxy:
     def _answer(self, kind: str | None, request: Message, client: socket.socket, server: socket.socket) -> bool:
         """Answer a request; whether the connection stays."""
         if kind in ANSWERS:
-            client.sendall(ANSWERS[str(kind)])
+            head, _, _ = ANSWERS[str(kind)].partition(_HEAD_END)
+            client.sendall(head + _HEAD_END if request.first_line.startswith("HEAD") else ANSWERS[str(kind)])
             return kind != "empty reply" and not str(kind).startswith("garbage")
         if kind == "connection refused":
             _shut(self._listener)

@@ -1,5 +1,7 @@
 """The conditional write of an S3 server: an object is created by one request alone, however many try."""
 
+from contextlib import closing
+
 from minio import Minio
 from minio.error import S3Error
 
@@ -45,7 +47,9 @@ def write_if_absent(client: Minio, bucket: str, name: str, data: bytes, token: s
 def _holder(client: Minio, bucket: str, name: str) -> str | None:
     """The token of who created an object; None where it is not there, since the winner has deleted it."""
     try:
-        return str((client.stat_object(bucket, name).metadata or {}).get(_CLAIM, ""))
+        # Not stat_object: it is a HEAD request, and a refusal of one does not say why.
+        with closing(client.get_object(bucket, name)) as response:
+            return str(response.headers.get(_CLAIM, ""))
     except S3Error as error:
         if error.code != "NoSuchKey":
             raise

@@ -50,7 +50,8 @@ class _Hasty(Retry):
         _stacktrace: TracebackType | None = None,
     ) -> Self:
         """Count an attempt, and give up where no more are left."""
-        if isinstance(error, TimeoutError) and _pool is not None:
+        refused = isinstance(error, NewConnectionError) and not isinstance(error, NameResolutionError)
+        if isinstance(error, TimeoutError) and not refused and _pool is not None:
             raise MaxRetryError(_pool, url or "", error)
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
