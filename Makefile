@@ -1,6 +1,6 @@
 # make help lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all lint format results pairings messages
+.PHONY: help setup train test test-all test-faults lint format results pairings messages
 PYTHON ?= python3
 BIN := .venv/bin
 MESSAGES = $(BIN)/python -m babel.messages.frontend --quiet
@@ -28,6 +28,9 @@ test: setup ## run the tests that need no server, some 18 minutes on two cores
 
 test-all: setup ## run all tests, those with servers and kills too
 	$(BIN)/python -m pytest
+
+test-faults: setup ## kill commands, fail requests, race claims, and print what was lost (nothing); needs .ci/servers
+	$(BIN)/python -m pytest -m faults
 
 lint: setup ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

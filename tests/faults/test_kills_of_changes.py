@@ -38,13 +38,14 @@ def test_a_choice_of_a_threshold_that_is_killed(warm: Warm, make: Callable[[], P
 def test_a_sync_that_is_killed(warm: Warm, make: Callable[[], Place], count: Count) -> None:
     place = make()
     run_id = place.ids()[0]
+    base = json.loads(place.store.get("based/based/current.json"))["version"]
     with pytest.MonkeyPatch.context() as patch:
         fail(patch, "predictions", "threshold.json", "pipeline.json", "prepared.json")
         for command in (["train.py", *TRAIN], ["train.py", "mode=prepare", *TRAIN], [*CHOOSE, f"run_id={run_id}"]):
             keep(place, command)
         keep(place, [*PUBLISH, f"run_id={run_id}"])
     kept = remade(place, "unsent")
-    counts, found = kill_all(warm, 45, ["runs.py", "sync"], kept, lambda place, _: sync(place))
+    counts, found = kill_all(warm, 45, ["runs.py", "sync"], kept, lambda place, _: sync(place, base))
     count("kills of sync", counts)
     assert not found, found
 

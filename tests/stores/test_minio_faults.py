@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from faults.proxy import proxied
 from helpers.parcels import parcel
 from helpers.servers import MotoServer, cut_answer, lose_answer, refuse
 from libelle.errors import UserError
@@ -180,3 +181,12 @@ def test_a_connection_that_is_lost_while_the_store_is_checked_is_asked_again(mot
         moto_server.faults.append((method, store.bucket, lose_answer))
     store.check()
     assert moto_server.faults == []
+
+
+def test_a_connection_that_is_refused_while_the_store_is_checked_is_asked_again(moto_server: MotoServer) -> None:
+    store = moto_server.store()
+    kinds = iter(["connection refused"])
+    with proxied(moto_server.endpoint) as proxy:
+        proxy.fault = lambda _: next(kinds, None)
+        MinioStore(proxy.endpoint, store.bucket, secure=False).check()
+    assert proxy.done["connection refused"] == 1

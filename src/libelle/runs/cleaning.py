@@ -19,7 +19,7 @@ from libelle.runs.run import COMPLETED, DELETED, FAILED, Run
 from libelle.runs.run_list import manifests
 from libelle.runs.upkeep import erase
 from libelle.stores.base import Entry, Store, in_parallel
-from libelle.stores.documents import read_document
+from libelle.stores.documents import LARGEST, read_document
 from libelle.stores.outbox import parcels_for, unsent
 
 #: Days after which what nobody can know to be dead is taken for it: runs without a sign of life, unused cache files.
@@ -218,7 +218,9 @@ def _incomplete(store: Store, folders: Mapping[str, list[Entry]], kind: str, cho
 
 
 def _remove_incomplete(store: Store, folder: str, keys: list[str]) -> None:
-    if not any(entry.key == f"{folder}manifest.json" for entry in store.list(folder)):
+    try:
+        store.get(f"{folder}manifest.json", LARGEST)  # not a list, which some servers give as it was before
+    except KeyError:
         in_parallel(store.delete, keys)
 
 
