@@ -75,7 +75,9 @@ def test_whole_operations_while_requests_go_wrong(
     hurry(monkeypatch)
     place = place_at(proxy, session_moto, home, monkeypatch)
     first, chance, wrong = place.ids()[0], random.Random(SEED), []
-    for kind in KINDS[: some(len(KINDS))]:
+    # moto takes a request whose checksum is wrong; real servers do not, which `test_requests.py` shows.
+    kinds = [kind for kind in KINDS if kind != "request flipped"]
+    for kind in kinds[: some(len(kinds))]:
         hurry(monkeypatch, 1.0 if kind == "no reply in time" else 10.0)
         counts = use(place, some_requests(lambda kind=kind: kind, SHARE, chance), proxy, first)  # type: ignore[misc]
         counts |= {each: place.faults.number(each) for each in WRONG}
