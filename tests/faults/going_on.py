@@ -5,13 +5,13 @@ import json
 from faults.kills import Place
 from helpers.scripts import call
 from libelle import publication
-from libelle.runs.run import COMPLETED
+from libelle.runs.run import COMPLETED, DELETED
 
 
 def finish(place: Place, known: str, turn: int) -> None:
     """Resume, or send, what was begun and is not whole; each second time it is left to who cleans up."""
     for run_id, status in place.statuses().items():
-        if run_id == known or turn % 2:
+        if run_id == known or status == DELETED or turn % 2:
             continue
         if status not in ("lost", "failed", COMPLETED):
             place.faults.add("lost", f"{run_id} is {status} though its process died")
