@@ -1,6 +1,6 @@
 # make help lists the targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-all test-nightly lint format results pairings messages
+.PHONY: help setup train test test-all test-faults test-nightly lint format results pairings messages
 PYTHON ?= python3
 BIN := .venv/bin
 MESSAGES = $(BIN)/python -m babel.messages.frontend --quiet
@@ -31,6 +31,9 @@ test-all: setup ## run all tests, those with servers and kills too
 
 test-nightly: setup ## try 100,000 wrong inputs at all doors, some 40 minutes on two cores; other ones with FUZZ_SEED=2
 	$(BIN)/python -m pytest -n 0 -m nightly
+
+test-faults: setup ## kill commands, fail requests, race claims, and print what was lost (nothing); needs .ci/servers
+	$(BIN)/python -m pytest -m faults
 
 lint: setup ## check format, style, types and who imports whom
 	$(BIN)/ruff format --check .

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import settings
 
 from helpers.comparing import train_runs
+from helpers.counts import count, pytest_terminal_summary  # noqa: F401
 from helpers.encoders import make_bert, make_camembert
 from helpers.tiny import make_forms, tiny_plan
 from libelle.stores.local import LocalStore

@@ -30,7 +30,7 @@ from libelle.runs.run import Run
 from libelle.runs.work import work_folder
 from libelle.stores.base import Store
 from libelle.stores.cache import fetch_folder
-from libelle.stores.documents import expected_files
+from libelle.stores.documents import LARGEST, expected_files
 from libelle.stores.outbox import Parcel, dispatch, drafts
 
 log = logging.getLogger(__name__)
@@ -102,9 +102,10 @@ def publish(
         pipeline = pipeline.with_threshold(threshold)
     rule = pipeline.rule
     evidence = Evidence() if examine is None else examine(rule)
+    version, claimed = _claim(store, name, run.id)
     publication = Publication(
         name=name,
-        version=_claim(store, name, run),
+        version=version,
         run_id=str(run.id),
         published=datetime.now().astimezone().isoformat(timespec="seconds"),
         threshold=rule.threshold,
@@ -120,7 +121,8 @@ def publish(
     pipeline_folder = run.fetch_folder("pipeline")
     with work_folder() as work:
         key = _draft(work / "drafts", publication, pipeline_folder, evidence.page, sign)
-        dispatch(work / "drafts", store, "published", f"publication {publication}", send_publication, manifest=key)
+        what, about = f"publication {publication}", {"manifest": key, "claim": claimed.decode()}
+        dispatch(work / "drafts", store, "published", what, send_publication, **about)
     return publication
 
 
@@ -145,11 +147,12 @@ def send_publication(parcel: Parcel, store: Store) -> None:
     A version that a later one follows already does not become the current one.
 
     Raises:
-        UserError: when the store fails, or gives back something else.
+        UserError: when the store fails, gives back something else, or has another version of this number by now.
     """
     key = str(parcel.target.about["manifest"])
     where = f"{key} in {parcel.folder}"
     publication = Publication.parse(parcel.objects.get(key), where, f"The publication in {parcel.folder}")
+    _renew_claim(store, publication, parcel)
     # Copies: a published model and its run do not share files.
     parcel.upload(store, publication.prefix, but=[key], copied=True)
     with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:
@@ -192,15 +195,34 @@ def read_version(store: Store, publication: Publication, cache: Path) -> Pipelin
     return replace(pipeline, name=str(publication), rule=rule)
 
 
-def _claim(store: Store, name: str, run: Run) -> int:
-    """The next version number; of many publications at once each gets its own."""
+def _claim(store: Store, name: str, run_id: RunId) -> tuple[int, bytes]:
+    """Claim the next version number; of many publications at once each gets its own.
+
+    Returns:
+        The number, and the claim.
+    """
     taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
     version = max(taken, default=0) + 1
     # Whose it is, so that `runs.py clean` knows a claim of the dead.
-    claim = json.dumps({"run_id": str(run.id), "host": socket.gethostname(), "pid": os.getpid()}).encode()
-    while not store.create_if_absent(f"{prefix_of(name, version)}claim.json", claim):
+    owner = {"run_id": str(run_id), "host": socket.gethostname(), "pid": os.getpid(), "token": os.urandom(8).hex()}
+    claimed = json.dumps(owner).encode()
+    while not store.create_if_absent(f"{prefix_of(name, version)}claim.json", claimed):
         version += 1
-    return version
+    return version, claimed
+
+
+def _renew_claim(store: Store, publication: Publication, parcel: Parcel) -> None:
+    """Claim the number of a version that is sent late again: somebody may have cleaned up, and published since.
+
+    Raises:
+        UserError: when another publication has the number.
+    """
+    key, claimed = f"{publication.prefix}claim.json", str(parcel.target.about.get("claim", "")).encode()
+    if claimed and not store.create_if_absent(key, claimed) and store.get(key, LARGEST) != claimed:
+        raise UserError(
+            f"{publication} is another publication there by now, so it is not sent; publish {publication.run_id} "
+            f"again, and remove {parcel.folder}."
+        )
 
 
 def _point(store: Store, publication: Publication, forward: bool = False) -> None:

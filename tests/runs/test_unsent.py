@@ -136,6 +136,21 @@ def test_a_threshold_and_a_publication_are_kept_when_the_store_fails_and_sent_la
     assert call("runtime.py", "published=forms", "text=maçon", cwd=place).returncode == 0
 
 
+def test_a_publication_that_is_sent_late_does_not_overwrite_one_that_took_its_number(place, failing):
+    assert call("train.py", *TRAIN, cwd=place).returncode == 0
+    publish = ["publish.py", f"run_id={run_of(place)}", "name=forms"]
+    with failing("published/"):
+        assert call(*publish, "threshold=0.3", cwd=place).returncode == 2
+    store = LocalStore(root=str(place / "store"))
+    assert call("runs.py", "clean", "yes=true", cwd=place).returncode == 0
+    assert [entry.key for entry in store.list("published/")] == ["published/forms/1/claim.json"]
+    store.delete("published/forms/1/claim.json")  # as somebody does who cleans up on another machine, days later
+    assert call(*publish, "threshold=0.6", cwd=place).returncode == 0
+    late = call("runs.py", "sync", cwd=place)
+    assert (late.returncode, "is another publication there by now" in late.stderr) == (2, True)
+    assert json.loads(store.get("published/forms/1/manifest.json"))["threshold"] == 0.6
+
+
 def test_a_later_choice_is_not_undone_by_one_that_is_sent_late(place, failing):
     assert call("train.py", *TRAIN, cwd=place).returncode == 0
     with failing(".threshold.json"):

@@ -33,8 +33,14 @@ def test_a_claim_whose_answer_was_lost_is_won(moto_store: MinioStore, moto_serve
     assert not moto_store.create_if_absent("runs/1", b"claim")
 
 
-def test_a_claim_whose_winner_deletes_it_at_once_is_lost(moto_store: MinioStore, moto_server: MotoServer) -> None:
-    moto_server.faults += [("PUT", "runs/1", refuse("412 Precondition Failed", "PreconditionFailed"))]
+def test_a_claim_whose_winner_deletes_it_at_once_is_tried_again(
+    moto_store: MinioStore, moto_server: MotoServer
+) -> None:
+    refused = refuse("412 Precondition Failed", "PreconditionFailed")
+    moto_server.faults += [("PUT", "runs/1", refused)]
+    assert moto_store.create_if_absent("runs/1", b"claim")
+    moto_store.delete("runs/1")
+    moto_server.faults += [("PUT", "runs/1", refused)] * 3
     assert not moto_store.create_if_absent("runs/1", b"claim")
 
 

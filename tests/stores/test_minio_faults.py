@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from faults.proxy import proxied
 from helpers.parcels import parcel
 from helpers.servers import MotoServer, cut_answer, lose_answer, refuse
 from libelle.errors import UserError
@@ -32,11 +33,21 @@ def test_a_refusal_in_the_middle_of_a_run(
         moto_store.put("key", b"")
 
 
-def test_what_answers_is_no_s3_server(moto_server: MotoServer) -> None:
-    def page(app, environ, respond):
-        respond("200 OK", [("Content-Type", "text/html")])
-        return [b"<html><p>Welcome<br></html>"]
+def page(app, environ, respond):
+    """What a proxy between says of itself."""
+    environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    respond("200 OK", [("Content-Type", "text/html")])
+    return [b"<html><p>Welcome<br></html>"]
 
+
+def flip_answer(app, environ, respond):
+    """Answer with one bit flipped."""
+    answer = bytearray(b"".join(app(environ, respond)))
+    answer[0] ^= 4
+    return [bytes(answer)]
+
+
+def test_what_answers_is_no_s3_server(moto_server: MotoServer) -> None:
     store = moto_server.store()
     moto_server.faults += [("GET", store.bucket, page)]
     with pytest.raises(UserError, match=r"^store\.endpoint=\S+ does not answer as an S3 server"):
@@ -97,6 +108,35 @@ def test_a_download_that_was_cut_short_is_repeated(
         moto_store.get("key")
 
 
+def test_what_is_altered_on_its_way_is_asked_for_again_and_never_believed(
+    moto_store: MinioStore, moto_server: MotoServer, tmp_path: Path
+) -> None:
+    moto_store.put("key", b"0123456789")
+    moto_server.faults += [("GET", "key", flip_answer)] * 2
+    assert moto_store.get("key") == b"0123456789"
+    moto_server.faults += [("GET", "key", flip_answer)] * 10
+    with pytest.raises(UserError, match=r"^key in store\.bucket=\S+ at \S+ is not what was stored"):
+        moto_store.get_file("key", tmp_path / "copy")
+
+
+@pytest.mark.parametrize("write", ["put", "create_if_absent"])
+def test_a_page_of_a_proxy_is_not_taken_for_a_write(
+    moto_store: MinioStore, moto_server: MotoServer, write: str
+) -> None:
+    moto_server.faults.append(("PUT", "key", page))
+    with pytest.raises(UserError, match="does not answer as an S3 server"):
+        getattr(moto_store, write)("key", b"content")
+    assert list(moto_store.list("")) == []
+
+
+def test_a_write_that_is_answered_with_not_found_is_refused_in_a_sentence(
+    moto_store: MinioStore, moto_server: MotoServer
+) -> None:
+    moto_server.faults.append(("PUT", "key", refuse("404 Not Found", "NoSuchKey")))
+    with pytest.raises(UserError, match="NoSuchKey"):
+        moto_store.put("key", b"")
+
+
 def test_a_big_upload_survives_a_lost_part_and_a_lost_end(
     moto_store: MinioStore, moto_server: MotoServer, tmp_path: Path
 ) -> None:
@@ -141,3 +181,12 @@ def test_a_connection_that_is_lost_while_the_store_is_checked_is_asked_again(mot
         moto_server.faults.append((method, store.bucket, lose_answer))
     store.check()
     assert moto_server.faults == []
+
+
+def test_a_connection_that_is_refused_while_the_store_is_checked_is_asked_again(moto_server: MotoServer) -> None:
+    store = moto_server.store()
+    kinds = iter(["connection refused"])
+    with proxied(moto_server.endpoint) as proxy:
+        proxy.fault = lambda _: next(kinds, None)
+        MinioStore(proxy.endpoint, store.bucket, secure=False).check()
+    assert proxy.done["connection refused"] == 1

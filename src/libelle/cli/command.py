@@ -63,14 +63,24 @@ def command(
             _run(main, protect, name or Path(sys.argv[0]).stem)
     except (UserError, SweepError) as error:
         leave(str(error), USER_ERROR)
-    except Terminated:
-        leave("Interrupted: the process was asked to end (SIGTERM).", TERMINATED)
-    except KeyboardInterrupt:
+    except (Exception, KeyboardInterrupt) as error:
+        interruption = _interruption(error)
+        if interruption is None:
+            raise
+        if isinstance(interruption, Terminated):
+            leave("Interrupted: the process was asked to end (SIGTERM).", TERMINATED)
         leave("Interrupted.", INTERRUPTED)
     finally:
         call_as(before)
         if handler is not None:
             signal.signal(signal.SIGTERM, handler)
+
+
+def _interruption(error: BaseException | None) -> KeyboardInterrupt | None:
+    """The signal behind an error: one may come at any moment, and libraries stumble while they clear up after it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error
 
 
 def _end_on_sigterm() -> Any:
@@ -98,6 +108,8 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
     except SweepError:
         raise  # it is one of Hydra's, and a sentence already
     except HYDRA_ERRORS as error:
+        if _interruption(error) is not None:
+            raise
         raise refused(name, given, error) from error
 
 

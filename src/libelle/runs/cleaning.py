@@ -12,14 +12,15 @@ from typing_extensions import TypedDict
 from libelle.errors import UserError
 from libelle.files import owner_died, process_died
 from libelle.runs import scratch
+from libelle.runs.heartbeat import HEARTBEAT
 from libelle.runs.ids import RunId
 from libelle.runs.lock import remove
 from libelle.runs.run import COMPLETED, DELETED, FAILED, Run
 from libelle.runs.run_list import manifests
 from libelle.runs.upkeep import erase
 from libelle.stores.base import Entry, Store, in_parallel
-from libelle.stores.documents import read_document
-from libelle.stores.outbox import unsent
+from libelle.stores.documents import LARGEST, read_document
+from libelle.stores.outbox import parcels_for, unsent
 
 #: Days after which what nobody can know to be dead is taken for it: runs without a sign of life, unused cache files.
 UNUSED = 30.0
@@ -122,7 +123,7 @@ def leftovers(store: Store, published: Collection[str], choice: Choice) -> list[
             found += _dead_lock(store, entry, choice)
         silent = partial(choice.is_old, at_least=_ABANDONED)
         unused = partial(choice.is_old, known=False)
-        found += [Leftover(*item) for item in scratch.leftovers(choice.is_old, silent, unused)]
+        found += [Leftover(*item) for item in scratch.leftovers(store, choice.is_old, silent, unused)]
     return found
 
 
@@ -162,12 +163,20 @@ def _dead_kind(run: Run, entries: Mapping[str, Entry], own: Entry, choice: Choic
         return FAILED_RUNS if choice.is_old(own.modified) else None
     if run.manifest.status in (COMPLETED, DELETED) or unsent(f"run {run.id}", run.store) is not None:
         return None  # what is whole on this machine is sent by `runs.py sync`
-    key = run.key("heartbeat.json")
-    beat = entries.get(key)
+    beat = entries.get(run.key(HEARTBEAT))
+    if _process_died(run):
+        return LOST_RUNS if choice.is_old((beat or own).modified) else None
     if beat is None:
         return LOST_RUNS if choice.is_old(own.modified, _ABANDONED, known=False) else None
-    died = _owner_died(run.store, key)
-    return LOST_RUNS if choice.is_old(beat.modified, 0.0 if died else _SILENT) else None
+    return LOST_RUNS if choice.is_old(beat.modified, _SILENT) else None
+
+
+def _process_died(run: Run) -> bool | None:
+    """Whether the process of a run has died; None where that cannot be known."""
+    host, pid = run.manifest.host, run.manifest.pid
+    if host is None or pid is None:  # an earlier libelle's
+        return _owner_died(run.store, run.key(HEARTBEAT))
+    return process_died(host, pid)  # the heartbeat may still be that of the process before
 
 
 def _owner_died(store: Store, key: str) -> bool | None:
@@ -195,10 +204,11 @@ def _unfinished(store: Store, choice: Choice) -> Iterator[Leftover]:
 
 
 def _incomplete(store: Store, folders: Mapping[str, list[Entry]], kind: str, choice: Choice) -> Iterator[Leftover]:
-    """Versions of a publication or a base that were begun, and whose manifest was never written."""
+    """Versions of a publication or a base that were begun, and whose manifest was never written, nor is kept here."""
+    kept = {entry.key for parcel in parcels_for(store) for entry in parcel.objects.list("")}
     for folder, entries in folders.items():
         keys = [entry.key for entry in entries]
-        if folder.count("/") < 3 or f"{folder}manifest.json" in keys:
+        if folder.count("/") < 3 or f"{folder}manifest.json" in {*keys, *kept}:
             continue
         died = _owner_died(store, f"{folder}claim.json")
         newest = max(entry.modified for entry in entries)
@@ -208,7 +218,9 @@ def _incomplete(store: Store, folders: Mapping[str, list[Entry]], kind: str, cho
 
 
 def _remove_incomplete(store: Store, folder: str, keys: list[str]) -> None:
-    if not any(entry.key == f"{folder}manifest.json" for entry in store.list(folder)):
+    try:
+        store.get(f"{folder}manifest.json", LARGEST)  # not a list, which some servers give as it was before
+    except KeyError:
         in_parallel(store.delete, keys)
 
 

@@ -4,13 +4,19 @@ import os
 import shutil
 import stat
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+from libelle.errors import UserError
 from libelle.files import SCRATCH, TEMPORARY, owner_died
+from libelle.runs.ids import RunId
+from libelle.runs.run import COMPLETED, DELETED, Run
+from libelle.runs.work import begun_in, work_folders
+from libelle.stores.base import Store
 from libelle.stores.cache import default_cache
+from libelle.stores.outbox import TARGET, is_held, place_of, state_folder
 
 SCRATCHES, CACHED = "scratch folders", "cache files"
 
@@ -18,20 +24,42 @@ SCRATCHES, CACHED = "scratch folders", "cache files"
 IsOld = Callable[[float], bool]
 
 
-def leftovers(dead: IsOld, silent: IsOld, unused: IsOld) -> Iterator[tuple[str, str, int, Callable[[], None]]]:
+def leftovers(
+    store: Store, dead: IsOld, silent: IsOld, unused: IsOld
+) -> Iterator[tuple[str, str, int, Callable[[], None]]]:
     """Kind, path, size and removal of everything that can go.
 
     Args:
+        store: whose runs are known.
         dead: for what is known to be dead.
         silent: for what may be a process of another machine or an earlier libelle, which has stopped writing.
         unused: for files of the cache.
     """
-    yield from _scratch_folders(dead, silent)
+    yield from _folders(Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"), dead, silent)
+    yield from _folders((path for path in work_folders() if _is_left(store, path)), dead, silent)
+    # Of a parcel whose store has it; its process died while it removed the folder.
+    sent = (path for path in (state_folder() / "unsent").glob("*") if not (path / TARGET).exists())
+    yield from _folders(sent, dead, dead)
     yield from _cached_files(dead, silent, unused)
 
 
-def _scratch_folders(dead: IsOld, silent: IsOld) -> Iterator[tuple[str, str, int, Callable[[], None]]]:
-    for folder in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+def _is_left(store: Store, folder: Path) -> bool:
+    """Whether nobody works in a work folder, and no run can be resumed from it."""
+    if is_held(folder):
+        return False
+    begun = begun_in(folder)
+    if begun is None:
+        return True
+    if begun.store != place_of(store):
+        return False
+    try:
+        return Run.open(store, RunId.parse(begun.run_id)).manifest.status in (COMPLETED, DELETED)
+    except UserError:  # damaged, or another libelle's
+        return False
+
+
+def _folders(folders: Iterable[Path], dead: IsOld, silent: IsOld) -> Iterator[tuple[str, str, int, Callable[[], None]]]:
+    for folder in folders:
         with suppress(OSError):  # removed, or not ours to read
             about = folder.lstat()
             if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():

@@ -7,10 +7,10 @@ from libelle.errors import UserError
 from libelle.runs.heartbeat import stop_beating
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, DELETED, Manifest, Run, Status
-from libelle.runs.work import find_work, forget
+from libelle.runs.work import drop_work, forget
 from libelle.stores.base import Store
 from libelle.stores.documents import LARGEST, parse_document
-from libelle.stores.outbox import Parcel, dispatch, drafts, is_held
+from libelle.stores.outbox import Parcel, dispatch, drafts
 
 #: The folder of a work folder in which a run's files are written.
 _DRAFTS = "drafts"
@@ -77,6 +77,5 @@ def send_late(parcel: Parcel, store: Store) -> None:
     send_run(parcel, store)
     run_id = RunId.parse(str(parcel.target.about["run_id"]))
     stop_beating(Run(store, run_id, Manifest(str(run_id), "running", "")))
-    left = find_work(store, str(run_id))
-    if left is not None and parcel.target.about["status"] == COMPLETED and not is_held(left[0]):
-        shutil.rmtree(left[0], ignore_errors=True)  # of a process that was killed between its last two steps
+    if parcel.target.about["status"] == COMPLETED:
+        drop_work(store, str(run_id))  # of a process that was killed between its last two steps

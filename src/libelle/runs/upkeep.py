@@ -4,6 +4,7 @@ from libelle.errors import UserError
 from libelle.runs.heartbeat import as_seen
 from libelle.runs.lock import Lease
 from libelle.runs.run import DELETED, RUNNING, Run
+from libelle.runs.work import drop_work
 
 
 def note(run: Run, text: str) -> None:
@@ -55,6 +56,7 @@ def erase(run: Run, lease: Lease) -> None:
     for key in [entry.key for entry in run.store.list(run.id.folder)]:
         if key != run.key("manifest.json") and not key.endswith(".lock"):
             run.store.delete(key)
+    drop_work(run.store, str(run.id))
 
 
 def _require_ended(run: Run, done: str) -> None:

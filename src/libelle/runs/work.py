@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from libelle.errors import UserError
-from libelle.files import json_bytes, whole_file
+from libelle.files import SCRATCH, json_bytes, owned, whole_file
 from libelle.stores.base import Store
 from libelle.stores.documents import parse_document
 from libelle.stores.outbox import held, is_held, make_state_folder, place_of, state_folder
@@ -72,7 +72,7 @@ def work_folder(resumed: Path | None = None) -> Iterator[Path]:
         UserError: when no folder can be made, another process works in it, or the disk is full.
     """
     _sweep_up()
-    folder = resumed or make_state_folder("work") / os.urandom(6).hex()
+    folder = resumed or make_state_folder("work") / f"{owned(SCRATCH)}{os.urandom(6).hex()}"
     folder.mkdir(mode=0o700, exist_ok=resumed is not None)
     with held(folder, busy="belongs to a run that goes on; wait for its end, or stop it"):
         if resumed is not None:
@@ -106,12 +106,31 @@ def forget(folder: Path) -> None:
 def find_work(store: Store, run_id: str) -> tuple[Path, Begun] | None:
     """The work folder of a run of this store on this machine, if there is one."""
     place = place_of(store)
-    for path in sorted((state_folder() / "work").glob(f"*/{_RUN}")):
-        with contextlib.suppress(FileNotFoundError, UserError):
-            begun = parse_document(path.read_bytes(), Begun, str(path))
-            if (begun.run_id, begun.store) == (run_id, place):
-                return path.parent, begun
+    for folder in work_folders():
+        begun = begun_in(folder)
+        if begun is not None and (begun.run_id, begun.store) == (run_id, place):
+            return folder, begun
     return None
+
+
+def work_folders() -> list[Path]:
+    """All work folders of this machine."""
+    return sorted(path for path in (state_folder() / "work").glob("*") if path.is_dir())
+
+
+def begun_in(folder: Path) -> Begun | None:
+    """How the run of a work folder was begun; None where it belongs to none."""
+    path = folder / _RUN
+    with contextlib.suppress(FileNotFoundError, UserError):
+        return parse_document(path.read_bytes(), Begun, str(path))
+    return None
+
+
+def drop_work(store: Store, run_id: str) -> None:
+    """Remove the work folder of a run that nobody is to resume, unless a process works in it."""
+    found = find_work(store, run_id)
+    if found is not None and not is_held(found[0]):
+        shutil.rmtree(found[0], ignore_errors=True)
 
 
 def _clear(folder: Path) -> None:

@@ -1,10 +1,15 @@
 """The conditional write of an S3 server: an object is created by one request alone, however many try."""
 
+from contextlib import closing
+
 from minio import Minio
 from minio.error import S3Error
-from minio.helpers import DictType
+
+from libelle.stores.checksums import checksum_of, require_answer
 
 _CLAIM = "X-Amz-Meta-Claim"
+#: Of a claim whose winners delete what they created again and again.
+_ATTEMPTS = 3
 
 
 def write_if_absent(client: Minio, bucket: str, name: str, data: bytes, token: str) -> bool:
@@ -23,22 +28,29 @@ def write_if_absent(client: Minio, bucket: str, name: str, data: bytes, token: s
     Returns:
         Whether this claim created the object.
     """
-    headers: DictType = {"Content-Type": "application/octet-stream", "If-None-Match": "*", _CLAIM: token}
-    try:
-        # The public put_object would send the condition as metadata, and overwrite.
-        client._put_object(bucket, name, data, headers)
-    except S3Error as error:
-        if error.code != "PreconditionFailed":
-            raise
-        return _holds_claim(client, bucket, name, token)
-    return True
+    headers = {"Content-Type": "application/octet-stream", "If-None-Match": "*", _CLAIM: token, **checksum_of(data)}
+    for _ in range(_ATTEMPTS):
+        try:
+            # The public put_object would send the condition as metadata, and overwrite.
+            require_answer(client._put_object(bucket, name, data, headers))
+        except S3Error as error:
+            if error.code != "PreconditionFailed":
+                raise
+        else:
+            return True
+        holder = _holder(client, bucket, name)
+        if holder is not None:
+            return holder == token
+    return False
 
 
-def _holds_claim(client: Minio, bucket: str, name: str, token: str) -> bool:
+def _holder(client: Minio, bucket: str, name: str) -> str | None:
+    """The token of who created an object; None where it is not there, since the winner has deleted it."""
     try:
-        metadata = client.stat_object(bucket, name).metadata or {}
+        # Not stat_object: it is a HEAD request, and a refusal of one does not say why.
+        with closing(client.get_object(bucket, name)) as response:
+            return str(response.headers.get(_CLAIM, ""))
     except S3Error as error:
         if error.code != "NoSuchKey":
             raise
-        return False  # the winner has deleted it since
-    return metadata.get(_CLAIM) == token
+        return None

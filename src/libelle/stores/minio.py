@@ -1,5 +1,6 @@
 """A bucket as a store: MinIO, Ceph, AWS or any other server that speaks S3."""
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
@@ -19,6 +20,7 @@ with needs_extra("store=minio", "minio"):
     from minio.error import S3Error
     from minio.helpers import check_bucket_name
 
+    from libelle.stores.checksums import checksum_of, require_answer, require_whole
     from libelle.stores.conditional_write import write_if_absent
     from libelle.stores.s3 import FAILURES, HASTY, PATIENT, connect, explain, is_transient
 
@@ -72,13 +74,17 @@ class MinioStore(Store):
 
     def put(self, key: str, data: bytes) -> None:
         """Write `data`, replacing what was there."""
-        name = self._name(key)
-        self._ask(lambda client: client.put_object(self.bucket, name, BytesIO(data), len(data)))
+        name, about = self._name(key), checksum_of(data)
+        self._ask(
+            lambda client: require_answer(
+                client.put_object(self.bucket, name, BytesIO(data), len(data), metadata=about)
+            )
+        )
 
     def put_file(self, key: str, path: Path) -> None:
         """Write the content of a local file, in several parts at a time when it is big."""
-        name = self._name(key)
-        self._ask(lambda client: client.fput_object(self.bucket, name, str(path)))
+        name, about = self._name(key), checksum_of(path)
+        self._ask(lambda client: require_answer(client.fput_object(self.bucket, name, str(path), metadata=about)))
 
     def create_if_absent(self, key: str, data: bytes) -> bool:
         """Write `data` in one conditional request, of which the server lets one pass."""
@@ -99,11 +105,14 @@ class MinioStore(Store):
     def _download(self, client: Minio, key: str, target: BinaryIO, limit: int | None) -> None:
         target.seek(0)
         target.truncate()
+        found = hashlib.sha256()
         with closing(client.get_object(self.bucket, self._name(key))) as response:
             while part := response.read(1 << 20):
                 if limit is not None and target.tell() + len(part) > limit:
                     raise too_large(key, self, limit)
+                found.update(part)
                 target.write(part)
+        require_whole(key, response.headers, found.hexdigest())
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object whose key begins with `prefix`."""
@@ -149,7 +158,7 @@ class MinioStore(Store):
             try:
                 return work(client or self._client)
             except FAILURES as error:
-                if isinstance(error, S3Error) and error.code == "NoSuchKey":
+                if key and isinstance(error, S3Error) and error.code == "NoSuchKey":
                     raise KeyError(key) from None
                 if attempt == _ATTEMPTS or not is_transient(error):
                     raise explain(error, self.endpoint, self.bucket) from error

@@ -203,6 +203,12 @@ def parcels() -> list[Parcel]:
     return found
 
 
+def parcels_for(store: Store) -> list[Parcel]:
+    """The parcels of this machine for a store."""
+    place = place_of(store)
+    return [parcel for parcel in parcels() if parcel.target.store == place]
+
+
 @contextmanager
 def held(folder: Path, *, busy: str = "is in the hands of another process that is at work") -> Iterator[None]:
     """Hold a folder for this process; the system lets go of it when the process ends, however that is.
@@ -233,6 +239,4 @@ def is_held(folder: Path) -> bool:
 
 def unsent(what: str, store: Store) -> Parcel | None:
     """The parcel of this name for a store, if there is one."""
-    place = place_of(store)
-    found = [parcel for parcel in parcels() if (parcel.target.what, parcel.target.store) == (what, place)]
-    return found[0] if found else None
+    return next((parcel for parcel in parcels_for(store) if parcel.target.what == what), None)

@@ -24,6 +24,7 @@ from urllib3.exceptions import (
 )
 
 from libelle.errors import UserError
+from libelle.stores.checksums import DamagedError
 
 #: In the order in which they are looked for: key id, secret, session token.
 _CREDENTIALS = (
@@ -49,7 +50,8 @@ class _Hasty(Retry):
         _stacktrace: TracebackType | None = None,
     ) -> Self:
         """Count an attempt, and give up where no more are left."""
-        if isinstance(error, TimeoutError) and _pool is not None:
+        refused = isinstance(error, NewConnectionError) and not isinstance(error, NameResolutionError)
+        if isinstance(error, TimeoutError) and not refused and _pool is not None:
             raise MaxRetryError(_pool, url or "", error)
         return super().increment(method, url, response, error, _pool, _stacktrace)
 
@@ -68,7 +70,7 @@ PATIENT = Patience(
 )
 #: For asking whether a server answers at all.
 HASTY = Patience(
-    _Hasty(5, connect=1, backoff_factor=0.2, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False),
+    _Hasty(5, connect=4, backoff_factor=0.2, status_forcelist=_BUSY, allowed_methods=None, raise_on_status=False),
     Timeout(connect=3, read=10),
 )
 
@@ -139,6 +141,8 @@ def is_transient(error: Exception) -> bool:
     """Say whether asking again may help; a request that was repeated to the end already does not count."""
     if isinstance(error, S3Error):
         return error.code in _TRANSIENT
+    if isinstance(error, DamagedError):
+        return True
     return isinstance(error, HTTPError) and not isinstance(error, MaxRetryError)
 
 
@@ -148,6 +152,11 @@ def explain(error: Exception, endpoint: str, bucket: str) -> UserError:
         error = error.reason
     if isinstance(error, S3Error):
         return UserError(_explain_refusal(error, endpoint, bucket))
+    if isinstance(error, DamagedError):
+        return UserError(
+            f"{error} in store.bucket={bucket} at {endpoint} is not what was stored: it was altered there, or on its "
+            "way; use another run, or store this one again."
+        )
     if isinstance(error, MinioException | ParseError):
         return UserError(
             f"store.endpoint={endpoint} does not answer as an S3 server ({_first_words(error)}); check that "

@@ -5,7 +5,7 @@ from libelle.publication import send_publication
 from libelle.runs.sending import send_late
 from libelle.runs.synced import Synced
 from libelle.stores.base import Store
-from libelle.stores.outbox import TARGET, Kind, Parcel, Sender, held, parcels, place_of
+from libelle.stores.outbox import TARGET, Kind, Parcel, Sender, held, parcels_for
 from libelle.training.bases import send_base
 from libelle.training.run_pages import send_choice
 
@@ -24,9 +24,8 @@ def sync(store: Store) -> list[Synced]:
 
     It may be repeated, and two at once do no harm: each parcel is sent by one of them.
     """
-    place = place_of(store)
-    ours = [parcel for parcel in parcels() if parcel.target.store == place]
-    return [_send(parcel, store) for parcel in sorted(ours, key=lambda parcel: _ORDER.index(parcel.target.kind))]
+    ours = sorted(parcels_for(store), key=lambda parcel: _ORDER.index(parcel.target.kind))
+    return [_send(parcel, store) for parcel in ours]
 
 
 def _send(parcel: Parcel, store: Store) -> Synced:
