@@ -121,7 +121,13 @@ def test_with_confidence_automatic_coding_is_as_right_in_the_population(measure,
 
 
 def test_a_label_with_a_threshold_of_its_own_is_coded_by_it(many, tmp_path):
-    threshold.save(many, {"value": None, "classes": {"0": 0.5, "1": 0.625, "2": None}})
+    choice = {
+        "value": None,
+        "classes": {"0": 0.5, "1": 0.625, "2": None},
+        "rule": {},
+        "date": "2026-11-26T12:00:00+00:00",
+    }
+    threshold.save(many, choice)
     publish(many.store, reopened(many), "own")
     from_run, published = (Pipeline.load(name, many.store) for name in (str(many.id), "own"))
     scores = np.array(

@@ -72,7 +72,9 @@ def test_a_bad_record_spoils_no_other(client, bad, sentence):
     good = {"form": "F7", "employer": "STE DUPONT", "job": "maçon"}
     first, second, third = ask(client, [good, bad, good])
     assert (second["status"], second["error"]) == ("error", sentence)
-    assert first == third == ask(client, [good])[0]
+    alone = ask(client, [good])[0]
+    for found in (first, third):
+        assert found == {**alone, "score": pytest.approx(alone["score"], abs=1e-6)}
 
 
 def test_half_a_character_spoils_no_other_record(client):
