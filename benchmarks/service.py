@@ -2,13 +2,15 @@
 
     python train.py data=bi seed=1 && python train.py data=bi seed=2
     OMP_NUM_THREADS=1 python benchmarks/service.py --seconds 60
+    OMP_NUM_THREADS=1 python benchmarks/service.py --seconds 60 --rate 600
     OMP_NUM_THREADS=1 python benchmarks/service.py --seconds 60 --batch 1000
     OMP_NUM_THREADS=1 python benchmarks/service.py --seconds 60 --publications 20
 
 It publishes the two newest runs of the local store, starts `serve.py` on this machine, and asks it from one process by
-many connections, each of which waits for an answer before it asks again. Every score is compared with what the run
-itself gives; with `--publications`, the two are published and rolled back in turn meanwhile, and an answer must be that
-of the version that it names, whole.
+many connections, each of which waits for an answer before it asks again: at once, which shows what the service can do
+at most, or with `--rate` at even distances, which shows how long one waits for an answer at that rate. Latencies count
+from when a request was due. Every score is compared with what the run itself gives; with `--publications`, the two are
+published and rolled back in turn meanwhile, and an answer must be that of the version that it names, whole.
 """
 
 import argparse
@@ -69,12 +71,13 @@ class Client:
     def __init__(self, port: int, questions: list[Question], ids: list[str], expected: dict, tally: Tally) -> None:
         self.port, self.questions, self.ids, self.expected, self.tally = port, questions, ids, expected, tally
 
-    async def ask(self, until: float) -> None:
-        """Ask until the time is over."""
+    async def ask(self, first: float, until: float, distance: float) -> None:
+        """Ask until the time is over: at `first`, and every `distance` seconds, or at once where that is 0."""
         reader = writer = None
-        while time.perf_counter() < until:
+        began = first
+        while began < until:
+            await asyncio.sleep(began - time.perf_counter())
             question = random.choice(self.questions)
-            began = time.perf_counter()
             try:
                 if writer is None:
                     reader, writer = await asyncio.open_connection("127.0.0.1", self.port, limit=1 << 24)
@@ -85,12 +88,13 @@ class Client:
             except (OSError, asyncio.IncompleteReadError):
                 self.tally.lost += 1
                 writer = None
-                continue
-            self.tally.seconds.append(time.perf_counter() - began)
-            self.check(int(head[9:12]), body, question)
-            if b"connection: close" in head.lower():
-                writer.close()
-                writer = None
+            else:
+                self.tally.seconds.append(time.perf_counter() - began)
+                self.check(int(head[9:12]), body, question)
+                if b"connection: close" in head.lower():
+                    writer.close()
+                    writer = None
+            began = began + distance if distance else time.perf_counter()
         if writer is not None:
             writer.close()
 
@@ -158,6 +162,7 @@ def main() -> None:
     parser.add_argument("--store", default="store")
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--clients", type=int, default=50)
+    parser.add_argument("--rate", type=float, default=0, help="requests a second; as many as there can be by default")
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--publications", type=int, default=0)
@@ -195,8 +200,11 @@ def main() -> None:
 
     async def load() -> float:
         began = time.perf_counter()
+        distance = asked.clients / asked.rate if asked.rate else 0.0
         clients = [Client(port, questions, names, expected, tally) for _ in range(asked.clients)]
-        await asyncio.gather(*(client.ask(began + asked.seconds) for client in clients))
+        starts = [began + distance * number / asked.clients for number in range(asked.clients)]
+        pairs = zip(clients, starts, strict=True)
+        await asyncio.gather(*(client.ask(first, began + asked.seconds, distance) for client, first in pairs))
         return time.perf_counter() - began
 
     begun, used = processor_seconds(process.pid), time.process_time()
