@@ -4,7 +4,7 @@ import json
 
 from faults.kills import Place
 from helpers.scripts import call
-from libelle import publication
+from libelle import published
 from libelle.runs.run import COMPLETED, DELETED
 
 
@@ -44,8 +44,8 @@ def publish(place: Place, command: list[str], turn: int) -> None:
     sent = place.runs("sync")
     if turn % 2 and "publication" not in sent:
         place.succeed(*command)
-    versions = [found.version for found in publication.versions(place.store, "forms")]
-    if publication.find(place.store, "forms").version != versions[-1]:
+    versions = [found.version for found in published.versions(place.store, "forms")]
+    if published.find(place.store, "forms").version != versions[-1]:
         place.faults.add("lost", f"of the versions {versions}, the last is not current")
     if len(versions) < 2 and (turn % 2 or "publication" in sent):
         place.faults.add("lost", "the publication is not there")
@@ -72,7 +72,7 @@ def sync(place: Place, before: str) -> None:
         place.faults.add("lost", "the run was not sent")
     else:
         same(place, first, second)
-    if publication.find(place.store, "forms").version != 2:
+    if published.find(place.store, "forms").version != 2:
         place.faults.add("lost", "the publication was not sent")
     if (place.open(first).read_threshold() or {})["value"] != 0.4:
         place.faults.add("lost", "the threshold was not sent")

@@ -19,7 +19,7 @@ from faults.warm import Ended, Warm
 from helpers.counts import SEED, some
 from helpers.scripts import call
 from helpers.tiny import make_forms
-from libelle import publication
+from libelle import published
 from libelle.cli.runs import runs
 from libelle.errors import UserError
 from libelle.files import TEMPORARY
@@ -157,7 +157,7 @@ class Place:
         self.runs("clean")
 
     def _published(self) -> None:
-        publication.overview(self.store)
+        published.overview(self.store)
 
     def _try(self, kind: str, check: Callable[[], None]) -> None:
         try:

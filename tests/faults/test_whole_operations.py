@@ -12,7 +12,7 @@ from faults.proxy import KINDS, Message, Proxy, proxied
 from faults.test_requests import hurry
 from helpers.counts import SEED, Count, some
 from helpers.servers import MotoServer, S3Server
-from libelle import publication
+from libelle import published
 from libelle.errors import UserError
 from libelle.runs.run import COMPLETED
 from libelle.stores.minio import MinioStore
@@ -52,8 +52,8 @@ def use(place: Place, fault: Callable[[Message], str | None], proxy: Proxy, firs
     """Train, choose and publish while requests go wrong; then send what was kept, and look; returns counts."""
     before, known = proxy.done.total(), Before.of(place)
     refused = 0
-    chosen, published = ["threshold.py", "value=0.4"], ["publish.py", "name=forms"]
-    for command in (["train.py", *TRAIN], [*chosen, f"run_id={first}"], [*published, f"run_id={first}"]):
+    chosen, publish = ["threshold.py", "value=0.4"], ["publish.py", "name=forms"]
+    for command in (["train.py", *TRAIN], [*chosen, f"run_id={first}"], [*publish, f"run_id={first}"]):
         proxy.fault = fault
         refused += place.status(*command) == 2
         proxy.fault = lambda _: None
@@ -62,8 +62,8 @@ def use(place: Place, fault: Callable[[Message], str | None], proxy: Proxy, firs
         if status == COMPLETED:
             same(place, first, run_id)
     place.look(known, 0)
-    versions = publication.versions(place.store, "forms")
-    if publication.find(place.store, "forms").version != versions[-1].version:
+    versions = published.versions(place.store, "forms")
+    if published.find(place.store, "forms").version != versions[-1].version:
         place.faults.add("lost", "the last version is not current")
     place.settle()
     return {"faults": proxy.done.total() - before, "commands": 3, "refused": refused}
@@ -113,5 +113,5 @@ def test_three_connections_of_ten_are_lost(
         {"faults": proxy.done.total() - before, "done": done, "refused": len(statuses) - done},
     )
     assert (refused, statuses) == (0, [0, 0, 0])
-    assert publication.find(place.store, "forms").version == 2
+    assert published.find(place.store, "forms").version == 2
     assert place.faults.found == []

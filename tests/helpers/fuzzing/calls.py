@@ -157,7 +157,7 @@ class Commands(Door):
 
         for module, names in (
             (workflow, ("full", "train", "prepare")),
-            (terminal_tables, ("print_outcome", "print_base", "print_publication")),
+            (terminal_tables, ("print_outcome", "print_base", "print_gate", "print_publication")),
             (publication, ("publish",)),
         ):
             for name in names:
