@@ -34,6 +34,7 @@ MISTAKES = [
     ("train.py", ["hydra/launcher=jobib"], ["did you mean joblib?"]),
     ("train.py", ["+seed=3"], ["+seed=3", "leave out the +"]),
     ("train.py", ["~callbacks.early_stoping"], ["did you mean callbacks.early_stopping?"]),
+    ("train.py", ["~sampler=3"], ["~sampler=3: 3 is no option of sampler", "write ~sampler"]),
     ("train.py", ["text=x"], ["text", "runtime.py"]),
     ("runtime.py", ["precision=0.8"], ["precision", "threshold.py"]),
     ("runtime.py", ["rs_x=DUPONT"], ["rs_x", "record.<field>="]),

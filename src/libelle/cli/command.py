@@ -111,6 +111,10 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
         if _interruption(error) is not None:
             raise
         raise refused(name, given, error) from error
+    except ValueError as error:
+        if "group override deletion" not in str(error):  # Hydra's answer to ~group=1
+            raise
+        raise refused(name, given, error) from error
 
 
 def refused(name: str, arguments: Sequence[str], error: Exception) -> UserError:
