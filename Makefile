@@ -23,13 +23,13 @@ setup: .venv/everything ## install everything: all extras, and what tests need
 train: .venv/core ## install what training needs, and train on the synthetic forms with all defaults, offline
 	@$(BIN)/python train.py
 
-test: setup ## run the tests that need no server, some 20 minutes on two cores
+test: setup ## run the tests that need no server, some half an hour on two cores
 	$(BIN)/python -m pytest -m 'not slow and not nightly'
 
 test-all: setup ## run all tests, those with servers and kills too
 	$(BIN)/python -m pytest -m 'not nightly'
 
-test-nightly: setup ## try 100,000 wrong inputs at all doors, some 40 minutes on two cores; other ones with FUZZ_SEED=2
+test-nightly: setup ## try 100,000 wrong inputs at all doors, more than an hour on two cores; other ones with FUZZ_SEED=2
 	$(BIN)/python -m pytest -n 0 -m nightly
 
 test-faults: setup ## kill commands, fail requests, race claims, and print what was lost (nothing); needs .ci/servers

@@ -16,6 +16,7 @@ from hypothesis import settings
 from helpers.comparing import train_runs
 from helpers.counts import count, pytest_terminal_summary  # noqa: F401
 from helpers.encoders import make_bert, make_camembert
+from helpers.servers import MotoServer, S3Server, ceph, moto
 from helpers.tiny import make_forms, tiny_plan
 from libelle.stores.local import LocalStore
 from libelle.training.workflow import full
@@ -75,6 +76,18 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("compared")
     train_runs(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def session_moto() -> Iterator[MotoServer]:
+    with moto() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def session_ceph() -> Iterator[S3Server]:
+    with ceph() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ _UNPRINTABLE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 #: Characters of a message at most, and of those that are cut how many of the end are kept: it says what to do.
-_LONGEST, _END = 1000, 300
+_LONGEST, _END = 600, 250
 
 
 class UserError(Exception):
@@ -27,9 +27,8 @@ class UserError(Exception):
 
 def _one_line(message: str) -> str:
     """The message in characters that are shown, the middle left out where a value in it is endless."""
-    if len(message) > _LONGEST:
-        message = f"{message[: _LONGEST - _END - 3]} … {message[-_END:]}"
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), message)
+    shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), message)
+    return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - _END - 3]} … {shown[-_END:]}"
 
 
 class Terminated(KeyboardInterrupt):

@@ -41,6 +41,26 @@ class _Signature(TypedDict):
     signature: Base64Bytes
 
 
+def trusted_file(verify: str, trusted: str | None) -> str | None:
+    """The file of public keys of which one must have signed, None where no signature is required.
+
+    Args:
+        verify: `required` or `none`.
+        trusted: the file; what `LIBELLE_TRUSTED_KEYS` names where left out.
+
+    Raises:
+        UserError: when one is given without the other.
+    """
+    if verify == "none":
+        if trusted is not None:
+            raise UserError(f"trusted={trusted} says whom to trust; add verify=required, or leave it out.")
+        return None
+    found = trusted or os.environ.get(TRUSTED)
+    if found is None:
+        raise UserError(f"verify=required needs the keys to trust; give trusted=<file>, or name it in {TRUSTED}.")
+    return found
+
+
 def sign(data: bytes, key: str | Path) -> bytes:
     """Sign data; returns the document that is kept beside them.
 

@@ -8,7 +8,7 @@ from faults import warm as warming
 from faults.kills import Faults, Place, write_forms
 from faults.places import local_place, remade
 from faults.warm import Warm
-from helpers.servers import MotoServer, S3Server, ceph, moto
+from helpers.servers import MotoServer
 
 
 @pytest.fixture(scope="session")
@@ -16,18 +16,6 @@ def warm() -> Iterator[Warm]:
     process = Warm()
     yield process
     process.stop()
-
-
-@pytest.fixture(scope="session")
-def session_moto() -> Iterator[MotoServer]:
-    with moto() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def session_ceph() -> Iterator[S3Server]:
-    with ceph() as server:
-        yield server
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.servers import MotoServer, S3Server, ceph, moto, own_server
+from helpers.servers import MotoServer, S3Server, own_server
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.local import LocalStore
 from libelle.stores.minio import MinioStore
@@ -13,18 +13,6 @@ from libelle.stores.s3 import PATIENT
 _PLACES = ["local", "moto", pytest.param("ceph", marks=pytest.mark.slow)]
 if own_server():
     _PLACES.append("own")
-
-
-@pytest.fixture(scope="session")
-def session_moto() -> Iterator[MotoServer]:
-    with moto() as server:
-        yield server
-
-
-@pytest.fixture(scope="session")
-def session_ceph() -> Iterator[S3Server]:
-    with ceph() as server:
-        yield server
 
 
 @pytest.fixture

@@ -106,7 +106,7 @@ def _bare(command: str, word: str, before: str, rest: str) -> str:
 def _groups(line: _Line) -> Iterator[str]:
     for override in line.overrides:
         group, equals, value = override.lstrip("+").partition("=")
-        if equals and group.startswith("~") and is_group(group[1:]):
+        if equals and group.startswith("~") and is_group(group[1:]) and value not in options(group[1:]):
             yield f"{override}: {value} is no option of {group[1:]}; write {group} to take the group out."
         if equals and is_group(group) and (sentence := group_mistake(line.command, group, value, line.sweeping)):
             yield sentence

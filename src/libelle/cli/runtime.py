@@ -5,7 +5,6 @@ Nothing is written to disk but the `output` and the report that were asked for.
 
 import json
 import logging
-import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +33,7 @@ from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
 from libelle.runs.run_list import newest
-from libelle.signatures import TRUSTED
+from libelle.signatures import trusted_file
 
 if TYPE_CHECKING:
     from libelle.evaluation.drift import Seen
@@ -84,7 +83,11 @@ class ScoringRequest(AnswerRequest):
     def __post_init__(self) -> None:
         for key in OPTIONS:
             setattr(self, key, getattr(self, key) or None)
-        self._check_signature()
+        if self.verify == "required" and self.published is None:
+            raise UserError(
+                "verify=required is for published models, which are signed; give published=, or leave it out."
+            )
+        self.trusted = trusted_file(self.verify, self.trusted)
         given = [name for name in ("text", "record", "input") if getattr(self, name) is not None]
         if not given:
             raise UserError("Nothing to score; give text=..., record.<field>=... or input=<file>.")
@@ -101,24 +104,6 @@ class ScoringRequest(AnswerRequest):
                 f"language={self.language} is that of the page; ask for one with report=true, or leave it out."
             )
 
-    @property
-    def trusted_keys(self) -> str | None:
-        """The file of trusted keys, where a signature is required."""
-        return self.trusted if self.verify == "required" else None
-
-    def _check_signature(self) -> None:
-        if self.verify == "none" and self.trusted is not None:
-            raise UserError(f"trusted={self.trusted} says whom to trust; add verify=required, or leave it out.")
-        if self.verify == "none":
-            return
-        if self.published is None:
-            raise UserError(
-                "verify=required is for published models, which are signed; give published=, or leave it out."
-            )
-        self.trusted = self.trusted or os.environ.get(TRUSTED)
-        if self.trusted is None:
-            raise UserError(f"verify=required needs the keys to trust; give trusted=<file>, or name it in {TRUSTED}.")
-
 
 def runtime(config: DictConfig) -> None:
     """Run the command on a composed config."""
@@ -128,7 +113,7 @@ def runtime(config: DictConfig) -> None:
             values["record"] = _fields_of(values["record"])
         request = validate(ScoringRequest, values, "")
         if request.published is not None:
-            pipeline = load_published(request.published, store, request.trusted_keys)
+            pipeline = load_published(request.published, store, request.trusted)
         else:
             pipeline = load_run(request.run_id or newest(store), store)
         score(request, pipeline)

@@ -146,7 +146,7 @@ def load_first(store: Store, settings: Settings) -> tuple[dict[str, Loaded], dic
     refused: dict[str, str] = {}
     for reference in references(store, settings):
         try:
-            loaded[reference] = load(store, find(store, reference, settings.trusted_keys))
+            loaded[reference] = load(store, find(store, reference, settings.trusted))
         except UserError as error:
             if settings.references is not None or reference in settings.shadows:
                 raise

@@ -84,7 +84,7 @@ class Scout:
     def _try(self, reference: str, publication: Publication, tell: Callable[[dict[str, Any]], None]) -> bool:
         tell({"trying": reference, "version": publication.version})
         try:
-            signed = find(self.store, str(publication), self.settings.trusted_keys)
+            signed = find(self.store, str(publication), self.settings.trusted)
             load(self.store, signed)
         except UserError as error:
             self.refuse(reference, publication.version)

@@ -11,7 +11,7 @@ from pydantic import Field
 from libelle.components import AboveZero, Component, NonNegative, Positive
 from libelle.data.records import Names, name_list
 from libelle.errors import UserError
-from libelle.signatures import TRUSTED
+from libelle.signatures import trusted_file
 
 #: The environment variable that holds a token.
 TOKEN = "LIBELLE_TOKEN"
@@ -81,7 +81,7 @@ class Settings(Limits):
 
     def __post_init__(self) -> None:
         self._check_door()
-        self._check_signature()
+        self.trusted = trusted_file(self.verify, self.trusted)
         for shadow in self.shadows:
             if "@" not in shadow:
                 raise UserError(f"shadow={shadow} names no version; write {shadow}@ and its number.")
@@ -100,11 +100,6 @@ class Settings(Limits):
     def allowed_origins(self) -> list[str]:
         """The hosts whose pages may ask from a browser."""
         return name_list(self.origins)
-
-    @property
-    def trusted_keys(self) -> str | None:
-        """The file of trusted keys, where a signature is required."""
-        return self.trusted if self.verify == "required" else None
 
     @property
     def is_local(self) -> bool:
@@ -126,13 +121,3 @@ class Settings(Limits):
             path = getattr(self, key)
             if path is not None and not Path(path).is_file():
                 raise UserError(f"{key}={path} is no file; give a file in PEM format.")
-
-    def _check_signature(self) -> None:
-        if self.verify == "none" and self.trusted is not None:
-            raise UserError(f"trusted={self.trusted} says whom to trust; add verify=required, or leave it out.")
-        if self.verify == "required":
-            self.trusted = self.trusted or os.environ.get(TRUSTED)
-            if self.trusted is None:
-                raise UserError(
-                    f"verify=required needs the keys to trust; give trusted=<file>, or name it in {TRUSTED}."
-                )

@@ -22,7 +22,7 @@ from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError
 from libelle.errors import UserError
 
 #: Seconds of CPU, bytes of memory and characters of a sentence that an input may take.
-SECONDS, MEMORY, SENTENCE = 10, 200 << 20, 1_000
+SECONDS, MEMORY, SENTENCE = 10, 200 << 20, 600
 
 
 class Hang(BaseException):
