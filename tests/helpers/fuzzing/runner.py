@@ -108,7 +108,7 @@ def wrong_sentence(said: str) -> str | None:
     """What is wrong with a refusal; None where it is a sentence."""
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in said):
         return f"not one line: {said[:300]!r}"
-    if not 10 < len(said) < SENTENCE:
+    if not 10 < len(said) <= SENTENCE:
         return f"{len(said)} characters: {said[:300]!r}"
     return None
 
