@@ -105,10 +105,11 @@ def _column(name: str, values: Sequence[object]) -> Column:
     texts: Sequence[object] = values
     if not kinds <= {str, NoneType}:
         texts = texts_of(values, name, _SOURCE).to_pylist()
-    column = Column.of_texts([text if isinstance(text, str) and text.strip() else None for text in texts])
+    column = Column.of_texts(texts)
     for text in column.texts:
         text.encode()
-    return column
+    blank = any(not text.strip() for text in column.texts)
+    return column.replace([text if text.strip() else None for text in column.texts]) if blank else column
 
 
 def _table_of(rows: Sequence[Mapping[str, Any]], fields: Sequence[str]) -> pd.DataFrame:
