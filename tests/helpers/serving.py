@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -89,10 +89,12 @@ class Service:
 
 
 @contextmanager
-def serving(folder: Path, *arguments: str, **environment: str) -> Iterator[Service]:
-    """Start `serve.py` on any free port, and end it."""
+def serving(
+    folder: Path, *arguments: str, before: Sequence[str] = (sys.executable,), **environment: str
+) -> Iterator[Service]:
+    """Start `serve.py` on any free port, and end it; `before` stands before the script in its command."""
     log = folder / "serve.log"
-    command = [sys.executable, str(ROOT / "serve.py"), "port=0", *arguments]
+    command = [*before, str(ROOT / "serve.py"), "port=0", *arguments]
     with log.open("w") as file:
         process = subprocess.Popen(
             command, cwd=folder, stderr=file, encoding="utf-8", env={**os.environ, **environment}
