@@ -134,6 +134,7 @@ def test_publish_version_rollback_and_runtime(place, run_id):
     assert "current" in listed
 
 
+@pytest.mark.slow
 def test_choose_a_threshold_then_score_and_publish_with_it(place):
     assert call("train.py", *train_arguments(calibration="temperature"), cwd=place).returncode == 0
     newest = max((place / "store" / "runs").glob("*/*"), key=lambda path: int(path.name))
@@ -179,6 +180,7 @@ def test_any_flipped_byte_is_found(place, run_id):
     assert not (place / "store" / "published" / "altered").exists()
 
 
+@pytest.mark.slow
 def test_prepare_once_and_sweep_over_models_and_samplers(place):
     prepared = call("train.py", "mode=prepare", *train_arguments(), cwd=place)
     assert prepared.returncode == 0, prepared.stderr
@@ -205,6 +207,7 @@ def test_a_failed_run_says_so(place):
     assert "failed" in refused.stderr
 
 
+@pytest.mark.slow
 def test_interrupt_leaves_a_readable_state(place):
     arguments = train_arguments(**{"trainer.max_epochs": 100_000})
     process = start("train.py", *arguments, "~callbacks.early_stopping", cwd=place)

@@ -58,6 +58,7 @@ def test_libelle_runs_lists_and_libelle_runtime_scores(place):
     assert json.loads(answer.stdout)[0]["label"] in ("0", "1")
 
 
+@pytest.mark.slow
 def test_jobs_of_a_sweep_are_called_as_the_sweep_was(place, tmp_path):
     store = f"store.root={tmp_path}"
     answer = call_libelle("train", "--multirun", *FORMS, "model=logreg", "seed=1,2", store, cwd=place)
@@ -99,6 +100,7 @@ def test_version_is_that_of_the_package(tmp_path):
     assert call_libelle("--version", cwd=tmp_path).stdout == "libelle 0.1.0\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_help_page_shows_its_own_groups_alone_and_says_how_it_was_called(tmp_path, name):
     every = {path.name for path in CONF.iterdir() if path.is_dir()}

@@ -36,6 +36,7 @@ def paste(line: str, place: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("labels", [2, 3])
 def test_what_is_proposed_runs_as_it_is_pasted(place, labels):
     table = pd.read_csv(place / "mes formes.csv")

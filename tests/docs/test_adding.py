@@ -59,6 +59,7 @@ def test_the_page_shows_three_files_for_each() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_what_was_added_trains_and_scores(checkout: Path, tmp_path: Path) -> None:
     make_forms().to_csv(tmp_path / "forms.csv", index=False)
     train, runtime = str(checkout / "train.py"), str(checkout / "runtime.py")

@@ -45,6 +45,7 @@ def test_notebook_holds_no_outputs():
         assert cell.get("execution_count") is None
 
 
+@pytest.mark.slow
 def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     plan = with_source(tiny_plan(tmp_path))
@@ -66,6 +67,7 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     assert "employer" in shown
 
 
+@pytest.mark.slow
 def test_run_all_chooses_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     plan = with_source(tiny_plan(tmp_path))

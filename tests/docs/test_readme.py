@@ -29,6 +29,7 @@ def with_runs(word: str, made: list[str]) -> str:
     return re.sub(r"\d{4}-\d\d-\d\d_(\d+)", lambda found: made[int(found[1]) - 1], word)
 
 
+@pytest.mark.slow
 def test_commands_run_as_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     (tmp_path / "data").symlink_to(ROOT / "data")

@@ -183,6 +183,7 @@ print(hashlib.sha256(vectors.tobytes() + str(parts).encode()).hexdigest())
 """
 
 
+@pytest.mark.slow
 def test_other_processes_of_python_get_the_same():
     """Python's own hash of a text, which gensim uses, is another in each."""
     printed = {

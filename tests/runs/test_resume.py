@@ -83,6 +83,7 @@ def test_a_run_that_was_killed_is_shown_as_lost_with_the_command_that_resumes_it
     assert json.loads(call("runs.py", "list", "format=json", cwd=place).stdout)[0]["status"] == "completed"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize(
     ("arguments", "step"),
@@ -151,6 +152,7 @@ def test_checkpoints_hold_tensors_and_plain_values_alone(place):
     assert torch.load(path, weights_only=True)["epoch"] == 0
 
 
+@pytest.mark.slow
 def test_the_records_of_a_resumed_run_keep_their_splits(place, uninterrupted):
     there, whole = uninterrupted
     killed_at(f"{STATE}.on_train_epoch_start", 2, "train.py", *TINY, cwd=place)

@@ -166,6 +166,7 @@ def test_a_later_choice_is_not_undone_by_one_that_is_sent_late(place, failing):
     assert run.read_threshold()["value"] == 0.6
 
 
+@pytest.mark.slow
 def test_a_sync_that_is_killed_is_repeated_and_a_sent_run_is_not_sent_again(place, failing):
     with failing(".predictions.parquet"):
         call("train.py", *TRAIN, cwd=place)

@@ -18,6 +18,7 @@ def store_arguments(store: Store) -> list[str]:
     return ["store=minio", *(f"store.{key}={value}" for key, value in values.items())]
 
 
+@pytest.mark.slow
 def test_what_one_machine_stores_another_loads_and_scores(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

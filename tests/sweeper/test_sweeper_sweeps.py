@@ -90,6 +90,7 @@ def test_a_larger_grid_than_max_trials_stops_there_and_goes_on_later(sweep: Swee
     assert sweep(*grid, "hydra.sweeper.max_trials=9").overrides == [["n=3"], ["n=4"]]
 
 
+@pytest.mark.slow
 def test_conditional_parameters_are_in_the_jobs_that_chose_them(sweep: Sweep) -> None:
     swept = sweep("n=range(1,200)", "hydra.sweeper.max_trials=12", "hydra.sweeper.seed=1", config="conditional")
     assert {"model=mlp", "model=transformer"} == {job[0] for job in swept.overrides}
@@ -242,6 +243,7 @@ def test_results_come_through_a_launcher_that_shares_no_folder(sweep: Sweep, mon
     assert statuses == ["failed", "nan", "timeout", "failed", "nan", "pruned", "completed", "completed"]
 
 
+@pytest.mark.slow
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(st.text().filter(lambda text: "${" not in text), min_size=4, max_size=8, unique=True))
 def test_strings_arrive_in_the_job_exactly_as_written(

@@ -36,12 +36,14 @@ def test_the_table_has_a_row_a_model_and_a_default_in_each() -> None:
     assert all(row.count(" default ") == 1 for row in rows), "the process that comes with a model goes with it"
 
 
+@pytest.mark.slow
 def test_every_option_goes_with_something() -> None:
     pairs = [pair for pair, goes in allowed().items() if goes]
     assert {process for process, _ in pairs} == set(options("process"))
     assert {model for _, model in pairs} == set(options("model"))
 
 
+@pytest.mark.slow
 def test_models_that_are_proposed_for_a_process_go_with_it() -> None:
     pairs = allowed()
     for process in set(options("process")) - {"raw"}:
@@ -92,6 +94,7 @@ def test_a_union_of_processes_without_negative_values_goes_with_naive_bayes() ->
     check_mode("prepare", plan.process, plan.model)
 
 
+@pytest.mark.slow
 def test_a_base_is_paired_when_it_is_used(tmp_path: Path) -> None:
     make_forms().to_csv(tmp_path / "forms.csv", index=False)
     columns = "data.columns=employer,job,town"
