@@ -1,8 +1,7 @@
 """How far a metric can be trusted: its bootstrap interval, and that of the difference between two runs."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
-from itertools import chain
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -140,18 +139,14 @@ def metric_intervals(
         seed: of the resampling.
         weights: how many units each row stands for, float64 [rows]; None where all count the same.
     """
-    rows = row_statistics(targets, scores, rule)
-    # The highest scores first: ranking what is in order takes no time.
-    order = np.lexsort((targets, *(-rows.T[::-1])))
-    targets, rows, weights = targets[order], rows[order], _taken(weights, order)
-    draws = [np.arange(len(targets))], _draws(len(targets), seed)
-    values = np.array([_values(targets[drawn], rows[drawn], rule, _taken(weights, drawn)) for drawn in chain(*draws)])
+    ranked = _Ranked.of(targets, scores, rule, weights)
+    values = np.array([ranked.values(counts) for counts in _draws(len(targets), seed)])
     resampled = {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
     inside = {
         name: replace(found, low=max(found.low, 0.0), high=found.high if name in UNBOUNDED else min(found.high, 1.0))
         for name, found in resampled.items()
     }
-    return inside if weights is not None else inside | _shares(targets, rows, rule)
+    return inside if weights is not None else inside | _shares(ranked.targets, ranked.rows, rule)
 
 
 def resamples(rows: int) -> int:
@@ -190,16 +185,9 @@ def paired_bootstrap(
         seed: of the resampling.
         weights: how many units each row stands for, float64 [rows]; None where all count the same.
     """
-    pair = [row_statistics(targets, scores, rule) for scores, rule in zip((first, second), rules, strict=True)]
-    draws = [np.arange(len(targets))], _draws(len(targets), seed)
-    found = []
-    for drawn in chain(*draws):
-        before, after = (
-            _values(targets[drawn], rows[drawn], rule, _taken(weights, drawn))
-            for rows, rule in zip(pair, rules, strict=True)
-        )
-        found.append(after - before)
-    values = np.array(found)
+    before, after = (_Ranked.of(targets, *judged, weights) for judged in zip((first, second), rules, strict=True))
+    draws = _draws(len(targets), seed)
+    values = np.array([after.values(some[after.order]) - before.values(some[before.order]) for some in draws])
     return {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rules[0]), values.T, strict=True)}
 
 
@@ -214,12 +202,43 @@ def mcnemar(first_right: npt.NDArray[np.bool_], second_right: npt.NDArray[np.boo
     return float(stats.binomtest(only_first, only_first + only_second).pvalue)
 
 
+@dataclass(frozen=True)
+class _Ranked:
+    """Rows, those with the highest scores first: to rank what is in order takes no time.
+
+    Attributes:
+        order: int64 [rows], the rows as they are numbered elsewhere.
+        targets: int64 [rows].
+        rows: their `row_statistics`.
+        rule: the decision rule.
+        weights: float64 [rows], or None.
+    """
+
+    order: Ints
+    targets: Ints
+    rows: Doubles
+    rule: DecisionRule
+    weights: Doubles | None
+
+    @classmethod
+    def of(cls, targets: Ints, scores: Floats, rule: DecisionRule, weights: Doubles | None) -> "_Ranked":
+        """Rank scored rows."""
+        rows = row_statistics(targets, scores, rule)
+        order = np.lexsort((targets, *(-rows.T[::-1])))
+        return cls(order, targets[order], rows[order], rule, _taken(weights, order))
+
+    def values(self, counts: Ints) -> Doubles:
+        """All metrics where each row is there `counts` times, int64 [rows], in their order here."""
+        drawn = np.repeat(np.arange(len(counts)), counts)
+        return _values(self.targets[drawn], self.rows[drawn], self.rule, _taken(self.weights, drawn))
+
+
 def _draws(rows: int, seed: int) -> Iterator[Ints]:
-    """Resamples of rows, in the order of the rows: read one after the other, and still ranked where they were."""
+    """How often each row is there, int64 [rows]: all rows once, then resamples."""
     generator = np.random.default_rng(seed)
-    every = np.arange(rows)
+    yield np.ones(rows, np.int64)
     for _ in range(resamples(rows)):
-        yield np.repeat(every, np.bincount(generator.integers(rows, size=rows), minlength=rows))
+        yield np.bincount(generator.integers(rows, size=rows), minlength=rows)
 
 
 def _taken(weights: Doubles | None, rows: Ints) -> Doubles | None:
