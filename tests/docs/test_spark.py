@@ -23,7 +23,7 @@ FILES = dict(re.findall(r"^`(\w+\.py)`[^\n]*\n\n```python\n(.*?)^```", PAGE, fla
 PYTHON = ROOT / ".venv-spark" / "bin" / "python"
 #: Executors on "machines" of their own, a task for each file, and several batches a task.
 MASTER = (
-    "--master local-cluster[2,1,1024] --conf spark.ui.enabled=false --conf spark.sql.files.maxPartitionBytes=1 "
+    "--master local-cluster[2,1,1024] --conf spark.ui.enabled=false --conf spark.sql.files.maxPartitionBytes=100000 "
     "--conf spark.sql.execution.arrow.maxRecordsPerBatch=40 pyspark-shell"
 )
 #: Added to what the workers run: each load is a letter in a file that the process's id names.
@@ -99,7 +99,9 @@ def run(place: Path, script: str) -> str:
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_WORKER_DIR": str(place / "work"),
     }
-    done = subprocess.run([PYTHON, script], cwd=place, env=environment, capture_output=True, encoding="utf-8")
+    done = subprocess.run(
+        [PYTHON, script], cwd=place, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=600
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
