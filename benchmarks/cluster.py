@@ -112,7 +112,7 @@ def assumed(given: argparse.Namespace) -> str:
 Assumed:
 
 - machines of {given.cores} cores, one worker a core, as fast as the one measured also when all are busy
-- {given.machine:g} s from asking for a machine until it is there with libelle on it, in the times and paid; all machines
+- {given.machine:g} s from asking for a machine until it is there with libelle on it, counted and paid; all machines
   are kept until the last job ends, at {given.price:g} an hour; what a loss adds is not in the cost
 - a store that gives and takes {given.store:g} MB/s, all machines together; cores that wait for it count as busy
 - shards of {given.shard:,} forms; their seconds vary by {given.spread:.0%} (standard deviation), one in a hundred takes

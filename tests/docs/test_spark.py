@@ -20,18 +20,23 @@ PAGE = (ROOT / "docs" / "spark.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
 #: Path → content, of the files that the page shows.
 FILES = dict(re.findall(r"^`(\w+\.py)`[^\n]*\n\n```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE))
-PYTHON = ROOT / ".venv-spark" / "bin" / "python"
-#: Executors on "machines" of their own, a task for each file, and several batches a task.
-MASTER = (
-    "--master local-cluster[2,1,1024] --conf spark.ui.enabled=false --conf spark.sql.files.maxPartitionBytes=100000 "
-    "--conf spark.sql.execution.arrow.maxRecordsPerBatch=40 pyspark-shell"
+ENVIRONMENT = ROOT / ".venv-spark"
+PYTHON = ENVIRONMENT / "bin" / "python"
+#: Machines that Spark makes believe, of one core each.
+MACHINES = "local-cluster[2,1,1024]"
+#: A task for each file, and several batches a task.
+OPTIONS = (
+    "--conf spark.ui.enabled=false --conf spark.sql.files.maxPartitionBytes=100000 "
+    "--conf spark.sql.execution.arrow.maxRecordsPerBatch=40"
 )
+#: Java that starts soon and stays small.
+JAVA = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 #: Added to what the workers run: each load is a letter in a file that the process's id names.
 COUNTED = """
 import os
 from pathlib import Path
 
-loading = libelle.load_published
+from libelle.loading import load_published as loading
 
 def load_and_count(*arguments):
     with Path("{place}", f"loads-{{os.getpid()}}").open("a") as file:
@@ -54,7 +59,7 @@ if __name__ == "__main__":
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(not PYTHON.with_name("dask").exists(), reason="docs/spark.md needs .venv-spark: .ci/spark"),
+    pytest.mark.skipif(not (ENVIRONMENT / "holds").exists(), reason="docs/spark.md needs Spark and Dask: .ci/spark"),
 ]
 needs_java = pytest.mark.skipif(not shutil.which("java"), reason="Spark needs Java: .ci/servers")
 
@@ -91,19 +96,20 @@ def here(code: str, folder: Path) -> str:
     return code.replace("/mnt/share", str(folder))
 
 
-def run(place: Path, script: str) -> str:
-    """Run a script in the environment that has Spark and Dask; what it printed."""
+def run(place: Path, script: str, master: str = MACHINES) -> None:
+    """Run a script in the environment that has Spark and Dask."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {
         "PYSPARK_PYTHON": str(PYTHON),
-        "PYSPARK_SUBMIT_ARGS": MASTER,
+        "PYSPARK_SUBMIT_ARGS": f"--master {master} {OPTIONS} pyspark-shell",
         "SPARK_LOCAL_IP": "127.0.0.1",
         "SPARK_WORKER_DIR": str(place / "work"),
+        "JDK_JAVA_OPTIONS": JAVA,
+        "DASK_TEMPORARY_DIRECTORY": str(place / "work"),
     }
     done = subprocess.run(
         [PYTHON, script], cwd=place, env=environment, capture_output=True, encoding="utf-8", check=False, timeout=600
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def loads(place: Path) -> list[str]:
@@ -145,7 +151,7 @@ def test_a_model_that_comes_with_the_job_scores_a_csv_file_alike(place: Path, ex
     program = program.replace("\nmodel = ", f"\n{sent}\nmodel = ").replace("/mnt/share/scores", "/mnt/share/others")
     assert all(word in program for word in (read, "addArchive", '"forms-model"\n', "/mnt/share/others"))
     (alone / "program.py").write_text(here(program, place), encoding="utf-8")
-    run(alone, "program.py")
+    run(alone, "program.py", master="local[2]")
     require_same(pd.read_parquet(place / "others"), expected)
 
 
