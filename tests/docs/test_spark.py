@@ -22,7 +22,7 @@ BLOCKS = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILI
 FILES = dict(re.findall(r"^`(\w+\.py)`[^\n]*\n\n```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE))
 ENVIRONMENT = ROOT / ".venv-spark"
 PYTHON = ENVIRONMENT / "bin" / "python"
-#: Machines that Spark makes believe, of one core each.
+#: Two make-believe machines of one core each, whose executors are processes of their own.
 MACHINES = "local-cluster[2,1,1024]"
 #: A task for each file, and several batches a task.
 OPTIONS = (
