@@ -27,6 +27,7 @@ test: setup ## run the tests that need no server, some 10 minutes on two cores
 	$(BIN)/python -m pytest -m 'not slow and not nightly'
 
 test-all: setup ## run all tests, those with servers and kills too
+	-.ci/spark
 	$(BIN)/python -m pytest -m 'not nightly'
 
 test-nightly: setup ## try 100,000 wrong inputs at all doors, more than an hour on two cores; other ones with FUZZ_SEED=2

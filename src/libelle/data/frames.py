@@ -72,12 +72,12 @@ def _without_blanks(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedA
 
 def _strings(column: pd.Series, source: str) -> pd.Series:
     kind = column.dtype
-    if isinstance(kind, pd.StringDtype) or pd.api.types.is_integer_dtype(kind):
-        return column.astype("str")
-    if isinstance(kind, pd.ArrowDtype):
+    if isinstance(kind, pd.ArrowDtype):  # first: pandas does not know each of Arrow's types
         chunks = pa.chunked_array(pa.array(column.array)).chunks
         texts = [arrow_texts(chunk, column.name, source) for chunk in chunks]
         return to_series(pa.chunked_array(texts, pa.large_string()), column.index)
+    if isinstance(kind, pd.StringDtype) or pd.api.types.is_integer_dtype(kind):
+        return column.astype("str")
     if pd.api.types.is_object_dtype(kind):
         return to_series(texts_of(column, column.name, source), column.index)
     codes, distinct = pd.factorize(column)
