@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
@@ -35,6 +36,8 @@ _AT_LEAST_ONE = ("max_epochs", "max_steps", "accumulate_grad_batches", "check_va
 _ROWS_SEEN, _EPOCHS = 100_000, (2, 8)
 #: Epochs at most where time ends them.
 _ENDLESS = 1000
+#: What Lightning calls a GPU.
+_GPU = ("gpu", "cuda")
 _ABOVE_ZERO = ("limit_train_batches", "limit_val_batches", "val_check_interval")
 
 
@@ -93,6 +96,8 @@ def _check_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
             f"trainer.strategy={strategy} is none that networks are trained by; it is ddp, or auto, which is ddp where "
             "trainer.devices are several."
         )
+    if (kind := values.get("accelerator")) in _GPU and not torch.accelerator.is_available():
+        raise UserError(f"trainer.accelerator={kind}: torch finds no GPU on this machine; set trainer.accelerator=cpu.")
     if values.get("overfit_batches"):
         raise UserError(
             f"trainer.overfit_batches={values['overfit_batches']} would replace the order of the training rows; leave "
