@@ -9,7 +9,6 @@ import contextlib
 import logging
 import math
 import os
-import pickle
 import shutil
 import signal
 import socket
@@ -132,7 +131,7 @@ def _ranks(folder: Path, count: int) -> Iterator[Sequence[subprocess.Popen[bytes
         for process in processes:
             process.kill()
         for process in processes:
-            process.wait()
+            process.communicate()
         del store
 
 
@@ -171,7 +170,7 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> None:
 
     Raises:
         RankDied: when one was killed.
-        Exception: what one of them raised.
+        Exception: what one of them raised first.
     """
     while True:
         codes = [process.poll() for process in processes]
@@ -182,22 +181,21 @@ def _wait(processes: Sequence[subprocess.Popen[bytes]], folder: Path) -> None:
         time.sleep(_LOOK_EVERY)
 
 
-def _failure(codes: Sequence[int | None], folder: Path) -> BaseException:
-    """Why the first one failed; the others then fail for want of it."""
-    count = len(codes)
+def _failure(codes: Sequence[int | None], folder: Path) -> Exception:
+    """Why training failed: what the first process that failed raised, unless another one died without a word."""
+    count, raised, died = len(codes), [], []
     for rank, code in enumerate(codes):
-        if code is not None and code < 0:
-            return RankDied(
-                f"trainer.devices={count}: process {rank + 1} of {count} was killed ({signal.Signals(-code).name}), "
-                "and the others were ended; look for what killed it, as a lack of memory, and train again."
-            )
-    failures: list[Failure] = []
-    for path in folder.glob(ERROR.format("*")):
-        failures.append(pickle.loads(path.read_bytes()))
-    if failures:
-        return min(failures, key=lambda failure: failure.when).error
-    status = next(filter(None, codes))
-    return RankDied(f"trainer.devices={count}: a process ended with status {status}; what it said stands above.")
+        path = folder / ERROR.format(rank)
+        if path.exists():
+            raised.append(Failure.read(path))
+        elif code:
+            how = f"was killed ({signal.Signals(-code).name})" if code < 0 else f"ended with status {code}"
+            died.append(f"trainer.devices={count}: process {rank + 1} of {count} {how}, and the others were ended")
+    first = min(raised, key=lambda failure: failure.when).error if raised else None
+    # When one has died, the others hear of it by a RuntimeError.
+    if first is None or (died and isinstance(first, RuntimeError)):
+        return RankDied(f"{died[0]}; look for what ended it, as a lack of memory, and train again.")
+    return first
 
 
 def _keep_logs(folder: Path, count: int) -> None:

@@ -5,10 +5,10 @@ training ends.
 """
 
 import pickle
-import time
 import traceback
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ import torch
 from libelle.errors import UserError
 from libelle.feature_files import load_features, save_features
 from libelle.features import TABLE, Dataset
+from libelle.files import whole_file
 from libelle.models.training_job import Job
 
 WEIGHTS = "weights.pt"
@@ -35,7 +36,25 @@ class Failure:
     """
 
     when: float
-    error: BaseException
+    error: Exception
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read what `write` wrote."""
+        failure: Self = pickle.loads(path.read_bytes())
+        return failure
+
+    def write(self, path: Path) -> None:
+        """Write it, with the traceback for the log."""
+        self.error.add_note("".join(traceback.format_exception(self.error)))
+        try:
+            content = pickle.dumps(self)
+            pickle.loads(content)
+        except Exception:  # an exception may hold anything
+            said = f"{type(self.error).__name__}: {self.error}"
+            content = pickle.dumps(replace(self, error=RuntimeError(said)))
+        with whole_file(path) as temporary:
+            temporary.write_bytes(content)
 
 
 def hand_over(job: Job, train: Dataset, validation: Dataset, folder: Path) -> None:
@@ -60,17 +79,6 @@ def take_over(folder: Path) -> tuple[Job, Dataset, Dataset]:
     """Read a job, its training and its validation rows; arrays are memory-mapped."""
     job: Job = torch.load(folder / _JOB, weights_only=False)
     return job, _load(folder / _TRAIN), _load(folder / _VALIDATION)
-
-
-def tell_failure(error: BaseException, path: Path) -> None:
-    """Write why a rank failed, with its traceback for the log."""
-    error.add_note("".join(traceback.format_exception(error)))
-    try:
-        content = pickle.dumps(Failure(time.time(), error))
-        pickle.loads(content)
-    except Exception:  # an exception may hold anything
-        content = pickle.dumps(Failure(time.time(), RuntimeError(f"{type(error).__name__}: {error}")))
-    path.write_bytes(content)
 
 
 def _save(dataset: Dataset, folder: Path) -> None:

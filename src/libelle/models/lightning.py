@@ -73,7 +73,8 @@ class Classifier(pl.LightningModule):
         """What each row weighs in the loss; None where all weigh the same."""
         if self.class_weights is None:
             return rows
-        weights = self.class_weights[targets]
+        # Of several ranks, the first one judges what was validated on the CPU.
+        weights = self.class_weights.to(targets.device)[targets]
         return weights if rows is None else weights * rows
 
     def training_step(self, batch: tuple[Batch, Tensor], _: int) -> Tensor:

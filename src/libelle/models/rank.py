@@ -4,7 +4,9 @@ Its command (`libelle.models.devices`) starts it, and it ends when that does.
 """
 
 import os
+import signal
 import sys
+import time
 from pathlib import Path
 from threading import Thread
 from typing import NoReturn
@@ -19,7 +21,7 @@ def main(folder: Path, rank: int, ranks: int, threads: int) -> None:
     # Importing them takes seconds.
     import torch
 
-    from libelle.models.handover import ERROR, LOG, WEIGHTS, take_over, tell_failure
+    from libelle.models.handover import ERROR, LOG, WEIGHTS, Failure, take_over
 
     torch.set_num_threads(threads)
     with log_to_file(folder / LOG.format(rank)):
@@ -28,9 +30,11 @@ def main(folder: Path, rank: int, ranks: int, threads: int) -> None:
             job.run(train, validation, rank, ranks)
             if rank == 0:
                 torch.save(job.network.state_dict(), folder / WEIGHTS)
-        except BaseException as error:
-            tell_failure(error, folder / ERROR.format(rank))
+        except Exception as error:
+            Failure(time.time(), error).write(folder / ERROR.format(rank))
             sys.exit(1)
+        except SystemExit:  # with which Lightning answers SIGTERM
+            sys.exit(128 + signal.SIGTERM)
 
 
 def _end_with_the_command() -> NoReturn:
