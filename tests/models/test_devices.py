@@ -162,11 +162,15 @@ def test_all_processes_end_with_the_command(place, by, status):
 
 
 @pytest.mark.slow
-def test_a_sweep_trains_each_of_its_runs_on_several_devices(place):
-    answer = call("train.py", "--multirun", *TINY, *TWO, "seed=1,2", "trainer.precision=bf16-mixed", cwd=place)
+def test_a_sweep_trains_on_several_devices_and_prunes(place):
+    # A rate of nearly zero learns nothing: its curve stays flat below the other's.
+    sweep = ["tune=custom", "hydra.sweeper.max_trials=2", "model.optimizer.lr=0.02,1e-9", "model.wide=false"]
+    early = ["pruning=median", "callbacks.pruning.startup_trials=1", "callbacks.pruning.warmup_epochs=1"]
+    answer = call("train.py", *TINY, *TWO, *sweep, *early, "trainer.precision=bf16-mixed", cwd=place)
     assert answer.returncode == 0, answer.stderr
-    found = [json.loads(path.read_text()) for path in (place / "store" / "runs").glob("*/*/*.manifest.json")]
-    assert sorted((run["status"], run["trial"]) for run in found) == [("completed", 0), ("completed", 1)]
+    found = [json.loads(path.read_text()) for path in sorted((place / "store" / "runs").glob("*/*/*.manifest.json"))]
+    assert [(run["status"], run["trial"]) for run in found] == [("completed", 0), ("failed", 1)]
+    assert "pruned after epoch" in found[1]["error"]
 
 
 @pytest.mark.slow

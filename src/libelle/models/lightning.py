@@ -136,7 +136,7 @@ class Classifier(pl.LightningModule):
         paths, pool = [path.float() for path in paths], self.network.pool.to(targets.device)
         if all(path.isfinite().all() for path in paths):
             equal = equal_weights(self.network.margins).to(targets.device)
-            pool = fit_weights(paths, targets, equal, self._unsmoothed(weights))
+            pool = fit_weights(paths, targets, equal, self._unsmoothed(weights)).to(pool.dtype)
         logits = pooled(paths, pool)
         found = {"validation_loss": float(self.loss(logits, targets, 0.0, weights))}
         if not logits.isfinite().all():

@@ -83,7 +83,7 @@ class Job:
             UserError: when Lightning refuses its settings.
             KeyboardInterrupt: when the user interrupts; Lightning would exit with status 1.
         """
-        pl.seed_everything(self.training.seed + rank, verbose=False)
+        pl.seed_everything((self.training.seed + rank) % (1 << 32), verbose=False)  # dropout differs by rank
         classifier = Classifier(self.network, self.loss, self.optimizer, self.counts)
         generator = torch.Generator().manual_seed(self.training.seed)  # all ranks draw the same batches
         with warnings.catch_warnings():
