@@ -23,6 +23,7 @@ ARGUMENTS = (
     "trainer.max_epochs=2", "trainer.accelerator=cpu",
 )  # fmt: skip
 SMALL = ("model.batch_size=64", "model.hidden=[8]", "model.ngram_hidden=[8]", "model.word_dim=8", "model.ngram_dim=8")
+no_gpu = pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a GPU")
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def train(tmp_path):
         "trainer.limit_train_batches=1",
         "trainer.precision=bf16-mixed",
         "trainer.precision=64-true",
+        "trainer.strategy=ddp",
         "trainer.max_epochs=null trainer.max_time=00:00:00:00",
         "trainer.max_epochs='2'",
         "trainer.gradient_clip_val=1",
@@ -76,8 +78,11 @@ def test_a_key_that_works_ends_in_a_whole_run(train, tmp_path, keys):
         ("trainer.limit_val_batches=0", ["trainer.limit_val_batches=0", "more than 0"]),
         ("trainer.limit_val_batches=0.0001", ["limit_val_batches", "trainer"]),
         ("trainer.overfit_batches=1", ["trainer.overfit_batches=1", "trainer.limit_train_batches"]),
-        ("trainer.devices=2", ["trainer.devices=1"]),
-        ("+trainer.strategy=ddp", ["trainer.devices=1", "trainer.strategy"]),
+        ("trainer.devices=0", ["trainer", "devices=0"]),
+        ("trainer.devices=10000", ["trainer.devices=10000", "GB"]),
+        ("trainer.devices=2 trainer.strategy=fsdp", ["trainer.strategy=fsdp", "ddp"]),
+        ("trainer.devices=2 +trainer.num_nodes=2", ["trainer.num_nodes", "one machine"]),
+        pytest.param("trainer.accelerator=gpu trainer.precision=bf16-mixed", ["trainer.accelerator=gpu"], marks=no_gpu),
         ("trainer.accelerator=abc", ["trainer", "abc"]),
         ("trainer.precision=33", ["trainer.precision=33"]),
         ("trainer.max_time=abc", ["trainer", "abc", "DD:HH:MM:SS"]),
@@ -113,7 +118,7 @@ def test_larger_sets_have_fewer_epochs_unless_a_key_says_how_long(tmp_path, rows
 
 
 def test_a_refused_key_costs_no_run(train, tmp_path):
-    assert train(*SMALL, "trainer.devices=2").returncode == 2
+    assert train(*SMALL, "trainer.strategy=fsdp").returncode == 2
     assert not list((tmp_path / "store").rglob("*.json"))
 
 

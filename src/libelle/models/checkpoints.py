@@ -12,6 +12,8 @@ import torch
 from pytorch_lightning.callbacks import Checkpoint, ModelCheckpoint
 from pytorch_lightning.loggers import CSVLogger
 
+from libelle.models.ranks import of_all
+
 _STATE, _BEST, _HISTORY = "state.ckpt", "best.ckpt", "history.csv"
 #: The folder of an epoch whose last figures are not logged yet.
 _PENDING = "pending"
@@ -22,15 +24,18 @@ class EpochState(Checkpoint):
 
     Lightning keeps weights, optimizer, schedule, loops and callbacks. What else decides how training goes on is kept
     here: the random states, whether it was to stop, the best weights and the history that was logged. On the CPU, a
-    training that resumes ends with the very weights of one that was not interrupted.
+    training that resumes ends with the very weights of one that was not interrupted. Of several ranks, the first one
+    writes, and all call Lightning.
 
     Args:
         folder: for the epochs' folders.
         order: draws the order of the training rows.
+        rank: this process's, among those that train together.
+        ranks: their number.
     """
 
-    def __init__(self, folder: Path, order: torch.Generator) -> None:
-        self.folder, self.order = folder, order
+    def __init__(self, folder: Path, order: torch.Generator, rank: int = 0, ranks: int = 1) -> None:
+        self.folder, self.order, self.rank, self.ranks = folder, order, rank, ranks
         self._stop = False
         self._resumed: dict[str, Any] | None = None
 
@@ -41,10 +46,10 @@ class EpochState(Checkpoint):
 
     def state_dict(self) -> dict[str, Any]:
         """What Lightning does not keep, as plain values and tensors."""
-        state: dict[str, Any] = {"torch": torch.get_rng_state(), "order": self.order.get_state(), "stop": self._stop}
-        if torch.cuda.is_available():
-            state["cuda"] = torch.cuda.get_rng_state_all()
-        return state
+        state: dict[str, Any] = {"order": self.order.get_state(), "stop": self._stop}
+        if self.ranks > 1:
+            return {**state, "ranks": of_all(_random_state(every=False))}
+        return {**state, **_random_state(every=True)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Remember the state until training starts: Lightning draws numbers before."""
@@ -54,6 +59,8 @@ class EpochState(Checkpoint):
         """Where training resumes, bring back the history and the best weights; nothing else is left of them."""
         newest = self.newest()
         if self._resumed is None or newest is None:
+            return
+        if not trainer.is_global_zero:
             return
         for logger in _csv_loggers(trainer):
             if (newest.parent / _HISTORY).exists():
@@ -69,10 +76,8 @@ class EpochState(Checkpoint):
         if state is None:
             return
         trainer.should_stop = state["stop"]
-        if "cuda" in state and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all([each.cpu() for each in state["cuda"]])
         self.order.set_state(state["order"].cpu())
-        torch.set_rng_state(state["torch"].cpu())
+        _set_random_state(state["ranks"][self.rank] if self.ranks > 1 else state)
         # In each later epoch an iterator over the batches is made, which draws a seed; the first one is made already.
         torch.empty((), dtype=torch.int64).random_()
 
@@ -87,16 +92,17 @@ class EpochState(Checkpoint):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the state."""
         pending = self.folder / _PENDING
-        shutil.rmtree(pending, ignore_errors=True)
-        pending.mkdir(parents=True)
+        if trainer.is_global_zero:
+            shutil.rmtree(pending, ignore_errors=True)
+            pending.mkdir(parents=True)
         self._stop = trainer.should_stop
         trainer.save_checkpoint(pending / _STATE)
-        for best in _best_files(trainer):
+        for best in _best_files(trainer) if trainer.is_global_zero else ():
             os.link(best, pending / _BEST)
 
     def _complete(self, trainer: pl.Trainer) -> None:
         pending = self.folder / _PENDING
-        if not pending.exists():
+        if not (trainer.is_global_zero and pending.exists()):
             return
         for logger in _csv_loggers(trainer):
             logger.save()
@@ -107,6 +113,25 @@ class EpochState(Checkpoint):
         pending.rename(self.folder / str(number))
         for path in before:
             shutil.rmtree(path)
+
+
+def _random_state(*, every: bool) -> dict[str, Any]:
+    """The states of torch's generators: of every GPU, or of the one that is this process's alone."""
+    state: dict[str, Any] = {"torch": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        state["cuda"] = torch.cuda.get_rng_state_all() if every else [torch.cuda.get_rng_state()]
+    return state
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    """Go back to the states that `_random_state` gave."""
+    if "cuda" in state and torch.cuda.is_available():
+        found = [each.cpu() for each in state["cuda"]]
+        if len(found) == 1:
+            torch.cuda.set_rng_state(found[0])
+        else:
+            torch.cuda.set_rng_state_all(found)
+    torch.set_rng_state(state["torch"].cpu())
 
 
 def _csv_loggers(trainer: pl.Trainer) -> list[CSVLogger]:

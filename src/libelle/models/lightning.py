@@ -1,53 +1,29 @@
-"""Training a network with Lightning."""
+"""A network as Lightning trains it: its losses, its optimizer, and what is validated."""
 
-import math
-import warnings
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
 import torch
-from lightning_fabric.utilities.exceptions import MisconfigurationException
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from sklearn.metrics import accuracy_score, average_precision_score
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, Sampler
-from torch.utils.data import Dataset as TorchDataset
 
-from libelle.errors import UserError
-from libelle.features import Dataset
-from libelle.models.base import Training
-from libelle.models.batches import Batch, make_batch
-from libelle.models.bucketing import LengthBuckets
-from libelle.models.checkpoints import EpochState
+from libelle.models.batches import Batch
 from libelle.models.embedding import VectorEmbedding
-from libelle.models.lightning_trainer import make_trainer, refuse_unvalidated, refused
 from libelle.models.network import LossConfig, OptimizerConfig
 from libelle.models.optimizers import SparseAdamW, coalesced, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights, pooled
+from libelle.models.ranks import add_up, gather, of_first
 from libelle.models.torch_network import Network
 
+#: Each path's logits on some validation rows, their targets, and their weights where they have some.
+_Validated = tuple[list[Tensor], Tensor, Tensor | None]
 #: Vectors that the process gives move at this share of the rate of those that start at random: they know something.
 GIVEN_RATE = 0.1
-
-
-class Batches(TorchDataset[tuple[Batch, Tensor]]):
-    """A data set that is asked for a whole batch of rows at once."""
-
-    def __init__(self, dataset: Dataset) -> None:
-        self.dataset = dataset
-
-    def __getitem__(self, rows: list[int]) -> tuple[Batch, Tensor]:
-        chosen = np.array(rows)
-        batch = make_batch(self.dataset.features, chosen)
-        if self.dataset.weights is not None:
-            batch["row_weights"] = torch.from_numpy(self.dataset.weights[chosen].astype(np.float32))
-        return batch, torch.from_numpy(self.dataset.targets[chosen])
 
 
 class Classifier(pl.LightningModule):
@@ -64,7 +40,7 @@ class Classifier(pl.LightningModule):
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
         self._losses: list[Tensor] = []
-        self._validation: list[tuple[list[Tensor], Tensor, Tensor | None]] = []
+        self._validation: list[_Validated] = []
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set an attribute: Lightning notes each hook it calls, forty a step, and torch would look at what is noted."""
@@ -73,32 +49,59 @@ class Classifier(pl.LightningModule):
         else:
             super().__setattr__(name, value)
 
-    def loss(self, logits: Tensor, targets: Tensor, smoothing: float, rows: Tensor | None = None) -> Tensor:
-        """Cross-entropy with class weights, row weights and focal factor, averaged over the batch's weights."""
+    def loss(
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        smoothing: float,
+        rows: Tensor | None = None,
+        total: Tensor | None = None,
+    ) -> Tensor:
+        """Cross-entropy with class weights, row weights and focal factor, by the batch's weights, or by `total`."""
         losses = functional.cross_entropy(logits, targets, reduction="none", label_smoothing=smoothing)
         if self.loss_config.focal_gamma:
             chosen = logits.softmax(1).gather(1, targets.unsqueeze(1)).squeeze(1)
             losses = losses * (1 - chosen) ** self.loss_config.focal_gamma
-        weights = rows if self.class_weights is None else self.class_weights[targets]
+        weights = self._weights(targets, rows)
         if weights is None:
-            return losses.mean()
-        if rows is not None and self.class_weights is not None:
-            weights = weights * rows
+            return losses.mean() if total is None else losses.sum() / total
         # Rows of a batch may all weigh nothing.
-        return (losses * weights).sum() / weights.sum().clamp(min=torch.finfo(weights.dtype).tiny)
+        total = weights.sum().clamp(min=torch.finfo(weights.dtype).tiny) if total is None else total
+        return (losses * weights).sum() / total
+
+    def _weights(self, targets: Tensor, rows: Tensor | None) -> Tensor | None:
+        """What each row weighs in the loss; None where all weigh the same."""
+        if self.class_weights is None:
+            return rows
+        # Of several ranks, the first one judges what was validated on the CPU.
+        weights = self.class_weights.to(targets.device)[targets]
+        return weights if rows is None else weights * rows
 
     def training_step(self, batch: tuple[Batch, Tensor], _: int) -> Tensor:
-        """Return the sum of the paths' losses on one batch."""
+        """Return the sum of the paths' losses on one batch, or on this rank's share of it."""
         features, targets = batch
         smoothing, rows = self.loss_config.label_smoothing, features.get("row_weights")
-        losses = [self.loss(path, targets, smoothing, rows) for path in self.network.paths(features)]
-        loss = torch.stack(losses).sum()
-        self._losses.append(loss.detach() / len(losses))
+        total = self._total(targets, rows) if self._shared else None
+        paths = [path[: len(targets)] for path in self.network.paths(features)]
+        loss = torch.stack([self.loss(path, targets, smoothing, rows, total) for path in paths]).sum()
+        self._losses.append(loss.detach() / len(paths))
         return loss
+
+    @property
+    def _shared(self) -> bool:
+        """Whether each batch is shared by several ranks."""
+        return self.trainer.world_size > 1
+
+    def _total(self, targets: Tensor, rows: Tensor | None) -> Tensor:
+        """The weights of all ranks' rows of a batch."""
+        weights = self._weights(targets, rows)
+        own = torch.tensor(float(len(targets)), device=targets.device) if weights is None else weights.sum()
+        return add_up(own).clamp(min=torch.finfo(own.dtype).tiny)
 
     def on_train_epoch_end(self) -> None:
         """Log `train_loss`, the mean over the epoch's steps: to log each step takes as long as the step."""
-        self.log("train_loss", torch.stack(self._losses).mean(), prog_bar=True)
+        loss = torch.stack(self._losses).mean()
+        self.log("train_loss", add_up(loss) if self._shared else loss, prog_bar=True)
         self._losses.clear()
 
     def transfer_batch_to_device(
@@ -111,27 +114,40 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: tuple[Batch, Tensor], _: int) -> None:
         """Keep the batch's logits for the end of the epoch."""
         features, targets = batch
-        self._validation.append((self.network.paths(features), targets, features.get("row_weights")))
+        paths = [path[: len(targets)] for path in self.network.paths(features)]
+        self._validation.append((paths, targets, features.get("row_weights")))
 
     def on_validation_epoch_end(self) -> None:
         """Fit the pool; log `validation_loss`, `validation_accuracy` and, for two, `validation_average_precision`."""
-        parts, rows, of_rows = zip(*self._validation, strict=True)
+        validated = _joined(self._validation)
         self._validation.clear()
-        paths, targets = [torch.cat(path).float() for path in zip(*parts, strict=True)], torch.cat(rows)
-        weights = None if of_rows[0] is None else torch.cat(of_rows)
+        if self._shared:
+            every = gather(_on_cpu(validated))
+            pool, found = of_first(None if every is None else self._validate(_joined(every)))
+        else:
+            pool, found = self._validate(validated)
+        self.network.pool.copy_(pool)
+        for name, value in found.items():
+            self.log(name, value, prog_bar=True)
+
+    def _validate(self, validated: _Validated) -> tuple[Tensor, dict[str, float]]:
+        """The weights of the pool, and what is logged of it."""
+        paths, targets, weights = validated
+        paths, pool = [path.float() for path in paths], self.network.pool.to(targets.device)
         if all(path.isfinite().all() for path in paths):
             equal = equal_weights(self.network.margins).to(targets.device)
-            self.network.pool.copy_(fit_weights(paths, targets, equal, self._unsmoothed(weights)))
-        logits = pooled(paths, self.network.pool)
-        self.log("validation_loss", self.loss(logits, targets, 0.0, weights), prog_bar=True)
+            pool = fit_weights(paths, targets, equal, self._unsmoothed(weights)).to(pool.dtype)
+        logits = pooled(paths, pool)
+        found = {"validation_loss": float(self.loss(logits, targets, 0.0, weights))}
         if not logits.isfinite().all():
-            return  # the loss is not finite either, and early stopping sees it
+            return pool, found  # the loss is not finite either, and early stopping sees it
         logits, targets = logits.cpu(), targets.cpu()
         by = {} if weights is None else {"sample_weight": weights.cpu()}
-        self.log("validation_accuracy", float(accuracy_score(targets, logits.argmax(1), **by)), prog_bar=True)
+        found["validation_accuracy"] = float(accuracy_score(targets, logits.argmax(1), **by))
         if logits.shape[1] == 2 and targets.any():
             precision = average_precision_score(targets, logits.softmax(1)[:, 1], **by)
-            self.log("validation_average_precision", float(precision), prog_bar=True)
+            found["validation_average_precision"] = float(precision)
+        return pool, found
 
     def _unsmoothed(self, weights: Tensor | None) -> Callable[[Tensor, Tensor], Tensor]:
         """The loss of logits and targets by which paths are pooled."""
@@ -176,87 +192,15 @@ class Classifier(pl.LightningModule):
                 gradient.mul_(scale)
 
 
-def train_network(
-    network: Network,
-    train: Dataset,
-    validation: Dataset,
-    training: Training,
-    *,
-    classes: int,
-    batch_size: int,
-    optimizer: OptimizerConfig,
-    loss: LossConfig,
-    padded: bool,
-) -> None:
-    """Train a network in place and leave it with its best weights, on the CPU.
-
-    Args:
-        network: with fresh weights.
-        train: the training rows.
-        validation: the validation rows, for early stopping and the choice of the best epoch.
-        training: seed, scratch space and Lightning's settings.
-        classes: number of labels.
-        batch_size: rows a step.
-        optimizer: how weights are moved.
-        loss: what is minimised.
-        padded: whether the network pads the rows of a batch to the longest of them.
-
-    Raises:
-        UserError: when the loss is not finite, or Lightning refuses its settings.
-        KeyboardInterrupt: when the user interrupts; Lightning would exit with status 1.
-    """
-    pl.seed_everything(training.seed, verbose=False)
-    by = None if train.weights is None else torch.from_numpy(train.weights)
-    counts = torch.bincount(torch.from_numpy(train.targets), by, minlength=classes).float()
-    classifier = Classifier(network, loss, optimizer, counts)
-    generator = torch.Generator().manual_seed(training.seed)
-    held: list[int] | range = range(len(validation))
-    if padded:
-        batches: Sampler[list[int]] = LengthBuckets(train.features.lengths, batch_size, generator)
-        held = np.argsort(validation.features.lengths, kind="stable").tolist()
-    else:
-        batches = BatchSampler(RandomSampler(range(len(train)), generator=generator), batch_size, drop_last=False)
-    with warnings.catch_warnings():
-        # Batches are gathered from arrays in microseconds: worker processes would only cost.
-        warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-        warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")
-        warnings.filterwarnings("ignore", message=".*Checkpoint directory .* exists and is not empty.*")
-        resumed = None
-        if training.checkpoints is not None:
-            state = EpochState(training.checkpoints, generator)
-            training = replace(training, callbacks=[*training.callbacks, state])
-            resumed = state.newest()
-        trainer = make_trainer(training, len(train))
-        refuse_unvalidated(trainer, math.ceil(len(train) / batch_size))
-        try:
-            trainer.fit(
-                classifier,
-                _loader(train, batches),
-                _loader(validation, BatchSampler(held, min(1024, 8 * batch_size), drop_last=False)),
-                ckpt_path=resumed,
-                weights_only=True,
-            )
-        except MisconfigurationException as error:
-            raise refused(error) from error
-        except SystemExit as error:
-            if isinstance(error.__context__, KeyboardInterrupt):
-                raise error.__context__ from None
-            raise
-    checkpoint = trainer.checkpoint_callback
-    best = getattr(checkpoint, "best_model_path", "")
-    if best:
-        state = torch.load(best, map_location="cpu", weights_only=True)["state_dict"]
-        classifier.load_state_dict(state)
-    network.to("cpu", torch.float32)  # whatever trainer.precision was
-    if not all(parameter.isfinite().all() for parameter in network.parameters()):
-        raise UserError(
-            f"Training diverged: the weights are not finite; lower model.optimizer.lr={optimizer.lr} or set "
-            "trainer.gradient_clip_val=1."
-        )
+def _joined(parts: Sequence[_Validated]) -> _Validated:
+    paths, targets, weights = zip(*parts, strict=True)
+    of_rows = None if weights[0] is None else torch.cat(weights)
+    return [torch.cat(path) for path in zip(*paths, strict=True)], torch.cat(targets), of_rows
 
 
-def _loader(dataset: Dataset, batches: Sampler[list[int]]) -> DataLoader[Any]:
-    return DataLoader(Batches(dataset), sampler=batches, batch_size=None)
+def _on_cpu(validated: _Validated) -> _Validated:
+    paths, targets, weights = validated
+    return [path.cpu() for path in paths], targets.cpu(), None if weights is None else weights.cpu()
 
 
 def _parameter_groups(network: nn.Module, config: OptimizerConfig) -> list[dict[str, Any]]:

@@ -6,8 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from lightning_fabric.utilities.exceptions import MisconfigurationException
-from pytorch_lightning.strategies import SingleDeviceStrategy
+from pytorch_lightning.strategies import DDPStrategy, SingleDeviceStrategy, Strategy
 
 from libelle.components import check_arguments
 from libelle.errors import UserError
@@ -22,7 +24,11 @@ _OURS = {
     "enable_progress_bar": "~callbacks.progress_bar takes the progress bar out",
     "enable_model_summary": "there is none",
     "barebones": "a run needs its callbacks and loggers",
+    "num_nodes": "a run trains on the devices of one machine",
+    "plugins": "there are none",
 }
+#: The strategies. Both are one device or DDP, by the number of devices.
+_STRATEGIES = ("auto", "ddp")
 #: What nothing is trained, or validated, with.
 _AT_LEAST_ONE = ("max_epochs", "max_steps", "accumulate_grad_batches", "check_val_every_n_epoch")
 #: Where `max_epochs` is open: as many epochs as show the network so many rows, between a least and a greatest number.
@@ -30,21 +36,27 @@ _AT_LEAST_ONE = ("max_epochs", "max_steps", "accumulate_grad_batches", "check_va
 _ROWS_SEEN, _EPOCHS = 100_000, (2, 8)
 #: Epochs at most where time ends them.
 _ENDLESS = 1000
+#: What Lightning calls a GPU.
+_GPU = ("gpu", "cuda")
 _ABOVE_ZERO = ("limit_train_batches", "limit_val_batches", "val_check_interval")
 
 
-def make_trainer(training: Training, rows: int = 1) -> pl.Trainer:
+def make_trainer(training: Training, rows: int = 1, strategy: Strategy | None = None) -> pl.Trainer:
     """Make the Trainer of a run.
 
     Args:
         training: the keys of the config, callbacks and loggers.
         rows: training rows, which decide the number of epochs where no key does; they are not known before the data are
             read, and a wrong key is refused before.
+        strategy: of a process that is one of several; None for a trainer on one device, or one that only says how many
+            devices there are.
 
     Raises:
         UserError: names the key that is unknown or wrong, or says what Lightning refuses.
     """
     values = _check_keys(training.trainer)
+    if strategy is not None:
+        values |= {"strategy": strategy, "use_distributed_sampler": False}  # batches are shared by row
     values.setdefault("max_epochs", _epochs(values, rows))
     try:
         trainer = pl.Trainer(
@@ -55,6 +67,8 @@ def make_trainer(training: Training, rows: int = 1) -> pl.Trainer:
             enable_progress_bar=any(isinstance(c, pl.callbacks.ProgressBar) for c in training.callbacks),
             enable_checkpointing=any(isinstance(c, pl.callbacks.Checkpoint) for c in training.callbacks),
             enable_model_summary=False,
+            # Slurm or torchrun may have started the command; its processes are its own.
+            plugins=None if strategy else [LightningEnvironment()],
         )
     except (TypeError, ValueError, ImportError, RuntimeError, MisconfigurationException) as error:
         raise refused(error) from error
@@ -76,6 +90,14 @@ def _check_keys(keys: Mapping[str, Any]) -> dict[str, Any]:
         if name not in known:
             raise UserError(f"trainer.{name} is not a key of Lightning's Trainer; its keys are {', '.join(known)}.")
     values = check_arguments(pl.Trainer, keys, "trainer")
+    strategy = values.pop("strategy", "auto")
+    if strategy not in _STRATEGIES:
+        raise UserError(
+            f"trainer.strategy={strategy} is none that networks are trained by; it is ddp, or auto, which is ddp where "
+            "trainer.devices are several."
+        )
+    if (kind := values.get("accelerator")) in _GPU and not torch.accelerator.is_available():
+        raise UserError(f"trainer.accelerator={kind}: torch finds no GPU on this machine; set trainer.accelerator=cpu.")
     if values.get("overfit_batches"):
         raise UserError(
             f"trainer.overfit_batches={values['overfit_batches']} would replace the order of the training rows; leave "
@@ -109,8 +131,11 @@ def _check_trainer(trainer: pl.Trainer) -> None:
             "trainer.max_epochs=-1 is training without an end, towards which the learning rate falls; give "
             "trainer.max_epochs or trainer.max_steps, and let early stopping or trainer.max_time end it before."
         )
-    if not isinstance(trainer.strategy, SingleDeviceStrategy):
-        raise UserError("trainer: a network is trained on one device; set trainer.devices=1 and no trainer.strategy.")
+    if not isinstance(trainer.strategy, SingleDeviceStrategy | DDPStrategy):
+        kind = type(trainer.accelerator).__name__
+        raise UserError(
+            f"trainer.accelerator: networks are not trained on a {kind}; set trainer.accelerator=cpu or gpu."
+        )
 
 
 def refuse_unvalidated(trainer: pl.Trainer, batches: int) -> None:

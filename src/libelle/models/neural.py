@@ -79,8 +79,8 @@ class NeuralModel(Model):
         # Importing Lightning takes seconds, and scoring never needs it.
         import torch
 
+        from libelle.models.devices import train_network
         from libelle.models.embedding import VectorEmbedding
-        from libelle.models.lightning import train_network
 
         self.shape_, self.classes_ = Shape.of(train.features), classes
         self.require_room()

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 class EncoderNetwork(Network):
     """An encoder's last states, pooled, and a linear head, which sees categories and numbers beside them."""
 
+    partly_used = True  # an encoder may have layers for other tasks
+
     def __init__(self, encoder: Any, shape: Shape, classes: int, config: "Pretrained") -> None:
         super().__init__()
         self.encoder: Any = encoder

@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -20,6 +20,9 @@ class Network(nn.Module):
         margins: for each path, whether its logits are margins of a support vector machine.
         pool: float32 [paths], the weights.
     """
+
+    #: Whether a step may leave some of the weights unused, which several devices must find out at each step.
+    partly_used: ClassVar[bool] = False
 
     margins: tuple[bool, ...]
     pool: Tensor

@@ -261,7 +261,7 @@ def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path, base: str
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
             log.debug("%s", traceback.format_exc())
             log.error("run %s failed: %s", run.id, reason)
-            if isinstance(error, KeyboardInterrupt) and plan.provenance.config.get("data"):
+            if isinstance(error, KeyboardInterrupt | ChildProcessError) and plan.provenance.config.get("data"):
                 log.info("it goes on with: %s", resume_command(plan.store, str(run.id)))
             with _store_errors_said():
                 finish(run, scratch, FAILED, reason)
