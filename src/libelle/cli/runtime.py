@@ -6,7 +6,7 @@ Nothing is written to disk but the `output` and the report that were asked for.
 import json
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,24 +14,32 @@ from omegaconf import DictConfig
 
 from libelle.cli.command import plain_errors, values_and_store
 from libelle.cli.score_writers import Writer, open_writer
-from libelle.components import validate
+from libelle.components import Positive, validate
 from libelle.data.columns import from_frame
 from libelle.data.frames import Chunks
 from libelle.data.names import as_spelled
 from libelle.data.options import OPTIONS, BadRow, FileReport, OnBadRow
+from libelle.data.table_files import ending_of
 from libelle.data.tables import read_file, read_stream
 from libelle.errors import UserError
 from libelle.language import ENGLISH, LanguageCode, require_language
 from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
+from libelle.published import find
 from libelle.runs.run_list import newest
+from libelle.scoring.engines import EngineName
 from libelle.scoring.file_scorer import REPORTED_ROWS, FileScorer, passed_row, refused_row
+from libelle.scoring.folder import score_into_folder
+from libelle.scoring.inputs import S3, is_several
+from libelle.scoring.job import ModelSource
 from libelle.scoring.request import FileRequest, used_columns
 from libelle.signatures import trusted_file
+from libelle.stores.base import Store
+from libelle.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from libelle.evaluation.drift import Seen
+    from libelle.evaluation.drift_seen import Seen
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +56,8 @@ class ScoringRequest(FileRequest):
         text: fills the pipeline's text field.
         record: field → text.
         language: of the page that compares the input with the training data.
+        workers: who score at a time, where the output is a folder; one by default.
+        engine: who they are there: processes of this machine, by default, or a Ray cluster.
     """
 
     run_id: str | None = None
@@ -57,6 +67,8 @@ class ScoringRequest(FileRequest):
     text: str | None = None
     record: dict[str, str] | None = None
     language: LanguageCode = ENGLISH
+    workers: Positive | None = None
+    engine: EngineName | None = None
 
     def __post_init__(self) -> None:
         for key in OPTIONS:
@@ -75,12 +87,47 @@ class ScoringRequest(FileRequest):
             raise UserError(f"{given[0]}= and input= are both given; score one or the other.")
         if self.report and self.input is None:
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
-        self.check_answers(self.input)
+        if self.into_folder:
+            self._check_folder()
+        else:
+            self._check_one_file()
+            self.check_answers(self.input)
         require_language(self.language, "language")
         if self.language != ENGLISH and not self.report:
             raise UserError(
                 f"language={self.language} is that of the page; ask for one with report=true, or leave it out."
             )
+
+    @property
+    def into_folder(self) -> bool:
+        """Whether files are scored in shards: a folder is asked for, or nothing that is said fits one file."""
+        if self.input is None or self.output is None:
+            return False
+        several = self.workers is not None or self.engine is not None or is_several(self.input)
+        unnamed = not ending_of(Path(self.output)) and several
+        return self.output.endswith("/") or Path(self.output).is_dir() or unnamed
+
+    def _check_folder(self) -> None:
+        """Refuse what does not go with a folder of parts."""
+        if self.input == "-":
+            raise UserError(f"input=- is one stream, and output={self.output} a folder; name a file, as scores.csv.")
+        if self.excel is not None:
+            raise UserError(f"excel={self.excel} is for a CSV file, and output={self.output} is none; leave it out.")
+        if str(self.output).startswith(S3):
+            raise UserError(f"output={self.output} cannot be written; write a folder here, and copy it.")
+        if not Path(str(self.output)).absolute().parent.is_dir():
+            raise UserError(f"output={self.output} cannot be made: the folder above does not exist; make that first.")
+
+    def _check_one_file(self) -> None:
+        """Refuse what needs a folder of parts."""
+        given = f"workers={self.workers}" if (self.workers or 1) > 1 else f"engine={self.engine}" if self.engine else ""
+        if self.input is None:
+            if given:
+                raise UserError(f"{given} is for files; give input=<file> and output=scores/, or leave it out.")
+        elif is_several(self.input) and not given:
+            raise UserError(f"input={self.input} may be several files; write into a folder, as output=scores/.")
+        elif given:
+            raise UserError(f"{given} scores into a folder of parts; give output=scores/, or leave it out.")
 
 
 def runtime(config: DictConfig) -> None:
@@ -90,11 +137,39 @@ def runtime(config: DictConfig) -> None:
         if isinstance(values["record"], str):
             values["record"] = _fields_of(values["record"])
         request = validate(ScoringRequest, values, "")
-        if request.published is not None:
-            pipeline = load_published(request.published, store, request.trusted)
+        if request.into_folder:
+            score_shards(request, _source(request, store))
+        elif request.published is not None:
+            score(request, load_published(request.published, store, request.trusted))
         else:
-            pipeline = load_run(request.run_id or newest(store), store)
-        score(request, pipeline)
+            score(request, load_run(request.run_id or newest(store), store))
+
+
+def _source(request: ScoringRequest, store: Store) -> ModelSource:
+    """What workers load: a version that stays the same whatever is published meanwhile, wherever they run."""
+    if isinstance(store, LocalStore):
+        store = replace(store, root=str(Path(store.root).resolve()))
+    if request.published is None:
+        return ModelSource(str(request.run_id or newest(store)), published=False, store=store)
+    trusted = None if request.trusted is None else str(Path(request.trusted).resolve())
+    return ModelSource(str(find(store, request.published, trusted)), published=True, store=store, trusted=trusted)
+
+
+def score_shards(request: ScoringRequest, model: ModelSource) -> None:
+    """Score files into a folder of parts.
+
+    Raises:
+        UserError: names the field, file, column or row that is wrong.
+    """
+    pipeline = model.load()
+    engine, workers = request.engine or "processes", request.workers or 1
+    outcomes, scored = score_into_folder(request, model, pipeline, engine, workers)
+    log.info("scores are in %s", request.output)
+    if request.report and (scored or not _page_of(request).exists()):
+        seen = _begin_report(pipeline)
+        for outcome in outcomes:
+            seen.add_counts(outcome.seen or {})
+        _write_report(request, pipeline.name, seen)
 
 
 def _fields_of(record: str) -> dict[str, str]:
@@ -130,7 +205,7 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
 
 
 def _begin_report(pipeline: Pipeline) -> "Seen":
-    from libelle.evaluation.drift import Seen
+    from libelle.evaluation.drift_seen import Seen
 
     return Seen(pipeline.rule.titled(pipeline.titles), pipeline.reference)
 
@@ -141,11 +216,16 @@ def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
 
     source = "stdin" if request.input == "-" else Path(str(request.input)).name
     page, verdict = make_page(seen, model, source, request.language)
-    target = Path("report.html" if request.output is None else f"{request.output}.report.html")
+    target = _page_of(request)
     write_page(page, target, str(target))
     for sentence in verdict:
         log.warning("%s", sentence)
     log.info("the comparison with the training data is in %s", target)
+
+
+def _page_of(request: ScoringRequest) -> Path:
+    """Where the page is: beside the output."""
+    return Path("report.html" if request.output is None else f"{Path(request.output)}.report.html")
 
 
 def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from libelle.pipeline import Pipeline
 from libelle.scoring.request import FileRequest, used_columns
 
 if TYPE_CHECKING:
-    from libelle.evaluation.drift import Seen
+    from libelle.evaluation.drift_seen import Seen
 
 #: The answers of some records, in order, and what is kept of the input beside them, with equal index.
 Scored = tuple[pd.DataFrame, pd.DataFrame | None]
