@@ -43,7 +43,7 @@ def score_into_folder(
     """
     folder, request = Path(str(request.output)), file_request(request)
     inputs = find_inputs(str(request.input), model.store)
-    _require_apart(folder, inputs)
+    _require_apart(folder, str(request.input), inputs)
     # Planned before the folder is made: a mistake leaves nothing behind.
     planned = None if (folder / NAME).exists() else _plan(inputs, request, pipeline, model)
     with open_ledger(folder) as ledger:
@@ -85,8 +85,10 @@ def _plan(inputs: Sequence[Input], request: FileRequest, pipeline: Pipeline, mod
     return planned
 
 
-def _require_apart(folder: Path, inputs: Sequence[Input]) -> None:
+def _require_apart(folder: Path, wanted: str, inputs: Sequence[Input]) -> None:
     """Raise where the output would be among the inputs."""
+    if Path(wanted).is_dir() and folder.resolve().is_relative_to(Path(wanted).resolve()):
+        raise UserError(f"output={folder} lies in input={wanted}, and would be read as well; choose another folder.")
     inside = next((file for file in inputs if Path(file.path).is_relative_to(folder.resolve())), None)
     if inside is not None:
         raise UserError(f"output={folder} is where the input {inside.name} lies; choose another folder.")
