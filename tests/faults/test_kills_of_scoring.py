@@ -41,8 +41,8 @@ def test_scoring_that_is_killed_loses_and_doubles_no_row(warm: Warm, place: Path
     expected, ids = parts(place / "whole"), answers_in(place / "whole")["id"]
     assert len(ids) == 600
     chance = random.Random(SEED)
-    kills = [{"at": chance.randint(1, 2 * whole.steps)} for _ in range(some(AT_STEPS))]
-    kills += [{"after": chance.uniform(0, whole.seconds)} for _ in range(some(AT_MOMENTS))]
+    kills = [{"at": chance.randint(1, whole.steps)} for _ in range(some(AT_STEPS))]
+    kills += [{"after": chance.uniform(0, 0.8 * whole.seconds)} for _ in range(some(AT_MOMENTS))]
     counts = dict.fromkeys(("kills", "ended", "finished before", "lost", "doubled", "other bytes"), 0)
     for number, kill in enumerate(kills):
         output = f"killed{number}"

@@ -5,6 +5,7 @@ the output folder under the same paths, and have libelle installed; what a node 
 """
 
 import os
+import socket
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,18 +74,27 @@ def _cluster(workers: int) -> Iterator[Any]:
         yield ray
         return
     address = os.environ.get(_ADDRESS)
-    quiet = {"log_to_driver": False, "logging_level": "ERROR"}
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
         if address:
-            ray.init(address=address, **quiet)
+            _knock(address)
+            ray.init(address=address, log_to_driver=False, logging_level="ERROR")
         else:
-            ray.init(address="local", num_cpus=workers, include_dashboard=False, **quiet)
+            local = {"num_cpus": workers, "include_dashboard": False}
+            ray.init(address="local", log_to_driver=False, logging_level="ERROR", **local)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        reason = " ".join(str(error).split())[:200]
-        where = address or "a local cluster"
-        raise UserError(f"engine=ray: {where} does not answer ({reason}); set {_ADDRESS}.") from error
+        where, reason = address or "a cluster on this machine", " ".join(str(error).split())[:200]
+        raise UserError(
+            f"engine=ray: {where} does not answer ({reason}); correct {_ADDRESS}, or leave it out."
+        ) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """Raise where nobody listens: Ray itself would wait for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
