@@ -5,6 +5,7 @@ import gzip
 import pytest
 
 from helpers.scoring import answers_in
+from libelle.errors import UserError
 from libelle.scoring.inputs import find_inputs
 
 
@@ -29,18 +30,23 @@ def bucket(place, session_moto, monkeypatch):
     return store
 
 
-def test_a_prefix_a_pattern_and_an_object_are_scored_from_a_bucket(place, score, bucket):
+def test_a_prefix_is_scored_from_a_bucket_as_a_folder_is(place, score, bucket):
     assert score("input=forms/*.csv", "output=disk/").returncode == 0
-    on_disk = answers_in(place / "disk")
-    for number, wanted in enumerate(("forms/", "forms/*.csv")):
-        answer = score(f"input=s3://{bucket.bucket}/{wanted}", f"output=s3_{number}/", *bucket.place)
-        assert answer.returncode == 0, answer.stderr
-        found = answers_in(place / f"s3_{number}")
-        assert found["file"].tolist() == [f"s3://{bucket.bucket}/{name}" for name in on_disk["file"]]
-        assert found.drop(columns="file").equals(on_disk.drop(columns="file"))
-    answer = score(f"input=s3://{bucket.bucket}/forms/3.csv", "output=s3_one/", *bucket.place)
+    answer = score(f"input=s3://{bucket.bucket}/forms/", "output=s3/", *bucket.place)
+    assert answer.returncode == 0, answer.stderr
     assert "forms/3.csv, line 44" in answer.stderr
-    assert len(answers_in(place / "s3_one")) == 42
+    found, on_disk = answers_in(place / "s3"), answers_in(place / "disk")
+    assert found["file"].tolist() == [f"s3://{bucket.bucket}/{name}" for name in on_disk["file"]]
+    assert found.drop(columns="file").equals(on_disk.drop(columns="file"))
+
+
+def test_a_pattern_or_a_key_names_objects(bucket):
+    names = [f"s3://{bucket.bucket}/forms/{number}.csv" for number in range(4)]
+    assert [file.name for file in find_inputs(f"s3://{bucket.bucket}/forms/*.csv", bucket)] == names
+    assert [file.name for file in find_inputs(f"s3://{bucket.bucket}/forms/[12].csv", bucket)] == names[1:3]
+    assert [file.name for file in find_inputs(names[3], bucket)] == names[3:]
+    with pytest.raises(UserError, match="names no file; check the path"):
+        find_inputs(f"s3://{bucket.bucket}/forms/4.csv", bucket)
 
 
 def test_an_object_that_has_changed_is_refused(bucket):
@@ -50,7 +56,7 @@ def test_an_object_that_has_changed_is_refused(bucket):
         stream.seek(-3, 2)
         assert len(stream.read()) == 3
     bucket.put("forms/0.csv", b"other")
-    with file.open(bucket) as stream, pytest.raises(Exception, match="has changed since its scoring began"):
+    with file.open(bucket) as stream, pytest.raises(UserError, match="has changed since its scoring began"):
         stream.read(5)
 
 
@@ -59,9 +65,3 @@ def test_packed_objects_are_read_from_end_to_end(place, score, bucket):
     answer = score(f"input=s3://{bucket.bucket}/packed/", "output=s3_packed/", *bucket.place)
     assert answer.returncode == 0, answer.stderr
     assert len(answers_in(place / "s3_packed")) == 40
-
-
-def test_a_bucket_without_such_a_key_is_a_sentence(score, bucket):
-    answer = score(f"input=s3://{bucket.bucket}/nothing.csv", "output=s3_new/", *bucket.place)
-    assert answer.returncode == 2
-    assert "names no file; check the path" in answer.stderr

@@ -15,6 +15,7 @@ from libelle.components import validate
 from libelle.data import file_parts
 from libelle.errors import UserError
 from libelle.scoring import folder as scoring
+from libelle.scoring.inputs import find_inputs
 from libelle.scoring.ledger import NAME, open_ledger
 
 FORMS = "input=forms/*.csv"
@@ -65,7 +66,7 @@ def test_a_folder_and_a_pattern_of_any_formats_are_scored_alike(place, score, ou
 
 def test_what_was_ended_anywhere_goes_on_to_the_same_bytes(place, score, output, monkeypatch):
     assert score(FORMS, f"output={output}_whole/").returncode == 0
-    for done in range(4):
+    for done in (0, 3):
 
         def ended(job, shards, workers, advance, done=done):
             for number, outcome in enumerate(score_here(job, shards, workers, advance)):
@@ -109,21 +110,17 @@ def test_a_finished_output_is_left_alone_and_a_lost_part_is_made_again(place, sc
     assert parts(place / output) == before
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        (["top=1"], "was begun with top=null; ask for the same"),
-        (["input=forms"], None),
-        (["input=forms/[012].csv"], "forms/3.csv is not among them now"),
-        (["input=for*/*.csv", "keep=all"], "was begun with keep=null"),
-    ],
-)
-def test_what_was_not_begun_is_not_gone_on_with(place, score, output, change, sentence):
+def test_what_was_not_begun_is_not_gone_on_with(place, score, output):
     assert score(FORMS, f"output={output}/").returncode == 0
     before = parts(place / output)
-    answer = score(FORMS, f"output={output}/", *change)
-    assert answer.returncode == (2 if sentence else 0)
-    assert (sentence or "is finished") in answer.stderr
+    for change, sentence in (
+        (["top=1"], "was begun with top=null; ask for the same"),
+        (["input=forms/[012].csv"], "forms/3.csv is not among them now"),
+        (["input=forms"], None),
+    ):
+        answer = score(FORMS, f"output={output}/", *change)
+        assert answer.returncode == (2 if sentence else 0)
+        assert (sentence or "is finished") in answer.stderr
     assert parts(place / output) == before
 
 
@@ -202,13 +199,10 @@ def test_what_does_not_go_together_is_a_sentence(values, sentence):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["input=none/*.csv", "output=new/"], "input=none/*.csv names no file"),
-        (["input=none.csv", "output=new/"], "none.csv does not exist"),
         ([FORMS, "output=new/", "keep=nothing"], "forms/0.csv has no column 'nothing'"),
         ([FORMS, "output=forms/"], "output=forms is where the input forms/0.csv lies"),
         (["input=forms", "output=forms/new/"], "output=forms/new lies in input=forms"),
-        ([FORMS, "output=store/"], "output=store holds other files, runs for instance"),
-        (["input=s3://bucket/forms/", "output=new/"], "give store=minio"),
+        ([FORMS, "output=store/"], "output=store holds other files"),
     ],
 )
 def test_a_mistake_is_a_sentence_and_leaves_nothing_behind(place, score, arguments, sentence):
@@ -216,6 +210,19 @@ def test_a_mistake_is_a_sentence_and_leaves_nothing_behind(place, score, argumen
     assert answer.returncode == 2
     assert sentence in answer.stderr
     assert not (place / "new").exists()
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ("none/*.csv", r"input=none/\*.csv names no file"),
+        ("none.csv", "The file none.csv does not exist"),
+        ("s3://bucket/forms/", "give store=minio"),
+    ],
+)
+def test_an_input_that_is_not_there_is_a_sentence(wanted, sentence):
+    with pytest.raises(UserError, match=sentence):
+        find_inputs(wanted, None)
 
 
 def test_a_file_that_does_not_fit_is_refused_before_any_is_scored(place, score, output):
@@ -226,6 +233,18 @@ def test_a_file_that_does_not_fit_is_refused_before_any_is_scored(place, score, 
     answer = score(f"input={output}", "output=new/")
     assert f"{output}/b.csv has no column 'clt_x'" in answer.stderr
     assert not (place / "new").exists()
+
+
+def test_a_file_without_rows_is_a_part_without_rows(place, score, output):
+    forms = place / output
+    forms.mkdir()
+    header = (place / "forms" / "0.csv").read_text().splitlines()[0]
+    (forms / "a.csv").write_text(f"{header}\n")
+    (forms / "b.csv").write_text(f"{header}\nBI1,,,,\n")
+    assert score(f"input={output}", f"output={output}_scores/", "keep=all").returncode == 0
+    first, second = (pd.read_parquet(place / f"{output}_scores" / f"part-0000{number}.parquet") for number in (0, 1))
+    assert (len(first), len(second)) == (0, 1)
+    assert first.dtypes.to_dict() == second.dtypes.to_dict()
 
 
 def test_one_process_holds_a_folder(place, score, output, monkeypatch):

@@ -56,11 +56,12 @@ def score_by_processes(
     waiting, losses, crew = deque(shards), Losses(job), list[_Worker]()
     try:
         while waiting or any(worker.shard for worker in crew):
-            while waiting and len(crew) < workers:
-                crew.append(_start(job))
             for worker in crew:
                 if waiting and worker.shard is None:
                     _give(worker, waiting.popleft())
+            while waiting and len(crew) < workers:
+                crew.append(_start(job))
+                _give(crew[-1], waiting.popleft())
             busy = {worker.connection: worker for worker in crew if worker.shard is not None}
             for connection in wait(list(busy)):
                 worker = busy[connection]  # type: ignore[index]

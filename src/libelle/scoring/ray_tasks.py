@@ -39,7 +39,7 @@ def score_by_ray(job: Job, shards: Sequence[Shard], workers: int, advance: Calla
                 if outcome is None:
                     waiting.appendleft(shard)
                     continue
-                advance(outcome.rows + outcome.refused)
+                advance(outcome.rows)
                 yield outcome
         finally:
             for left in running:
