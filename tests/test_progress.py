@@ -2,6 +2,7 @@
 
 import io
 import logging
+import re
 from threading import Event
 
 import pytest
@@ -42,6 +43,20 @@ def test_long_work_says_again_and_again_how_far_it_is(heard: Heard, monkeypatch:
         advance(500)
         assert heard.twice.wait(60)
     assert any(line.startswith("reading forms.csv: 1,500 of 5,000, ") for line in heard.lines)
+
+
+def test_how_fast_it_goes_and_how_long_it_takes_is_said_of_what_is_done_now(heard: Heard, monkeypatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY", 0.001)
+    with progress.stage("scoring forms", total=5000, unit="rows", begun=4000) as advance:
+        advance(500)
+        assert heard.twice.wait(60)
+    line = next(line for line in heard.lines if "4,500 of 5,000" in line)
+    assert re.search(r"^scoring forms: 4,500 of 5,000, [\d,]+ rows/s, \d+ s left, \d+ s$", line)
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(5, "5 s"), (100, "2 min"), (4000, "67 min"), (7300, "2 h 02 min")])
+def test_a_long_time_is_said_roughly(seconds: float, said: str) -> None:
+    assert progress._duration(seconds) == said
 
 
 def test_work_without_a_loop_is_not_silent_either(heard: Heard, monkeypatch: pytest.MonkeyPatch) -> None:

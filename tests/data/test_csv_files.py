@@ -89,7 +89,7 @@ def test_any_file_means_what_it_means_to_python(text, block, encoding, delimiter
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(csv_blocks, "BLOCK_BYTES", block)
         by_arrow = read(content, encoding, delimiter, quote)
-        patch.setattr(csv_files, "_is_plain", lambda delimiter: False)
+        patch.setattr(csv_files, "is_plain", lambda delimiter: False)
         assert by_arrow == read(content, encoding, delimiter, quote)
 
 

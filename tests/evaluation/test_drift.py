@@ -19,8 +19,9 @@ from libelle.components import validate
 from libelle.data.columns import count_rows, from_frame
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.drift import Seen, compare, compare_shares, histogram, stability
+from libelle.evaluation.drift import compare, compare_shares, stability
 from libelle.evaluation.drift_reference import FieldCounts, Reference, count_fields
+from libelle.evaluation.drift_seen import Seen, histogram
 from libelle.publication import publish
 from libelle.reports.drift_report import label_table, make_page
 from libelle.runs.ids import RunId

@@ -9,8 +9,9 @@ import pytest
 from helpers.scripts import call
 from helpers.tiny import make_forms, tiny_plan
 from libelle.data.columns import from_frame
-from libelle.evaluation.drift import Seen, compare, learnt_sentence
+from libelle.evaluation.drift import compare, learnt_sentence
 from libelle.evaluation.drift_reference import Reference
+from libelle.evaluation.drift_seen import Seen
 from libelle.evaluation.training_records import BITS_A_RECORD, TrainingRecords
 from libelle.pipeline import Pipeline
 from libelle.reports.drift_report import make_page

@@ -94,8 +94,18 @@ def without_drawing() -> None:
     run_pages.make_report = lambda evidence: f"<p>{evidence.choice and evidence.choice['value']}</p>"  # type: ignore
 
 
+def with_quick_workers() -> None:
+    """Let workers that score be copies of their process, which take no time to start."""
+    from multiprocessing import get_context
+
+    from libelle.scoring import processes
+
+    processes._START = get_context("fork")  # type: ignore[assignment]
+
+
 def _serve() -> None:
     without_drawing()
+    with_quick_workers()
     _warm_up()
     answers = os.fdopen(os.dup(1), "w")
     for line in sys.stdin:

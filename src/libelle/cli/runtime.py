@@ -6,46 +6,46 @@ Nothing is written to disk but the `output` and the report that were asked for.
 import json
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-import pandas as pd
 from omegaconf import DictConfig
 
 from libelle.cli.command import plain_errors, values_and_store
-from libelle.cli.score_request import ALL, AnswerRequest
 from libelle.cli.score_writers import Writer, open_writer
-from libelle.components import validate
-from libelle.data.columns import Columns, from_frame, to_frame
+from libelle.components import Positive, validate
+from libelle.data.columns import from_frame
 from libelle.data.frames import Chunks
-from libelle.data.names import as_spelled, nfc
-from libelle.data.numbers import wrong_numbers
-from libelle.data.options import OPTIONS, BadRow, FileOptions, FileReport, OnBadRow
-from libelle.data.records import require_columns
-from libelle.data.suspicious import find_suspicions
+from libelle.data.names import as_spelled
+from libelle.data.options import OPTIONS, BadRow, FileReport, OnBadRow
+from libelle.data.table_files import ending_of
 from libelle.data.tables import read_file, read_stream
 from libelle.errors import UserError
-from libelle.features import Ints
 from libelle.language import ENGLISH, LanguageCode, require_language
 from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
+from libelle.published import find
 from libelle.runs.run_list import newest
+from libelle.scoring.engines import EngineName
+from libelle.scoring.file_scorer import REPORTED_ROWS, FileScorer, passed_row, refused_row
+from libelle.scoring.folder import score_into_folder
+from libelle.scoring.inputs import S3, is_several
+from libelle.scoring.job import ModelSource
+from libelle.scoring.request import FileRequest, used_columns
 from libelle.signatures import trusted_file
+from libelle.stores.base import Store
+from libelle.stores.local import LocalStore
 
 if TYPE_CHECKING:
-    from libelle.evaluation.drift import Seen
+    from libelle.evaluation.drift_seen import Seen
 
 log = logging.getLogger(__name__)
 
-#: Bad rows that are reported one by one.
-REPORTED_ROWS = 20
-
 
 @dataclass(kw_only=True)
-class ScoringRequest(AnswerRequest):
+class ScoringRequest(FileRequest):
     """The nodes of `conf/runtime.yaml`, `store` apart.
 
     Attributes:
@@ -55,14 +55,9 @@ class ScoringRequest(AnswerRequest):
         trusted: file of the public keys that are trusted; by default, what `LIBELLE_TRUSTED_KEYS` names.
         text: fills the pipeline's text field.
         record: field → text.
-        input: CSV, Parquet or Excel file, or `-` for one from stdin.
-        report: whether to write a page that compares the input with the training data.
-        language: of that page.
-        on_error: whether a row that cannot be read is skipped or ends the work.
-        delimiter: of a CSV input; here and below, what is left out is as in the training data, or found.
-        encoding: of a CSV input.
-        quote: `none` where quotes in a CSV input are ordinary characters, `"` where they certainly enclose fields.
-        sheet: of an Excel input; by default the first.
+        language: of the page that compares the input with the training data.
+        workers: who score at a time, where the output is a folder; one by default.
+        engine: who they are there: processes of this machine, by default, or a Ray cluster.
     """
 
     run_id: str | None = None
@@ -71,14 +66,9 @@ class ScoringRequest(AnswerRequest):
     trusted: str | None = None
     text: str | None = None
     record: dict[str, str] | None = None
-    input: str | None = None
-    report: bool = False
     language: LanguageCode = ENGLISH
-    on_error: Literal["skip", "stop"] = "skip"
-    delimiter: str | None = None
-    encoding: str | None = None
-    quote: str | None = None
-    sheet: str | None = None
+    workers: Positive | None = None
+    engine: EngineName | None = None
 
     def __post_init__(self) -> None:
         for key in OPTIONS:
@@ -97,12 +87,47 @@ class ScoringRequest(AnswerRequest):
             raise UserError(f"{given[0]}= and input= are both given; score one or the other.")
         if self.report and self.input is None:
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
-        self.check_answers(self.input)
+        if self.into_folder:
+            self._check_folder()
+        else:
+            self._check_one_file()
+            self.check_answers(self.input)
         require_language(self.language, "language")
         if self.language != ENGLISH and not self.report:
             raise UserError(
                 f"language={self.language} is that of the page; ask for one with report=true, or leave it out."
             )
+
+    @property
+    def into_folder(self) -> bool:
+        """Whether files are scored in shards: a folder is asked for, or nothing that is said fits one file."""
+        if self.input is None or self.output is None:
+            return False
+        several = self.workers is not None or self.engine is not None or is_several(self.input)
+        unnamed = not ending_of(Path(self.output)) and several
+        return self.output.endswith("/") or Path(self.output).is_dir() or unnamed
+
+    def _check_folder(self) -> None:
+        """Refuse what does not go with a folder of parts."""
+        if self.input == "-":
+            raise UserError(f"input=- is one stream, and output={self.output} a folder; name a file, as scores.csv.")
+        if self.excel is not None:
+            raise UserError(f"excel={self.excel} is for a CSV file, and output={self.output} is none; leave it out.")
+        if str(self.output).startswith(S3):
+            raise UserError(f"output={self.output} cannot be written; write a folder here, and copy it.")
+        if not Path(str(self.output)).absolute().parent.is_dir():
+            raise UserError(f"output={self.output} cannot be made: the folder above does not exist; make that first.")
+
+    def _check_one_file(self) -> None:
+        """Refuse what needs a folder of parts."""
+        given = f"workers={self.workers}" if (self.workers or 1) > 1 else f"engine={self.engine}" if self.engine else ""
+        if self.input is None:
+            if given:
+                raise UserError(f"{given} is for files; give input=<file> and output=scores/, or leave it out.")
+        elif is_several(self.input) and not given:
+            raise UserError(f"input={self.input} may be several files; write into a folder, as output=scores/.")
+        elif given:
+            raise UserError(f"{given} scores into a folder of parts; give output=scores/, or leave it out.")
 
 
 def runtime(config: DictConfig) -> None:
@@ -112,11 +137,39 @@ def runtime(config: DictConfig) -> None:
         if isinstance(values["record"], str):
             values["record"] = _fields_of(values["record"])
         request = validate(ScoringRequest, values, "")
-        if request.published is not None:
-            pipeline = load_published(request.published, store, request.trusted)
+        if request.into_folder:
+            score_shards(request, _source(request, store))
+        elif request.published is not None:
+            score(request, load_published(request.published, store, request.trusted))
         else:
-            pipeline = load_run(request.run_id or newest(store), store)
-        score(request, pipeline)
+            score(request, load_run(request.run_id or newest(store), store))
+
+
+def _source(request: ScoringRequest, store: Store) -> ModelSource:
+    """What workers load: a version that stays the same whatever is published meanwhile, wherever they run."""
+    if isinstance(store, LocalStore):
+        store = replace(store, root=str(Path(store.root).resolve()))
+    if request.published is None:
+        return ModelSource(str(request.run_id or newest(store)), published=False, store=store)
+    trusted = None if request.trusted is None else str(Path(request.trusted).resolve())
+    return ModelSource(str(find(store, request.published, trusted)), published=True, store=store, trusted=trusted)
+
+
+def score_shards(request: ScoringRequest, model: ModelSource) -> None:
+    """Score files into a folder of parts.
+
+    Raises:
+        UserError: names the field, file, column or row that is wrong.
+    """
+    pipeline = model.load()
+    engine, workers = request.engine or "processes", request.workers or 1
+    outcomes, scored = score_into_folder(request, model, pipeline, engine, workers)
+    log.info("scores are in %s", request.output)
+    if request.report and (scored or not _page_of(request).exists()):
+        seen = _begin_report(pipeline)
+        for outcome in outcomes:
+            seen.add_counts(outcome.seen or {})
+        _write_report(request, pipeline.name, seen)
 
 
 def _fields_of(record: str) -> dict[str, str]:
@@ -136,14 +189,13 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
     """
     seen = _begin_report(pipeline) if request.report else None
     report = FileReport()
-    columns = request.columns(pipeline)
+    scorer = FileScorer(pipeline, request, seen)
     with open_writer(request, pipeline) as writer:
         if request.input is None:
             table = pipeline.table([_single_record(request, pipeline)])
-            texts = from_frame(pipeline.texts(table))
-            writer.write(_answer(request, pipeline, texts, pipeline.ids(table), columns), None)
+            writer.write(scorer.answer(from_frame(pipeline.texts(table)), pipeline.ids(table)), None)
         else:
-            _score_file(request, pipeline, writer, columns, seen, report)
+            _score_file(scorer, writer, report)
     if request.input is not None:
         report.close(_source_name(request), "scored")
     if request.output is not None:
@@ -153,7 +205,7 @@ def score(request: ScoringRequest, pipeline: Pipeline) -> None:
 
 
 def _begin_report(pipeline: Pipeline) -> "Seen":
-    from libelle.evaluation.drift import Seen
+    from libelle.evaluation.drift_seen import Seen
 
     return Seen(pipeline.rule.titled(pipeline.titles), pipeline.reference)
 
@@ -164,35 +216,21 @@ def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
 
     source = "stdin" if request.input == "-" else Path(str(request.input)).name
     page, verdict = make_page(seen, model, source, request.language)
-    target = Path("report.html" if request.output is None else f"{request.output}.report.html")
+    target = _page_of(request)
     write_page(page, target, str(target))
     for sentence in verdict:
         log.warning("%s", sentence)
     log.info("the comparison with the training data is in %s", target)
 
 
-def _answer(
-    request: ScoringRequest,
-    pipeline: Pipeline,
-    texts: Columns,
-    ids: pd.Series,
-    columns: dict[str, Any],
-    seen: "Seen | None" = None,
-) -> pd.DataFrame:
-    cleaned = pipeline.clean_columns(texts)
-    scores = pipeline.score_features(pipeline.encode(cleaned))
-    if seen is not None:
-        seen.add_texts(cleaned)
-        seen.add_scores(scores)
-    result = pipeline.answers(scores, ids, **columns)
-    if request.explain:
-        result["explanation"] = pd.Series(pipeline.explain_texts(to_frame(texts)), index=result.index, dtype=object)
-    return result
+def _page_of(request: ScoringRequest) -> Path:
+    """Where the page is: beside the output."""
+    return Path("report.html" if request.output is None else f"{Path(request.output)}.report.html")
 
 
 def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any]:
     record: dict[str, Any] = dict(request.record or {})
-    spelled = as_spelled(list(record), _columns(pipeline))
+    spelled = as_spelled(list(record), used_columns(pipeline))
     record = {str(spelled.get(name, name)): text for name, text in record.items()}
     for name in record:
         if name not in pipeline.fields and name != pipeline.id:
@@ -204,79 +242,31 @@ def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any
     return dict.fromkeys(pipeline.fields) | record
 
 
-def _source_name(request: ScoringRequest) -> str:
+def _source_name(request: FileRequest) -> str:
     return "stdin" if request.input == "-" else str(request.input)
 
 
-def _score_file(
-    request: ScoringRequest,
-    pipeline: Pipeline,
-    writer: Writer,
-    columns: dict[str, Any],
-    seen: "Seen | None",
-    report: FileReport,
-) -> None:
+def _score_file(scorer: FileScorer, writer: Writer, report: FileReport) -> None:
+    request = scorer.request
     name, reported = _source_name(request), 0
 
     def on_bad_row(bad: BadRow) -> None:
         nonlocal reported
-        message = f"{name}, {bad.place}: {bad.reason}"
         if request.on_error == "stop":
-            raise UserError(f"{message}; correct it, {bad.hint}, or pass over such rows with on_error=skip.")
+            raise refused_row(name, bad)
         reported += 1
         if reported <= REPORTED_ROWS:
-            passed = "passed over" if bad.records == 1 else f"{bad.records:,} records are passed over"
-            report.say(f"{message}; {passed}; correct it, or {bad.hint}", logging.WARNING)
+            report.say(passed_row(name, bad), logging.WARNING)
 
     with stage(f"scoring {name}") as advance:
-        for part in _chunks(request, pipeline, on_bad_row, report):
-            chunk = part.rename(columns=as_spelled(list(part.columns), _columns(pipeline)))
-            require_columns(list(chunk.columns), {"the model": pipeline.fields}, name, keys="")
-            report.announce()
-            chunk = _with_numbers(chunk, pipeline, on_bad_row, report)
-            # What has no id is known by its row number in the file; readers leave no blank texts.
-            texts, ids = from_frame(chunk[pipeline.fields]), pipeline.ids(chunk, chunk.index)
-            kept = None if request.keep is None else request.kept(part.loc[chunk.index], name)
-            _warn_of_characters(texts, chunk.index.to_numpy(np.int64), name, report)
-            writer.write(_answer(request, pipeline, texts, ids, columns, seen), kept)
-            advance(len(chunk))
+        chunks = _chunks(request, scorer.pipeline, on_bad_row, report)
+        for answers, kept in scorer.score(chunks, name, on_bad_row, report):
+            writer.write(answers, kept)
+            advance(len(answers))
 
 
-def _columns(pipeline: Pipeline) -> list[str]:
-    """The columns of an input that mean something to a pipeline."""
-    return [*pipeline.fields, *([pipeline.id] if pipeline.id else [])]
-
-
-def _warn_of_characters(texts: Columns, numbers: Ints, name: str, report: FileReport) -> None:
-    """Warn of the first text of each field whose characters show a wrong encoding."""
-    for field, column in texts.items():
-        for suspicion in find_suspicions(column):
-            row = np.array([numbers[suspicion.row]], dtype=np.int64)
-            place = f"{name}, {report.unit} {report.lines.of(row)[0]}"
-            report.warn_once(f"{suspicion.kind} in {field}", suspicion.sentence(field, place, ""))
-
-
-def _with_numbers(chunk: pd.DataFrame, pipeline: Pipeline, on_bad_row: OnBadRow, report: FileReport) -> pd.DataFrame:
-    """The rows whose numeric fields hold numbers, if anything; the others are reported."""
-    numeric = [] if pipeline.encoder is None else list(pipeline.encoder.knots)
-    wrong = wrong_numbers(from_frame(chunk[numeric]), numeric) if numeric else {}
-    for row, reason in sorted(wrong.items()):
-        line = int(report.lines.of(chunk.index.to_numpy(np.int64)[[row]])[0])
-        on_bad_row(BadRow(line, line, 1, reason, "leave the cell empty", report.unit))
-    report.read -= len(wrong)
-    report.refused += len(wrong)
-    return chunk.drop(index=chunk.index[list(wrong)]) if wrong else chunk
-
-
-def _chunks(request: ScoringRequest, pipeline: Pipeline, on_bad_row: OnBadRow, report: FileReport) -> Chunks:
-    assert request.input is not None
-    options = FileOptions(
-        **{key: getattr(request, key) for key in OPTIONS},
-        wanted=frozenset(map(nfc, pipeline.fields)),
-        needed=frozenset(map(nfc, [*_columns(pipeline), *request.kept_names])) if request.keep != ALL else None,
-        remembered=pipeline.reading,
-        keys="",
-    )
+def _chunks(request: FileRequest, pipeline: Pipeline, on_bad_row: OnBadRow, report: FileReport) -> Chunks:
+    options = request.options(pipeline)
     if request.input == "-":
         return read_stream(sys.stdin.buffer, _source_name(request), options, on_bad_row=on_bad_row, report=report)
-    return read_file(Path(request.input), options, on_bad_row=on_bad_row, report=report)
+    return read_file(Path(str(request.input)), options, on_bad_row=on_bad_row, report=report)

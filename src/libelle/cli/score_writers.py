@@ -1,24 +1,22 @@
 """Where answers go: stdout as a table or JSON, or a file."""
 
-import json
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from rich import box
 from rich.table import Table
 
-from libelle.cli.score_request import AnswerRequest, beside
 from libelle.cli.terminal import make_console
 from libelle.data.table_files import JsonFile, TableFile, table_file
 from libelle.evaluation.answers import top_ranks
-from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.explanation import FieldEffect
 from libelle.pipeline import Pipeline
+from libelle.scoring.answer_table import answer_table, thresholds
+from libelle.scoring.request import AnswerRequest, beside
 
 #: Rows of the table that a terminal shows.
 TABLE_ROWS = 20
@@ -66,16 +64,7 @@ class FileWriter(Writer):
 
     def write(self, answers: pd.DataFrame, kept: pd.DataFrame | None) -> None:
         """Write one row a record."""
-        # As many digits as the threshold has: a score that equals it must not look smaller.
-        floats = [name for name in answers if answers[name].dtype == np.float32]
-        table = answers.astype(dict.fromkeys(floats, "float64"))
-        if "explanation" in table:
-            table["explanation"] = [json.dumps(effects, ensure_ascii=False) for effects in table["explanation"]]
-        thresholds = np.array(_thresholds(answers, self.pipeline.rule), dtype=np.float64)
-        table = table.assign(threshold=thresholds, model=self.pipeline.name)
-        scores = [f"score_{label}" for label in self.pipeline.labels if f"score_{label}" in table]
-        table = table[[*table.columns.difference(scores, sort=False), *scores]]  # a column a label: last
-        self.file.write(table if kept is None else beside(kept, table, self.pipeline.id))
+        self.file.write(answer_table(answers, kept, self.pipeline))
 
 
 class JsonWriter(Writer):
@@ -90,7 +79,7 @@ class JsonWriter(Writer):
         scores = None
         if f"score_{self.pipeline.labels[0]}" in answers:
             scores = answers[[f"score_{label}" for label in self.pipeline.labels]].to_numpy().tolist()
-        thresholds = _thresholds(answers, self.pipeline.rule)
+        wanted = thresholds(answers, self.pipeline.rule)
         tops = _tops(answers)
         inputs = None if kept is None else kept.astype(object).where(kept.notna(), None).to_dict(orient="records")
         for row in range(len(answers)):
@@ -103,7 +92,7 @@ class JsonWriter(Writer):
                 item["scores"] = dict(zip(self.pipeline.labels, scores[row], strict=True))
             if tops is not None:
                 item["top"] = tops[row]
-            item |= {"threshold": thresholds[row], "model": self.pipeline.name}
+            item |= {"threshold": wanted[row], "model": self.pipeline.name}
             item |= {name: columns[name][row] for name in ("automatic", "explanation") if name in columns}
             self.file.write_objects([item])
 
@@ -188,11 +177,6 @@ def _tops(answers: pd.DataFrame) -> list[list[dict[str, Any]]] | None:
 def _text(value: Any) -> str | None:
     """A value as a text; None where it is missing."""
     return None if pd.isna(value) else str(value)
-
-
-def _thresholds(answers: pd.DataFrame, rule: DecisionRule) -> list[float | None]:
-    """The threshold for each record's score; None where no score is enough, or no threshold was chosen."""
-    return rule.thresholds(pd.Index(rule.labels).get_indexer(pd.Index(answers["label"])))
 
 
 def _caption(pipeline: Pipeline) -> str:

@@ -25,14 +25,14 @@ _Positions = npt.NDArray[np.int64]
 class RowBlocks:
     """Blocks of whole rows, for as long as it can be shown where rows begin and that all quoting is by the rules."""
 
-    def __init__(self, stream: Readable, dialect: Dialect) -> None:
-        self._stream, self._quoted = stream, dialect.quoted
+    def __init__(self, stream: Readable, dialect: Dialect, size: int | None = None) -> None:
+        self._stream, self._quoted, self._size = stream, dialect.quoted, size or BLOCK_BYTES
         self._is_separator = np.zeros(256, dtype=bool)
         self._is_separator[list(f"\n\r{dialect.delimiter}".encode())] = True
         self._left = b""
 
     def __iter__(self) -> Iterator[bytes]:
-        while read := self._stream.read(BLOCK_BYTES):
+        while read := self._stream.read(self._size):
             self._left += read
             cut = self._cut(last=False)
             if not cut:

@@ -9,7 +9,7 @@ import io
 
 from libelle.data.csv_blocks import RowBlocks
 from libelle.data.csv_rows import Rows
-from libelle.data.dialects import ONE_COLUMN, find_dialect
+from libelle.data.dialects import ONE_COLUMN, Dialect, find_dialect
 from libelle.data.encodings import Prefixed, Readable, Utf8Stream
 from libelle.data.frames import Chunks
 from libelle.data.options import FileOptions, FileReport, OnBadRow
@@ -36,16 +36,26 @@ def read_csv(stream: Readable, name: str, options: FileOptions, *, on_bad_row: O
         UserError: when there is no header, a column name comes twice, or an option has a wrong value.
     """
     utf8 = Utf8Stream(stream, name, options, report)
+    head, dialect = read_head(utf8, name, options, report)
+    rows = Rows(name, dialect, utf8, options, on_bad_row, report, line=int(dialect.skipped > 0))
+    begun = Prefixed(head[dialect.skipped :].encode("utf-8", "surrogateescape"), utf8)
+    yield from read_rows(rows, begun)
+
+
+def read_head(stream: Utf8Stream, name: str, options: FileOptions, report: FileReport) -> tuple[str, Dialect]:
+    """How a stream begins, and the dialect that this shows; the arguments are those of `read_csv`."""
     head = b""
-    while len(head) < HEAD_BYTES and (read := utf8.read(HEAD_BYTES)):
+    while len(head) < HEAD_BYTES and (read := stream.read(HEAD_BYTES)):
         head += read
     text = head.decode("utf-8", "surrogateescape")
-    dialect = find_dialect(text, name, options, report, whole=len(head) < HEAD_BYTES)
     report.unit = "line"
-    rows = Rows(name, dialect, utf8, options, on_bad_row, report, line=int(dialect.skipped > 0))
-    begun = Prefixed(text[dialect.skipped :].encode("utf-8", "surrogateescape"), utf8)
-    blocks = RowBlocks(begun, dialect)
-    if _is_plain(dialect.delimiter):
+    return text, find_dialect(text, name, options, report, whole=len(head) < HEAD_BYTES)
+
+
+def read_rows(rows: Rows, stream: Readable) -> Chunks:
+    """Yield the rows of a stream, in UTF-8, that begins with the header unless it has been read."""
+    blocks = RowBlocks(stream, rows.dialect)
+    if is_plain(rows.dialect.delimiter):
         for block in blocks:
             yield from rows.parse(block)
     # What is left: all of it, or what follows on the last block that Arrow could be trusted with.
@@ -54,6 +64,6 @@ def read_csv(stream: Readable, name: str, options: FileOptions, *, on_bad_row: O
     yield from rows.finish()
 
 
-def _is_plain(delimiter: str) -> bool:
+def is_plain(delimiter: str) -> bool:
     """Whether Arrow takes it."""
     return delimiter in ("\t", ONE_COLUMN) or (delimiter.isascii() and delimiter.isprintable())

@@ -57,7 +57,7 @@ class Rows:
 
     def parse(self, block: bytes) -> Chunks:
         """Yield the rows of a block by Arrow, or by Python where they are not all as they should be."""
-        rest = self._read_header(block) if self.header is None else block
+        rest = self.read_header(block) if self.header is None else block
         if not rest:  # also where the header is yet to come
             return
         places = [str(place) for place in range(len(self._names) + self.extra)]
@@ -211,7 +211,7 @@ class Rows:
                 f"text; {self._remedy('quote')}",
             )
 
-    def _read_header(self, block: bytes) -> bytes:
+    def read_header(self, block: bytes) -> bytes:
         """Read the header, which a block begins with, and return what follows on it."""
         taken = 0
 

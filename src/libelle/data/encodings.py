@@ -77,6 +77,22 @@ def marked_encoding(head: bytes) -> str | None:
     return None
 
 
+def ends_with_mark(block: bytes) -> bool:
+    """Whether a block ends with what would be the mark of the end, at the end of a file."""
+    return _CTRL_Z.search(block[-16:]) is not None
+
+
+def is_above_ascii(encoding: str) -> bool:
+    """Whether bytes of ASCII are characters of ASCII in an encoding, and nothing else, so that separators are seen."""
+    if codecs.lookup(encoding).name in ("utf-8", "utf-8-sig"):
+        return True
+    every = bytes(range(256))
+    try:
+        return len(every.decode(encoding, "replace")) == 256 and every[:128].decode(encoding) == every[:128].decode()
+    except (UnicodeError, LookupError):
+        return False
+
+
 class Utf8Stream:
     """A stream as UTF-8, read in blocks.
 

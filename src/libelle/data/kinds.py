@@ -78,6 +78,14 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
         raise UserError(f"{name} is damaged ({_one_line(error)}); copy or make it again.") from error
 
 
+def kind_in_place(head: bytes) -> Kind | None:
+    """What a file is whose bytes can be read from anywhere, by its first bytes; None for what has to be unpacked."""
+    packed = head.startswith(_ZIP) or any(re.match(magic, head) for magic in _COMPRESSED)
+    if packed:
+        return None
+    return "parquet" if head.startswith(b"PAR1") else "csv"
+
+
 class _Bounded:
     """What is unpacked; it ends where it is out of all proportion to the packed bytes."""
 

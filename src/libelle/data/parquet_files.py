@@ -1,6 +1,7 @@
 """Parquet files within bounds: what a file says of itself is compared with its size before it is read."""
 
 import io
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
+from libelle.data import frames
 from libelle.errors import UserError
 
 #: Bytes that a file's texts may unpack to: so many, and so many for each of its own.
@@ -41,6 +43,33 @@ def open_parquet(stream: BinaryIO, name: str) -> parquet.ParquetFile:
         raise _implausible(name)
     texts = [field.name for field in file.schema_arrow if _is_text(field.type)] if size < _SMALL else []
     return parquet.ParquetFile(stream, metadata=about, read_dictionary=texts) if texts else file
+
+
+def batches(file: parquet.ParquetFile, columns: Sequence[str], rows: range) -> Iterator[pa.RecordBatch]:
+    """Yield some rows of a file in batches of `frames.CHUNK_ROWS`; of a row group, no more than its rows is in memory.
+
+    Args:
+        file: open.
+        columns: that are read.
+        rows: their places, from 0.
+    """
+    groups: list[int] = []
+    skipped = start = 0
+    for group in range(file.metadata.num_row_groups):
+        end = start + file.metadata.row_group(group).num_rows
+        if start < rows.stop and end > rows.start:
+            skipped = skipped if groups else rows.start - start
+            groups.append(group)
+        start = end
+    left = len(rows)
+    for batch in file.iter_batches(frames.CHUNK_ROWS, row_groups=groups, columns=list(columns)):
+        passed = min(skipped, batch.num_rows)
+        wanted = batch.slice(passed, left)
+        skipped, left = skipped - passed, left - wanted.num_rows
+        if wanted.num_rows:
+            yield wanted
+        if not left:
+            return
 
 
 def require_room(column: pa.Array, size: int, name: str) -> None:

@@ -11,7 +11,6 @@ from typing import BinaryIO
 import pandas as pd
 import pyarrow as pa
 
-from libelle.data import frames
 from libelle.data.csv_files import read_csv
 from libelle.data.dialects import check_quote, delimiter_of
 from libelle.data.encodings import check_encoding
@@ -48,7 +47,7 @@ def read_stream(
     stream: BinaryIO, name: str, options: FileOptions, *, on_bad_row: OnBadRow, report: FileReport
 ) -> Chunks:
     """Yield the rows of a stream, as `read_file` does; `name` is what messages call it."""
-    _check_options(options)
+    check_options(options)
     with opened(stream, name) as (kind, content):
         if kind == "excel":
             yield from read_excel(content, name, options, report)  # type: ignore[arg-type]
@@ -57,14 +56,14 @@ def read_stream(
                 f"{options.keys}sheet={options.sheet} is for Excel files, and {name} is none; leave it out."
             )
         elif kind == "parquet":
-            yield from _read_parquet(content, name, options, report)  # type: ignore[arg-type]
+            yield from read_parquet(content, name, options, report)  # type: ignore[arg-type]
         elif name.lower().endswith((".parquet", ".pq")):
             raise UserError(f"{name} is not a Parquet file, whatever its name says; name a CSV file .csv.")
         else:
             yield from read_csv(content, name, options, on_bad_row=on_bad_row, report=report)
 
 
-def _check_options(options: FileOptions) -> None:
+def check_options(options: FileOptions) -> None:
     """Raise where an option has a wrong value, whatever the file is."""
     if options.encoding is not None:
         check_encoding(options.encoding, options.keys)
@@ -73,9 +72,20 @@ def _check_options(options: FileOptions) -> None:
     check_quote(options.quote, options.keys)
 
 
-def _read_parquet(stream: BinaryIO, name: str, options: FileOptions, report: FileReport) -> Chunks:
+def read_parquet(
+    stream: BinaryIO, name: str, options: FileOptions, report: FileReport, rows: range | None = None
+) -> Chunks:
+    """Yield the rows of a Parquet file, or some of them, by their places in it.
+
+    Args:
+        stream: the file; it can seek.
+        name: what messages call it.
+        options: which columns are needed.
+        report: gets what is counted.
+        rows: from 0; all of them where left out.
+    """
     # Scoring texts takes no files.
-    from libelle.data.parquet_files import DAMAGED, damaged, open_parquet, require_room
+    from libelle.data.parquet_files import DAMAGED, batches, damaged, open_parquet, require_room
 
     size = stream.seek(0, io.SEEK_END)
     try:
@@ -84,15 +94,16 @@ def _read_parquet(stream: BinaryIO, name: str, options: FileOptions, report: Fil
             names = [column for column in file.schema_arrow.names if not _INDEX.fullmatch(column)]
             check_header(names, name)
             kept = [column for column in names if _is_kept(column, file.schema_arrow, name, options)]
-            first = 1
-            for batch in file.iter_batches(batch_size=frames.CHUNK_ROWS, columns=kept):
+            wanted = range(file.metadata.num_rows) if rows is None else rows
+            first = wanted.start + 1
+            for batch in batches(file, kept, wanted):
                 batch.validate(full=True)  # texts that are no UTF-8, and places that are nowhere
                 report.read += batch.num_rows
                 for column in batch.columns:
                     require_room(column, size, name)
                 yield _texts(batch, name, pd.RangeIndex(first, first + batch.num_rows))
                 first += batch.num_rows
-            if first == 1:
+            if first == wanted.start + 1:
                 yield pd.DataFrame(columns=[nfc(column) for column in kept], dtype="str")
     except DAMAGED as error:
         raise damaged(name, error) from error

@@ -87,15 +87,20 @@ class ItemVectors:
 
     def _keep(self, items: Ints) -> None:
         end = self._count + len(items)
-        self._vectors[self._count : end] = self._compute(self.known.take(items))
+        # One way for any number of them: a kept vector is the same to the last bit, whatever it was met with.
+        self._vectors[self._count : end] = _product(*self._parts(self.known.take(items)))
         # Written last: who finds a place here finds the vector, too.
         self._places[items] = np.arange(self._count, end)
         self._count = end
 
     def _compute(self, items: Items) -> Floats:
+        return multiply(*self._parts(items))
+
+    def _parts(self, items: Items) -> tuple[Ints, Ints, Floats, Floats]:
+        """What `multiply` takes to sum up the parts of items."""
         parts, places = distinct(items.parts, self._weights[self._names[0]].shape[0])
         rows = np.concatenate([rows_of(self._weights, name, parts) for name in self._names], axis=1)
-        return multiply(places, items.offsets, items.weights, rows)
+        return places, items.offsets, items.weights, rows
 
 
 def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats:
@@ -108,11 +113,16 @@ def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats
         table: float32 [rows, columns].
     """
     if len(ids) * table.shape[1] > _SMALL:
-        indices, ends = ids.astype(np.int32), offsets.astype(np.int32)
-        product: Floats = scipy.sparse.csr_array((weights, indices, ends), (len(ends) - 1, len(table))) @ table
-        return product
+        return _product(ids, offsets, weights, table)
     rows = np.zeros((len(ids) + 1, table.shape[1]), np.float32)
     np.multiply(table[ids], weights[:, None], out=rows[:-1])
     sums: Floats = np.add.reduceat(rows, offsets[:-1])
     sums[offsets[1:] == offsets[:-1]] = 0  # where reduceat has the row that follows
     return sums
+
+
+def _product(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats:
+    """As `multiply`, by a sparse matrix: the sum of a text does not depend on the others to the last bit."""
+    indices, ends = ids.astype(np.int32), offsets.astype(np.int32)
+    product: Floats = scipy.sparse.csr_array((weights, indices, ends), (len(ends) - 1, len(table))) @ table
+    return product

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from libelle.evaluation.drift import DRAWN_BINS, EFFECT, LARGE, MODERATE, Drift, Seen, compare, learnt_sentence, verdict
+from libelle.evaluation.drift import EFFECT, LARGE, MODERATE, Drift, compare, learnt_sentence, verdict
+from libelle.evaluation.drift_seen import DRAWN_BINS, Seen
 from libelle.language import ENGLISH, count, speaking
 from libelle.language import gettext as _
 from libelle.reports import drift_figures

@@ -24,11 +24,13 @@ class Entry:
         key: its key, with `/` between the parts.
         size: in bytes.
         modified: when it was last written, in seconds since 1970 by the store's clock.
+        etag: what an S3 server calls its content.
     """
 
     key: str
     size: int
     modified: float = field(default=0.0, compare=False)
+    etag: str = field(default="", compare=False)
 
 
 class Store(Component, ABC):

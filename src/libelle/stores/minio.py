@@ -4,7 +4,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
@@ -114,11 +114,28 @@ class MinioStore(Store):
                 target.write(part)
         require_whole(key, response.headers, found.hexdigest())
 
+    def elsewhere(self, bucket: str) -> "MinioStore":
+        """Another bucket at the same server, by the same credentials."""
+        return replace(self, bucket=bucket, prefix="")
+
+    def get_range(self, key: str, start: int, length: int, etag: str) -> bytes | None:
+        """Return some bytes of an object; None where it is not there, or its content is no longer that of `etag`."""
+
+        def read(client: Minio) -> bytes | None:
+            with closing(client.get_object(self.bucket, self._name(key), start, length)) as response:
+                same = response.headers.get("ETag", "").strip('"') == etag
+                return response.read() if same else None
+
+        try:
+            return self._ask(read, key)
+        except KeyError:
+            return None
+
     def list(self, prefix: str) -> Iterator[Entry]:
         """Every object whose key begins with `prefix`."""
         for found in self._list(prefix, recursive=True):
             modified = found.last_modified.timestamp() if found.last_modified else 0.0
-            yield Entry(str(found.object_name).removeprefix(self._root), found.size or 0, modified)
+            yield Entry(str(found.object_name).removeprefix(self._root), found.size or 0, modified, found.etag or "")
 
     def folders(self, prefix: str) -> Sequence[str]:
         """Names of the folders directly under `prefix`."""

@@ -1,4 +1,4 @@
-"""How answers are written: where, which of their columns, and what of the input beside them."""
+"""What is asked of a file: how it is read, where answers go, their columns, and what of the input is beside them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,8 @@ from typing import Any, Literal
 import pandas as pd
 
 from libelle.components import Component, Positive
+from libelle.data.names import nfc
+from libelle.data.options import OPTIONS, FileOptions
 from libelle.data.records import Names, name_list, require_columns
 from libelle.data.table_files import JSON_ENDINGS, Excel, check_output, ending_of
 from libelle.errors import UserError
@@ -101,6 +103,46 @@ class AnswerRequest(Component):
         names = list(table.columns) if self.keep == ALL and ALL not in table else name_list(self.keep)
         require_columns(list(table.columns), {"keep": names}, source, keys="")
         return table[names]
+
+
+@dataclass(kw_only=True)
+class FileRequest(AnswerRequest):
+    """The nodes of `conf/runtime.yaml` that are about a file.
+
+    Attributes:
+        input: CSV, Parquet or Excel file, or `-` for one from stdin; with an `output` that is a folder, a folder or a
+            pattern of such files, too.
+        report: whether to write a page that compares the input with the training data.
+        on_error: whether a row that cannot be read is skipped or ends the work.
+        delimiter: of a CSV input; here and below, what is left out is as in the training data, or found.
+        encoding: of a CSV input.
+        quote: `none` where quotes in a CSV input are ordinary characters, `"` where they certainly enclose fields.
+        sheet: of an Excel input; by default the first.
+    """
+
+    input: str | None = None
+    report: bool = False
+    on_error: Literal["skip", "stop"] = "skip"
+    delimiter: str | None = None
+    encoding: str | None = None
+    quote: str | None = None
+    sheet: str | None = None
+
+    def options(self, pipeline: Pipeline) -> FileOptions:
+        """How the input is to be read."""
+        used = [*used_columns(pipeline), *self.kept_names]
+        return FileOptions(
+            **{key: getattr(self, key) for key in OPTIONS},
+            wanted=frozenset(map(nfc, pipeline.fields)),
+            needed=None if self.keep == ALL else frozenset(map(nfc, used)),
+            remembered=pipeline.reading,
+            keys="",
+        )
+
+
+def used_columns(pipeline: Pipeline) -> list[str]:
+    """The columns of an input that mean something to a pipeline."""
+    return [*pipeline.fields, *([pipeline.id] if pipeline.id else [])]
 
 
 def beside(kept: pd.DataFrame, answers: pd.DataFrame, id_column: str | None) -> pd.DataFrame:

@@ -1,0 +1,50 @@
+"""Scoring into a folder of parts: workers that a test can do without, and what the parts hold."""
+
+import hashlib
+import os
+import signal
+from pathlib import Path
+
+import pandas as pd
+
+from libelle.scoring import folder, processes
+from libelle.scoring.engines import Losses, attempt
+from libelle.scoring.shard import ShardScorer
+
+
+def score_here(job, shards, workers, advance):
+    """An engine without workers: a process of its own takes seconds to start."""
+    scorer, losses = ShardScorer(job), Losses(job)
+    for shard in shards:
+        yield losses.take(shard, attempt(scorer, shard, advance))
+
+
+def without_workers(patch):
+    patch.setattr(folder, "_engine", lambda name: score_here)
+
+
+def parts(output: Path) -> dict[str, str]:
+    """Name → SHA-256 of each part."""
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(output.glob("part-*.parquet"))}
+
+
+def answers_in(output: Path) -> pd.DataFrame:
+    """All answers, part by part."""
+    return pd.concat([pd.read_parquet(path) for path in sorted(output.glob("part-*.parquet"))], ignore_index=True)
+
+
+class Dying:
+    """What workers do who die of the first shards, as if they were killed; what has died is counted in a folder."""
+
+    def __init__(self, folder: Path, times: int) -> None:
+        self.folder, self.times = folder, times
+
+    def __call__(self, connection, job) -> None:
+        if len(list(self.folder.iterdir())) < self.times:
+            connection.recv()
+            (self.folder / str(os.getpid())).touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        _work(connection, job)
+
+
+_work = processes._work
