@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from libelle import shards
 from libelle.data.columns import Columns, count_rows
 from libelle.data.distinct import distinct_numbers
 from libelle.data.words import mix
@@ -68,10 +69,12 @@ class TrainingRecords:
 
 def _hashes(cleaned: Columns) -> npt.NDArray[np.uint64]:
     """A hash of each record's texts, uint64 [records]; the same in any table."""
-    keys = np.zeros(count_rows(cleaned), dtype=np.uint64)
+    keys = shards.computed(count_rows(cleaned), np.uint64, lambda part: 0)
     for column in cleaned.values():
         # pandas' SipHash with its default key gives the same everywhere; a missing text is 0.
         texts = np.array(column.texts, dtype=object)
         hashes = pd.util.hash_array(texts, categorize=False) if len(texts) else np.empty(0, np.uint64)
-        keys = mix((keys + np.append(hashes, np.uint64(0))[column.index]) * np.uint64(0x9E3779B97F4A7C15))
+        hashes = np.append(hashes, np.uint64(0))
+        for part in shards.shards(len(keys)):
+            keys[part] = mix((keys[part] + hashes[column.index[part]]) * np.uint64(0x9E3779B97F4A7C15))
     return keys

@@ -107,7 +107,7 @@ class Subword(WordsAndBags):
             rows.append([MISSING_ID])  # the last stored row answers for missing values
             offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in rows]))).astype(np.int64)
             ids = np.fromiter((part for row in rows for part in row), dtype=np.int32, count=int(offsets[-1]))
-            words[field] = Ragged(ids, offsets, size, None, column.index.astype(np.int32))
+            words[field] = Ragged(ids, offsets, size, None, column.index)
         texts = FieldTexts.of({field: columns[field] for field in self.lengths_}) if self.ngrams else None
         bag = None if texts is None else self.bags_.transform(texts)
         return Features(count_rows(columns), words=words, bag=bag)

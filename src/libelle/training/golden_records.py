@@ -9,6 +9,7 @@ from libelle.data.columns import Column, Columns, row_keys
 from libelle.data.frequent import FEWEST_RECORDS, word_records
 from libelle.evaluation.field_worth import is_word
 from libelle.features import Ints
+from libelle.shards import shards
 
 #: Records that are kept with each model.
 GOLDEN_RECORDS = 8
@@ -120,4 +121,6 @@ def _are_real(candidates: pd.DataFrame, columns: Columns) -> np.ndarray:
             for text in candidates[name]
         ]
         mixed[name] = Column(column.texts, np.array(found, dtype=np.int32))
-    return pd.Index(row_keys(mixed)).isin(row_keys(columns))
+    wanted, keys = row_keys(mixed), row_keys(columns)
+    found = [keys[part][np.isin(keys[part], wanted)] for part in shards(len(keys))]
+    return np.isin(wanted, np.concatenate(found))
