@@ -1,8 +1,8 @@
 """Large arrays in files, and work on them shard by shard: what grows with the rows need not stand in memory.
 
 Inside `in_shards`, an array of more rows than a shard has lies in a file of the scratch folder and is mapped into
-memory, and passes over the rows take a shard at a time; everywhere else arrays are numpy's own, and a pass is one shard.
-The files have no name: they go when nobody refers to their array any more, however the process ends.
+memory, and passes over the rows take a shard at a time; everywhere else arrays are numpy's own, and a pass is one
+shard. The files have no name: they go when nobody refers to their array any more, however the process ends.
 """
 
 import mmap
@@ -69,9 +69,24 @@ def shards(rows: int) -> Iterator[slice]:
 
 
 def count(rows: int) -> int:
-    """How many shards some rows make, beyond the first."""
+    """How many shards some rows make."""
     place = _place.get()
-    return 0 if place is None else max(rows - 1, 0) // place.rows
+    return 1 if place is None else max(rows - 1, 0) // place.rows + 1
+
+
+def spread(keys: npt.NDArray[np.uint64]) -> Iterator[npt.NDArray[np.int64]]:
+    """The places of keys that share their first bits, about as many at a time as a shard has rows, in their order.
+
+    Args:
+        keys: evenly spread, as hashes are.
+    """
+    bits = (count(len(keys)) - 1).bit_length()
+    if not bits:
+        yield np.arange(len(keys))
+        return
+    for group in range(1 << bits):
+        found = [part.start + np.flatnonzero(keys[part] >> np.uint64(64 - bits) == group) for part in shards(len(keys))]
+        yield np.concatenate(found)
 
 
 def empty(shape: int | tuple[int, ...], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -104,7 +119,7 @@ def shifted(codes: Sequence[npt.NDArray[np.int32]], starts: Sequence[int]) -> np
 def scratch_file() -> BinaryIO:
     """A file without a name, for whatever is large."""
     place = _place.get()
-    return tempfile.TemporaryFile(dir=None if place is None else place.folder)  # type: ignore[return-value]
+    return tempfile.TemporaryFile(dir=None if place is None else place.folder)
 
 
 def allocate(file: BinaryIO, size: int) -> None:

@@ -1,6 +1,5 @@
 """Distinct numbers, by sorting: `numpy.unique` hashes where it is not asked for counts, in forty times the time."""
 
-from collections.abc import Iterator
 from typing import Any, TypeVar
 
 import numpy as np
@@ -55,7 +54,7 @@ def number_equal(keys: npt.NDArray[np.uint64]) -> tuple[Ints, int]:
         codes, distinct = pd.factorize(keys)
         return codes, len(distinct)
     first = shards.empty(len(keys), np.int64)
-    for places in spread(keys):
+    for places in shards.spread(keys):
         codes, distinct = pd.factorize(keys[places])
         firsts = np.empty(len(distinct), np.int64)
         # The last assignment to a number stays: backwards, that of its first place.
@@ -67,14 +66,3 @@ def number_equal(keys: npt.NDArray[np.uint64]) -> tuple[Ints, int]:
         numbers[part] = np.cumsum(new) + (count - 1)
         count += int(new.sum())
     return shards.computed(len(keys), np.int64, lambda part: numbers[first[part]]), count
-
-
-def spread(keys: npt.NDArray[np.uint64]) -> Iterator[Ints]:
-    """The places of keys that share their first bits, as many at a time as a shard has rows, in the order of these."""
-    bits = shards.count(len(keys)).bit_length()
-    for group in range(1 << bits):
-        found = [
-            part.start + np.flatnonzero(keys[part] >> np.uint64(64 - bits) == group)
-            for part in shards.shards(len(keys))
-        ]
-        yield np.concatenate(found)

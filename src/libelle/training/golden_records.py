@@ -121,6 +121,6 @@ def _are_real(candidates: pd.DataFrame, columns: Columns) -> np.ndarray:
             for text in candidates[name]
         ]
         mixed[name] = Column(column.texts, np.array(found, dtype=np.int32))
-    wanted, keys = row_keys(mixed), row_keys(columns)
-    found = [keys[part][np.isin(keys[part], wanted)] for part in shards(len(keys))]
-    return np.isin(wanted, np.concatenate(found))
+    made, real = row_keys(mixed), row_keys(columns)
+    found = [real[part][np.isin(real[part], made)] for part in shards(len(real))]
+    return np.isin(made, np.concatenate(found))
