@@ -65,7 +65,7 @@ def shards(rows: int) -> Iterator[slice]:
     size = rows if place is None else place.rows
     for start in range(0, max(rows, 1), max(size, 1)):
         yield slice(start, min(start + size, rows))
-        _release()
+        release()
 
 
 def count(rows: int) -> int:
@@ -140,7 +140,7 @@ def mapped(file: BinaryIO) -> mmap.mmap:
     return content
 
 
-def _release() -> None:
+def release() -> None:
     """Let go of the pages of all maps: they stay in the file, and are read again where they are wanted."""
     place = _place.get()
     for content in () if place is None else tuple(place.maps):

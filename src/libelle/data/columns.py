@@ -16,7 +16,7 @@ import pyarrow as pa
 from libelle import shards
 from libelle.data.distinct import number_by_place
 from libelle.data.frames import is_missing, to_arrow, to_series
-from libelle.data.stored_tables import StoredTable, stored
+from libelle.data.stored_tables import StoredTable, as_arrow, kept_texts, stored, taken_texts
 from libelle.data.words import WordTable, mix
 from libelle.errors import UserError
 from libelle.features import Ints
@@ -34,7 +34,7 @@ class Column:
         index: int32 [rows], the text of each row; `len(texts)` where it is missing.
     """
 
-    texts: list[str]
+    texts: Sequence[str]
     index: npt.NDArray[np.int32]
 
     @classmethod
@@ -87,13 +87,13 @@ class Column:
 
     def rows(self, rows: Ints) -> list[str | None]:
         """The texts of the given rows."""
-        texts = [*self.texts, None]
-        return [texts[text] for text in self.index[rows].tolist()]
+        missing = len(self.texts)
+        return [None if text == missing else self.texts[text] for text in self.index[rows].tolist()]
 
     def take(self, rows: Ints) -> "Column":
         """The given rows, in the given order, and their texts alone."""
         used, index = number_by_place(self.index[rows], len(self.texts))
-        taken = Column([self.texts[text] for text in used.tolist()], index)
+        taken = Column(taken_texts(self.texts, used), index)
         if self.is_split:
             taken.__dict__["words"] = self.words.take(used)
         return taken
@@ -103,17 +103,17 @@ class Column:
         seen: dict[str, int] = {}
         new = [-1 if text is None else seen.setdefault(text, len(seen)) for text in texts]
         if len(seen) == len(new):
-            return Column(list(seen), self.index)
+            return Column(kept_texts(list(seen), len(self.index)), self.index)
         codes = np.array([*new, -1], dtype=np.int32)
         codes[codes < 0] = len(seen)
-        return Column(list(seen), shards.computed(len(self.index), np.int32, lambda part: codes[self.index[part]]))
+        return Column(kept_texts(list(seen), len(self.index)), shards.computed(len(self.index), np.int32, lambda part: codes[self.index[part]]))
 
     def series(self, index: pd.Index | None = None) -> pd.Series:
         """The text of each row, `str`, missing where missing."""
         if len(self.index) <= FEW_ROWS:
             texts = np.array([*self.texts, None], dtype=object)
             return pd.Series(texts[self.index], index=index, dtype="str")
-        texts = pa.array([*self.texts, None], pa.large_string())
+        texts = pa.concat_arrays([as_arrow(self.texts), pa.nulls(1, pa.large_string())])
         parts = shards.shards(len(self.index))
         return to_series(stored(texts.take(pa.array(self.index[part])) for part in parts), index)
 
@@ -197,9 +197,9 @@ def _missing_code(value: object) -> int:
 
 def _column(parts: Sequence[pa.DictionaryArray]) -> Column:
     """A column from Arrow's encoding, whose codes are missing where the text is; all parts have the same texts."""
-    texts = parts[0].dictionary.to_pylist()
+    texts = parts[0].dictionary
     ends = np.cumsum([len(part) for part in parts]).tolist()
     index = shards.empty(ends[-1], np.int32)
     for part, end in zip(parts, ends, strict=True):
         index[end - len(part) : end] = part.indices.fill_null(len(texts)).to_numpy()
-    return Column(texts, index)
+    return Column(kept_texts(texts, len(index)), index)

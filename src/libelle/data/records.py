@@ -15,6 +15,7 @@ from libelle import shards
 from libelle.data.columns import Columns, take, to_frame
 from libelle.data.frames import to_chunks
 from libelle.data.names import nfc
+from libelle.data.stored_tables import as_arrow
 from libelle.errors import UserError
 
 
@@ -68,7 +69,7 @@ class Records:
         digest = hashlib.sha256("\x1f".join([*self.columns, *self.labels]).encode())
         for column in self.columns.values():
             _add_numbers(digest, column.index)
-            _add_texts(digest, [pa.array(column.texts, pa.large_string())])
+            _add_texts(digest, [as_arrow(column.texts)])
         for series in (self.ids, self.targets, self.splits):
             if pd.api.types.is_integer_dtype(series.dtype):
                 _add_numbers(digest, series.to_numpy(dtype=np.int64))
@@ -93,6 +94,7 @@ def _add_texts(digest: "hashlib._Hash", chunks: Sequence[pa.LargeStringArray]) -
     for texts, part in zip(filled, ends, strict=True):
         data = texts.buffers()[2]
         digest.update(memoryview(data)[part[0] : part[-1]] if data is not None else b"")
+        shards.release()
 
 
 #: Column names: a list, or one text as `name_list` takes it.

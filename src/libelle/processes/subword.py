@@ -1,7 +1,7 @@
 """Process `subword`: parts of words by a Hugging Face tokenizer, and bags of hashed n-grams."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -142,7 +142,7 @@ class Subword(WordsAndBags):
         if self.unknown_ is None and hasattr(tokenizer.model, "unk_id"):
             self.unknown_ = tokenizer.model.unk_id
 
-    def _encode(self, texts: list[str], cap: int) -> Iterator[list[int]]:
+    def _encode(self, texts: Sequence[str], cap: int) -> Iterator[list[int]]:
         """Ids of the parts of each text, the first `cap` of them; none for a text without words."""
         # Each word has a part at least, so the words after these are not needed.
         for start in range(0, len(texts), _CHUNK):

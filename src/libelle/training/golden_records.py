@@ -122,5 +122,5 @@ def _are_real(candidates: pd.DataFrame, columns: Columns) -> np.ndarray:
         ]
         mixed[name] = Column(column.texts, np.array(found, dtype=np.int32))
     made, real = row_keys(mixed), row_keys(columns)
-    found = [real[part][np.isin(real[part], made)] for part in shards(len(real))]
-    return np.isin(made, np.concatenate(found))
+    met = [real[part][np.isin(real[part], made)] for part in shards(len(real))]
+    return np.isin(made, np.concatenate(met))

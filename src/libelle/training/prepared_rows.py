@@ -13,7 +13,7 @@ from libelle.data.distinct import number_equal
 from libelle.data.frames import to_series
 from libelle.data.records import Records
 from libelle.data.stored_tables import stored
-from libelle.shards import shards
+from libelle.shards import release, shards
 
 #: Rows of a group in the file, as Arrow chooses them.
 _GROUP = 1 << 20
@@ -46,6 +46,7 @@ def save_rows(table: pd.DataFrame, path: Path) -> None:
         part = pa.Table.from_pandas(table.iloc[start : start + _GROUP], preserve_index=False).combine_chunks()
         writer = writer or parquet.ParquetWriter(path, part.schema, compression="zstd")
         writer.write_table(part, _GROUP)
+        release()
     assert writer is not None
     writer.close()
 
