@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
-from libelle.shards import shifted
+from libelle.shards import picked, shifted
 
 #: Whole numbers of any size: positions, counts, targets.
 Ints = npt.NDArray[np.integer]
@@ -143,7 +143,7 @@ class Stack(Mapping[str, Ragged]):
 
     def take(self, rows: Ints) -> "Stack":
         """The given rows, in the given order; items are shared, not copied."""
-        return replace(self, index=self.index[:, rows])
+        return replace(self, index=picked(self.index, rows))
 
 
 @dataclass(frozen=True)

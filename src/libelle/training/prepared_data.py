@@ -32,7 +32,7 @@ from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.progress import stage
 from libelle.stores.formats import PREPARED, check_format
 from libelle.training.golden_records import golden_records
-from libelle.training.prepared_rows import rows_of, save_rows
+from libelle.training.prepared_rows import read_rows, rows_of, save_rows
 
 log = logging.getLogger(__name__)
 
@@ -207,13 +207,13 @@ class Prepared:
         texts = folder / "texts.parquet"
         return cls(
             **{**prepared, "target": Target(**prepared["target"])},
-            rows=_table(folder, "rows"),
+            rows=read_rows(folder / "rows.parquet"),
             features=load_features(folder / "features"),
             cleaners=cleaners,
             process=process,
             golden=_table(folder, "golden"),
             erased=Erased(_table(folder, "erased"), load_features(folder / "erased")),
-            texts=_table(folder, "texts") if texts.exists() else None,
+            texts=read_rows(texts) if texts.exists() else None,
             reference=Reference.load(folder),
             encoder=TableEncoder.load(folder),
         )

@@ -11,9 +11,10 @@ from pyarrow import parquet
 from libelle.data.columns import Columns, count_rows, row_keys
 from libelle.data.distinct import number_equal
 from libelle.data.frames import to_series
+from libelle.data.parquet_files import open_parquet, read_table, require_room
 from libelle.data.records import Records
-from libelle.data.stored_tables import stored
-from libelle.shards import release, shards
+from libelle.data.stored_tables import StoredTable, stored
+from libelle.shards import are_many, release, shards
 
 #: Rows of a group in the file, as Arrow chooses them.
 _GROUP = 1 << 20
@@ -49,6 +50,26 @@ def save_rows(table: pd.DataFrame, path: Path) -> None:
         release()
     assert writer is not None
     writer.close()
+
+
+def read_rows(path: Path) -> pd.DataFrame:
+    """Read back what `save_rows` wrote; what is larger than a shard is not read into memory."""
+    with path.open("rb") as stream, open_parquet(stream, str(path)) as file:
+        if are_many(file.metadata.num_rows):
+            table = StoredTable()
+            for batch in file.iter_batches(batch_size=_GROUP):
+                for column in batch.columns:
+                    require_room(column, path.stat().st_size, str(path))
+                table.add(_with_texts(batch))
+            return table.table().to_pandas(split_blocks=True)
+    return read_table(path, str(path))
+
+
+def _with_texts(batch: pa.RecordBatch) -> pa.Table:
+    """A batch whose texts are no dictionaries: of a small file, each text is read once."""
+    texts = pa.large_string()
+    columns = [column.cast(texts) if pa.types.is_dictionary(column.type) else column for column in batch.columns]
+    return pa.table(columns, names=batch.schema.names)
 
 
 def _missing(columns: Columns) -> Iterator[pa.LargeStringArray]:
