@@ -26,7 +26,12 @@ from libelle.training.workflow import prepare, train
 SOURCES = {
     "texts": {},
     "row numbers": {"id": None},
-    "all kinds": {"categorical": "town", "numeric": "age", "weight": "weight", "columns": ["employer", "job"]},
+    "all kinds": {
+        "categorical": "town",
+        "numeric": "age",
+        "weight": "weight",
+        "columns": ["employer", "job", "nothing"],
+    },
     "a group": {"split": SplitConfig(group="household"), "slices": "town"},
     "a split column": {"split": SplitConfig(column="part"), "unlabelled": "skip"},
 }
@@ -43,6 +48,7 @@ def odd_forms(rows: int = 500) -> pd.DataFrame:
     rows = len(forms)
     forms["age"] = [None if age < 3 else f"{age},5" for age in generator.integers(0, 90, rows)]
     forms["weight"] = generator.integers(1, 4, rows).astype(str)
+    forms["nothing"] = None
     forms["household"] = [f"H{number // 3}" for number in range(rows)]
     forms["part"] = generator.choice(["train", "train", "dev", "test"], rows)
     return forms

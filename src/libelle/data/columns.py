@@ -106,7 +106,10 @@ class Column:
             return Column(kept_texts(list(seen), len(self.index)), self.index)
         codes = np.array([*new, -1], dtype=np.int32)
         codes[codes < 0] = len(seen)
-        return Column(kept_texts(list(seen), len(self.index)), shards.computed(len(self.index), np.int32, lambda part: codes[self.index[part]]))
+        return Column(
+            kept_texts(list(seen), len(self.index)),
+            shards.computed(len(self.index), np.int32, lambda part: codes[self.index[part]]),
+        )
 
     def series(self, index: pd.Index | None = None) -> pd.Series:
         """The text of each row, `str`, missing where missing."""
@@ -202,4 +205,5 @@ def _column(parts: Sequence[pa.DictionaryArray]) -> Column:
     index = shards.empty(ends[-1], np.int32)
     for part, end in zip(parts, ends, strict=True):
         index[end - len(part) : end] = part.indices.fill_null(len(texts)).to_numpy()
+    shards.release()
     return Column(kept_texts(texts, len(index)), index)
