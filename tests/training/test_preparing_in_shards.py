@@ -118,7 +118,7 @@ print(int(most) / 1024)
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="what a process held is Linux' to say")
-def test_rows_that_repeat_cost_no_memory(tmp_path: Path) -> None:
+def test_rows_that_repeat_cost_little_memory(tmp_path: Path) -> None:
     from libelle.data.census.sample import generate
 
     forms = generate(50_000, seed=1)
@@ -138,5 +138,6 @@ def test_rows_that_repeat_cost_no_memory(tmp_path: Path) -> None:
             check=True,
         )
         found.append(json.loads(done.stdout.splitlines()[-1]))
-    # Codes of eleven fields, twice, are 44 MB more of half a million rows; all that preparing held in memory, 270.
-    assert found[1] - found[0] < 100, found
+    # In memory, half a million rows would take 250 MB. Those of a group of the table of rows, a million, are written at
+    # once, and take 100 of these.
+    assert found[1] - found[0] < 150, found

@@ -61,7 +61,8 @@ def read_rows(path: Path) -> pd.DataFrame:
                 for column in batch.columns:
                     require_room(column, path.stat().st_size, str(path))
                 table.add(_with_texts(batch))
-            return table.table().to_pandas(split_blocks=True)
+            rows: pd.DataFrame = table.table().to_pandas(split_blocks=True)
+            return rows
     return read_table(path, str(path))
 
 
