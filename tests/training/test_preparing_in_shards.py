@@ -20,7 +20,7 @@ from libelle.processes.subword import Subword
 from libelle.processes.tfidf import Tfidf
 from libelle.processes.tokens import Tokens
 from libelle.training.plan import Plan
-from libelle.training.workflow import prepare, train
+from libelle.training.workflow import prepare
 
 #: Keys of the source → values, beside those of the tiny plan.
 SOURCES = {
@@ -138,6 +138,6 @@ def test_rows_that_repeat_cost_little_memory(tmp_path: Path) -> None:
             check=True,
         )
         found.append(json.loads(done.stdout.splitlines()[-1]))
-    # In memory, half a million rows would take 250 MB. Those of a group of the table of rows, a million, are written at
-    # once, and take 100 of these.
+    # In memory it was some 500 bytes a row of new forms, 250 MB here. What is left is the table of rows, of which a
+    # million are written at once.
     assert found[1] - found[0] < 150, found

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from libelle import shards
 
-
 #: Texts that are looked at at once.
 _TEXTS = 1 << 16
 

@@ -8,7 +8,6 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from libelle.data.distinct import number_by_place
