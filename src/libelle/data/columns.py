@@ -83,7 +83,8 @@ class Column:
     @property
     def missing(self) -> npt.NDArray[np.bool_]:
         """Rows without a text, bool [rows]."""
-        return np.equal(self.index, len(self.texts))
+        missing = len(self.texts)
+        return shards.computed(len(self), bool, lambda part: self.index[part] == missing)
 
     def rows(self, rows: Ints) -> list[str | None]:
         """The texts of the given rows."""

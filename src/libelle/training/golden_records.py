@@ -9,7 +9,7 @@ from libelle.data.columns import Column, Columns, row_keys
 from libelle.data.frequent import FEWEST_RECORDS, word_records
 from libelle.evaluation.field_worth import is_word
 from libelle.features import Ints
-from libelle.shards import shards
+from libelle.shards import release, shards
 
 #: Records that are kept with each model.
 GOLDEN_RECORDS = 8
@@ -45,6 +45,7 @@ def golden_records(
     drawn: dict[str, list[str | None]] = {}
     made: dict[str, list[str | None]] = {}
     for name, column in columns.items():
+        release()
         counts = np.bincount(column.index[rows], minlength=len(column.texts) + 1)[:-1]
         drawn[name] = _draw(column, counts, fewest, size, generator)
         if name in whole:
