@@ -114,8 +114,12 @@ def write_forms(cache: Path, size: int) -> list[Path]:
 
 def prepare(file: Path, store: Path) -> Cost:
     """Cost of `mode=prepare`."""
-    kind = file.suffix[1:]
-    return command("train.py", "mode=prepare", f"data={kind}", f"data.path={file}", *ROLES, f"store.root={store}")
+    return command("train.py", "mode=prepare", *prepared(file, store))
+
+
+def prepared(file: Path, store: Path) -> list[str]:
+    """The arguments that say what is prepared, and where it is kept."""
+    return [f"data={file.suffix[1:]}", f"data.path={file}", *ROLES, f"store.root={store}"]
 
 
 def train(store: Path) -> Path:

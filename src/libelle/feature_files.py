@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from libelle import shards
 from libelle.features import Bags, Features, Items, Matrix, Stack, Vectors
 from libelle.files import read_json, write_json
 
@@ -47,8 +48,20 @@ def save_features(features: Features, folder: Path) -> None:
         arrays |= {f"vectors.{part}": array for part, array in vars(features.vectors).items()}
     listing["arrays"] = list(arrays)
     for name, array in arrays.items():
-        np.save(folder / f"{name}.npy", array)
+        _save(array, folder / f"{name}.npy")
     write_json(folder / "features.json", listing)
+
+
+def _save(array: npt.NDArray[Any], path: Path) -> None:
+    """Write what `numpy.save` writes, a shard at a time."""
+    if not shards.are_many(array.size):
+        np.save(path, array)
+        return
+    with path.open("wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        flat = array.reshape(-1)
+        for part in shards.shards(len(flat)):
+            file.write(flat[part].data)
 
 
 def load_features(folder: Path) -> Features:

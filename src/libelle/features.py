@@ -13,6 +13,8 @@ import numpy.typing as npt
 import pandas as pd
 import scipy.sparse
 
+from libelle.shards import picked, shifted
+
 #: Whole numbers of any size: positions, counts, targets.
 Ints = npt.NDArray[np.integer]
 #: What features, weights and probabilities are kept as.
@@ -123,7 +125,7 @@ class Stack(Mapping[str, Ragged]):
             np.concatenate([*offsets, items[-1:]]),
             max(part.size for part in parts),
             np.concatenate(weights) if weights else None,
-            np.stack([part.index + start for part, start in zip(parts, stored[:-1], strict=True)]).astype(np.int32),
+            shifted([part.index for part in parts], stored[:-1].tolist()),
         )
 
     def __getitem__(self, name: str) -> Ragged:
@@ -141,7 +143,7 @@ class Stack(Mapping[str, Ragged]):
 
     def take(self, rows: Ints) -> "Stack":
         """The given rows, in the given order; items are shared, not copied."""
-        return replace(self, index=self.index[:, rows])
+        return replace(self, index=picked(self.index, rows))
 
 
 @dataclass(frozen=True)

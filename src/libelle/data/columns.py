@@ -13,8 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from libelle import shards
 from libelle.data.distinct import number_by_place
 from libelle.data.frames import is_missing, to_arrow, to_series
+from libelle.data.stored_tables import StoredTable, as_arrow, kept_texts, stored, taken_texts
 from libelle.data.words import WordTable, mix
 from libelle.errors import UserError
 from libelle.features import Ints
@@ -32,7 +34,7 @@ class Column:
         index: int32 [rows], the text of each row; `len(texts)` where it is missing.
     """
 
-    texts: list[str]
+    texts: Sequence[str]
     index: npt.NDArray[np.int32]
 
     @classmethod
@@ -45,7 +47,7 @@ class Column:
         if len(column) <= FEW_ROWS:
             return cls.of_texts(column.tolist())
         encoded = _encode(column)
-        return _column([encoded.indices], encoded.dictionary)
+        return _column([encoded])
 
     @classmethod
     def of_texts(cls, texts: Sequence[object]) -> "Column":
@@ -76,22 +78,23 @@ class Column:
     @cached_property
     def counts(self) -> Ints:
         """Rows that hold each text, int64 [texts]."""
-        return np.bincount(self.index, minlength=len(self.texts) + 1)[:-1]
+        return count_codes(self.index, len(self.texts))
 
     @property
     def missing(self) -> npt.NDArray[np.bool_]:
         """Rows without a text, bool [rows]."""
-        return np.equal(self.index, len(self.texts))
+        missing = len(self.texts)
+        return shards.computed(len(self), bool, lambda part: self.index[part] == missing)
 
     def rows(self, rows: Ints) -> list[str | None]:
         """The texts of the given rows."""
-        texts = [*self.texts, None]
-        return [texts[text] for text in self.index[rows].tolist()]
+        missing = len(self.texts)
+        return [None if text == missing else self.texts[text] for text in self.index[rows].tolist()]
 
     def take(self, rows: Ints) -> "Column":
         """The given rows, in the given order, and their texts alone."""
         used, index = number_by_place(self.index[rows], len(self.texts))
-        taken = Column([self.texts[text] for text in used.tolist()], index)
+        taken = Column(taken_texts(self.texts, used), index)
         if self.is_split:
             taken.__dict__["words"] = self.words.take(used)
         return taken
@@ -101,18 +104,22 @@ class Column:
         seen: dict[str, int] = {}
         new = [-1 if text is None else seen.setdefault(text, len(seen)) for text in texts]
         if len(seen) == len(new):
-            return Column(list(seen), self.index)
+            return Column(kept_texts(list(seen), len(self.index)), self.index)
         codes = np.array([*new, -1], dtype=np.int32)
         codes[codes < 0] = len(seen)
-        return Column(list(seen), codes[self.index])
+        return Column(
+            kept_texts(list(seen), len(self.index)),
+            shards.computed(len(self.index), np.int32, lambda part: codes[self.index[part]]),
+        )
 
     def series(self, index: pd.Index | None = None) -> pd.Series:
         """The text of each row, `str`, missing where missing."""
         if len(self.index) <= FEW_ROWS:
             texts = np.array([*self.texts, None], dtype=object)
             return pd.Series(texts[self.index], index=index, dtype="str")
-        texts = pa.array([*self.texts, None], pa.large_string())
-        return to_series(texts.take(pa.array(self.index)), index)
+        texts = pa.concat_arrays([as_arrow(self.texts), pa.nulls(1, pa.large_string())])
+        parts = shards.shards(len(self.index))
+        return to_series(stored(texts.take(pa.array(self.index[part])) for part in parts), index)
 
 
 #: Field → column; all have the same rows.
@@ -123,16 +130,15 @@ class ColumnBuilder:
     """Makes one column of parts as they come, so that the text of a row never stands in memory twice."""
 
     def __init__(self) -> None:
-        self._parts: list[pa.DictionaryArray] = []
+        self._parts = StoredTable()
 
     def add(self, column: pd.Series) -> None:
         """Append rows; raise `UserError` when a value is neither a text nor missing."""
-        self._parts.append(_encode(column))
+        self._parts.add(pa.table([_encode(column)], names=["texts"]))
 
     def build(self) -> Column:
         """The column of all rows."""
-        parts = pa.chunked_array(self._parts).unify_dictionaries().chunks
-        return _column([part.indices for part in parts], parts[0].dictionary)
+        return _column(self._parts.table().column(0).unify_dictionaries().chunks)
 
 
 def from_frame(table: pd.DataFrame) -> dict[str, Column]:
@@ -157,11 +163,23 @@ def take(columns: Columns, rows: Ints) -> dict[str, Column]:
 
 def row_keys(columns: Columns) -> npt.NDArray[np.uint64]:
     """A number for each row, uint64 [rows], equal where all its texts are; of these columns alone."""
-    keys = np.zeros(count_rows(columns), dtype=np.uint64)
-    for column in columns.values():
-        # Two different rows have the same key about once in 2^64 pairs.
-        keys = mix((keys + column.index.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
-    return keys
+
+    def key(part: slice) -> npt.NDArray[np.uint64]:
+        keys = np.zeros(part.stop - part.start, dtype=np.uint64)
+        for column in columns.values():
+            # Two different rows have the same key about once in 2^64 pairs.
+            keys = mix((keys + column.index[part].astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15))
+        return keys
+
+    return shards.computed(count_rows(columns), np.uint64, key)
+
+
+def count_codes(codes: npt.NDArray[np.int32], size: int, first: int = 0) -> Ints:
+    """How many rows have each of some codes, int64 [size]; they begin with `first`, and one more is not counted."""
+    counts = np.zeros(size + 1, dtype=np.int64)
+    for part in shards.shards(len(codes)):
+        counts += np.bincount(codes[part] - first if first else codes[part], minlength=size + 1)
+    return counts[:-1]
 
 
 def _encode(column: pd.Series) -> pa.DictionaryArray:
@@ -181,7 +199,12 @@ def _missing_code(value: object) -> int:
     )
 
 
-def _column(codes: Sequence[pa.Int32Array], texts: pa.LargeStringArray) -> Column:
-    """A column from Arrow's encoding, whose codes are missing where the text is."""
-    index = np.concatenate([part.fill_null(len(texts)).to_numpy() for part in codes])
-    return Column(texts.to_pylist(), index)
+def _column(parts: Sequence[pa.DictionaryArray]) -> Column:
+    """A column from Arrow's encoding, whose codes are missing where the text is; all parts have the same texts."""
+    texts = parts[0].dictionary
+    ends = np.cumsum([len(part) for part in parts]).tolist()
+    index = shards.empty(ends[-1], np.int32)
+    for part, end in zip(parts, ends, strict=True):
+        index[end - len(part) : end] = part.indices.fill_null(len(texts)).to_numpy()
+    shards.release()
+    return Column(kept_texts(texts, len(index)), index)

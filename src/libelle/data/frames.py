@@ -1,13 +1,18 @@
 """Tables of `str` columns: what sources yield. Arrow holds their texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from libelle import shards
+from libelle.data.distinct import distinct_numbers
+from libelle.data.stored_tables import StoredTable, stored
 from libelle.data.texts import arrow_texts, texts_of
+from libelle.features import Ints
 
 #: Rows of a table, where the source does not say.
 CHUNK_ROWS = 100_000
@@ -40,8 +45,68 @@ def to_array(texts: pa.Array | pa.ChunkedArray) -> pd.api.extensions.ExtensionAr
 
 def to_arrow(column: pd.Series) -> pa.LargeStringArray:
     """A column of strings as one array."""
+    chunks = to_chunks(column)
+    return chunks[0] if len(chunks) == 1 else pa.chunked_array(chunks, pa.large_string()).combine_chunks()
+
+
+def to_chunks(column: pd.Series) -> list[pa.LargeStringArray]:
+    """A column of strings as the arrays that it is made of."""
     texts = pa.array(column.array, pa.large_string(), from_pandas=True)
-    return texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    return list(texts.chunks) if isinstance(texts, pa.ChunkedArray) else [texts]
+
+
+def named(names: Sequence[str], codes: Ints, index: pd.Index | None = None) -> pd.Series:
+    """A `str` column that says a name in each row; `codes` are positions in `names`."""
+    texts = pa.array(names, pa.large_string())
+    return to_series(stored(texts.take(pa.array(codes[part])) for part in shards.shards(len(codes))), index)
+
+
+def positions(column: pd.Series, names: Sequence[str]) -> Ints:
+    """Where each row's text is in a list of names, int64 [rows]; -1 where it is not."""
+    known = pa.array(names, pa.large_string())
+
+    def find(part: slice) -> Ints:
+        found = pc.index_in(to_arrow(column.iloc[part]), value_set=known)
+        return np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False))
+
+    return shards.computed(len(column), np.int64, find)
+
+
+def repeated_rows(column: pd.Series) -> Ints:
+    """Rows whose text stands in a row before, in rising order."""
+    if not shards.are_many(len(column)):
+        return np.flatnonzero(column.duplicated())
+
+    def hashes_of(part: slice) -> npt.NDArray[np.uint64]:
+        return pd.util.hash_array(column.iloc[part].to_numpy(object), categorize=False)
+
+    hashes = shards.computed(len(column), np.uint64, hashes_of)
+    ordered = np.sort(hashes)
+    twice = distinct_numbers(ordered[1:][ordered[1:] == ordered[:-1]])
+    alike = [part.start + np.flatnonzero(np.isin(hashes[part], twice)) for part in shards.shards(len(hashes))]
+    rows = np.concatenate(alike)
+    return rows[column.iloc[rows].duplicated().to_numpy()]
+
+
+def chosen(table: pd.DataFrame, rows: Ints) -> pd.DataFrame:
+    """The given rows of a table of `str` columns, in rising order."""
+    if not shards.are_many(len(rows)):
+        return table.iloc[rows]
+    parts = StoredTable()
+    for part in shards.shards(len(rows)):
+        parts.add(to_table(table.iloc[rows[part]]))
+    return from_table(parts.table(), table.index[rows])
+
+
+def to_table(frame: pd.DataFrame) -> pa.Table:
+    """A table of `str` columns, without its index."""
+    return pa.table([to_arrow(column) for _, column in frame.items()], names=[str(name) for name in frame.columns])
+
+
+def from_table(table: pa.Table, index: pd.Index) -> pd.DataFrame:
+    """What `to_table` made, with an index."""
+    columns = {name: to_series(table.column(place), index) for place, name in enumerate(table.column_names)}
+    return pd.DataFrame(columns, index=index)
 
 
 def is_missing(value: object) -> bool:

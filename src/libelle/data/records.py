@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from libelle import shards
 from libelle.data.columns import Columns, take, to_frame
-from libelle.data.frames import to_arrow
+from libelle.data.frames import to_chunks
 from libelle.data.names import nfc
+from libelle.data.stored_tables import as_arrow
 from libelle.errors import UserError
 
 
@@ -65,26 +68,33 @@ class Records:
         """SHA-256 of ids, fields, targets, split and weights, in row order."""
         digest = hashlib.sha256("\x1f".join([*self.columns, *self.labels]).encode())
         for column in self.columns.values():
-            digest.update(column.index.tobytes())
-            _add_texts(digest, pa.array(column.texts, pa.large_string()))
+            _add_numbers(digest, column.index)
+            _add_texts(digest, [as_arrow(column.texts)])
         for series in (self.ids, self.targets, self.splits):
             if pd.api.types.is_integer_dtype(series.dtype):
-                digest.update(series.to_numpy(dtype=np.int64).tobytes())
+                _add_numbers(digest, series.to_numpy(dtype=np.int64))
             else:
-                _add_texts(digest, to_arrow(series))
+                _add_texts(digest, to_chunks(series))
         if self.weights is not None:
-            digest.update(self.weights.to_numpy(dtype=np.float64).tobytes())
+            _add_numbers(digest, self.weights.to_numpy(dtype=np.float64))
         return digest.hexdigest()
 
 
-def _add_texts(digest: "hashlib._Hash", texts: pa.LargeStringArray) -> None:
+def _add_numbers(digest: "hashlib._Hash", numbers: npt.NDArray[np.generic]) -> None:
+    for part in shards.shards(len(numbers)):
+        digest.update(np.ascontiguousarray(numbers[part]).data)
+
+
+def _add_texts(digest: "hashlib._Hash", chunks: Sequence[pa.LargeStringArray]) -> None:
     """Add the lengths of texts, then all their characters; Arrow has both as they are."""
-    if not len(texts):
-        return
-    _, offsets, data = texts.buffers()
-    ends = np.frombuffer(offsets, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    digest.update(np.diff(ends).tobytes())
-    digest.update(memoryview(data)[ends[0] : ends[-1]] if data is not None else b"")
+    filled = [texts for texts in chunks if len(texts)]
+    ends = [np.frombuffer(texts.buffers()[1], np.int64)[texts.offset :][: len(texts) + 1] for texts in filled]
+    for part in ends:
+        digest.update(np.diff(part).data)
+    for texts, part in zip(filled, ends, strict=True):
+        data = texts.buffers()[2]
+        digest.update(memoryview(data)[part[0] : part[-1]] if data is not None else b"")
+        shards.release()
 
 
 #: Column names: a list, or one text as `name_list` takes it.

@@ -9,11 +9,12 @@ import pandas as pd
 from libelle.components import Component
 from libelle.data.columns import Column, ColumnBuilder, take
 from libelle.data.field_kinds import Kinds, one_role
-from libelle.data.frames import Chunks
+from libelle.data.frames import Chunks, chosen, from_table, repeated_rows, to_table
 from libelle.data.names import check_header, nfc
 from libelle.data.options import FileOptions, FileReport
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.split import SplitConfig, split_rows
+from libelle.data.stored_tables import StoredTable
 from libelle.data.targets import (
     Rule,
     Target,
@@ -110,8 +111,8 @@ class Source(Component, ABC):
         numbers, table = table.index, self._placed(table)
         without = rows_to_pass_over(table, self.label, self.unlabelled, str(self))
         if without.any():
-            columns, table = take(columns, np.flatnonzero(~without)), table[~without]
-            numbers = numbers[~without]
+            kept = np.flatnonzero(~without)
+            columns, table, numbers = take(columns, kept), chosen(table, kept), numbers[kept]
         self.kinds.check(columns, table.index, str(self))
         weights = read_weights(table[self.weight], str(self)) if self.weight else None
         labels = make_targets(table, self._target_columns(), self.target_rule, self.target_value, str(self))
@@ -148,27 +149,29 @@ class Source(Component, ABC):
     def _read_columns(self) -> tuple[dict[str, Column], pd.DataFrame, list[str]]:
         """The text fields, encoded chunk by chunk, a table of the columns with other roles, and the columns without."""
         builders: dict[str, ColumnBuilder] = {}
-        parts: list[pd.DataFrame] = []
+        rest, indexes = StoredTable(), list[pd.Index]()
         self.report = FileReport()
         with stage(f"reading {self}") as advance:
             for part in self.chunks():
                 chunk = part.set_axis(check_header(part.columns, str(self)), axis=1)
-                if not parts:
+                if not indexes:
                     fields = self._check(list(chunk.columns))
                     builders = {name: ColumnBuilder() for name in fields}
                     others = list(dict.fromkeys(name for names in self._roles().values() for name in names))
                     self.report.announce()
                 for name, builder in builders.items():
                     builder.add(chunk[name])
-                parts.append(chunk[others])
+                rest.add(to_table(chunk[others]))
+                indexes.append(chunk.index)
                 advance(len(chunk))
-        if not parts:
+        if not indexes:
             raise UserError(f"{self} has no rows; give it some.")
         if self.report.read:
             self.report.close(str(self))
         # One by one, so that nothing stands in memory twice.
         columns = {name: builders.pop(name).build() for name in fields}
-        return columns, pd.concat(parts), [name for name in chunk.columns if name not in {*fields, *others}]
+        table = from_table(rest.table(), indexes[0].append(indexes[1:]))
+        return columns, table, [name for name in chunk.columns if name not in {*fields, *others}]
 
     @property
     def roles(self) -> dict[str, list[str]]:
@@ -242,7 +245,7 @@ class Source(Component, ABC):
         if ids.isna().any():
             first = ids.index[ids.isna()][0]
             raise UserError(f"{self}, {unit} {first}: the id column {self.id!r} is empty; fill it in.")
-        repeated = ids[ids.duplicated()]
+        repeated = ids.iloc[repeated_rows(ids)]
         if len(repeated):
             first = ids.index[ids == repeated.iloc[0]][0]
             raise UserError(

@@ -1,16 +1,16 @@
 """The split into training, validation and test rows."""
 
 import hashlib
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
+from libelle import shards
 from libelle.components import Component, OpenShare
 from libelle.data.apportionment import Doubles, apportion
-from libelle.data.frames import to_series
+from libelle.data.frames import named
 from libelle.errors import UserError
 from libelle.features import Ints
 
@@ -124,13 +124,13 @@ def _cut(units: pd.Series, strata: pd.Series | None, cuts: dict[str, float], see
     """Order the rows by the hash of their unit; the first share is the first cut, and so on."""
     shares = np.array(list(cuts.values()))
     chosen = _cut_groups(units, shares, seed) if strata is None else _cut_labels(units, strata, shares, seed)
-    return to_series(pa.array([*cuts, TRAIN]).take(pa.array(chosen)), units.index)
+    return named([*cuts, TRAIN], chosen, units.index)
 
 
 def _cut_groups(groups: pd.Series, shares: Doubles, seed: int) -> Ints:
     """The cut of each row, int64 [rows], the same for the rows of one group."""
     codes, distinct = pd.factorize(groups)
-    hashes = _hash(distinct.tolist(), seed)[codes]
+    hashes = _hash(pd.Series(distinct), seed)[codes]
     # A group larger than a whole cut comes last, among the training rows.
     large = np.bincount(codes)[codes] > shares.min() * len(groups)
     order = np.lexsort((hashes, large))
@@ -144,24 +144,30 @@ def _cut_groups(groups: pd.Series, shares: Doubles, seed: int) -> Ints:
 def _cut_labels(ids: pd.Series, targets: pd.Series, shares: Doubles, seed: int) -> Ints:
     """The cut of each row, int64 [rows]: of each label its part, and together the shares of all rows."""
     stratum, labels = pd.factorize(targets)
-    order = np.lexsort((_hash(ids.tolist(), seed), stratum))
+    order = np.lexsort((_hash(ids, seed), stratum))
     sizes = np.bincount(stratum)
     # Where sizes are equal, chance says which labels have a row more: neither their names nor the order of the rows.
-    by_size = np.lexsort((_hash(labels.tolist(), seed), -sizes))
+    by_size = np.lexsort((_hash(pd.Series(labels), seed), -sizes))
     counts = np.empty((len(sizes), len(shares)), np.int64)
     counts[by_size] = apportion(sizes[by_size], shares)
-    in_order = stratum[order]
-    rank = np.arange(len(order)) - (np.cumsum(sizes) - sizes)[in_order]
+    first, ends = np.cumsum(sizes) - sizes, np.cumsum(counts, axis=1)
     chosen = np.empty(len(order), np.int64)
-    chosen[order] = (rank[:, None] >= np.cumsum(counts, axis=1)[in_order]).sum(axis=1)
+    for part in shards.shards(len(order)):
+        in_order = stratum[order[part]]
+        rank = np.arange(part.start, part.stop) - first[in_order]
+        chosen[order[part]] = (rank[:, None] >= ends[in_order]).sum(axis=1)
     return chosen
 
 
-def _hash(units: Iterable[Hashable], seed: int) -> Ints:
+def _hash(units: pd.Series, seed: int) -> Ints:
     seeded = hashlib.blake2b(f"{seed}:".encode(), digest_size=8)
-    digests = []
-    for unit in units:
+
+    def digest_of(unit: Hashable) -> bytes:
         digest = seeded.copy()  # in half the time of a new one
         digest.update(str(unit).encode())
-        digests.append(digest.digest())
-    return np.frombuffer(b"".join(digests), ">i8").astype(np.int64)
+        return digest.digest()
+
+    def hashes(part: slice) -> Ints:
+        return np.frombuffer(b"".join(map(digest_of, units.iloc[part].tolist())), ">i8")
+
+    return shards.computed(len(units), np.int64, hashes)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from libelle.data.frames import as_strings, blank_to_missing
+from libelle.data.frames import as_strings, blank_to_missing, named, positions
 from libelle.data.records import require_columns
 from libelle.errors import UserError
 from libelle.features import Ints
@@ -50,7 +50,7 @@ class Target:
         require_columns(list(table.columns), {"the target": self.columns}, source, keys="")
         given = blank_to_missing(as_strings(table[self.columns])).set_axis(pd.RangeIndex(1, len(table) + 1), axis=0)
         targets = make_targets(given, self.columns, self.rule, self.value, source)
-        places = pd.Index(labels).get_indexer(pd.Index(targets)).astype(np.int64)
+        places = positions(targets, labels)
         if (places < 0).any():
             row = int(np.flatnonzero(places < 0)[0])
             raise UserError(
@@ -75,7 +75,7 @@ def make_targets(table: pd.DataFrame, columns: list[str], rule: Rule, value: str
         UserError: when a row has no label (`unlabelled`), or the rule and its arguments do not fit.
     """
     if rule == "all_empty":
-        return table[columns].isna().all(axis=1).map({True: "1", False: "0"}).astype("str")
+        return _yes_or_no(table[columns].isna().all(axis=1))
     if len(columns) != 1:
         raise UserError(
             f"data.target names {len(columns)} columns, and data.target_rule={rule} takes one; name one, or set "
@@ -92,8 +92,12 @@ def make_targets(table: pd.DataFrame, columns: list[str], rule: Rule, value: str
             f"({empty.sum():,} such rows); fill it in, or remove the rows."
         )
     if rule == "equals":
-        return (column == value).map({True: "1", False: "0"}).astype("str")
+        return _yes_or_no(column == value)
     return column
+
+
+def _yes_or_no(flags: pd.Series) -> pd.Series:
+    return named(["0", "1"], flags.to_numpy(dtype=np.int8), flags.index)
 
 
 def unlabelled(table: pd.DataFrame, columns: Sequence[str], rule: Rule) -> npt.NDArray[np.bool_]:

@@ -8,10 +8,10 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from libelle.data.distinct import number_by_place
+from libelle.data.stored_tables import as_arrow
 
 #: Words whose hashes are kept from one call to the next, and the characters that such a word may have.
 _KEPT_WORDS, _KEPT_LENGTH = 1 << 18, 64
@@ -36,12 +36,12 @@ class WordTable:
     offsets: npt.NDArray[np.int64]
 
     @classmethod
-    def split(cls, texts: list[str]) -> "WordTable":
+    def split(cls, texts: Sequence[str]) -> "WordTable":
         """Split texts at white space."""
         if len(texts) <= _FEW_TEXTS:
             return cls._split_few(texts)
         try:
-            array = pa.array(texts, pa.large_string())
+            array = as_arrow(texts)
         except UnicodeEncodeError:  # a lone surrogate, which Arrow does not hold
             return cls._split_few(texts)
         found = pc.utf8_split_whitespace(array)
@@ -57,7 +57,7 @@ class WordTable:
         return cls(words, codes.astype(np.int64), ends.astype(np.int64))
 
     @classmethod
-    def _split_few(cls, texts: list[str]) -> "WordTable":
+    def _split_few(cls, texts: Sequence[str]) -> "WordTable":
         seen: defaultdict[str, int] = defaultdict()
         seen.default_factory = seen.__len__  # a word that is met for the first time gets the next number
         codes: list[int] = []

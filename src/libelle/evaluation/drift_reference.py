@@ -21,6 +21,7 @@ from libelle.evaluation.drift_values import ValueBins
 from libelle.evaluation.training_records import TrainingRecords
 from libelle.features import Floats
 from libelle.files import read_json, write_json
+from libelle.shards import release
 
 Hashes = npt.NDArray[np.uint64]
 
@@ -97,6 +98,7 @@ class Reference:
         known: dict[str, Hashes] = {}
         fields: dict[str, FieldCounts] = {}
         for name, column in cleaned.items():
+            release()
             if name in values:
                 fields[name] = _count_empty(column, column.index[~train])
                 continue

@@ -5,6 +5,7 @@ of a file's records were learnt from can be estimated, and of a single record th
 because one unknown record in two or three finds its bit set, too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -12,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from libelle import shards
 from libelle.data.columns import Columns, count_rows
 from libelle.data.distinct import distinct_numbers
 from libelle.data.words import mix
@@ -68,10 +70,19 @@ class TrainingRecords:
 
 def _hashes(cleaned: Columns) -> npt.NDArray[np.uint64]:
     """A hash of each record's texts, uint64 [records]; the same in any table."""
-    keys = np.zeros(count_rows(cleaned), dtype=np.uint64)
+    keys = shards.computed(count_rows(cleaned), np.uint64, lambda part: 0)
     for column in cleaned.values():
         # pandas' SipHash with its default key gives the same everywhere; a missing text is 0.
-        texts = np.array(column.texts, dtype=object)
-        hashes = pd.util.hash_array(texts, categorize=False) if len(texts) else np.empty(0, np.uint64)
-        keys = mix((keys + np.append(hashes, np.uint64(0))[column.index]) * np.uint64(0x9E3779B97F4A7C15))
+        hashes = np.append(_hash(column.texts), np.uint64(0))
+        for part in shards.shards(len(keys)):
+            keys[part] = mix((keys[part] + hashes[column.index[part]]) * np.uint64(0x9E3779B97F4A7C15))
     return keys
+
+
+def _hash(texts: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """A hash of each text, uint64 [texts], shard by shard."""
+    hashes = np.empty(len(texts), np.uint64)
+    for part in shards.shards(len(texts)):
+        some = np.array(texts[part], dtype=object)
+        hashes[part] = pd.util.hash_array(some, categorize=False) if len(some) else 0
+    return hashes

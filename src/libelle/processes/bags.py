@@ -9,24 +9,28 @@ Subword Information"). Nothing of the size texts x n-grams ever exists.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
+from libelle import shards
 from libelle.components import Natural, Positive
 from libelle.data.words import WordTable
 from libelle.errors import UserError
-from libelle.features import Bags, Floats, Ints, Items, Stack, gather
+from libelle.features import Bags, Floats, Ints, Items, Stack
 from libelle.memory import require_memory
 from libelle.processes.base import Process
 from libelle.processes.field_texts import FieldTexts
 from libelle.processes.holders import Holders
+from libelle.processes.items import assemble
 from libelle.processes.ngrams import (
     NGRAM_BYTES,
+    Hashes,
     NgramVocabulary,
     characters_of_words,
+    count_characters,
     count_rows,
     field_keys,
     word_keys,
@@ -78,31 +82,52 @@ class NgramBags:
                 saved process does not tell the n-grams of a word that it does not hold.
             holders: the records of each word, as to `min_records`.
         """
-        hashes, owners = word_ngrams(texts.table, self.word_ngrams)
         self.keys_ = field_keys(len(texts.names))
-        distinct, frequency, order, starts = count_rows(hashes ^ self.keys_[texts.fields[owners]], owners, texts.counts)
-        fields = texts.fields[owners[order[starts]]]
-        kept = frequency >= max(self.min_count, self.min_records)
-        for field in np.flatnonzero(np.bincount(fields[kept], minlength=1) > self.max_size):
-            own = np.flatnonzero(kept & (fields == field))
+        distinct, frequency, fields = self._count_items(texts)
+        kept = np.ones(len(distinct), dtype=bool)
+        for field in np.flatnonzero(np.bincount(fields, minlength=1) > self.max_size):
+            own = np.flatnonzero(fields == field)
             kept[own[np.argsort(-frequency[own], kind="stable")[self.max_size :]]] = False
         rows = np.bincount(texts.fields, weights=texts.counts, minlength=len(texts.names))
         idf = np.log((1 + rows[fields[kept]]) / (1 + frequency[kept])) + 1  # scikit-learn's smooth_idf
         self.items_ = NgramVocabulary(distinct[kept], idf.astype(np.float32))
         #: What a word outside the vocabulary would weigh, had it been in no row: one number for each field.
         self.unseen_ = (np.log1p(rows) + 1).astype(np.float32)
+        distinct, frequency = self._count_characters(texts, holders)
+        total = int(texts.word_counts.sum())
+        self.characters_ = NgramVocabulary.of_frequent(distinct, frequency, total, self.min_count, self.max_size)
+        return self._know(words)
+
+    def _count_items(self, texts: FieldTexts) -> tuple[Hashes, Ints, Ints]:
+        """The items that enough rows hold: their hashes, sorted, the rows, and the field of each."""
+        hashes, owners = word_ngrams(texts.table, self.word_ngrams)
+        for part in shards.shards(len(hashes)):
+            hashes[part] ^= self.keys_[texts.fields[owners[part]]]
+        found = []
+        for places in shards.spread(hashes):
+            own = owners[places]
+            distinct, frequency, order, starts = count_rows(hashes[places], own, texts.counts)
+            kept = frequency >= max(self.min_count, self.min_records)
+            found.append((distinct[kept], frequency[kept], texts.fields[own[order[starts[kept]]]]))
+        distinct, frequency, fields = _joined(found)
+        return distinct, frequency, fields
+
+    def _count_characters(self, texts: FieldTexts, holders: Holders) -> tuple[Hashes, Ints]:
+        """The n-grams of characters that enough records hold: their hashes, sorted, and their occurrences."""
         counts = texts.word_counts
         seen = np.flatnonzero(counts)
         spelled = [texts.table.words[word] for word in seen.tolist()]
         self._require_room(spelled)
         hashes, owners = self._characters(spelled)
-        distinct, frequency, order, starts = count_rows(hashes, owners, counts[seen])
-        parts = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
-        frequency[~holders.hold(parts, seen[owners[order]], len(starts))] = 0
-        self.characters_ = NgramVocabulary.of_frequent(
-            distinct, frequency, int(counts.sum()), self.min_count, self.max_size
-        )
-        return self._know(words)
+        found = []
+        for places in shards.spread(hashes):
+            own = owners[places]
+            distinct, frequency, order, starts = count_rows(hashes[places], own, counts[seen])
+            parts = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(order)))
+            kept = holders.hold(parts, seen[own[order]], len(starts)) & (frequency >= self.min_count)
+            found.append((distinct[kept], frequency[kept]))
+        distinct, frequency = _joined(found)
+        return distinct, frequency
 
     def transform(self, texts: FieldTexts) -> Bags:
         """Encode the rows of all fields."""
@@ -120,7 +145,7 @@ class NgramBags:
         new = np.flatnonzero(ids < 0)
         ids[new] = np.arange(len(self.known_), len(self.known_) + len(new))
         spelled, owners = np.unique(word_of[new], return_inverse=True)
-        extra = _assemble(own[new], owners, self._spell([table.words[word] for word in spelled.tolist()]))
+        extra = assemble(own[new], owners, self._spell([table.words[word] for word in spelled.tolist()]))
         item_of, weight_of = np.empty(len(there), np.int32), np.empty(len(there), np.float32)
         item_of[distinct], weight_of[distinct] = ids, idf
         weights = weight_of[places]
@@ -187,7 +212,7 @@ class NgramBags:
         self.spelled_ = owners >= 0
         # N-grams of characters have the numbers after those of the items.
         self.first_character_ = len(owners)
-        self.known_ = _assemble(np.arange(len(owners)), owners, self._spell(words))
+        self.known_ = assemble(np.arange(len(owners)), owners, self._spell(words))
         return self
 
     def _characters(self, words: Sequence[str]) -> tuple[npt.NDArray[np.uint64], Ints]:
@@ -196,10 +221,9 @@ class NgramBags:
         return characters_of_words(words, self.char_ngrams_min, self.char_ngrams_max)
 
     def _require_room(self, words: Sequence[str]) -> None:
-        lengths = self.char_ngrams_max - self.char_ngrams_min + 1 if self.char_ngrams_max else 0
-        count = (sum(map(len, words)) + 2 * len(words)) * lengths
+        count = count_characters(words, self.char_ngrams_min, self.char_ngrams_max) if self.char_ngrams_max else 0
         require_memory(
-            NGRAM_BYTES * count,
+            NGRAM_BYTES * count // shards.count(count),
             f"process: counting {count:,} n-grams of characters",
             "lower process.char_ngrams_max, or set it to 0 for none",
         )
@@ -227,19 +251,9 @@ class NgramBags:
         return places[kept], owners[kept] + first
 
 
-def _assemble(own: Ints, owners: Ints, spelled: Items) -> Items:
-    """Items from their own numbers and the n-grams of their words, each -1 where there is none."""
-    offsets = np.append(spelled.offsets, spelled.offsets[-1:])  # one more word, without n-grams
-    parts, ends, weights = gather(spelled.parts, offsets, spelled.weights, np.where(owners < 0, len(spelled), owners))
-    numbered = own >= 0
-    starts = np.concatenate(([0], np.cumsum(numbered + np.diff(ends))))
-    first = starts[:-1][numbered]
-    others = np.ones(starts[-1], dtype=bool)
-    others[first] = False
-    all_parts, all_weights = np.empty(starts[-1], np.int32), np.ones(starts[-1], np.float32)
-    all_parts[first], all_parts[others] = own[numbered], parts
-    all_weights[others] = weights
-    return Items(all_parts, starts, all_weights)
+def _joined(parts: Sequence[tuple[npt.NDArray[Any], ...]]) -> Any:
+    """The arrays of all parts, each one after the other."""
+    return tuple(np.concatenate(arrays) for arrays in zip(*parts, strict=True))
 
 
 @dataclass

@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from libelle.data.columns import Column
+from libelle.data.columns import Column, count_codes
 from libelle.data.words import WordTable
 from libelle.features import Ints, Stack
+from libelle.shards import shifted
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,16 @@ class FieldTexts:
             table = WordTable.join([part for column in columns.values() for part in (column.words, nothing)])
         else:
             table = WordTable.split([text for column in columns.values() for text in (*column.texts, "")])
-        indices = zip(columns.values(), (ends - sizes).tolist(), strict=True)
-        index = np.array([column.index + start for column, start in indices], dtype=np.int32)
+        index = shifted([column.index for column in columns.values()], (ends - sizes).tolist())
         return cls(tuple(columns), table, np.arange(len(sizes)).repeat(sizes), missing, index)
 
     @cached_property
     def counts(self) -> Ints:
         """Rows that hold each text, int64 [texts]; none for missing values."""
-        return np.where(self.missing, 0, np.bincount(self.index.ravel(), minlength=len(self.missing)))
+        sizes = np.bincount(self.fields, minlength=len(self.names))
+        places = zip(self.index, sizes.tolist(), (np.cumsum(sizes) - sizes).tolist(), strict=True)
+        counts = [count_codes(own, size, start) for own, size, start in places]
+        return np.where(self.missing, 0, np.concatenate(counts))
 
     @cached_property
     def word_counts(self) -> Ints:

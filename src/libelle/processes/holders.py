@@ -12,6 +12,7 @@ import numpy.typing as npt
 from libelle.data.distinct import distinct_numbers
 from libelle.features import Ints
 from libelle.processes.field_texts import FieldTexts
+from libelle.shards import shards
 
 Flags = npt.NDArray[np.bool_]
 
@@ -71,12 +72,18 @@ def _expand(texts: FieldTexts, words: Ints, text_of: Ints) -> tuple[Ints, Ints]:
     """Each word with each record that holds it, once, ordered by words; `text_of` says where each word stands."""
     wanted = np.zeros(len(texts.counts), dtype=bool)
     wanted[text_of] = True
-    _, rows = places = np.nonzero(wanted[texts.index])
-    held = texts.index[places]
+    found = [_rows_of(wanted, texts.index[:, part], part.start) for part in shards(texts.index.shape[1])]
+    held, rows = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
     rows = rows[np.argsort(held, kind="stable")]
     sizes = np.where(wanted, texts.counts, 0)
     owners, places_of_rows = _ranges((np.cumsum(sizes) - sizes)[text_of], sizes[text_of])
     return _distinct(words[owners], rows[places_of_rows])
+
+
+def _rows_of(wanted: Flags, index: npt.NDArray[np.int32], first: int) -> tuple[npt.NDArray[np.int32], Ints]:
+    """The texts that are wanted, and their rows, counted from `first` on; those of a text in rising order."""
+    _, rows = places = np.nonzero(wanted[index])
+    return index[places], rows + first
 
 
 def _ranges(starts: Ints, sizes: Ints) -> tuple[Ints, Ints]:

@@ -63,7 +63,9 @@ class MatrixProcess(Process):
         if self.width:
             cells = sum(len(column.texts) + 1 + len(column.index) for column in columns.values()) * (self.width + FLAGS)
             require_memory(cells * np.dtype(np.float32).itemsize, _WHAT, self.remedy)
-        matrix = {field: self._expand(self.encode(field, column.texts), column) for field, column in columns.items()}
+        matrix = {
+            field: self._expand(self.encode(field, list(column.texts)), column) for field, column in columns.items()
+        }
         return Features(rows, matrix=matrix)
 
     def _expand(self, encoded: Matrix, column: Column) -> Matrix:

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse
 
+from libelle import shards
 from libelle.data.words import WordTable, mix
 from libelle.features import Floats, Ints
 
@@ -25,6 +26,8 @@ NGRAM_BYTES = 58
 
 _MULTIPLIER = np.uint64(0x100000001B3)  # the prime of the FNV-1a hash
 _BLANK = ord(" ")
+#: Words that are taken apart at once, where there are many.
+_WORDS = 1 << 16
 #: Hashes up to which bisection finds them faster than buckets do.
 _FEW = 32
 
@@ -45,8 +48,18 @@ def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hash
     Returns:
         The hashes, and for each the text it stands in, int64.
     """
-    values = table.hashes[table.codes]
-    texts = np.repeat(np.arange(len(table.offsets) - 1), np.diff(table.offsets))
+    lengths = np.diff(table.offsets)
+    count = sum(int(np.maximum(lengths - n + 1, 0).sum()) for n in range(shortest, longest + 1))
+    ngrams = _Ngrams(count)
+    for part in shards.shards(len(lengths)):
+        codes = table.codes[table.offsets[part.start] : table.offsets[part.stop]]
+        texts = np.repeat(np.arange(part.start, part.stop), lengths[part])
+        ngrams.add(*_word_ngrams(table.hashes[codes], texts, longest, shortest))
+    return ngrams.hashes, ngrams.owners
+
+
+def _word_ngrams(values: Hashes, texts: Ints, longest: int, shortest: int) -> tuple[Hashes, Ints]:
+    """As `word_ngrams`, of words by their hashes and the text of each."""
     hashes, rows = [], []
     current = np.zeros(len(values), dtype=np.uint64)
     for n in range(1, longest + 1):
@@ -67,6 +80,36 @@ def characters_of_words(words: Sequence[str], shortest: int, longest: int) -> tu
     Returns:
         The hashes, and for each the word it stands in, int64.
     """
+    if not shards.are_many(sum(map(len, words))):
+        return _characters_of_words(words, shortest, longest)
+    ngrams = _Ngrams(count_characters(words, shortest, longest))
+    for start in range(0, len(words), _WORDS):
+        hashes, owners = _characters_of_words(words[start : start + _WORDS], shortest, longest)
+        ngrams.add(hashes, owners + start)
+    return ngrams.hashes, ngrams.owners
+
+
+def count_characters(words: Sequence[str], shortest: int, longest: int) -> int:
+    """How many n-grams `characters_of_words` finds."""
+    lengths = np.fromiter(map(len, words), np.int64, len(words))
+    # With both blanks; a blank alone is none of one character.
+    return sum(int(np.maximum(lengths + 3 - n if n > 1 else lengths, 0).sum()) for n in range(shortest, longest + 1))
+
+
+class _Ngrams:
+    """N-grams as they come, the number of which is known."""
+
+    def __init__(self, count: int) -> None:
+        self.hashes: Hashes = shards.empty(count, np.uint64)
+        self.owners: Ints = shards.empty(count, np.int64)
+        self._end = 0
+
+    def add(self, hashes: Hashes, owners: Ints) -> None:
+        start, self._end = self._end, self._end + len(hashes)
+        self.hashes[start : self._end], self.owners[start : self._end] = hashes, owners
+
+
+def _characters_of_words(words: Sequence[str], shortest: int, longest: int) -> tuple[Hashes, Ints]:
     # A lone surrogate, which a command line can hold, is one character as well.
     text = f" {'  '.join(words)} ".encode("utf-32-le", "surrogatepass") if words else b""
     characters = np.frombuffer(text, dtype="<u4").astype(np.uint64)

@@ -1,7 +1,7 @@
 """Process `subword`: parts of words by a Hugging Face tokenizer, and bags of hashed n-grams."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -107,7 +107,7 @@ class Subword(WordsAndBags):
             rows.append([MISSING_ID])  # the last stored row answers for missing values
             offsets = np.concatenate(([0], np.cumsum([len(ids) for ids in rows]))).astype(np.int64)
             ids = np.fromiter((part for row in rows for part in row), dtype=np.int32, count=int(offsets[-1]))
-            words[field] = Ragged(ids, offsets, size, None, column.index.astype(np.int32))
+            words[field] = Ragged(ids, offsets, size, None, column.index)
         texts = FieldTexts.of({field: columns[field] for field in self.lengths_}) if self.ngrams else None
         bag = None if texts is None else self.bags_.transform(texts)
         return Features(count_rows(columns), words=words, bag=bag)
@@ -142,7 +142,7 @@ class Subword(WordsAndBags):
         if self.unknown_ is None and hasattr(tokenizer.model, "unk_id"):
             self.unknown_ = tokenizer.model.unk_id
 
-    def _encode(self, texts: list[str], cap: int) -> Iterator[list[int]]:
+    def _encode(self, texts: Sequence[str], cap: int) -> Iterator[list[int]]:
         """Ids of the parts of each text, the first `cap` of them; none for a text without words."""
         # Each word has a part at least, so the words after these are not needed.
         for start in range(0, len(texts), _CHUNK):

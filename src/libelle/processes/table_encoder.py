@@ -11,7 +11,7 @@ and however long the tail. One more column has the number's rank among the train
 cut a column once. Numbers beyond the outermost knots count as these; nothing is below zero.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -19,8 +19,9 @@ from typing import Any, Self
 import numpy as np
 import scipy.sparse
 
+from libelle import shards
 from libelle.cleaners.base import Cleaner, clean_columns
-from libelle.data.columns import Column, Columns
+from libelle.data.columns import Column, Columns, count_rows
 from libelle.data.field_kinds import Kinds
 from libelle.data.frequent import FEWEST_RECORDS, fewest_in_clear
 from libelle.data.numbers import read_numbers, wrong_numbers
@@ -73,10 +74,20 @@ class TableEncoder:
         A text that is no number counts as missing.
         """
         blocks = [
-            *(_one_hot(columns[name], known) for name, known in self.categories.items()),
-            *(_splines(columns[name], np.array(knots)) for name, knots in self.knots.items()),
+            *((columns[name], _one_hot(columns[name].texts, known)) for name, known in self.categories.items()),
+            *((columns[name], _splines(columns[name].texts, np.array(knots))) for name, knots in self.knots.items()),
         ]
-        return scipy.sparse.csr_array(scipy.sparse.hstack(blocks, format="csr", dtype=np.float32))
+        rows = count_rows(columns)
+        lengths = shards.computed(rows, np.int64, lambda part: sum(np.diff(m.indptr)[c.index[part]] for c, m in blocks))
+        ends = np.concatenate(([0], np.cumsum(lengths)))
+        width = sum(matrix.shape[1] for _, matrix in blocks)
+        places = scipy.sparse.get_index_dtype(maxval=max(int(ends[-1]), width))
+        data, indices = shards.empty(int(ends[-1]), np.float32), shards.empty(int(ends[-1]), places)
+        for part in shards.shards(rows):
+            some = scipy.sparse.hstack([matrix[column.index[part]] for column, matrix in blocks], format="csr")
+            own = slice(ends[part.start], ends[part.stop])
+            data[own], indices[own] = some.data, some.indices
+        return scipy.sparse.csr_array((data, indices, ends.astype(places)), shape=(rows, width))
 
     def save(self, folder: Path) -> None:
         """Write `columns.json`."""
@@ -172,20 +183,19 @@ def _knots(column: Column, fewest: int) -> list[float]:
     return [float(value) for value in values]
 
 
-def _one_hot(column: Column, known: list[str]) -> scipy.sparse.csr_array:
-    """Float32 CSR [rows, categories + 2]: the known ones, any other one, and none."""
+def _one_hot(texts: Sequence[str], known: list[str]) -> scipy.sparse.csr_array:
+    """Float32 CSR [texts + 1, categories + 2]: the known ones, any other one, and none; the last row is for none."""
     places = {text: place for place, text in enumerate(known)}
-    of_texts = np.array([*(places.get(text, len(known)) for text in column.texts), len(known) + 1])
-    rows = len(column)
-    ones = np.ones(rows, np.float32)
+    of_texts = np.array([*(places.get(text, len(known)) for text in texts), len(known) + 1])
+    rows = len(of_texts)
     return scipy.sparse.csr_array(
-        (ones, of_texts[column.index], np.arange(rows + 1)), shape=(rows, len(known) + _OTHERS)
+        (np.ones(rows, np.float32), of_texts, np.arange(rows + 1)), shape=(rows, len(known) + _OTHERS)
     )
 
 
-def _splines(column: Column, knots: Doubles) -> scipy.sparse.csr_array:
-    """Float32 CSR [rows, knots + 2]: the shares of the knots, the rank, and 1 where there is no number."""
-    numbers, _ = read_numbers(column.texts)
+def _splines(texts: Sequence[str], knots: Doubles) -> scipy.sparse.csr_array:
+    """Float32 CSR [texts + 1, knots + 2]: the shares of the knots, the rank, and 1 where there is no number."""
+    numbers, _ = read_numbers(texts)
     missing = np.isnan(numbers)
     dense = np.zeros((len(numbers) + 1, len(knots) + 2))
     dense[-1, -1] = 1
@@ -200,4 +210,4 @@ def _splines(column: Column, knots: Doubles) -> scipy.sparse.csr_array:
         dense[rows, above] += share
         dense[rows, len(knots)] = places / max(len(knots) - 1, 1)
         dense[rows[missing], : len(knots) + 1] = 0
-    return scipy.sparse.csr_array(dense.astype(np.float32))[column.index]
+    return scipy.sparse.csr_array(dense.astype(np.float32))

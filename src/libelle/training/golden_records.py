@@ -9,6 +9,7 @@ from libelle.data.columns import Column, Columns, row_keys
 from libelle.data.frequent import FEWEST_RECORDS, word_records
 from libelle.evaluation.field_worth import is_word
 from libelle.features import Ints
+from libelle.shards import release, shards
 
 #: Records that are kept with each model.
 GOLDEN_RECORDS = 8
@@ -44,6 +45,7 @@ def golden_records(
     drawn: dict[str, list[str | None]] = {}
     made: dict[str, list[str | None]] = {}
     for name, column in columns.items():
+        release()
         counts = np.bincount(column.index[rows], minlength=len(column.texts) + 1)[:-1]
         drawn[name] = _draw(column, counts, fewest, size, generator)
         if name in whole:
@@ -120,4 +122,6 @@ def _are_real(candidates: pd.DataFrame, columns: Columns) -> np.ndarray:
             for text in candidates[name]
         ]
         mixed[name] = Column(column.texts, np.array(found, dtype=np.int32))
-    return pd.Index(row_keys(mixed)).isin(row_keys(columns))
+    made, real = row_keys(mixed), row_keys(columns)
+    met = [real[part][np.isin(real[part], made)] for part in shards(len(real))]
+    return np.isin(made, np.concatenate(met))

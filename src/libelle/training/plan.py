@@ -13,6 +13,7 @@ from libelle.language import ENGLISH
 from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.samplers.rows import Sampler
+from libelle.shards import SHARD_ROWS
 from libelle.stores.base import Store
 
 #: The nodes of the config that a base settles.
@@ -76,6 +77,7 @@ class Plan:
         keep_texts: whether files of the base and of the run may hold texts of records.
         excel: whose Excel `errors.csv` is for, see `libelle.data.table_files.Excel`.
         language: of the run's report.
+        shard_rows: rows that are worked on at once; what has more lies in files meanwhile.
         trainer: keyword arguments of Lightning's Trainer.
         lightning: makes Lightning's callbacks and loggers, given a scratch folder.
         provenance: what the plan was made from.
@@ -95,6 +97,7 @@ class Plan:
     keep_texts: bool = False
     excel: Excel = None
     language: str = ENGLISH
+    shard_rows: int = SHARD_ROWS
     trainer: Mapping[str, Any] = field(default_factory=dict)
     lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
     provenance: Provenance = field(default_factory=Provenance)

@@ -9,14 +9,13 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 
 from libelle.cleaners.base import Cleaner
 from libelle.components import build, describe
 from libelle.data.check.findings import DataCheck, sentences, summary
-from libelle.data.columns import Columns, count_rows, row_keys, take
+from libelle.data.columns import take
 from libelle.data.field_kinds import Kinds
-from libelle.data.frames import to_series
+from libelle.data.frames import positions
 from libelle.data.frequent import fewest_in_clear
 from libelle.data.parquet_files import read_table
 from libelle.data.records import Records
@@ -33,6 +32,7 @@ from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.progress import stage
 from libelle.stores.formats import PREPARED, check_format
 from libelle.training.golden_records import golden_records
+from libelle.training.prepared_rows import read_rows, rows_of, save_rows
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class Prepared:
             target=source.label,
             fields=fields,
             labels=records.labels,
-            rows=_rows(records, cleaned),
+            rows=rows_of(records, cleaned),
             features=features,
             cleaners=cleaners,
             process=process,
@@ -165,7 +165,7 @@ class Prepared:
     @property
     def targets(self) -> Ints:
         """Each record's position in `labels`, int64 [records]."""
-        return pd.Index(self.labels).get_indexer(pd.Index(self.rows["target"])).astype(np.int64)
+        return positions(self.rows["target"], self.labels)
 
     def save(self, folder: Path) -> None:
         """Write everything into an empty folder, without pickle; raw records only where they were asked for."""
@@ -179,8 +179,8 @@ class Prepared:
         if self.encoder is not None:
             self.encoder.save(folder)
         if self.texts is not None:
-            self.texts.to_parquet(folder / "texts.parquet", index=False, compression="zstd")
-        self.rows.to_parquet(folder / "rows.parquet", index=False, compression="zstd")
+            save_rows(self.texts, folder / "texts.parquet")
+        save_rows(self.rows, folder / "rows.parquet")
         self.golden.to_parquet(folder / "golden.parquet", index=False, compression="zstd")
         prepared = {
             "format": PREPARED,
@@ -207,13 +207,13 @@ class Prepared:
         texts = folder / "texts.parquet"
         return cls(
             **{**prepared, "target": Target(**prepared["target"])},
-            rows=_table(folder, "rows"),
+            rows=read_rows(folder / "rows.parquet"),
             features=load_features(folder / "features"),
             cleaners=cleaners,
             process=process,
             golden=_table(folder, "golden"),
             erased=Erased(_table(folder, "erased"), load_features(folder / "erased")),
-            texts=_table(folder, "texts") if texts.exists() else None,
+            texts=read_rows(texts) if texts.exists() else None,
             reference=Reference.load(folder),
             encoder=TableEncoder.load(folder),
         )
@@ -239,31 +239,6 @@ def tell(check: Mapping[str, Any]) -> None:
     log.info("%s", "\n".join(summary(check)))
     for sentence in sentences(check):
         log.warning("%s", sentence)
-
-
-def _rows(records: Records, cleaned: Columns) -> pd.DataFrame:
-    rows = {
-        "id": records.ids,
-        "target": records.targets,
-        "split": records.splits,
-        # Numbers instead of texts or their hashes, which could be looked up.
-        "content": pd.factorize(row_keys(cleaned))[0],
-        "missing": _missing(records.columns).set_axis(records.ids.index),
-        **({} if records.weights is None else {"weight": records.weights}),
-        **{f"slice_{name}": column for name, column in records.slices.items()},
-    }
-    return pd.DataFrame(rows)
-
-
-def _missing(columns: Columns) -> pd.Series:
-    """The names of each row's missing fields."""
-    codes = np.zeros(count_rows(columns), dtype=np.int64)
-    names = [""]
-    for name, column in columns.items():
-        codes, kept = pd.factorize(2 * codes + column.missing)
-        names = [f"{names[code // 2]}, {name}" if code % 2 else names[code // 2] for code in kept.tolist()]
-    texts = pa.array([name.removeprefix(", ") or "(none)" for name in names])
-    return to_series(texts.take(pa.array(codes)))
 
 
 def _describe(records: Records, kinds: Kinds) -> dict[str, Any]:

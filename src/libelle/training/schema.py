@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from libelle.cleaners.base import Cleaner
-from libelle.components import Component, Seed, build, validate, with_names
+from libelle.components import Component, Positive, Seed, build, validate, with_names
 from libelle.data.source import Source
 from libelle.data.table_files import Excel
 from libelle.errors import UserError
@@ -18,6 +18,7 @@ from libelle.models.base import Model
 from libelle.processes.base import Process
 from libelle.processes.union import choose_parts
 from libelle.samplers.rows import Sampler
+from libelle.shards import SHARD_ROWS
 from libelle.stores.base import Store
 from libelle.training.pairings import check_mode, check_pairing
 from libelle.training.plan import Plan, Provenance, no_lightning
@@ -81,6 +82,7 @@ class TrainConfig(Component):
         optimize: the metric that the run is judged by, as `validation.average_precision`.
         keep_texts: whether files of the run may hold texts of records.
         excel: whose Excel the run's `errors.csv` is for; null for plain CSV.
+        shard_rows: rows that are worked on at once: data of more rows lie in files meanwhile, not in memory.
         report: how the report is written.
         tune: the search that the run is a trial of.
         resume: id of a run that was interrupted, or killed, and goes on; its own config counts.
@@ -102,6 +104,7 @@ class TrainConfig(Component):
     optimize: str | None = None
     keep_texts: bool = False
     excel: Excel = None
+    shard_rows: Positive = SHARD_ROWS
     report: ReportConfig = field(default_factory=ReportConfig)
     tune: TuneConfig | None = None
     resume: str | None = None
@@ -139,6 +142,7 @@ def build_plan(
         keep_texts=checked.keep_texts,
         excel=checked.excel,
         language=checked.report.language,
+        shard_rows=checked.shard_rows,
         trainer={name: value for name, value in checked.trainer.items() if value is not None},
         lightning=lightning,
         provenance=replace(provenance, config=with_names(provenance.config)),

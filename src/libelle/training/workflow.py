@@ -27,6 +27,7 @@ from libelle.runs.heartbeat import beating
 from libelle.runs.run import COMPLETED, FAILED, Run
 from libelle.runs.sending import finish, write_drafts
 from libelle.runs.work import CHECKPOINTS, LOG, work_folder
+from libelle.shards import in_shards
 from libelle.training.bases import Base, has_base, read_base, write_base
 from libelle.training.pairings import check_pairing, check_weights
 from libelle.training.plan import BASE_NODES, Plan, look_up
@@ -79,7 +80,7 @@ def fit_alone(plan: Plan) -> Pipeline:
     """Everything, start to end, with nothing kept: from the source to a fitted pipeline."""
     from libelle.training.fitting import fit
 
-    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as name:
+    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as name, in_shards(Path(name), plan.shard_rows):
         training, records, check = _read(plan, Path(name), keep=False)
         return fit(plan, training, _prepare(plan, records, check)).pipeline
 
@@ -216,7 +217,7 @@ def _workplace(plan: Plan) -> Iterator[Path]:
     """Yield the work folder, which holds the log, once the store is known to work."""
     plan.store.check()
     resumed = None if plan.resumed is None else plan.resumed.folder
-    with work_folder(resumed) as folder, log_to_file(folder / LOG):
+    with work_folder(resumed) as folder, log_to_file(folder / LOG), in_shards(folder, plan.shard_rows):
         yield folder
 
 

@@ -6,12 +6,15 @@ import pandas as pd
 from libelle.data.check import fields, give_away, labels
 from libelle.data.check.findings import DataCheck, Finding
 from libelle.data.columns import Column, row_keys
+from libelle.data.distinct import number_equal
+from libelle.data.frames import positions
 from libelle.data.records import Records
 from libelle.data.source import Source
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.data.targets import without_case_and_blanks
 from libelle.features import Ints
 from libelle.language import N_
+from libelle.shards import shards
 
 
 def look_at(source: Source, records: Records) -> DataCheck:
@@ -22,10 +25,9 @@ def look_at(source: Source, records: Records) -> DataCheck:
         records: all of them.
     """
     target = Column.of(records.targets)
-    split = pd.Index(SPLITS).get_indexer(pd.Index(records.splits)).astype(np.int64)
+    split = positions(records.splits, SPLITS)
     order = pd.Index(records.labels).get_indexer(pd.Index(target.texts))
-    places = order[target.index] * len(SPLITS) + split
-    rows = np.bincount(places, minlength=len(records.labels) * len(SPLITS)).reshape(-1, len(SPLITS))
+    rows = _count(order, target.index, split)
     roles = source.roles
     split_by = {key: names[0] for key, names in roles.items() if key in ("data.split.column", "data.split.group")}
     found = [
@@ -55,6 +57,15 @@ def look_at(source: Source, records: Records) -> DataCheck:
     )
 
 
+def _count(order: Ints, targets: Ints, split: Ints) -> Ints:
+    """Rows of each label in each split, int64 [labels, splits]; `order` is the place of each distinct target."""
+    size = len(order) * len(SPLITS)
+    rows = np.zeros(size, dtype=np.int64)
+    for part in shards(len(split)):
+        rows += np.bincount(order[targets[part]] * len(SPLITS) + split[part], minlength=size)
+    return rows.reshape(-1, len(SPLITS))
+
+
 def _without_texts(records: Records) -> list[Finding]:
     empty = np.logical_and.reduce([column.missing for column in records.columns.values()])
     if not empty.any():
@@ -67,10 +78,14 @@ def _without_texts(records: Records) -> list[Finding]:
 
 def _in_two_splits(records: Records, split: Ints) -> list[Finding]:
     """Records whose texts stand in the training rows, too."""
-    codes, distinct = pd.factorize(row_keys(records.columns))
-    trained = np.zeros(len(distinct), dtype=np.bool_)
-    trained[codes[split == SPLITS.index(TRAIN)]] = True
-    repeated = {name: int(trained[codes[split == SPLITS.index(name)]].sum()) for name in (VALIDATION, TEST)}
+    codes, distinct = number_equal(row_keys(records.columns))
+    trained = np.zeros(distinct, dtype=np.bool_)
+    for part in shards(len(split)):
+        trained[codes[part][split[part] == SPLITS.index(TRAIN)]] = True
+    repeated = dict.fromkeys((VALIDATION, TEST), 0)
+    for part in shards(len(split)):
+        for name in repeated:
+            repeated[name] += int(trained[codes[part][split[part] == SPLITS.index(name)]].sum())
     if not any(repeated.values()):
         return []
     tests = int((split == SPLITS.index(TEST)).sum())
