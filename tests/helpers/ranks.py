@@ -10,7 +10,10 @@ from libelle.errors import UserError
 
 
 class Killer(pl.Callback):
-    """Kills the process of one rank at the end of the second epoch, once: `marker` is there from then on."""
+    """Ends the process of one rank at the end of the second epoch, once: `marker` is there from then on.
+
+    By SIGTERM, for which Lightning would let the ranks wait for each other.
+    """
 
     def __init__(self, marker: str, rank: int = 1) -> None:
         self.marker, self.rank = Path(marker), rank
@@ -18,7 +21,7 @@ class Killer(pl.Callback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if (trainer.global_rank, trainer.current_epoch) == (self.rank, 1) and not self.marker.exists():
             self.marker.touch()
-            os.kill(os.getpid(), signal.SIGKILL)
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 class Refuser(pl.Callback):

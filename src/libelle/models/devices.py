@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 #: The folder, in the run's scratch space, of what the processes are given.
 _FOLDER = "ranks"
 #: Bytes that a process takes before it has a network: torch, Lightning and what they import.
-_PROCESS = 400_000_000
+_PROCESS = 600_000_000
 #: Seconds between two looks at the processes.
 _LOOK_EVERY = 0.1
 _HERE = "127.0.0.1"

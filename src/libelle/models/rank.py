@@ -4,7 +4,6 @@ Its command (`libelle.models.devices`) starts it, and it ends when that does.
 """
 
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -33,8 +32,6 @@ def main(folder: Path, rank: int, ranks: int, threads: int) -> None:
         except Exception as error:
             Failure(time.time(), error).write(folder / ERROR.format(rank))
             sys.exit(1)
-        except SystemExit:  # with which Lightning answers SIGTERM
-            sys.exit(128 + signal.SIGTERM)
 
 
 def _end_with_the_command() -> NoReturn:

@@ -4,6 +4,7 @@ A rank is the number of such a process, from 0. Each takes its share of the rows
 of one device: gradients are added up over the ranks, of losses that are divided by the weights of the whole batch.
 """
 
+import signal
 from typing import Any, TypeVar
 
 import torch
@@ -36,6 +37,11 @@ class RankStrategy(DDPStrategy):
         super().configure_ddp()
         model: Any = self.model
         model.register_comm_hook(None, _add_gradients)
+
+    def on_train_start(self) -> None:
+        """Let a rank that is asked to end do so, whose command ends the others; Lightning would wait for them."""
+        super().on_train_start()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _add_gradients(_: object, bucket: dist.GradBucket) -> Future[Tensor]:  # type: ignore[name-defined]
