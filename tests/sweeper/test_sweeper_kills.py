@@ -122,13 +122,3 @@ def test_a_worker_that_dies_costs_only_its_own_trial(tmp_path: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     finished = {line["trial"]: line["status"] for line in read_ledger(folder) if line["event"] == "finished"}
     assert finished == {0: "completed", 1: "failed", 2: "completed", 3: "completed"}
-
-
-def test_two_sweepers_do_not_share_a_folder(tmp_path: Path) -> None:
-    from hydra_plugins.hydra_hyperopt_sweeper._ledger import Header, Ledger
-
-    folder = tmp_path / "sweep"
-    with Ledger(folder, Header([], [], "minimize", None, 1), new_seed=1):
-        refused = start(folder, "n=1,2")
-    assert refused.returncode == 1
-    assert "Another sweep is running" in refused.stderr

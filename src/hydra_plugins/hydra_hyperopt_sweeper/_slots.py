@@ -1,0 +1,167 @@
+"""Jobs side by side: each launched by itself, so that a slow one holds no other and a dead one takes none with it.
+
+Hydra's launchers take a list of jobs and come back when all have ended. One job at a time through each of several
+slots gives the next trial out as soon as one ends. That needs a launcher whose jobs run in processes of their own,
+since Hydra's state belongs to a process; others run batches.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, cast
+
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, setup_globals
+from hydra.plugins.launcher import Launcher
+
+#: Launches one job, given its overrides and its number, and waits for it.
+Launch = Callable[[list[str], int], Sequence[JobReturn]]
+
+#: The modules of the launchers that run each job in a process of its own; Ray's other one makes a cluster a launch.
+_JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher"
+_RAY = "hydra_plugins.hydra_ray_launcher.ray_launcher"
+_SUBMITIT = "hydra_plugins.hydra_submitit_launcher.submitit_launcher"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A launch that is over.
+
+    Attributes:
+        trial: the number of its trial.
+        jobs: what the launcher returned.
+        broke: what it raised instead.
+    """
+
+    trial: int
+    jobs: Sequence[JobReturn]
+    broke: Exception | None
+
+
+class Slots:
+    """Launches that go on at the same time, each waited for by a thread of its own.
+
+    Args:
+        count: number of slots.
+        launch: launches one job.
+        one_machine: whether all jobs share the memory of this machine.
+
+    Attributes:
+        busy: numbers of the trials whose launches go on.
+    """
+
+    def __init__(self, count: int, launch: Launch, *, one_machine: bool) -> None:
+        self.launch = launch
+        self.one_machine = one_machine
+        self.busy: set[int] = set()
+        self._count = count
+        self._ended: SimpleQueue[Ended] = SimpleQueue()
+
+    @property
+    def free(self) -> bool:
+        """Whether another launch may begin."""
+        return len(self.busy) < self._count
+
+    def start(self, trial: int, work: Callable[[], Sequence[JobReturn]]) -> None:
+        """Begin a launch, or whatever else has to be waited for on a trial's behalf."""
+
+        def run() -> None:
+            try:
+                ended = Ended(trial, work(), None)
+            except Exception as error:
+                ended = Ended(trial, [], error)
+            self._ended.put(ended)
+
+        self.busy.add(trial)
+        # A daemon: an interrupted sweep does not wait for what is in flight.
+        threading.Thread(target=run, name=f"trial {trial}", daemon=True).start()
+
+    def wait(self) -> Ended:
+        """The next launch that ends."""
+        ended = self._ended.get()
+        self.busy.remove(ended.trial)
+        return ended
+
+
+@contextlib.contextmanager
+def slots_of(launcher: Launcher, count: int) -> Iterator[Slots | None]:
+    """Slots for a launcher.
+
+    Args:
+        launcher: as Hydra made it.
+        count: number of jobs that are wanted at a time.
+
+    Yields:
+        The slots; None for one job at a time, and for a launcher that runs jobs in this process, or of which nothing is
+        known.
+    """
+    module = type(launcher).__module__
+    if module == _RAY:
+        # The sweep itself runs a trial again whose process died, once; Ray would by itself, three times.
+        cast(Any, launcher).ray_cfg.remote.setdefault("max_retries", 0)
+    if count == 1 or module not in (_JOBLIB, _RAY, _SUBMITIT):
+        yield None
+    elif module == _JOBLIB:
+        with _processes(launcher) as (launch, limit):
+            yield Slots(min(count, limit), launch, one_machine=True)
+    else:
+        yield Slots(count, _elsewhere(launcher, starts_with_nothing=module == _RAY), one_machine=False)
+
+
+def _elsewhere(launcher: Launcher, *, starts_with_nothing: bool) -> Launch:
+    """How to launch jobs that run elsewhere; several launches may go on in this process."""
+    lock, started = threading.Lock(), not starts_with_nothing
+
+    def launch(overrides: list[str], job: int) -> Sequence[JobReturn]:
+        nonlocal started
+        with lock:
+            if not started:
+                # Launching nothing starts Ray, which several threads at once could not.
+                launcher.launch([], initial_job_idx=job)
+                started = True
+        return launcher.launch([overrides], initial_job_idx=job)
+
+    return launch
+
+
+@contextlib.contextmanager
+def _processes(launcher: Any) -> Iterator[tuple[Launch, int]]:
+    """How joblib's launcher launches in a process for each slot, and the most that it allows.
+
+    In the pool that joblib shares among all launches, a process that dies would take the jobs of all others with it.
+    """
+    import joblib
+    from joblib.externals import loky
+
+    limit, timeout = joblib.effective_n_jobs(launcher.joblib.get("n_jobs", -1)), launcher.joblib.get("timeout")
+    launcher.joblib["n_jobs"] = 1  # there: in the slot's own process
+    idle: list[Any] = []
+    pools: list[Any] = []
+
+    def launch(overrides: list[str], job: int) -> Sequence[JobReturn]:
+        if not idle:
+            pools.append(loky.ProcessPoolExecutor(max_workers=1))
+            idle.append(pools[-1])
+        pool = idle.pop()
+        try:
+            future = pool.submit(_launch_here, launcher, Singleton.get_state(), overrides, job)
+            jobs = future.result(timeout)
+        except BaseException:
+            pool.shutdown(wait=False, kill_workers=True)
+            raise
+        idle.append(pool)
+        return jobs
+
+    try:
+        yield launch, limit
+    finally:
+        for pool in pools:
+            pool.shutdown(wait=False, kill_workers=True)
+
+
+def _launch_here(launcher: Launcher, state: Any, overrides: list[str], job: int) -> Sequence[JobReturn]:
+    setup_globals()
+    Singleton.set_state(state)
+    return launcher.launch([overrides], initial_job_idx=job)
