@@ -1,6 +1,5 @@
 """A sweep that another process runs: started so that it outlives the terminal, or found to be running; followed."""
 
-import logging
 import os
 import subprocess
 import sys
@@ -14,8 +13,6 @@ from ._errors import SweepError
 from ._ledger import Ledger, SweepIsRunning, owner_path
 from ._ledger_reader import LEDGER, RUNNING, SweepRecord, ranked
 from ._override_values import encode
-
-log = logging.getLogger(__name__)
 
 #: Environment variable of a detached sweeper: its sweep folder.
 _VARIABLE = "HYDRA_HYPEROPT_DETACHED"
@@ -47,7 +44,7 @@ def start_detached(folder: Path, config: DictConfig) -> "subprocess.Popen[bytes]
             start_new_session=True,
             env=os.environ | {_VARIABLE: str(folder)},
         )
-    log.info(
+    _say(
         f"The sweep runs without this terminal and prints to {folder / _LOG}; "
         f"the same command follows it, kill -- -{process.pid} ends it"
     )
@@ -83,7 +80,7 @@ def follow_running(folder: Path, open_ledger: Callable[[], Ledger]) -> None:
     """
     owner = owner_path(folder)
     name = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
-    log.info(f"The sweep in {folder} is run by {name}: following it, which Ctrl-C ends without ending the sweep")
+    _say(f"The sweep in {folder} is run by {name}: following it, which Ctrl-C ends without ending the sweep")
     watch = _Watch(folder)
     while True:
         watch.look()
@@ -111,5 +108,10 @@ class _Watch:
         if done > self.done:
             best = next(iter(ranked(sweep.trials, sweep.header.direction)), None)
             value = "" if best is None else f", the best {best.value:.6g} (trial {best.number})"
-            log.info(f"Results of {done} trials{value}; {len(sweep.trials) - done} are running")
+            _say(f"Results of {done} trials{value}; {len(sweep.trials) - done} are running")
         self.done = done
+
+
+def _say(line: str) -> None:
+    """For the people who wait; no application hides it, as it may the sweeper's log."""
+    print(line, file=sys.stderr, flush=True)

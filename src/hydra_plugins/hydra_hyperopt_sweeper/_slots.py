@@ -16,6 +16,8 @@ from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, setup_globals
 from hydra.plugins.launcher import Launcher
 
+from ._errors import SweepError
+
 #: Launches one job, given its overrides and its number, and waits for it.
 Launch = Callable[[list[str], int], Sequence[JobReturn]]
 
@@ -49,12 +51,14 @@ class Slots:
         one_machine: whether all jobs share the memory of this machine.
 
     Attributes:
+        prepare: what has to be done once, in the main thread, before the first launch.
         busy: numbers of the trials whose launches go on.
     """
 
     def __init__(self, count: int, launch: Launch, *, one_machine: bool) -> None:
         self.launch = launch
         self.one_machine = one_machine
+        self.prepare: Callable[[], object] | None = None
         self.busy: set[int] = set()
         self._count = count
         self._ended: SimpleQueue[Ended] = SimpleQueue()
@@ -63,6 +67,19 @@ class Slots:
     def free(self) -> bool:
         """Whether another launch may begin."""
         return len(self.busy) < self._count
+
+    def make_ready(self) -> None:
+        """Prepare for launches, unless it is done.
+
+        Raises:
+            SweepError: where that fails.
+        """
+        if self.prepare is not None:
+            try:
+                self.prepare()
+            except Exception as error:
+                raise SweepError(f"The launcher does not start: {type(error).__name__}: {error}") from error
+            self.prepare = None
 
     def start(self, trial: int, work: Callable[[], Sequence[JobReturn]]) -> None:
         """Begin a launch, or whatever else has to be waited for on a trial's behalf."""
@@ -107,23 +124,13 @@ def slots_of(launcher: Launcher, count: int) -> Iterator[Slots | None]:
         with _processes(launcher) as (launch, limit):
             yield Slots(min(count, limit), launch, one_machine=True)
     else:
-        yield Slots(count, _elsewhere(launcher, starts_with_nothing=module == _RAY), one_machine=False)
-
-
-def _elsewhere(launcher: Launcher, *, starts_with_nothing: bool) -> Launch:
-    """How to launch jobs that run elsewhere; several launches may go on in this process."""
-    lock, started = threading.Lock(), not starts_with_nothing
-
-    def launch(overrides: list[str], job: int) -> Sequence[JobReturn]:
-        nonlocal started
-        with lock:
-            if not started:
-                # Launching nothing starts Ray, which several threads at once could not.
-                launcher.launch([], initial_job_idx=job)
-                started = True
-        return launcher.launch([overrides], initial_job_idx=job)
-
-    return launch
+        slots = Slots(
+            count, lambda overrides, job: launcher.launch([overrides], initial_job_idx=job), one_machine=False
+        )
+        if module == _RAY:
+            # Launching nothing starts Ray, which several threads at once could not, and which ends with its thread.
+            slots.prepare = lambda: launcher.launch([], initial_job_idx=0)
+        yield slots
 
 
 @contextlib.contextmanager
@@ -147,7 +154,7 @@ def _processes(launcher: Any) -> Iterator[tuple[Launch, int]]:
         pool = idle.pop()
         try:
             future = pool.submit(_launch_here, launcher, Singleton.get_state(), overrides, job)
-            jobs = future.result(timeout)
+            jobs: Sequence[JobReturn] = future.result(timeout)
         except BaseException:
             pool.shutdown(wait=False, kill_workers=True)
             raise

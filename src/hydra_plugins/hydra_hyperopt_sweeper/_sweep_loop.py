@@ -110,6 +110,7 @@ class Sweep:
                 slots.start(trial.number, partial(self._outlast, trial))
         while True:
             while slots.free and (chosen := self._next_trial(slots)) is not None:
+                slots.make_ready()
                 job = self.ledger.next_job()
                 self.ledger.launch([chosen], job)
                 slots.start(chosen.number, self._launching(slots, chosen, job))
@@ -127,16 +128,15 @@ class Sweep:
         """The trial to launch next: one in flight that nobody runs, or a new one; None while there is none."""
         if self._too_many_failures():
             return None
-        # Out of memory, most likely, where jobs share it: the second time it gets all of it.
-        if slots.one_machine and any(self.broken[number] for number in slots.busy):
-            return None
         left = [trial for trial in self.ledger.running if trial.number not in slots.busy]
         fresh = [trial for trial in left if not self.broken[trial.number]]
-        if fresh:
-            return fresh[0]
-        if left:
-            return None if slots.one_machine and slots.busy else left[0]
-        return next(iter(self._new(1)), None)
+        if not slots.one_machine:
+            return next(iter(fresh + left), None) or next(iter(self._new(1)), None)
+        # Out of memory, most likely, where jobs share it: what broke comes last, and has all of it.
+        if any(self.broken[number] for number in slots.busy):
+            return None
+        chosen = next(iter(fresh or self._new(1)), None)
+        return next(iter(left), None) if chosen is None and not slots.busy else chosen
 
     def _launching(self, slots: Slots, trial: TrialRecord, job: int) -> Callable[[], Sequence[JobReturn]]:
         """What a slot does for a trial."""
