@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,3 +41,11 @@ def start(folder: Path, *overrides: str, **environment: str) -> Ended:
             os.killpg(process.pid, signal.SIGKILL)
         stderr.seek(0)
         return Ended(returncode, stderr.read())
+
+
+def until(happens: Callable[[], object], what: str) -> None:
+    """Wait for something; fail where it does not come about."""
+    deadline = time.monotonic() + 150
+    while not happens():
+        assert time.monotonic() < deadline, f"{what} did not come about"
+        time.sleep(0.1)

@@ -20,7 +20,7 @@ def main(config: DictConfig) -> float:
         os.kill(os.getpid(), signal.SIGKILL)
     if str(config.n) == os.environ.get("KILL_N"):
         os.kill(os.getpid(), signal.SIGKILL)
-    if str(config.n) == os.environ.get("HOLD_N"):
+    if str(config.n) in os.environ.get("HOLD_N", "").split(","):
         hold(Path(HydraConfig.get().sweep.dir))
     return float((config.x - 0.3) ** 2 + config.n)
 

@@ -1,10 +1,11 @@
 """Jobs side by side, through each launcher that runs them in processes of their own: none holds or harms another."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from helpers.sweep_starts import start
+from helpers.sweep_starts import command, start, until
 from helpers.sweeping import read_ledger
 
 RAY = ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_dashboard=false"]
@@ -19,6 +20,10 @@ def events(folder: Path) -> list[tuple[str, int]]:
     return [(line["event"], line["trial"]) for line in read_ledger(folder)[1:]]
 
 
+def launches(folder: Path) -> list[int]:
+    return [trial for event, trial in events(folder) if event == "launched"]
+
+
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_slow_trial_and_one_whose_process_dies_hold_no_other(tmp_path: Path, launcher: list[str]) -> None:
     folder = tmp_path / "sweep"
@@ -28,11 +33,11 @@ def test_a_slow_trial_and_one_whose_process_dies_hold_no_other(tmp_path: Path, l
     assert ended.returncode == 0, ended.stderr
     finished = {line["trial"]: line["status"] for line in read_ledger(folder) if line["event"] == "finished"}
     assert finished == {0: "completed", 1: "failed", 2: "completed", 3: "completed", 4: "completed"}
-    launched = [trial for event, trial in events(folder) if event == "launched"]
     # The one that died runs once more, and nothing else does.
-    assert sorted(launched) == [0, 1, 1, 2, 3, 4]
+    assert sorted(launches(folder)) == [0, 1, 1, 2, 3, 4]
 
 
+@pytest.mark.slow
 def test_a_search_takes_trials_in_flight_into_account(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     options = ["n=range(1,5)", "x=0.1,0.2", "hydra.sweeper.max_trials=7", "hydra.sweeper.seed=1"]
@@ -45,3 +50,32 @@ def test_a_search_takes_trials_in_flight_into_account(tmp_path: Path) -> None:
         running += 1 if event == "launched" else -1
         assert running <= 3
     assert [event for event, _ in events(folder)][:3] == ["launched"] * 3
+
+
+@pytest.mark.slow
+def test_a_node_that_dies_costs_its_own_trial_alone_which_runs_again_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    folder, gate = tmp_path / "sweep", tmp_path / "gate"
+    # Jobs have the environment of the nodes, not that of the sweeper.
+    monkeypatch.setenv("HOLD_N", "1,2")
+    monkeypatch.setenv("HOLD_UNTIL", "../gate")
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        node = cluster.add_node(num_cpus=1)
+        options = ["n=1,2", "hydra.sweeper.n_jobs=2", RAY[0], f"hydra.launcher.ray.init.address={cluster.address}"]
+        with (tmp_path / "said").open("w") as said:
+            sweep = subprocess.Popen(command(folder, *options), cwd=tmp_path, stderr=said, stdout=said)
+            until(lambda: len(list(folder.glob("trials/*.lock"))) == 2, "two jobs")
+            cluster.remove_node(node, allow_graceful=False)
+            until(lambda: len(launches(folder)) == 3, "the launch of the one that died")
+            gate.touch()
+            assert sweep.wait(timeout=150) == 0, (tmp_path / "said").read_text()
+    finally:
+        cluster.shutdown()
+    finished = {line["trial"]: line["status"] for line in read_ledger(folder) if line["event"] == "finished"}
+    assert finished == {0: "completed", 1: "completed"}
+    assert len(launches(folder)) == 3

@@ -63,9 +63,9 @@ def follow_started(folder: Path, process: "subprocess.Popen[bytes]") -> None:
         time.sleep(_LOOK)
     watch.look()
     if process.returncode:
-        printed = (folder / _LOG).read_text(encoding="utf-8", errors="replace").split("\n")
-        last = next((line.strip() for line in reversed(printed) if line.strip()), "nothing")
-        raise SweepError(f"The sweep ended with an error, the last line of {folder / _LOG}: {last}")
+        raise SweepError(
+            f"The sweep ended with an error, the last line of {folder / _LOG}: {_last_line(folder / _LOG)}"
+        )
 
 
 def follow_running(folder: Path, open_ledger: Callable[[], Ledger]) -> None:
@@ -91,6 +91,13 @@ def follow_running(folder: Path, open_ledger: Callable[[], Ledger]) -> None:
                 return
         except SweepIsRunning:
             time.sleep(_LOOK)
+
+
+def _last_line(path: Path) -> str:
+    lines = [line.strip() for line in path.read_text(encoding="utf-8", errors="replace").split("\n")]
+    # Hydra's advice after any error.
+    said = [line for line in lines if line and not line.startswith("Set the environment variable HYDRA_FULL_ERROR")]
+    return said[-1] if said else "none"
 
 
 class _Watch:

@@ -6,6 +6,7 @@ since Hydra's state belongs to a process; others run batches.
 """
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -116,8 +117,7 @@ def slots_of(launcher: Launcher, count: int) -> Iterator[Slots | None]:
     """
     module = type(launcher).__module__
     if module == _RAY:
-        # The sweep itself runs a trial again whose process died, once; Ray would by itself, three times.
-        cast(Any, launcher).ray_cfg.remote.setdefault("max_retries", 0)
+        _settle_ray(cast(Any, launcher).ray_cfg)
     if count == 1 or module not in (_JOBLIB, _RAY, _SUBMITIT):
         yield None
     elif module == _JOBLIB:
@@ -131,6 +131,15 @@ def slots_of(launcher: Launcher, count: int) -> Iterator[Slots | None]:
             # Launching nothing starts Ray, which several threads at once could not, and which ends with its thread.
             slots.prepare = lambda: launcher.launch([], initial_job_idx=0)
         yield slots
+
+
+def _settle_ray(options: Any) -> None:
+    """Give Ray's launcher two options that are right for sweeps, unless they are typed."""
+    # The sweep itself runs a trial again whose process died, once; Ray would by itself, three times.
+    options.remote.setdefault("max_retries", 0)
+    if options.init.get("address") or os.environ.get("RAY_ADDRESS"):
+        # The launcher's own default is for a cluster that it starts; one that is there has its own, and Ray refuses.
+        options.init.setdefault("object_store_memory", None)
 
 
 @contextlib.contextmanager
