@@ -10,8 +10,8 @@ Plugins.instance()
 pytestmark = pytest.mark.slow
 
 SWEEPER = ["hydra/sweeper=hyperopt"]
-#: Ray starts a node of its own for this process; a small one is enough.
-RAY = ["hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_dashboard=false"]
+#: A small node for this process, not one that is found on this machine.
+RAY = ["hydra.launcher.ray.init.address=local", "+hydra.launcher.ray.init.num_cpus=2"]
 
 
 @pytest.mark.parametrize(
@@ -19,7 +19,7 @@ RAY = ["hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_d
     [
         pytest.param("joblib", [*SWEEPER, "hydra.launcher.n_jobs=2"], id="joblib"),
         pytest.param("submitit_local", SWEEPER, id="submitit_local"),
-        pytest.param("ray", [*SWEEPER, "+" + RAY[0], RAY[1]], id="ray"),
+        pytest.param("ray", [*SWEEPER, *RAY], id="ray"),
     ],
 )
 class TestLauncher(LauncherTestSuite):

@@ -8,7 +8,7 @@ import pytest
 from helpers.sweep_starts import command, start, until
 from helpers.sweeping import read_ledger
 
-RAY = ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2", "+hydra.launcher.ray.init.include_dashboard=false"]
+RAY = ["hydra/launcher=ray", "hydra.launcher.ray.init.address=local", "+hydra.launcher.ray.init.num_cpus=2"]
 LAUNCHERS = [
     pytest.param(["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"], id="joblib"),
     pytest.param(["hydra/launcher=submitit_local"], id="submitit_local", marks=pytest.mark.slow),

@@ -115,7 +115,7 @@ class _Watch:
         if done > self.done:
             best = next(iter(ranked(sweep.trials, sweep.header.direction)), None)
             value = "" if best is None else f", the best {best.value:.6g} (trial {best.number})"
-            _say(f"Results of {done} trials{value}; {len(sweep.trials) - done} are running")
+            _say(f"trials: {done} done, {len(sweep.trials) - done} running{value}")
         self.done = done
 
 

@@ -6,7 +6,6 @@ since Hydra's state belongs to a process; others run batches.
 """
 
 import contextlib
-import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -137,8 +136,8 @@ def _settle_ray(options: Any) -> None:
     """Give Ray's launcher two options that are right for sweeps, unless they are typed."""
     # The sweep itself runs a trial again whose process died, once; Ray would by itself, three times.
     options.remote.setdefault("max_retries", 0)
-    if options.init.get("address") or os.environ.get("RAY_ADDRESS"):
-        # The launcher's own default is for a cluster that it starts; one that is there has its own, and Ray refuses.
+    if options.init.get("address") != "local":
+        # The launcher's own default is for a cluster that it starts; for one that is there, Ray refuses any.
         options.init.setdefault("object_store_memory", None)
 
 
