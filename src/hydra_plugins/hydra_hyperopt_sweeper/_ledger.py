@@ -53,7 +53,11 @@ class Ledger:
         self.results = folder / RESULTS
         self.path = folder / LEDGER
         self.results.mkdir(parents=True, exist_ok=True)
-        lock = take(self.results / ".lock")
+        try:
+            lock = take(self.results / ".lock")
+        except OSError as error:
+            reason = f"{folder} cannot be locked ({error.strerror})"
+            raise SweepError(f"{reason}; choose a hydra.sweep.dir on a file system that has locks") from error
         if lock is None:
             if self.path.exists() and self.path.stat().st_size:
                 self._refuse_another(header, SweepRecord.read(folder))
