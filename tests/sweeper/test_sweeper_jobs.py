@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.utils import JobReturn
 from omegaconf import OmegaConf
 
 from helpers.sweep_folders import write_sweep
 from hydra_plugins.hydra_hyperopt_sweeper._job import RecordedTask, read_result
+from hydra_plugins.hydra_hyperopt_sweeper._slots import Slots
 
 
 @pytest.fixture
@@ -43,3 +45,13 @@ def test_the_last_job_of_a_trial_runs_and_leaves_nothing_but_its_result(
 
 def test_a_job_runs_where_the_ledger_cannot_be_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run(tmp_path / "nowhere", 0, monkeypatch) == 1.0
+
+
+def test_an_interrupted_job_interrupts_those_who_wait_for_all() -> None:
+    def interrupted() -> list[JobReturn]:
+        raise SystemExit(130)
+
+    slots = Slots(2, lambda overrides, job: [], one_machine=True)
+    slots.start(0, interrupted)
+    with pytest.raises(SystemExit):
+        slots.wait()

@@ -61,7 +61,7 @@ class Slots:
         self.prepare: Callable[[], object] | None = None
         self.busy: set[int] = set()
         self._count = count
-        self._ended: SimpleQueue[Ended] = SimpleQueue()
+        self._ended: SimpleQueue[Ended | BaseException] = SimpleQueue()
 
     @property
     def free(self) -> bool:
@@ -86,18 +86,21 @@ class Slots:
 
         def run() -> None:
             try:
-                ended = Ended(trial, work(), None)
+                self._ended.put(Ended(trial, work(), None))
             except Exception as error:
-                ended = Ended(trial, [], error)
-            self._ended.put(ended)
+                self._ended.put(Ended(trial, [], error))
+            except BaseException as interrupt:
+                self._ended.put(interrupt)
 
         self.busy.add(trial)
         # A daemon: an interrupted sweep does not wait for what is in flight.
         threading.Thread(target=run, name=f"trial {trial}", daemon=True).start()
 
     def wait(self) -> Ended:
-        """The next launch that ends."""
+        """The next launch that ends; an interrupt of its job is one of the sweep."""
         ended = self._ended.get()
+        if isinstance(ended, BaseException):
+            raise ended
         self.busy.remove(ended.trial)
         return ended
 
@@ -156,10 +159,11 @@ def _processes(launcher: Any) -> Iterator[tuple[Launch, int]]:
     pools: list[Any] = []
 
     def launch(overrides: list[str], job: int) -> Sequence[JobReturn]:
-        if not idle:
-            pools.append(loky.ProcessPoolExecutor(max_workers=1))
-            idle.append(pools[-1])
-        pool = idle.pop()
+        try:
+            pool = idle.pop()
+        except IndexError:
+            pool = loky.ProcessPoolExecutor(max_workers=1)
+            pools.append(pool)
         try:
             future = pool.submit(_launch_here, launcher, Singleton.get_state(), overrides, job)
             jobs: Sequence[JobReturn] = future.result(timeout)
