@@ -68,29 +68,43 @@ def follow_started(folder: Path, process: "subprocess.Popen[bytes]") -> None:
         )
 
 
-def follow_running(folder: Path, open_ledger: Callable[[], Ledger]) -> None:
+def follow_running(folder: Path, open_ledger: Callable[[], Ledger]) -> Ledger:
     """Say how a sweep goes that some process runs, until nobody does.
 
     Args:
         folder: the sweep folder.
         open_ledger: opens its ledger.
 
+    Returns:
+        The open ledger.
+
     Raises:
-        SweepError: where its process was killed or ended with an error.
+        SweepError: where that process was killed or ended with an error.
     """
-    owner = owner_path(folder)
-    name = owner.read_text(encoding="utf-8") if owner.exists() else "another process"
-    _say(f"The sweep in {folder} is run by {name}: following it, which Ctrl-C ends without ending the sweep")
     watch = _Watch(folder)
+    told = False
     while True:
-        watch.look()
         try:
-            with open_ledger() as ledger:
-                if ledger.unfinished:
-                    raise SweepError(f"The sweep in {folder} was ended before it was done; start it again to go on")
-                return
+            ledger = open_ledger()
         except SweepIsRunning:
+            if not told:
+                _say(f"{_runs(folder)}: following it, which Ctrl-C ends without ending the sweep")
+                told = True
+            watch.look()
             time.sleep(_LOOK)
+            continue
+        if ledger.unfinished:
+            with ledger:
+                raise SweepError(f"The sweep in {folder} was ended before it was done; start it again to go on")
+        return ledger
+
+
+def _runs(folder: Path) -> str:
+    try:
+        name = owner_path(folder).read_text(encoding="utf-8")
+    except FileNotFoundError:  # it begins or ends at this moment
+        name = "another process"
+    return f"The sweep in {folder} is run by {name}"
 
 
 def _last_line(path: Path) -> str:

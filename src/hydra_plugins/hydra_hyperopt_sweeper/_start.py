@@ -58,8 +58,8 @@ def run_sweep(
             pass  # nobody runs it, and it is the same sweep
         follow_started(folder, start_detached(folder, config))
     except SweepIsRunning:
-        follow_running(folder, open_ledger)
-    with open_ledger() as ledger:
+        pass
+    with follow_running(folder, open_ledger) as ledger:
         write_results(ledger)
         print_best(ledger, len(ledger.trials), space.fixed, last=True)
     return []
