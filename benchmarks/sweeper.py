@@ -130,7 +130,7 @@ def hyperopt_overhead() -> float:
     from omegaconf import OmegaConf
 
     from hydra_plugins.hydra_hyperopt_sweeper._ledger import Ledger
-    from hydra_plugins.hydra_hyperopt_sweeper._sweep_loop import _Sweep
+    from hydra_plugins.hydra_hyperopt_sweeper._sweep_loop import Sweep
     from hydra_plugins.hydra_hyperopt_sweeper.config import HyperoptSweeperConf, MixConf
     from hydra_plugins.hydra_hyperopt_sweeper.sweep import Header, read_space
 
@@ -140,7 +140,7 @@ def hyperopt_overhead() -> float:
     with tempfile.TemporaryDirectory() as folder:
         header = Header(space.records, space.fixed, "minimize", None, 0)
         with Ledger(Path(folder), header, new_seed=0) as ledger:
-            sweep = _Sweep(options, space, ledger, Idle())  # type: ignore[arg-type]
+            sweep = Sweep(options, space, ledger, Idle())  # type: ignore[arg-type]
             began = time.perf_counter()
             sweep.run()
             return (time.perf_counter() - began) / OVERHEAD_TRIALS * 1e3

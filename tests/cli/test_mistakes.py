@@ -1,9 +1,11 @@
 """What newcomers mistype, in every command: one sentence that names it and says what to do, and nothing is changed."""
 
 import pytest
+from hydra.errors import MissingConfigException
 
 from helpers.place import files_below
 from helpers.scripts import call
+from libelle.cli.mistakes import explain
 
 RUN = "2026-11-23_1"
 
@@ -76,6 +78,14 @@ MISTAKES = [
     ("train.py", ["model.hidden=[512,"], ["model.hidden=[512,", "list"]),
     ("train.py", ["hydra.mode=x"], ["hydra.mode=x", "MULTIRUN"]),
 ]
+
+
+@pytest.mark.parametrize(("launcher", "extra"), [("ray", "ray"), ("submitit_slurm", "slurm"), ("joblib", "sweeper")])
+def test_a_launcher_that_is_not_installed_is_said_with_its_extra(launcher, extra):
+    error = MissingConfigException("", f"hydra/launcher/{launcher}", ["basic"])
+    sentence = explain("train", [f"hydra/launcher={launcher}", "tune=mlp"], error)
+    assert f"hydra/launcher={launcher}" in sentence
+    assert f"pip install 'libelle[{extra}]'" in sentence
 
 
 def one_sentence(place, script, arguments):

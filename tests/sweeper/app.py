@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from pathlib import Path
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -18,7 +20,18 @@ def main(config: DictConfig) -> float:
         os.kill(os.getpid(), signal.SIGKILL)
     if str(config.n) == os.environ.get("KILL_N"):
         os.kill(os.getpid(), signal.SIGKILL)
+    if str(config.n) in os.environ.get("HOLD_N", "").split(","):
+        hold(Path(HydraConfig.get().sweep.dir))
     return float((config.x - 0.3) ** 2 + config.n)
+
+
+def hold(folder: Path) -> None:
+    """Go on once the sweep folder has so many files of a pattern; fail where that does not come about."""
+    deadline = time.monotonic() + 100
+    while len(list(folder.glob(os.environ["HOLD_UNTIL"]))) < int(os.environ.get("HOLD_COUNT", "1")):
+        if time.monotonic() > deadline:
+            raise TimeoutError("nothing came")
+        time.sleep(0.05)
 
 
 if __name__ == "__main__":

@@ -1,46 +1,13 @@
 """Sweeps in processes of their own, killed with SIGKILL in the middle of a job, and started again."""
 
-import contextlib
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from helpers.sweep_starts import start
 from helpers.sweeping import read_ledger
 
-APP = Path(__file__).with_name("app.py")
 SPACE = ["x=interval(0,1)", "n=range(1,4)", "hydra.sweeper.seed=3"]
-
-
-@dataclass
-class Ended:
-    returncode: int
-    stderr: str
-
-
-def start(folder: Path, *overrides: str, kill_at: str = "", kill_n: str = "", parent: bool = False) -> Ended:
-    command = [sys.executable, str(APP), "--multirun", "hydra/sweeper=hyperopt", f"hydra.sweep.dir={folder}"]
-    environment = os.environ | {"KILL_AT": kill_at, "KILL_N": kill_n, "KILL_PARENT": "1" if parent else ""}
-    # A file, no pipe, and a session to end: workers of joblib outlive a parent that is killed.
-    with tempfile.TemporaryFile("w+") as stderr:
-        process = subprocess.Popen(
-            [*command, *overrides],
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            env=environment,
-            cwd=folder.parent,
-            start_new_session=True,
-        )
-        returncode = process.wait(timeout=120)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        stderr.seek(0)
-        return Ended(returncode, stderr.read())
 
 
 def values(folder: Path) -> dict[int, float]:
@@ -63,9 +30,9 @@ def test_a_killed_sweep_goes_on_to_what_it_would_have_been(tmp_path: Path) -> No
 
     killed = tmp_path / "killed"
     # Job 3 is the second of the batch (2, 3); resumed, its trial is job 4, and job 6 is killed in turn.
-    assert start(killed, *options, kill_at="3").returncode == -9
+    assert start(killed, *options, KILL_AT="3").returncode == -9
     first = (killed / "0" / ".hydra" / "overrides.yaml").stat().st_mtime_ns
-    assert start(killed, *options, kill_at="6").returncode == -9
+    assert start(killed, *options, KILL_AT="6").returncode == -9
     ended = start(killed, *options)
     assert ended.returncode == 0, ended.stderr
 
@@ -77,7 +44,7 @@ def test_a_killed_sweep_goes_on_to_what_it_would_have_been(tmp_path: Path) -> No
 def test_a_killed_grid_runs_every_point_once_more_only_where_it_was_unfinished(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     grid = ["x=0.1,0.2,0.3,0.4,0.5"]
-    assert start(folder, *grid, kill_at="2").returncode == -9
+    assert start(folder, *grid, KILL_AT="2").returncode == -9
     assert start(folder, *grid).returncode == 0
     assert sorted(values(folder)) == [0, 1, 2, 3, 4]
     assert trial_by_job(folder) == {0: 0, 1: 1, 2: 2, 3: 3, 4: 4, 5: 2, 6: 3, 7: 4}
@@ -105,7 +72,7 @@ def test_joblib_runs_trials_side_by_side_and_loses_none_to_a_kill(tmp_path: Path
     folder = tmp_path / "sweep"
     options = [*SPACE, "hydra.sweeper.max_trials=4", "hydra.sweeper.n_jobs=2", "hydra/launcher=joblib"]
     options += ["hydra.launcher.n_jobs=2"]
-    assert start(folder, *options, kill_at="3", parent=True).returncode == -9
+    assert start(folder, *options, KILL_AT="3", KILL_PARENT="1").returncode == -9
     before = {path.name for path in (folder / "trials").glob("*.json")}
     assert {"0.json", "1.json"} <= before
     ended = start(folder, *options)
@@ -119,17 +86,7 @@ def test_a_worker_that_dies_costs_only_its_own_trial(tmp_path: Path) -> None:
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
     folder = tmp_path / "sweep"
     options = ["n=1,2,3,4", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
-    ended = start(folder, *options, kill_n="2")
+    ended = start(folder, *options, KILL_N="2")
     assert ended.returncode == 0, ended.stderr
     finished = {line["trial"]: line["status"] for line in read_ledger(folder) if line["event"] == "finished"}
     assert finished == {0: "completed", 1: "failed", 2: "completed", 3: "completed"}
-
-
-def test_two_sweepers_do_not_share_a_folder(tmp_path: Path) -> None:
-    from hydra_plugins.hydra_hyperopt_sweeper._ledger import Header, Ledger
-
-    folder = tmp_path / "sweep"
-    with Ledger(folder, Header([], [], "minimize", None, 1), new_seed=1):
-        refused = start(folder, "n=1,2")
-    assert refused.returncode == 1
-    assert "Another sweep is running" in refused.stderr

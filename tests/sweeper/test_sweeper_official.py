@@ -28,7 +28,7 @@ plugin = "hydra_plugins.hydra_hyperopt_sweeper."
 Plugins.instance()
 assert plugin + "hyperopt_sweeper" in sys.modules
 assert not {"hyperopt", "numpy", "rich", "torch", "libelle"} & set(sys.modules)
-import_module(plugin + "_sweep_loop"), import_module(plugin + "_suggestion")
+import_module(plugin + "_start"), import_module(plugin + "_suggestion")
 assert not {"torch", "libelle"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", program], check=True, timeout=120)

@@ -1,5 +1,7 @@
 """Sweeps that are refused, each before its first job and with a sentence that shows what is wrong."""
 
+import errno
+import fcntl
 import sys
 from pathlib import Path
 
@@ -71,3 +73,12 @@ def test_without_hyperopt_a_sentence_names_what_to_install(sweep: Sweep, monkeyp
     monkeypatch.delitem(sys.modules, "hydra_plugins.hydra_hyperopt_sweeper._suggestion", raising=False)
     with pytest.raises(SweepError, match=r"pip install 'libelle\[sweeper\]'"):
         sweep(*SPACE)
+
+
+def test_a_folder_that_cannot_be_locked_is_refused(sweep: Sweep, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "lockf", no_locks)
+    with pytest.raises(SweepError, match=r"cannot be locked \(No locks available\); choose a hydra.sweep.dir"):
+        sweep("n=1,2")

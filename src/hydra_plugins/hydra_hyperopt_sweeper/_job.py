@@ -19,7 +19,9 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import TaskFunction
 from omegaconf import DictConfig
 
-from ._ledger_reader import COMPLETED, FAILED, NAN, PRUNED, TIMEOUT
+from ._errors import SweepError
+from ._ledger_reader import COMPLETED, FAILED, NAN, PRUNED, TIMEOUT, SweepRecord
+from ._locks import held, is_held
 from ._pruning import VARIABLE, TrialPruned
 
 
@@ -82,7 +84,24 @@ class RecordedTask:
         self.folder = folder
 
     def __call__(self, config: DictConfig) -> Any:
-        stem = self.folder / str(HydraConfig.get().job.num)
+        job = int(HydraConfig.get().job.num)
+        stem = self.folder / str(job)
+        stem.parent.mkdir(parents=True, exist_ok=True)
+        with held(_lock_path(self.folder, job)):
+            self._refuse_if_launched_again(job)
+            return self._run(config, stem)
+
+    def _refuse_if_launched_again(self, job: int) -> None:
+        """End a job that waited in a queue so long that a sweep started anew has launched its trial once more."""
+        try:
+            trials = SweepRecord.read(self.folder.parent).trials
+        except SweepError:
+            return  # a machine that does not share the folder
+        jobs = next((trial.jobs for trial in reversed(trials) if job in trial.jobs), [job])
+        if jobs[-1] != job:
+            raise RuntimeError(f"the sweep has launched this trial again, as job {jobs[-1]}")
+
+    def _run(self, config: DictConfig, stem: Path) -> Any:
         started, clock = time.time(), time.perf_counter()
         with _environment(stem):
             try:
@@ -110,10 +129,18 @@ def read_result(folder: Path, job: int) -> Result | None:
     return Result(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
+def is_running(folder: Path, job: int) -> bool:
+    """Whether the process of job number `job` is at work, on any machine that shares the folder and its locks."""
+    return is_held(_lock_path(folder, job))
+
+
+def _lock_path(folder: Path, job: int) -> Path:
+    return folder / f"{job}.lock"
+
+
 def _write(stem: Path, result: Result, started: float, clock: float) -> None:
     """Write the result so that a reader sees all of it or nothing, also after a loss of power."""
     result.started, result.seconds = round(started, 3), round(time.perf_counter() - clock, 3)
-    stem.parent.mkdir(parents=True, exist_ok=True)
     partial = stem.with_name(f"{stem.name}.{os.getpid()}.partial")
     with partial.open("w", encoding="utf-8") as file:
         json.dump(asdict(result), file, ensure_ascii=False, indent=1)

@@ -6,21 +6,27 @@ Only the sweeper writes it; jobs leave their results in the folder `trials`, fro
 
 import json
 import os
+import socket
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from ._errors import SweepError
-from ._job import Result, read_result
+from ._job import Result, is_running, read_result
 from ._ledger_lines import Finished, Launched
 from ._ledger_reader import FAILURES, LEDGER, RESULTS, RUNNING, Header, SweepRecord, TrialRecord, ranked
+from ._locks import take
 
-try:
-    import fcntl
-except ImportError:  # Windows has no POSIX locks; two sweepers in one folder go unnoticed there.
-    fcntl = None  # type: ignore[assignment]
+
+class SweepIsRunning(SweepError):  # noqa: N818 - a state, not an error
+    """Another process has the ledger open."""
+
+
+def owner_path(folder: Path) -> Path:
+    """The file that says which process runs the sweep; one that ends as it should removes it."""
+    return folder / RESULTS / ".owner"
 
 
 class Ledger:
@@ -35,9 +41,11 @@ class Ledger:
         header: what the sweep is about, with its seed.
         trials: all trials, in the order of their numbers.
         results: the folder in which jobs leave their results.
+        unfinished: whether the start before this one was killed, or ended with an error.
 
     Raises:
         SweepError: where the folder holds another sweep, in a sentence that says what differs.
+        SweepIsRunning: where another process has it open.
     """
 
     def __init__(self, folder: Path, header: Header, new_seed: int) -> None:
@@ -45,7 +53,16 @@ class Ledger:
         self.results = folder / RESULTS
         self.path = folder / LEDGER
         self.results.mkdir(parents=True, exist_ok=True)
-        self._lock = _lock(self.results / ".lock")
+        try:
+            lock = take(self.results / ".lock")
+        except OSError as error:
+            reason = f"{folder} cannot be locked ({error.strerror})"
+            raise SweepError(f"{reason}; choose a hydra.sweep.dir on a file system that has locks") from error
+        if lock is None:
+            if self.path.exists() and self.path.stat().st_size:
+                self._refuse_another(header, SweepRecord.read(folder))
+            raise SweepIsRunning(f"Another sweep is running in {folder}")
+        self._lock = lock
         try:
             self._sweep = self._open(header, new_seed)
         except BaseException:
@@ -53,6 +70,9 @@ class Ledger:
             raise
         self.header = self._sweep.header
         self.trials = self._sweep.trials
+        self._owner = owner_path(folder)
+        self.unfinished = self._owner.exists()
+        self._owner.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
 
     def _open(self, header: Header, new_seed: int) -> SweepRecord:
         """Read the ledger; begin it where there is none."""
@@ -61,16 +81,21 @@ class Ledger:
             first = header if header.seed is not None else replace(header, seed=new_seed)
             self._append([{"event": "sweep", **asdict(first)}])
         sweep = SweepRecord.read(self.folder)
-        if differences := header.differences(sweep.header):
+        self._refuse_another(header, sweep)
+        return sweep
+
+    def _refuse_another(self, header: Header, before: SweepRecord) -> None:
+        if differences := header.differences(before.header):
             raise SweepError(
                 f"The sweep in {self.folder} is another one: {'; '.join(differences)}. Choose another hydra.sweep.dir."
             )
-        return sweep
 
     def __enter__(self) -> "Ledger":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._owner.unlink()
         self._lock.close()
 
     @property
@@ -117,6 +142,10 @@ class Ledger:
         results = ((job, read_result(self.results, job)) for job in trial.jobs)
         return next(((job, result) for job, result in results if result is not None), None)
 
+    def is_running(self, trial: TrialRecord) -> bool:
+        """Whether one of the trial's jobs is at work."""
+        return any(is_running(self.results, job) for job in trial.jobs)
+
     @property
     def running(self) -> list[TrialRecord]:
         """Trials that were launched and have no result."""
@@ -160,15 +189,3 @@ def _cut_torn_line(path: Path) -> None:
     if path.exists():
         content = path.read_bytes()
         os.truncate(path, content.rfind(b"\n") + 1)
-
-
-def _lock(path: Path) -> IO[str]:
-    """An open file that keeps other sweepers out of the folder until it is closed or this process ends."""
-    file = path.open("w")
-    if fcntl is not None:
-        try:
-            # Belongs to this process alone: no child that outlives a kill holds on to it.
-            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise SweepError(f"Another sweep is running in {path.parent.parent}") from error
-    return file

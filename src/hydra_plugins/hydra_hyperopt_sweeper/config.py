@@ -93,13 +93,15 @@ class HyperoptSweeperConf:
             same fixed overrides.
         seed: same seed, same trials. None: one is drawn, and kept in the ledger.
         max_trials: total number of trials in the sweep folder, those of earlier starts included.
-        n_jobs: trials suggested and launched at a time.
+        n_jobs: trials that run at a time, the next one launched as soon as one ends; with a launcher that runs jobs in
+            this process, or that is not known, trials suggested and launched at a time.
         max_batch_size: most jobs handed to the launcher at once. None: `n_jobs`, or the whole grid where every point is
             run.
         max_failure_rate: the sweep stops with an error once more than this share of its total has failed.
         timeout: seconds from this start after which no further trial begins.
         loss_threshold: stop once the best value is at least as good as this.
         no_progress_stop: stop once this many trials in a row have finished without a better value.
+        detach: run the sweep in a process that outlives the terminal, and follow it.
     """
 
     _target_: str = "hydra_plugins.hydra_hyperopt_sweeper.hyperopt_sweeper.HyperoptSweeper"
@@ -116,6 +118,7 @@ class HyperoptSweeperConf:
     timeout: float | None = None
     loss_threshold: float | None = None
     no_progress_stop: int | None = None
+    detach: bool = False
 
 
 def _register() -> None:

@@ -35,7 +35,7 @@ class HyperoptSweeper(Sweeper):
         Raises:
             SweepError: for a mistake in the space or the options, before any job.
         """
-        from ._sweep_loop import run_sweep
+        from ._start import run_sweep
 
         assert self.hydra_context is not None
         assert self.config is not None

@@ -29,6 +29,14 @@ _GROUPS = ("model", "data", "mode", "process", "tune", "sampler", "calibration",
 #: What names of files end with, and how a command is given one.
 _FILES = frozenset([".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".json", ".jsonl", ".gz", ".zip"])
 _FILE_KEYS = {"runtime": "input={}", "train": "data=csv data.path={} data.target=<the label's column>"}
+#: The extra that installs a launcher.
+_LAUNCHERS = {
+    "joblib": "sweeper",
+    "ray": "ray",
+    "ray_aws": "ray",
+    "submitit_local": "slurm",
+    "submitit_slurm": "slurm",
+}
 
 
 @dataclass(frozen=True)
@@ -175,6 +183,11 @@ def _said(line: _Line, error: Exception) -> str:
     if isinstance(error, MissingConfigException) and error.options:
         group, _, wanted = str(error.missing_cfg_file).rpartition("/")
         rest = f"the options of {group} are {listed(error.options)}."
+        if group == "hydra/launcher" and wanted in _LAUNCHERS:
+            return (
+                f"{group}={wanted} needs a library that is not installed; "
+                f"install it with pip install 'libelle[{_LAUNCHERS[wanted]}]'."
+            )
         return f"{group}={wanted} does not exist; {did_you_mean(wanted, error.options, rest)}"
     if isinstance(error, OverrideParseException):
         return f"{as_typed(error.override)} cannot be read; write key=value, and put the value into quotes."

@@ -15,6 +15,7 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
+from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.errors import HydraException
 from hydra.utils import get_class
@@ -59,6 +60,8 @@ def did_you_mean(typed: str, there: Iterable[str], rest: str) -> str:
 @contextmanager
 def own_hydra() -> Iterator[None]:
     """Compose configs of `conf/`; Hydra's own state is as before at the end, also within another Hydra application."""
+    # Options that plugins add belong to that state; some of them, such as hydra/launcher=ray, are added but once.
+    Plugins.instance()
     before = Singleton.get_state()
     try:
         GlobalHydra.instance().clear()
