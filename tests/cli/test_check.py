@@ -96,6 +96,7 @@ def test_training_says_keeps_and_shows_what_was_found(entries, tmp_path):
     assert f"{repeated} of 50 test records have the texts of a training record; without them:" in page.read_text()
 
 
+@pytest.mark.slow
 def test_a_base_says_what_was_found_and_whether_its_file_has_changed(entries, tmp_path):
     overrides = [*DATA, "data.columns=employer,job,country", "model=logreg"]
     answer = call("train.py", *overrides, "mode=prepare", cwd=tmp_path)

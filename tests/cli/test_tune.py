@@ -21,6 +21,9 @@ from libelle.cli.composition import make_plan
 from libelle.runs.run_list import manifests
 from libelle.stores.local import LocalStore
 
+#: Whole commands, one after the other.
+pytestmark = pytest.mark.slow
+
 FAST = ("trainer.max_epochs=1", "model.hidden=[8]", "model.ngram_hidden=[8]", "trainer.accelerator=cpu")
 DATA = ("data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job", "data.target=label")
 SPACES = sorted(path.stem for path in (ROOT / "conf" / "tune").glob("*.yaml") if path.stem not in ("custom", "none"))
@@ -94,7 +97,6 @@ def test_the_best_overrides_can_be_pasted_as_they_are(continued):
     assert "tune=" not in page.partition("<pre>")[2].partition("</pre>")[0]
 
 
-@pytest.mark.slow
 def test_a_search_goes_on_to_a_larger_total(continued):
     place, _ = continued
     answer = tune(place, *DATA, *FAST, *SPACE, trials=4)
@@ -103,7 +105,6 @@ def test_a_search_goes_on_to_a_larger_total(continued):
     assert "preparing it" not in answer.stderr
 
 
-@pytest.mark.slow
 def test_the_metric_says_which_way_is_better(place):
     answer = tune(place, *DATA, *FAST, *SPACE, "optimize=validation.log_loss", trials=2)
     assert ledger(place, "widths")[0]["direction"] == "minimize"
@@ -158,7 +159,6 @@ def test_a_trial_that_fails_says_why_in_a_sentence_and_ends_nothing(place):
     assert results["trials"] == {"completed": 1, "failed": 1}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("pruning", ["pruning=median", "pruning=halving"])
 def test_pruning_stops_a_trial_that_lags(place, pruning):
     # A rate of zero, or nearly, learns nothing: its curve stays flat below those of the others.
@@ -185,7 +185,6 @@ def test_pruning_outside_a_search_changes_nothing(place):
     assert math.isfinite(runs(place)[0].value)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SPACES)
 def test_every_point_of_a_space_is_a_run_that_can_be_built(name, hydra_restore_singletons):
     register_resolvers()
@@ -205,7 +204,6 @@ def test_every_point_of_a_space_is_a_run_that_can_be_built(name, hydra_restore_s
     assert len(models) == 6 if name == "auto" else models == {name}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in SPACES if name != "pretrained"])
 def test_every_space_runs(place, name):
     answer = tune(place, *DATA, f"tune={name}", "trainer.max_epochs=1", "trainer.accelerator=cpu", trials=2)
@@ -215,7 +213,6 @@ def test_every_space_runs(place, name):
     assert (place / "sweeps" / found[0].sweep / "report.html").exists()
 
 
-@pytest.mark.slow
 def test_the_space_of_pretrained_encoders_runs(place):
     pytest.importorskip("transformers")
     from helpers.encoders import make_bert
@@ -227,7 +224,6 @@ def test_the_space_of_pretrained_encoders_runs(place):
     assert [run.status for run in runs(place)] == ["completed"] * 2, answer.stderr
 
 
-@pytest.mark.slow
 def test_a_search_over_models_prepares_the_base_of_each_process_that_it_draws(place):
     narrow = ("tune=auto", "model=mlp,naive_bayes", "trainer.max_epochs=1", "trainer.accelerator=cpu")
     answer = tune(place, *DATA, *narrow, trials=4)

@@ -20,6 +20,9 @@ from libelle.runs.run import Run
 from libelle.training.plan import Provenance
 from libelle.training.workflow import full
 
+#: Whole commands, one after the other.
+pytestmark = pytest.mark.slow
+
 NOTEBOOK = ROOT / "notebooks" / "choose_threshold.ipynb"
 
 
@@ -45,7 +48,6 @@ def test_notebook_holds_no_outputs():
         assert cell.get("execution_count") is None
 
 
-@pytest.mark.slow
 def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     plan = with_source(tiny_plan(tmp_path))
@@ -67,7 +69,6 @@ def test_notebook_chooses_saves_and_shows_mistakes(tmp_path: Path, monkeypatch: 
     assert "employer" in shown
 
 
-@pytest.mark.slow
 def test_run_all_chooses_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT / "src"))
     plan = with_source(tiny_plan(tmp_path))

@@ -57,6 +57,7 @@ def test_numbers_are_those_of_other_libraries(compared: Path) -> None:
     assert (found.low, found.high) == pytest.approx(tuple(interval), abs=0.15 * width)
 
 
+@pytest.mark.slow
 @settings(max_examples=30)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holms_correction_is_that_of_statsmodels(p_values: list[float]) -> None:

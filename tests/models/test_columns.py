@@ -136,6 +136,7 @@ def test_without_such_columns_nothing_is_added(tmp_path: Path) -> None:
     assert not [name for name in model.weights_ if "columns" in name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tuning", ["full", "frozen", "lora"])
 def test_a_pretrained_encoder_sees_them_in_its_head(tuning: str, tmp_path: Path) -> None:
     encoder = make_bert(tmp_path / "bert")

@@ -20,6 +20,9 @@ from libelle.models.devices import _failure
 from libelle.models.handover import ERROR, Failure
 from libelle.models.training_job import Batches
 
+#: Whole commands, one after the other.
+pytestmark = pytest.mark.slow
+
 #: 84 training rows: the second batch has one, of which a rank has none.
 TINY = [
     *("data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job,town", "data.target=label"),
@@ -122,7 +125,6 @@ def test_a_process_that_died_without_a_word_is_named(tmp_path, code, words):
     assert isinstance(error, UserError)
 
 
-@pytest.mark.slow
 def test_the_same_seed_and_devices_give_the_same_scores_also_where_a_process_is_killed(place, two_devices):
     answer = call("train.py", *TINY, *TWO, *KILLER, cwd=place)
     assert answer.returncode == 2
@@ -136,7 +138,6 @@ def test_the_same_seed_and_devices_give_the_same_scores_also_where_a_process_is_
         assert run_file(place, run_of(place), name).read_bytes() == run_file(*two_devices, name).read_bytes(), name
 
 
-@pytest.mark.slow
 def test_what_a_process_refuses_is_the_command_s_sentence(place):
     answer = call("train.py", *TINY, *TWO, "+callbacks.refuser._target_=helpers.ranks.Refuser", cwd=place)
     assert answer.returncode == 2
@@ -144,7 +145,6 @@ def test_what_a_process_refuses_is_the_command_s_sentence(place):
     assert children() == []
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 143)])
 def test_all_processes_end_with_the_command(place, by, status):
     keys = [*TINY, *TWO, "trainer.max_epochs=10000", "callbacks.early_stopping.patience=10000"]
@@ -159,7 +159,6 @@ def test_all_processes_end_with_the_command(place, by, status):
         assert command.wait() == status
 
 
-@pytest.mark.slow
 def test_a_sweep_trains_on_several_devices_and_prunes(place):
     # A rate of nearly zero learns nothing: its curve stays flat below the other's.
     sweep = ["tune=custom", "hydra.sweeper.max_trials=2", "model.optimizer.lr=0.02,1e-9", "model.wide=false"]
@@ -171,7 +170,6 @@ def test_a_sweep_trains_on_several_devices_and_prunes(place):
     assert "pruned after epoch" in found[1]["error"]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("tuning", ["full", "lora"])
 def test_an_encoder_is_tuned_on_several_devices(place, bert, tuning):
     keys = [*TINY[:5], *TINY[-2:], "model=pretrained", f"model.encoder={bert}", f"model.tuning={tuning}"]

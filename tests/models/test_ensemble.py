@@ -59,6 +59,7 @@ def test_scores_are_the_weighted_average_from_run_and_published_place(
     np.testing.assert_allclose(predictions["score_1"], expected[positions], atol=1e-6)
 
 
+@pytest.mark.slow
 def test_members_bring_their_calibration_and_the_average_may_have_one(plan: Plan, runs: list[str]) -> None:
     linear = replace(plan, process=Tfidf(), model=LogisticRegression(), calibration=Temperature())
     calibrated = full(linear)

@@ -32,6 +32,7 @@ def train(tmp_path):
     return lambda *keys: call("train.py", *ARGUMENTS, *keys, cwd=tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "keys",
     [

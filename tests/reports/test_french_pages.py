@@ -28,6 +28,9 @@ from libelle.stores.local import LocalStore
 from libelle.training.run_evidence import read_evidence
 from libelle.training.workflow import full
 
+#: Whole commands, one after the other.
+pytestmark = pytest.mark.slow
+
 
 def patterns() -> list[re.Pattern[str]]:
     """What each sentence looks like in English, where its French differs."""

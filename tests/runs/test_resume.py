@@ -11,6 +11,9 @@ from helpers.place import run_file
 from helpers.scripts import call
 from helpers.tiny import make_forms
 
+#: Whole commands, one after the other.
+pytestmark = pytest.mark.slow
+
 STATE = "libelle.models.checkpoints:EpochState"
 TINY = [
     *("data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job,town", "data.target=label"),
@@ -83,7 +86,6 @@ def test_a_run_that_was_killed_is_shown_as_lost_with_the_command_that_resumes_it
     assert json.loads(call("runs.py", "list", "format=json", cwd=place).stdout)[0]["status"] == "completed"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("by", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize(
     ("arguments", "step"),
@@ -99,7 +101,6 @@ def test_a_signal_ends_a_run_of_any_model_as_interrupted_and_it_resumes(place, b
     assert (manifest_of(place)["status"], manifest_of(place)["error"]) == ("completed", None)
 
 
-@pytest.mark.slow
 def test_a_run_from_a_base_resumes(place):
     assert call("train.py", "mode=prepare", *TINY, cwd=place).returncode == 0
     killed_at(f"{STATE}.on_train_epoch_start", 2, "train.py", "mode=train", *TINY[5:], cwd=place)
@@ -152,7 +153,6 @@ def test_checkpoints_hold_tensors_and_plain_values_alone(place):
     assert torch.load(path, weights_only=True)["epoch"] == 0
 
 
-@pytest.mark.slow
 def test_the_records_of_a_resumed_run_keep_their_splits(place, uninterrupted):
     there, whole = uninterrupted
     killed_at(f"{STATE}.on_train_epoch_start", 2, "train.py", *TINY, cwd=place)

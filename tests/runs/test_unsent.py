@@ -18,6 +18,9 @@ from libelle.stores.local import LocalStore
 from libelle.stores.outbox import parcels
 from libelle.training.sync import sync
 
+#: Whole commands, one after the other.
+pytestmark = pytest.mark.slow
+
 DATA = ["data=csv", "data.path=forms.csv", "data.id=form", "data.columns=employer,job,town", "data.target=label"]
 TRAIN = [*DATA, "model=naive_bayes"]
 
@@ -166,7 +169,6 @@ def test_a_later_choice_is_not_undone_by_one_that_is_sent_late(place, failing):
     assert run.read_threshold()["value"] == 0.6
 
 
-@pytest.mark.slow
 def test_a_sync_that_is_killed_is_repeated_and_a_sent_run_is_not_sent_again(place, failing):
     with failing(".predictions.parquet"):
         call("train.py", *TRAIN, cwd=place)

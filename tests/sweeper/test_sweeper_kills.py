@@ -7,6 +7,9 @@ import pytest
 from helpers.sweep_starts import start
 from helpers.sweeping import read_ledger
 
+#: Whole commands, one after the other.
+pytestmark = pytest.mark.slow
+
 SPACE = ["x=interval(0,1)", "n=range(1,4)", "hydra.sweeper.seed=3"]
 
 
@@ -21,7 +24,6 @@ def trial_by_job(folder: Path) -> dict[int, int]:
     return {line["job"]: line["trial"] for line in read_ledger(folder) if line["event"] == "launched"}
 
 
-@pytest.mark.slow
 def test_a_killed_sweep_goes_on_to_what_it_would_have_been(tmp_path: Path) -> None:
     options = [*SPACE, "hydra.sweeper.max_trials=7", "hydra.sweeper.n_jobs=2"]
     options += ["hydra/sweeper/algorithm=tpe", "hydra.sweeper.algorithm.n_startup_jobs=3"]

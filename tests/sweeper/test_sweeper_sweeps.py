@@ -28,6 +28,7 @@ def test_a_small_finite_space_is_run_whole_whatever_the_algorithm(sweep: Sweep, 
     assert swept.results["best_overrides"] == ["x=0.2", "n=1"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ADAPTIVE)
 def test_the_same_seed_gives_the_same_trials_also_after_a_resume(sweep: Sweep, algorithm: str) -> None:
     def run(total: int, folder: str, seed: int = 5) -> list[list[str]]:
@@ -55,6 +56,7 @@ def test_no_point_is_run_twice_while_there_are_others(sweep: Sweep) -> None:
     assert len({tuple(job) for job in swept.overrides}) == 15
 
 
+@pytest.mark.slow
 def test_parallel_suggestions_differ(sweep: Sweep) -> None:
     options = ["hydra.sweeper.n_jobs=4", "hydra.sweeper.max_trials=10", "hydra.sweeper.seed=1"]
     swept = sweep("x=range(0,100)", "hydra/sweeper/algorithm=tpe", "hydra.sweeper.algorithm.n_startup_jobs=2", *options)

@@ -95,6 +95,7 @@ def test_an_id_that_comes_again_in_another_shard_is_refused(tmp_path: Path) -> N
         prepare(replace(plan_of(tmp_path, forms), shard_rows=20))
 
 
+@pytest.mark.slow
 def test_the_number_of_rows_is_a_key(tmp_path: Path) -> None:
     answer = call("train.py", "mode=prepare", "data=bi", "data.size=400", "shard_rows=90", cwd=tmp_path)
     assert answer.returncode == 0, answer.stderr
