@@ -31,7 +31,7 @@ def execute(folder, **parameters):
     notebook = nbformat.read(NOTEBOOK, as_version=4)
     (cell,) = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
     cell.source += "".join(f"\n{name} = {value!r}" for name, value in parameters.items())
-    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(notebook, timeout=100, resources={"metadata": {"path": str(folder)}}).execute()
     shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     assert any("image/png" in output.get("data", ()) for output in shown)
     return "\n".join(output.get("text") or output["data"].get("text/plain", "") for output in shown)
