@@ -2,18 +2,15 @@ import json
 
 import pytest
 
-from helpers.place import FIELDS, train_arguments
+from helpers.place import train_arguments, write_labelled
 from helpers.scripts import call
-from libelle.data.census import sample as bi
 
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     """A folder with forms.csv, and one run trained on it."""
     folder = tmp_path_factory.mktemp("place")
-    forms = bi.generate(400, seed=5)
-    forms["non_codable"] = (forms["siretm"].isna() & forms["siretc"].isna()).map({True: "yes", False: "no"})
-    forms[["cabbi", *FIELDS, "non_codable"]].to_csv(folder / "forms.csv", index=False)
+    write_labelled(folder, 400)
     answer = call("train.py", *train_arguments(), cwd=folder)
     assert answer.returncode == 0, answer.stderr
     (folder / "first.txt").write_text(answer.stdout)

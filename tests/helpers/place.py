@@ -3,12 +3,20 @@
 import json
 
 from helpers.scripts import call
+from libelle.data.census import sample as bi
 
 FIELDS = ["rs_x", "clt_x", "profs_x", "actet_x"]
 
 
 def files_below(folder):
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def write_labelled(folder, size):
+    """Write `forms.csv`, with the columns that `train_arguments` names."""
+    forms = bi.generate(size, seed=5)
+    forms["non_codable"] = (forms["siretm"].isna() & forms["siretc"].isna()).map({True: "yes", False: "no"})
+    forms[["cabbi", *FIELDS, "non_codable"]].to_csv(folder / "forms.csv", index=False)
 
 
 def train_arguments(**changes):

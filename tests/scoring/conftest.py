@@ -1,6 +1,6 @@
 import pytest
 
-from helpers.place import FIELDS, train_arguments
+from helpers.place import FIELDS, train_arguments, write_labelled
 from helpers.scoring import without_workers
 from helpers.scripts import call
 from libelle.data.census import sample as bi
@@ -24,9 +24,7 @@ def write_forms(folder) -> None:
 def place(tmp_path_factory):
     """A folder with `forms/`, and a run of a model that loads quickly."""
     folder = tmp_path_factory.mktemp("place")
-    forms = bi.generate(300, seed=5)
-    forms["non_codable"] = (forms["siretm"].isna() & forms["siretc"].isna()).map({True: "yes", False: "no"})
-    forms[["cabbi", *FIELDS, "non_codable"]].to_csv(folder / "forms.csv", index=False)
+    write_labelled(folder, 300)
     arguments = [argument for argument in train_arguments() if not argument.startswith("trainer")]
     answer = call("train.py", *arguments, "model=logreg", cwd=folder)
     assert answer.returncode == 0, answer.stderr

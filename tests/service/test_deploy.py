@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from helpers.openssl import make_certificate
 from helpers.scripts import ROOT
 from helpers.servers import free_ports
 from helpers.serving import PATIENCE, serving
@@ -86,9 +87,7 @@ def nginx(place: Path):
 
     def start(port: int) -> tuple[int, ssl.SSLContext]:
         certificate, key = place / "libelle.pem", place / "libelle.key"
-        subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"]
-        make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
-        subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+        make_certificate(certificate, key)
         site = (ROOT / "deploy" / "nginx.conf").read_text(encoding="utf-8")
         (listening,) = free_ports(1)
         for written, here in {

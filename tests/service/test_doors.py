@@ -2,11 +2,11 @@
 
 import json
 import ssl
-import subprocess
 from urllib.request import Request, urlopen
 
 import pytest
 
+from helpers.openssl import make_certificate, openssl
 from helpers.serving import PATIENCE, context_of, serving
 from libelle.errors import UserError
 from libelle.publication import publish
@@ -17,10 +17,6 @@ from libelle.service.models_served import load_first
 from libelle.service.scout import Scout
 from libelle.service.settings import Settings
 from libelle.stores.local import LocalStore
-
-
-def openssl(*arguments):
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 @pytest.fixture
@@ -78,10 +74,7 @@ def test_a_refused_version_is_tried_again_later_and_less_and_less_often(place, m
 
 def test_it_speaks_tls_where_it_has_a_certificate(place):
     certificate, key = place / "cert.pem", place / "key.pem"
-    openssl(
-        *["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"],
-        *["-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate],
-    )
+    make_certificate(certificate, key)
     files = [f"tls_certificate={certificate}", f"tls_key={key}"]
     with serving(place, "published=forms", "workers=1", "reload=0", *files) as service:
         context = ssl.create_default_context(cafile=str(certificate))
