@@ -1,4 +1,5 @@
 import os
+import sys
 
 # Several test processes share a few cores.
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -35,6 +36,14 @@ def state_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     os.environ.pop("XDG_STATE_HOME")
     if before is not None:
         os.environ["XDG_STATE_HOME"] = before
+
+
+@pytest.fixture(autouse=True, scope="module")
+def no_ray_left() -> Iterator[None]:
+    """A file of tests that connects to Ray ends that: the next would take its cluster for its own."""
+    yield
+    if ray := sys.modules.get("ray"):
+        ray.shutdown()
 
 
 @pytest.fixture
