@@ -227,24 +227,26 @@ class NgramVocabulary:
     @cached_property
     def _buckets(self) -> tuple[np.uint64, npt.NDArray[np.int32]]:
         """Where the hashes begin that share their highest bits, and how far a hash is shifted to leave these."""
-        bits = max(len(self) - 1, 1).bit_length()
+        bits = max(len(self) - 1, 1).bit_length() + 1
         shift = np.uint64(64 - bits)
         counts = np.bincount((self.hashes >> shift).astype(np.int64), minlength=1 << bits)
         return shift, np.concatenate(([0], np.cumsum(counts))).astype(np.int32)
 
     def _find_many(self, hashes: Hashes) -> Ints:
-        """Hashes are spread evenly, so a bucket holds one or two: bisection would miss the caches at each step."""
+        """Hashes are spread evenly, so few buckets hold two or more: bisection would miss the caches at each step."""
         shift, starts = self._buckets
         buckets = (hashes >> shift).astype(np.int64)
-        places, ends = starts[buckets], starts[buckets + 1]
-        found = np.full(len(hashes), -1, dtype=np.int64)
-        open_ = np.flatnonzero(places < ends)
-        while len(open_):
-            at = places[open_]
-            same = self.hashes[at] == hashes[open_]
-            found[open_[same]] = at[same]
-            places[open_] = at + 1
-            open_ = open_[~same & (at + 1 < ends[open_])]
+        # An empty bucket begins where the next one does, whose hashes are others; the last ones begin past the end.
+        found = starts.take(buckets).astype(np.int64)
+        others = np.flatnonzero(self.hashes.take(found, mode="clip") != hashes)
+        places, ends, wanted = found[others], starts.take(buckets[others] + 1), hashes[others]
+        found[others] = -1
+        while len(others):
+            places += 1
+            there = places < ends
+            others, places, ends, wanted = others[there], places[there], ends[there], wanted[there]
+            same = self.hashes.take(places) == wanted
+            found[others[same]] = places[same]
         return found
 
     def weigh(self, counts: scipy.sparse.csr_array, *, sublinear: bool = True) -> scipy.sparse.csr_array:
