@@ -20,12 +20,18 @@ CSV = "id;texte\n1;Crèche\n2;œuvre\n".encode()
 RECORDS = [["1", "Crèche"], ["2", "œuvre"]]
 
 
-def archive(**files: bytes) -> bytes:
+def archive(*, method: int = zipfile.ZIP_STORED, **files: bytes) -> bytes:
     stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as packed:
+    with zipfile.ZipFile(stream, "w", method) as packed:
         for name, content in files.items():
             packed.writestr(name.replace("_", "."), content)
     return stream.getvalue()
+
+
+def damaged(content: bytes, after: bytes, offset: int, bad: bytes) -> bytes:
+    """Write some bytes at an offset from the first place where others stand."""
+    place = content.index(after) + offset
+    return content[:place] + bad + content[place + len(bad) :]
 
 
 def workbook(*rows: list[object], **others: list[list[object]]) -> bytes:
@@ -72,6 +78,11 @@ def test_compressed_files_are_read(content):
         (archive(content_xml=b""), ["OpenDocument"]),
         (gzip.compress(CSV * 1000)[:-10], ["damaged"]),
         (archive(forms_csv=CSV * 1000)[:-30], ["damaged"]),
+        (damaged(archive(method=zipfile.ZIP_LZMA, forms_csv=CSV), b"forms.csv", 30, b"\xff\xff"), ["damaged"]),
+        (damaged(archive(forms_csv=CSV), b"PK\x01\x02", 6, b"\xff"), ["zip file version", "make it again"]),
+        (damaged(archive(forms_csv=CSV), b"PK\x01\x02", 9, b"\x08\x09"), ["method", "make it again"]),
+        (damaged(archive(forms_csv=CSV), b"PK\x01\x02", 28, b"\0\0"), ["make it again"]),
+        (damaged(archive(é_csv=CSV), b"PK\x01\x02", 46, b"\xff"), ["decode", "make it again"]),
         (b"PAR1", ["Parquet", "copy"]),
     ],
 )

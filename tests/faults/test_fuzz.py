@@ -23,7 +23,8 @@ def try_inputs(corpus: Path, scratch: Path, total: int, capsys: pytest.CaptureFi
     with capsys.disabled():
         print(f"\n{total:,} wrong inputs, seed {SEED}\n{campaign.table(found)}")
     assert sum(door.counts["tried"] for door in found.values()) >= total
-    assert [crash for door in found.values() for crash in door.crashes] == []
+    crashes = [crash for door in found.values() for crash in door.crashes]
+    assert not crashes, "\n".join(crashes)
 
 
 @pytest.mark.slow

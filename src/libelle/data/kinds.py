@@ -1,11 +1,12 @@
 """What kind of file it is, by its first bytes, whatever its name says."""
 
 import io
+import lzma
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import BinaryIO, Literal
 
 import pyarrow as pa
@@ -74,7 +75,7 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
     try:
         with _opened(stream, name) as found:
             yield found
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
         raise UserError(f"{name} is damaged ({_one_line(error)}); copy or make it again.") from error
 
 
@@ -148,8 +149,11 @@ def _unpacked(stream: Prefixed, compression: str, name: str) -> Iterator[Readabl
 
 @contextmanager
 def _unzipped(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
-    with zipfile.ZipFile(stream) as archive:
-        inside = archive.namelist()
+    with ExitStack() as stack:
+        with _unpacking(name):
+            archive = stack.enter_context(zipfile.ZipFile(stream))
+            inside = archive.namelist()
+            files = [info for info in archive.infolist() if not (info.is_dir() or _of_macos(info))]
         if "xl/workbook.xml" in inside:
             _refuse_bomb(archive, name)
             stream.seek(0)
@@ -158,16 +162,28 @@ def _unzipped(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
         for mark, what in _ARCHIVES.items():
             if mark in inside:
                 raise UserError(f"{name} is {what}.")
-        files = [info for info in archive.infolist() if not (info.is_dir() or info.filename.startswith("__MACOSX/"))]
         if len(files) != 1:
             raise UserError(f"{name} is a ZIP archive of {len(files)} files, and one is wanted; unpack it.")
         if files[0].flag_bits & 1:
             raise UserError(f"{name} is a ZIP archive with a password; unpack it.")
-        with (
-            archive.open(files[0]) as member,
-            _opened(_Bounded(member, lambda: files[0].compress_size, name), name) as found,
-        ):
-            yield found
+        with _unpacking(name):
+            member = stack.enter_context(archive.open(files[0]))
+        bounded = _Bounded(member, lambda: files[0].compress_size, name)
+        yield stack.enter_context(_opened(bounded, name))
+
+
+def _of_macos(info: zipfile.ZipInfo) -> bool:
+    """Whether it is what macOS puts beside a file."""
+    return info.filename.startswith("__MACOSX/")
+
+
+@contextmanager
+def _unpacking(name: str) -> Iterator[None]:
+    """Say in a sentence what `zipfile` raises of an archive whose head is damaged, or of a method it does not know."""
+    try:
+        yield
+    except (LookupError, RuntimeError, ValueError) as error:
+        raise UserError(f"{name} cannot be unpacked ({_one_line(error)}); unpack it, or make it again.") from error
 
 
 class _Counted(io.RawIOBase):
