@@ -37,3 +37,29 @@ def score(place, monkeypatch):
     """Scores into a folder, without workers, and gives back how the command ended."""
     without_workers(monkeypatch)
     return lambda *arguments: call("runtime.py", *arguments, cwd=place)
+
+
+def filled(server, place, patch):
+    """A new bucket with a folder of forms and the model; its attribute `place` are the arguments that reach it."""
+    for name, value in server.credentials.items():
+        patch.setenv(name, value)
+    store = server.store()
+    store.check()
+    for number in range(4):
+        store.put_file(f"forms/{number}.csv", place / "forms" / f"{number}.csv")
+    for path in (place / "store").rglob("*"):
+        if path.is_file():
+            store.put_file(path.relative_to(place / "store").as_posix(), path)
+    store.place = [
+        "store=minio",
+        "store.secure=false",
+        f"store.endpoint={store.endpoint}",
+        f"store.bucket={store.bucket}",
+    ]
+    return store
+
+
+@pytest.fixture
+def bucket(place, session_moto, monkeypatch):
+    """A bucket with forms and the model, on a server that is a library."""
+    return filled(session_moto, place, monkeypatch)
