@@ -35,6 +35,24 @@ def bytes_in(store: Store, prefix: str) -> dict[str, bytes]:
     return {key.rpartition("/")[2]: store.get(key) for key in keys}
 
 
+def filled(server, place: Path) -> Store:
+    """A new bucket with a folder of forms and the model; its attribute `place` are the arguments that reach it."""
+    store = server.store()
+    store.check()
+    for number in range(4):
+        store.put_file(f"forms/{number}.csv", place / "forms" / f"{number}.csv")
+    for path in (place / "store").rglob("*"):
+        if path.is_file():
+            store.put_file(path.relative_to(place / "store").as_posix(), path)
+    store.place = [
+        "store=minio",
+        "store.secure=false",
+        f"store.endpoint={store.endpoint}",
+        f"store.bucket={store.bucket}",
+    ]
+    return store
+
+
 def answers_in(output: Path) -> pd.DataFrame:
     """All answers, part by part."""
     return pd.concat([pd.read_parquet(path) for path in sorted(output.glob("part-*.parquet"))], ignore_index=True)

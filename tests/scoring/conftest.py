@@ -1,7 +1,7 @@
 import pytest
 
 from helpers.place import FIELDS, train_arguments, write_labelled
-from helpers.scoring import without_workers
+from helpers.scoring import filled, without_workers
 from helpers.scripts import call
 from libelle.data.census import sample as bi
 
@@ -39,27 +39,9 @@ def score(place, monkeypatch):
     return lambda *arguments: call("runtime.py", *arguments, cwd=place)
 
 
-def filled(server, place, patch):
-    """A new bucket with a folder of forms and the model; its attribute `place` are the arguments that reach it."""
-    for name, value in server.credentials.items():
-        patch.setenv(name, value)
-    store = server.store()
-    store.check()
-    for number in range(4):
-        store.put_file(f"forms/{number}.csv", place / "forms" / f"{number}.csv")
-    for path in (place / "store").rglob("*"):
-        if path.is_file():
-            store.put_file(path.relative_to(place / "store").as_posix(), path)
-    store.place = [
-        "store=minio",
-        "store.secure=false",
-        f"store.endpoint={store.endpoint}",
-        f"store.bucket={store.bucket}",
-    ]
-    return store
-
-
 @pytest.fixture
 def bucket(place, session_moto, monkeypatch):
     """A bucket with forms and the model, on a server that is a library."""
-    return filled(session_moto, place, monkeypatch)
+    for name, value in session_moto.credentials.items():
+        monkeypatch.setenv(name, value)
+    return filled(session_moto, place)
