@@ -90,7 +90,7 @@ class ScoringRequest(FileRequest):
         if self.into_folder:
             self._check_folder()
         elif self.output is not None and self.output.startswith(S3):
-            raise UserError(f"output={self.output}: a bucket takes the parts of files; give input=<file>, or a file.")
+            raise UserError(f"output={self.output}: a bucket takes the parts of files; give input=<file>, or a file here.")
         else:
             self._check_one_file()
             self.check_answers(self.input)
@@ -118,7 +118,7 @@ class ScoringRequest(FileRequest):
         if str(self.output).startswith(S3):
             if ending := ending_of(Path(str(self.output))):
                 raise UserError(
-                    f"output={self.output} is a folder of parts in a bucket, and no {ending} file; name it without."
+                    f"output={self.output} is a folder of parts in a bucket, and no {ending} file; leave {ending} out."
                 )
         elif not Path(str(self.output)).absolute().parent.is_dir():
             raise UserError(f"output={self.output} cannot be made: the folder above does not exist; make that first.")
