@@ -123,6 +123,7 @@ def test_a_damaged_ledger_is_a_sentence(bucket, into):
     [
         ([FORMS, "output=s3://{}/"], "is no folder in a bucket; write s3://<bucket>/<folder>/"),
         ([FORMS, "output=s3://{}/a/../b/"], "is no folder in a bucket"),
+        ([FORMS, "output=s3://{}/a*/"], "is no folder in a bucket"),
         ([FORMS, "output=s3:///scores/"], "names no bucket"),
         ([FORMS, "output=s3://{}/scores.csv"], "is a folder of parts in a bucket, and no .csv file"),
         ([FORMS, "output=s3://{}/forms/"], "holds other files, 0.csv for instance"),

@@ -90,7 +90,7 @@ class ScoringRequest(FileRequest):
         if self.into_folder:
             self._check_folder()
         elif self.output is not None and self.output.startswith(S3):
-            raise UserError(f"output={self.output}: a bucket takes the parts of files; give input=<file>, or a file here.")
+            raise UserError(f"output={self.output}: a bucket takes the parts of files; give input=<file>.")
         else:
             self._check_one_file()
             self.check_answers(self.input)

@@ -17,7 +17,7 @@ from libelle.progress import stage
 from libelle.scoring.bucket_output import BucketOutput
 from libelle.scoring.engines import Engine, EngineName
 from libelle.scoring.file_scorer import REPORTED_ROWS
-from libelle.scoring.inputs import S3, Input, find_inputs, object_at
+from libelle.scoring.inputs import S3, Input, find_inputs, is_pattern, object_at
 from libelle.scoring.job import Job, ModelSource, Outcome, Planned, Shard, file_request
 from libelle.scoring.ledger import Ledger, open_ledger
 from libelle.scoring.outputs import LocalOutput, Output
@@ -103,7 +103,7 @@ def output_of(wanted: str, store: Store | None) -> Output:
         return LocalOutput(str(Path(wanted)), Path(wanted).resolve())
     bucket, key = object_at("output", wanted, store)
     prefix = key.rstrip("/")
-    if any(part in ("", ".", "..") for part in prefix.split("/")):
+    if is_pattern(prefix) or any(part in ("", ".", "..") for part in prefix.split("/")):
         raise UserError(f"output={wanted} is no folder in a bucket; write s3://<bucket>/<folder>/.")
     return BucketOutput(f"{S3}{bucket.bucket}/{prefix}/", replace(bucket, prefix=prefix))
 

@@ -89,8 +89,7 @@ def list_inputs(wanted: str, store: Store | None) -> list[Input]:
 
 def is_named(address: str, wanted: str) -> bool:
     """Whether `input=` names an object, `s3://<bucket>/<key>`."""
-    wild = min((wanted.index(mark) for mark in _WILD if mark in wanted), default=None)
-    if wild is not None:
+    if is_pattern(wanted):
         return fnmatchcase(address, wanted)
     if address == wanted:
         return True
@@ -101,8 +100,13 @@ def is_named(address: str, wanted: str) -> bool:
 def is_several(wanted: str) -> bool:
     """Whether `input=` may name several files."""
     if wanted.startswith(S3):
-        return wanted.endswith("/") or any(mark in wanted for mark in _WILD)
-    return Path(wanted).is_dir() or (any(mark in wanted for mark in _WILD) and not Path(wanted).exists())
+        return wanted.endswith("/") or is_pattern(wanted)
+    return Path(wanted).is_dir() or (is_pattern(wanted) and not Path(wanted).exists())
+
+
+def is_pattern(wanted: str) -> bool:
+    """Whether a path holds characters that make a pattern."""
+    return any(mark in wanted for mark in _WILD)
 
 
 def _on_disk(wanted: str) -> list[Input]:
