@@ -95,12 +95,18 @@ def without_drawing() -> None:
 
 
 def with_quick_workers() -> None:
-    """Let workers that score be copies of their process, which take no time to start."""
+    """Let workers that score be copies of their process, which take no time to start.
+
+    The job goes through a pickle, as to a new process: a copy would share the connections to a server.
+    """
+    import pickle
     from multiprocessing import get_context
 
     from libelle.scoring import processes
 
+    work = processes._work
     processes._START = get_context("fork")  # type: ignore[assignment]
+    processes._work = lambda connection, job: work(connection, pickle.loads(pickle.dumps(job)))
 
 
 def _serve() -> None:

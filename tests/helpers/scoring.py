@@ -10,6 +10,7 @@ import pandas as pd
 from libelle.scoring import folder, processes
 from libelle.scoring.engines import Losses, attempt
 from libelle.scoring.shard import ShardScorer
+from libelle.stores.base import Store
 
 
 def score_here(job, shards, workers, advance):
@@ -26,6 +27,30 @@ def without_workers(patch):
 def parts(output: Path) -> dict[str, str]:
     """Name → SHA-256 of each part."""
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(output.glob("part-*.parquet"))}
+
+
+def bytes_in(store: Store, prefix: str) -> dict[str, bytes]:
+    """Name → content of what lies below a prefix."""
+    keys = sorted(entry.key for entry in store.list(prefix))
+    return {key.rpartition("/")[2]: store.get(key) for key in keys}
+
+
+def filled(server, place: Path) -> Store:
+    """A new bucket with a folder of forms and the model; its attribute `place` are the arguments that reach it."""
+    store = server.store()
+    store.check()
+    for number in range(4):
+        store.put_file(f"forms/{number}.csv", place / "forms" / f"{number}.csv")
+    for path in (place / "store").rglob("*"):
+        if path.is_file():
+            store.put_file(path.relative_to(place / "store").as_posix(), path)
+    store.place = [
+        "store=minio",
+        "store.secure=false",
+        f"store.endpoint={store.endpoint}",
+        f"store.bucket={store.bucket}",
+    ]
+    return store
 
 
 def answers_in(output: Path) -> pd.DataFrame:

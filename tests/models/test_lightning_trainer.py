@@ -18,10 +18,8 @@ from libelle.runs.run_list import newest
 from libelle.stores.local import LocalStore
 
 #: Two batches an epoch, two epochs.
-ARGUMENTS = (
-    "data=csv", "data.path=forms.csv", "data.id=form", "data.columns=[employer,job,town]", "data.target=label",
-    "trainer.max_epochs=2", "trainer.accelerator=cpu",
-)  # fmt: skip
+DATA = ("data=csv", "data.path=forms.csv", "data.id=form", "data.columns=[employer,job,town]", "data.target=label")
+TRAINER = ("trainer.max_epochs=2", "trainer.accelerator=cpu")
 SMALL = ("model.batch_size=64", "model.hidden=[8]", "model.ngram_hidden=[8]", "model.word_dim=8", "model.ngram_dim=8")
 no_gpu = pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a GPU")
 
@@ -29,7 +27,7 @@ no_gpu = pytest.mark.skipif(torch.accelerator.is_available(), reason="there is a
 @pytest.fixture
 def train(tmp_path):
     make_forms().to_csv(tmp_path / "forms.csv", index=False)
-    return lambda *keys: call("train.py", *ARGUMENTS, *keys, cwd=tmp_path)
+    return lambda *keys: call("train.py", *DATA, *TRAINER, *keys, cwd=tmp_path)
 
 
 @pytest.mark.slow
@@ -123,8 +121,21 @@ def test_a_refused_key_costs_no_run(train, tmp_path):
     assert not list((tmp_path / "store").rglob("*.json"))
 
 
-def test_a_classical_model_asks_lightning_for_nothing(train):
-    assert train("model=logreg", "trainer.devices=2").returncode == 0
+@pytest.mark.parametrize("key", ["trainer.devices=2", "trainer.precision=bf16-mixed", "trainer.max_epochs=2"])
+def test_a_key_that_a_classical_model_would_not_read_is_refused(tmp_path, key):
+    make_forms().to_csv(tmp_path / "forms.csv", index=False)
+    answer = call("train.py", *DATA, "model=naive_bayes", key, cwd=tmp_path)
+    assert answer.returncode == 2
+    assert f"{key} is for networks, and model=naive_bayes is none; leave it out" in answer.stderr
+    assert not (tmp_path / "store").exists()
+
+
+def test_a_classical_model_trains_where_what_was_typed_is_true_of_it_and_in_a_sweep_with_networks(tmp_path):
+    make_forms().to_csv(tmp_path / "forms.csv", index=False)
+    alone = call("train.py", *DATA, "model=naive_bayes", "trainer.accelerator=cpu", "trainer.devices=1", cwd=tmp_path)
+    assert alone.returncode == 0, alone.stderr
+    both = call("train.py", "--multirun", *DATA, *TRAINER, "model=mlp,naive_bayes", cwd=tmp_path)
+    assert both.returncode == 0, both.stderr
 
 
 def test_sparse_gradients_are_clipped_with_the_dense_ones():

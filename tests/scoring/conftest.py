@@ -1,7 +1,7 @@
 import pytest
 
 from helpers.place import FIELDS, train_arguments, write_labelled
-from helpers.scoring import without_workers
+from helpers.scoring import filled, without_workers
 from helpers.scripts import call
 from libelle.data.census import sample as bi
 
@@ -37,3 +37,11 @@ def score(place, monkeypatch):
     """Scores into a folder, without workers, and gives back how the command ended."""
     without_workers(monkeypatch)
     return lambda *arguments: call("runtime.py", *arguments, cwd=place)
+
+
+@pytest.fixture
+def bucket(place, session_moto, monkeypatch):
+    """A bucket with forms and the model, on a server that is a library."""
+    for name, value in session_moto.credentials.items():
+        monkeypatch.setenv(name, value)
+    return filled(session_moto, place)

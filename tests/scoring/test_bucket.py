@@ -9,27 +9,6 @@ from libelle.errors import UserError
 from libelle.scoring.inputs import find_inputs
 
 
-@pytest.fixture
-def bucket(place, session_moto, monkeypatch):
-    """A bucket with a folder of forms, and the arguments that reach it; the model is in it, too."""
-    for name, value in session_moto.credentials.items():
-        monkeypatch.setenv(name, value)
-    store = session_moto.store()
-    store.check()
-    for number in range(4):
-        store.put_file(f"forms/{number}.csv", place / "forms" / f"{number}.csv")
-    for path in (place / "store").rglob("*"):
-        if path.is_file():
-            store.put_file(path.relative_to(place / "store").as_posix(), path)
-    store.place = [
-        "store=minio",
-        "store.secure=false",
-        f"store.endpoint={store.endpoint}",
-        f"store.bucket={store.bucket}",
-    ]
-    return store
-
-
 def test_a_prefix_is_scored_from_a_bucket_as_a_folder_is(place, score, bucket):
     assert score("input=forms/*.csv", "output=disk/").returncode == 0
     answer = score(f"input=s3://{bucket.bucket}/forms/", "output=s3/", *bucket.place)

@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -16,7 +17,8 @@ from libelle.data import file_parts
 from libelle.errors import UserError
 from libelle.scoring import folder as scoring
 from libelle.scoring.inputs import find_inputs
-from libelle.scoring.ledger import NAME, open_ledger
+from libelle.scoring.ledger import open_ledger
+from libelle.scoring.outputs import NAME
 
 FORMS = "input=forms/*.csv"
 
@@ -249,12 +251,31 @@ def test_a_file_without_rows_is_a_part_without_rows(place, score, output):
 
 def test_one_process_holds_a_folder(place, score, output, monkeypatch):
     def held(job, shards, workers, advance):
-        with pytest.raises(UserError, match="is being written by another process"), open_ledger(job.folder):
+        with pytest.raises(UserError, match="is being written by another process"), open_ledger(job.output):
             pass
         yield from score_here(job, shards, workers, advance)
 
     monkeypatch.setattr(scoring, "_engine", lambda name: held)
     assert score(FORMS, f"output={output}/").returncode == 0
+
+
+def test_a_part_that_was_altered_or_is_gone_is_scored_again(place, score, output):
+    assert score(FORMS, f"output={output}/").returncode == 0
+    whole = parts(place / output)
+    for number, damage in ((1, flip), (2, Path.unlink)):
+        damage(place / output / f"part-0000{number}.parquet")
+        answer = score(FORMS, f"output={output}/")
+        assert answer.returncode == 0, answer.stderr
+        assert f"gone or were altered are scored again: 1 of 4, from part-0000{number}.parquet" in answer.stderr
+        assert "3 of 4 parts are there" in answer.stderr
+        assert parts(place / output) == whole
+
+
+def flip(path):
+    """Change a byte in the middle of a file."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
 
 
 def test_a_damaged_ledger_is_a_sentence(place, score, output):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from helpers.scoring import parts, without_workers
+from helpers.scoring import bytes_in, filled, parts, without_workers
 from helpers.scripts import call
 from libelle.scoring.ledger import Ledger
 
@@ -14,11 +14,13 @@ FORMS = "input=forms/*.csv"
 
 
 @pytest.fixture(scope="module")
-def cluster():
-    """Two nodes on this machine, each with one processor."""
+def cluster(session_moto):
+    """Two nodes on this machine, each with one processor and the credentials of a bucket."""
     import ray
 
     with pytest.MonkeyPatch.context() as patch:
+        for name, value in session_moto.credentials.items():
+            patch.setenv(name, value)
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
         head = {"num_cpus": 1, "include_dashboard": False}
         cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
@@ -37,6 +39,22 @@ def test_two_nodes_write_what_one_process_writes(place, cluster):
     assert answer.returncode == 0, answer.stderr
     assert parts(place / "cluster") == parts(place / "alone")
     assert "forms/3.csv, line 44" in answer.stderr
+
+
+def test_two_nodes_write_into_a_bucket(place, cluster, session_moto):
+    bucket = filled(session_moto, place)
+    answer = call(
+        "runtime.py",
+        FORMS,
+        f"output=s3://{bucket.bucket}/scores/",
+        "workers=2",
+        "engine=ray",
+        *bucket.place,
+        cwd=place,
+    )
+    assert answer.returncode == 0, answer.stderr
+    alone = {path.name: path.read_bytes() for path in (place / "alone").glob("part-*")}
+    assert bytes_in(bucket, "scores/part-") == alone
 
 
 def test_a_mistake_on_a_node_is_a_sentence(place, cluster):

@@ -31,7 +31,7 @@ from libelle.runs.run_list import newest
 from libelle.scoring.engines import EngineName
 from libelle.scoring.file_scorer import REPORTED_ROWS, FileScorer, passed_row, refused_row
 from libelle.scoring.folder import score_into_folder
-from libelle.scoring.inputs import S3, is_several
+from libelle.scoring.inputs import S3, is_several, object_at
 from libelle.scoring.job import ModelSource
 from libelle.scoring.request import FileRequest, used_columns
 from libelle.signatures import trusted_file
@@ -89,6 +89,8 @@ class ScoringRequest(FileRequest):
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
         if self.into_folder:
             self._check_folder()
+        elif self.output is not None and self.output.startswith(S3):
+            raise UserError(f"output={self.output}: a bucket takes the parts of files; give input=<file>.")
         else:
             self._check_one_file()
             self.check_answers(self.input)
@@ -105,7 +107,7 @@ class ScoringRequest(FileRequest):
             return False
         several = self.workers is not None or self.engine is not None or is_several(self.input)
         unnamed = not ending_of(Path(self.output)) and several
-        return self.output.endswith("/") or Path(self.output).is_dir() or unnamed
+        return self.output.startswith(S3) or self.output.endswith("/") or Path(self.output).is_dir() or unnamed
 
     def _check_folder(self) -> None:
         """Refuse what does not go with a folder of parts."""
@@ -114,8 +116,11 @@ class ScoringRequest(FileRequest):
         if self.excel is not None:
             raise UserError(f"excel={self.excel} is for a CSV file, and output={self.output} is none; leave it out.")
         if str(self.output).startswith(S3):
-            raise UserError(f"output={self.output} cannot be written; write a folder here, and copy it.")
-        if not Path(str(self.output)).absolute().parent.is_dir():
+            if ending := ending_of(Path(str(self.output))):
+                raise UserError(
+                    f"output={self.output} is a folder of parts in a bucket, and no {ending} file; leave {ending} out."
+                )
+        elif not Path(str(self.output)).absolute().parent.is_dir():
             raise UserError(f"output={self.output} cannot be made: the folder above does not exist; make that first.")
 
     def _check_one_file(self) -> None:
@@ -165,11 +170,11 @@ def score_shards(request: ScoringRequest, model: ModelSource) -> None:
     engine, workers = request.engine or "processes", request.workers or 1
     outcomes, scored = score_into_folder(request, model, pipeline, engine, workers)
     log.info("scores are in %s", request.output)
-    if request.report and (scored or not _page_of(request).exists()):
+    if request.report and (scored or not _has_page(request, model.store)):
         seen = _begin_report(pipeline)
         for outcome in outcomes:
             seen.add_counts(outcome.seen or {})
-        _write_report(request, pipeline.name, seen)
+        _write_report(request, pipeline.name, seen, model.store)
 
 
 def _fields_of(record: str) -> dict[str, str]:
@@ -210,22 +215,37 @@ def _begin_report(pipeline: Pipeline) -> "Seen":
     return Seen(pipeline.rule.titled(pipeline.titles), pipeline.reference)
 
 
-def _write_report(request: ScoringRequest, model: str, seen: "Seen") -> None:
+def _write_report(request: ScoringRequest, model: str, seen: "Seen", store: Store | None = None) -> None:
     from libelle.reports.drift_report import make_page
     from libelle.reports.page import write_page
 
     source = "stdin" if request.input == "-" else Path(str(request.input)).name
     page, verdict = make_page(seen, model, source, request.language)
     target = _page_of(request)
-    write_page(page, target, str(target))
+    if target.startswith(S3):
+        bucket, key = object_at("output", target, store)
+        bucket.put(key, page.encode())
+    else:
+        write_page(page, Path(target), target)
     for sentence in verdict:
         log.warning("%s", sentence)
     log.info("the comparison with the training data is in %s", target)
 
 
-def _page_of(request: ScoringRequest) -> Path:
+def _page_of(request: ScoringRequest) -> str:
     """Where the page is: beside the output."""
-    return Path("report.html" if request.output is None else f"{Path(request.output)}.report.html")
+    if request.output is None:
+        return "report.html"
+    place = request.output.rstrip("/") if request.output.startswith(S3) else str(Path(request.output))
+    return f"{place}.report.html"
+
+
+def _has_page(request: ScoringRequest, store: Store) -> bool:
+    target = _page_of(request)
+    if not target.startswith(S3):
+        return Path(target).exists()
+    bucket, key = object_at("output", target, store)
+    return any(entry.key == key for entry in bucket.list(key))
 
 
 def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +14,15 @@ from libelle.data.records import require_columns
 from libelle.errors import UserError
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
+from libelle.scoring.bucket_output import BucketOutput
 from libelle.scoring.engines import Engine, EngineName
 from libelle.scoring.file_scorer import REPORTED_ROWS
-from libelle.scoring.inputs import Input, find_inputs
+from libelle.scoring.inputs import S3, Input, find_inputs, is_pattern, object_at
 from libelle.scoring.job import Job, ModelSource, Outcome, Planned, Shard, file_request
-from libelle.scoring.ledger import NAME, Ledger, open_ledger
+from libelle.scoring.ledger import Ledger, open_ledger
+from libelle.scoring.outputs import LocalOutput, Output
 from libelle.scoring.request import FileRequest, used_columns
+from libelle.stores.base import Store
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +45,14 @@ def score_into_folder(
     Raises:
         UserError: names the file, the row, or what is other than when the work began.
     """
-    folder, request = Path(str(request.output)), file_request(request)
+    output, request = output_of(str(request.output), model.store), file_request(request)
     inputs = find_inputs(str(request.input), model.store)
-    _require_apart(folder, str(request.input), inputs)
+    output.require_apart(str(request.input), inputs)
     # Planned before the folder is made: a mistake leaves nothing behind.
-    planned = None if (folder / NAME).exists() else _plan(inputs, request, pipeline, model)
-    with open_ledger(folder) as ledger:
+    planned = None if output.is_begun() else _plan(inputs, request, pipeline, model)
+    with open_ledger(output) as ledger:
         if ledger.about is None:
-            job = Job(request, model, folder.resolve(), planned or _plan(inputs, request, pipeline, model))
+            job = Job(request, model, output, planned or _plan(inputs, request, pipeline, model))
             ledger.begin(job)
         else:
             job = ledger.same_job(request, model, inputs)
@@ -85,13 +89,23 @@ def _plan(inputs: Sequence[Input], request: FileRequest, pipeline: Pipeline, mod
     return planned
 
 
-def _require_apart(folder: Path, wanted: str, inputs: Sequence[Input]) -> None:
-    """Raise where the output would be among the inputs."""
-    if Path(wanted).is_dir() and folder.resolve().is_relative_to(Path(wanted).resolve()):
-        raise UserError(f"output={folder} lies in input={wanted}, and would be read as well; choose another folder.")
-    inside = next((file for file in inputs if Path(file.path).is_relative_to(folder.resolve())), None)
-    if inside is not None:
-        raise UserError(f"output={folder} is where the input {inside.name} lies; choose another folder.")
+def output_of(wanted: str, store: Store | None) -> Output:
+    """The folder that `output=` names, on this machine or in a bucket.
+
+    Args:
+        wanted: a path, or `s3://<bucket>/<folder>/`.
+        store: whose credentials open a bucket.
+
+    Raises:
+        UserError: when a bucket cannot be reached by them, or the address is none.
+    """
+    if not wanted.startswith(S3):
+        return LocalOutput(str(Path(wanted)), Path(wanted).resolve())
+    bucket, key = object_at("output", wanted, store)
+    prefix = key.rstrip("/")
+    if is_pattern(prefix) or any(part in ("", ".", "..") for part in prefix.split("/")):
+        raise UserError(f"output={wanted} is no folder in a bucket; write s3://<bucket>/<folder>/.")
+    return BucketOutput(f"{S3}{bucket.bucket}/{prefix}/", replace(bucket, prefix=prefix))
 
 
 def _engine(name: EngineName) -> Engine:
@@ -105,12 +119,10 @@ def _engine(name: EngineName) -> Engine:
 
 
 def _score(job: Job, ledger: Ledger, left: Sequence[Shard], engine: Engine, workers: int) -> None:
-    shards, done = job.shards, ledger.done
-    again = {shard.number for shard in left}
-    begun = sum(each.rows + each.refused for number, each in done.items() if number not in again)
-    if len(left) < len(shards):
-        there = len(shards) - len(left)
-        log.info("going on with output=%s: %d of %d parts are there", ledger.folder, there, len(shards))
+    shards, done, place = job.shards, ledger.done, job.output.place
+    begun = sum(each.rows + each.refused for each in done.values())
+    if done:
+        log.info("going on with %s: %d of %d parts are there", place, len(done), len(shards))
     known = [shard.part.rows for shard in shards]
     total = None if None in known else sum(rows or 0 for rows in known)
     said: list[str] = []
@@ -121,11 +133,10 @@ def _score(job: Job, ledger: Ledger, left: Sequence[Shard], engine: Engine, work
                 advance(outcome.refused)
                 _say(outcome, said)
     except KeyboardInterrupt:
-        parts = len(shards) - len(ledger.left(shards))
-        log.warning("output=%s has %d of %d parts; the same command goes on", ledger.folder, parts, len(shards))
+        log.warning("%s has %d of %d parts; the same command goes on", place, len(done), len(shards))
         raise
     if len(said) > REPORTED_ROWS:
-        log.warning("%d more warnings; %s lists refused rows", len(said) - REPORTED_ROWS, ledger.folder / NAME)
+        log.warning("%d more warnings; %s lists refused rows", len(said) - REPORTED_ROWS, job.output.ledger)
 
 
 def _say(outcome: Outcome, said: list[str]) -> None:

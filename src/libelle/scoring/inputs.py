@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from libelle.errors import UserError
-from libelle.stores.base import Entry, Store
+from libelle.stores.base import Store
 
 #: What an input in a bucket begins with.
 S3 = "s3://"
@@ -76,17 +76,37 @@ def find_inputs(wanted: str, store: Store | None) -> list[Input]:
     Raises:
         UserError: when there is none.
     """
-    found = _in_bucket(wanted, store) if wanted.startswith(S3) else _on_disk(wanted)
+    found = list_inputs(wanted, store)
     if not found:
         raise UserError(f"input={wanted} names no file; check the path.")
     return found
 
 
+def list_inputs(wanted: str, store: Store | None) -> list[Input]:
+    """As `find_inputs`, though there may be none."""
+    return _in_bucket(wanted, store) if wanted.startswith(S3) else _on_disk(wanted)
+
+
+def is_named(address: str, wanted: str) -> bool:
+    """Whether `input=` names an object, `s3://<bucket>/<key>`."""
+    if is_pattern(wanted):
+        return fnmatchcase(address, wanted)
+    if address == wanted:
+        return True
+    folder = wanted.endswith("/") and address.startswith(wanted)
+    return folder and not _is_hidden(address[len(wanted) :].split("/"))
+
+
 def is_several(wanted: str) -> bool:
     """Whether `input=` may name several files."""
     if wanted.startswith(S3):
-        return wanted.endswith("/") or any(mark in wanted for mark in _WILD)
-    return Path(wanted).is_dir() or (any(mark in wanted for mark in _WILD) and not Path(wanted).exists())
+        return wanted.endswith("/") or is_pattern(wanted)
+    return Path(wanted).is_dir() or (is_pattern(wanted) and not Path(wanted).exists())
+
+
+def is_pattern(wanted: str) -> bool:
+    """Whether a path holds characters that make a pattern."""
+    return any(mark in wanted for mark in _WILD)
 
 
 def _on_disk(wanted: str) -> list[Input]:
@@ -116,30 +136,34 @@ def _is_hidden(parts: Sequence[str]) -> bool:
 
 
 def _in_bucket(wanted: str, store: Store | None) -> list[Input]:
-    bucket, _, key = wanted.removeprefix(S3).partition("/")
-    place = _bucket(wanted, bucket, store)
-    wild = min((key.index(mark) for mark in _WILD if mark in key), default=None)
-    prefix = key if wild is None else key[:wild]
-    several = is_several(wanted) or not key
-
-    def is_wanted(entry: Entry) -> bool:
-        if wild is not None:
-            return fnmatchcase(entry.key, key)
-        return entry.key == key or (several and not _is_hidden(entry.key[len(key) :].split("/")))
-
-    entries = sorted(filter(is_wanted, place.list(prefix)), key=lambda entry: entry.key)
-    names = [f"{S3}{bucket}/{entry.key}" for entry in entries]
-    return [Input(name, name, entry.size, entry.etag) for name, entry in zip(names, entries, strict=True)]
+    bucket, key = object_at("input", wanted, store)
+    root = f"{S3}{bucket.bucket}/"
+    prefix = key[: min((key.index(mark) for mark in _WILD if mark in key), default=None)]
+    entries = sorted(bucket.list(prefix), key=lambda entry: entry.key)
+    found = [Input(root + entry.key, root + entry.key, entry.size, entry.etag) for entry in entries]
+    return [file for file in found if is_named(file.path, wanted if key else root)]
 
 
-def _bucket(wanted: str, bucket: str, store: Store | None) -> Any:
-    """The bucket, as a store with the credentials of the one that is chosen."""
+def object_at(key: str, address: str, store: Store | None) -> tuple[Any, str]:
+    """The bucket of an address, as a store with the credentials of the one that is chosen, and the key there.
+
+    Args:
+        key: of the config, that says the address.
+        address: `s3://<bucket>/<key>`.
+        store: that is chosen.
+
+    Raises:
+        UserError: when that is no bucket, or the address names none.
+    """
+    bucket, _, name = address.removeprefix(S3).partition("/")
     elsewhere = getattr(store, "elsewhere", None)
     if elsewhere is None:
-        raise UserError(f"input={wanted} is read by the credentials of store=minio; give store=minio store.endpoint=….")
+        raise UserError(
+            f"{key}={address} is reached by the credentials of store=minio; give store=minio store.endpoint=…."
+        )
     if not bucket:
-        raise UserError(f"input={wanted} names no bucket; write s3://<bucket>/<key>.")
-    return elsewhere(bucket)
+        raise UserError(f"{key}={address} names no bucket; write s3://<bucket>/<key>.")
+    return elsewhere(bucket), name
 
 
 class _RemoteFile(io.RawIOBase):
@@ -147,8 +171,7 @@ class _RemoteFile(io.RawIOBase):
 
     def __init__(self, source: Input, store: Store | None) -> None:
         self._source, self._place = source, 0
-        bucket, _, self._key = source.path.removeprefix(S3).partition("/")
-        self._bucket = _bucket(source.path, bucket, store)
+        self._bucket, self._key = object_at("input", source.path, store)
 
     def readable(self) -> bool:
         """Always."""

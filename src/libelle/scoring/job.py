@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from libelle.data.file_parts import Cut, Part
@@ -15,6 +14,7 @@ from libelle.published import find
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.scoring.inputs import Input
+from libelle.scoring.outputs import Output
 from libelle.scoring.request import FileRequest
 from libelle.stores.base import Store
 
@@ -92,13 +92,13 @@ class Job:
     Attributes:
         request: what is asked.
         model: what scores.
-        folder: the output, absolute.
+        output: where the parts go.
         files: the inputs.
     """
 
     request: FileRequest
     model: ModelSource
-    folder: Path
+    output: Output
     files: Sequence[Planned]
 
     @property

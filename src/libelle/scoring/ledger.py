@@ -1,27 +1,24 @@
-"""The ledger of a folder of parts: what is scored, in which shards, and which of them are done.
+"""The ledger of a folder of parts: what is scored, in which shards, and which of them are done."""
 
-`_ledger.jsonl` holds a line of JSON for the plan and one for each shard whose part is there. Readers of Parquet folders
-pass over names that begin with `_`. A line that a kill has cut short is cut off.
-"""
-
-import fcntl
+import hashlib
 import json
-import os
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from libelle.data.file_parts import Cut, Part
 from libelle.errors import UserError
-from libelle.files import TEMPORARY, flush_to_disk, owner_died
+from libelle.progress import stage
 from libelle.scoring.inputs import Input
 from libelle.scoring.job import Job, ModelSource, Outcome, Planned, Refused, Shard
+from libelle.scoring.outputs import Entries, Output
 from libelle.scoring.request import FileRequest
+from libelle.stores.base import in_parallel
 
-#: The file's name.
-NAME = "_ledger.jsonl"
+log = logging.getLogger(__name__)
+
 _FORMAT = 1
 #: Keys of a request that are as well other when the work goes on: they change nothing of what is written.
 _FREE = ("input", "output", "format", "on_error")
@@ -29,25 +26,24 @@ _FREE = ("input", "output", "format", "on_error")
 
 @dataclass
 class Ledger:
-    """A folder of parts, held by one process.
+    """What is done of an output.
 
     Attributes:
-        folder: the output.
+        output: where the parts are.
         about: the plan, as it is written; None where nothing was begun.
         done: shard → what became of it.
     """
 
-    folder: Path
+    output: Output
     about: dict[str, Any] | None
     done: dict[int, Outcome]
-    _file: IO[bytes]
+    _entries: Entries
 
     def begin(self, job: Job) -> None:
         """Write the plan."""
-        self.about = _about(job)
-        self._file.truncate(0)
-        self._append(self.about)
-        flush_to_disk(self.folder)
+        about = _about(job)
+        self._entries.begin(about)
+        self.about = about
 
     def same_job(self, request: FileRequest, model: ModelSource, inputs: list[Input]) -> Job:
         """The job that was begun, from what is asked for now.
@@ -56,7 +52,7 @@ class Ledger:
             UserError: when the model, a key of the request or an input is another one.
         """
         assert self.about is not None
-        place, (begun, now) = f"output={self.folder}", (self.about["model"], _model(model))
+        place, (begun, now) = self.output.place, (self.about["model"], _model(model))
         if now != begun:
             what = "that has changed" if now["name"] == begun["name"] else f"this is {now['name']}"
             raise UserError(f"{place} was begun with model {begun['name']}, and {what}; choose another folder.")
@@ -69,71 +65,69 @@ class Ledger:
         files = [(Input(**file["input"]), _cut(file["cut"])) for file in self.about["files"]]
         _require_inputs(inputs, {file.name: file for file, _ in files}, place)
         cuts = {file.name: cut for file, cut in files}
-        return Job(request, model, self.folder.resolve(), [Planned(file, cuts[file.name]) for file in inputs])
+        return Job(request, model, self.output, [Planned(file, cuts[file.name]) for file in inputs])
 
     def add(self, outcome: Outcome) -> None:
         """Note that the part of a shard is there."""
         self.done[outcome.shard] = outcome
-        self._append({name: value for name, value in asdict(outcome).items() if name != "said"})
+        entry = {name: value for name, value in asdict(outcome).items() if name != "said"}
+        self._entries.add(outcome.shard, entry)
 
-    def left(self, shards: list[Shard]) -> list[Shard]:
-        """The shards that are still to be scored: those without an entry, or whose part is gone."""
-        return [shard for shard in shards if not self._is_there(shard)]
+    def left(self, shards: Sequence[Shard]) -> list[Shard]:
+        """The shards that are still to be scored: those without an entry, or whose part is not what was written.
 
-    def _is_there(self, shard: Shard) -> bool:
-        path, outcome = self.folder / shard.output, self.done.get(shard.number)
-        return outcome is not None and path.is_file() and path.stat().st_size == outcome.size
+        Parts that are gone or were altered are said, and count as not done.
+        """
+        begun = [shard for shard in shards if shard.number in self.done]
+        there = {file.name.rpartition("/")[2]: file for file in self.output.parts()} if begun else {}
+        with stage(f"checking the parts of {self.output.place}"):
+            whole = in_parallel(lambda shard: self._is_whole(shard, there.get(shard.output)), begun)
+        lost = [shard for shard, is_whole in zip(begun, whole, strict=True) if not is_whole]
+        if lost:
+            log.warning(
+                "%s: finished parts that are gone or were altered are scored again: %d of %d, from %s",
+                self.output.place,
+                len(lost),
+                len(begun),
+                lost[0].output,
+            )
+        for shard in lost:
+            del self.done[shard.number]
+        return [shard for shard in shards if shard.number not in self.done]
 
-    def _append(self, entry: Mapping[str, Any]) -> None:
-        self._file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
-        self._file.flush()
-        os.fsync(self._file.fileno())
+    def _is_whole(self, shard: Shard, file: Input | None) -> bool:
+        outcome = self.done[shard.number]
+        if file is None or file.size != outcome.size:
+            return False
+        with file.open(self.output.store) as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest() == outcome.sha256  # type: ignore[arg-type]
 
 
 @contextmanager
-def open_ledger(folder: Path) -> Iterator[Ledger]:
-    """Hold a folder for parts, and yield its ledger; the folder is made if its parent is there.
+def open_ledger(output: Output) -> Iterator[Ledger]:
+    """Make an output ready to be written to, and yield its ledger.
 
     Raises:
-        UserError: when the folder holds something else, another process works on it, or its ledger is damaged.
+        UserError: when it holds something else, another process works on it, or its ledger is damaged.
     """
-    place = f"output={folder}"
-    try:
-        folder.mkdir(exist_ok=True)
-        others = [path.name for path in folder.iterdir() if not path.name.startswith(TEMPORARY)]
-        if others and NAME not in others:
-            raise UserError(f"{place} holds other files, {min(others)} for instance; choose a new folder.")
-        file = (folder / NAME).open("a+b")
-    except OSError as error:
-        raise UserError(f"{place} cannot be written to ({error.strerror or error}); choose another folder.") from error
-    with file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{place} is being written by another process; wait for it, or end it.") from None
-        _remove_leftovers(folder)
-        yield _read(folder, file)
+    with output.hold() as entries:
+        yield _read(output, entries)
 
 
-def _read(folder: Path, file: IO[bytes]) -> Ledger:
-    file.seek(0)
-    content = file.read()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        file.truncate(whole)
+def _read(output: Output, entries: Entries) -> Ledger:
     try:
-        lines = [json.loads(line) for line in content[:whole].splitlines()]
+        lines = entries.read()
         if not lines:
-            return Ledger(folder, None, {}, file)
+            return Ledger(output, None, {}, entries)
         if lines[0]["format"] != _FORMAT:
-            raise UserError(f"output={folder} was written by another version of libelle; choose another folder.")
-        ledger = Ledger(folder, lines[0], {}, file)
+            raise UserError(f"{output.place} was written by another version of libelle; choose another folder.")
+        ledger = Ledger(output, lines[0], {}, entries)
         [(Input(**file["input"]), _cut(file["cut"])) for file in lines[0]["files"]]
         for line in lines[1:]:
             rows = [Refused(**row) for row in line.pop("refused_rows")]
             ledger.done[line["shard"]] = Outcome(**line, refused_rows=rows)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{folder / NAME} is damaged; remove the folder, and score again.") from error
+        raise UserError(f"{output.ledger} is damaged; remove the folder, and score again.") from error
     return ledger
 
 
@@ -179,10 +173,3 @@ def _require_inputs(now: list[Input], begun: Mapping[str, Input], place: str) ->
                 f"{place} was begun with another {file.name}: it has changed since; put back what was there, or choose "
                 "another folder."
             )
-
-
-def _remove_leftovers(folder: Path) -> None:
-    """Remove what killed workers were writing."""
-    for path in folder.glob(f"{TEMPORARY}*"):
-        if owner_died(path.name):
-            path.unlink(missing_ok=True)

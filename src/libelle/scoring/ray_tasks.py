@@ -1,7 +1,8 @@
 """Engine `ray`: each shard is a task of a Ray cluster; a worker of it loads the pipeline once.
 
 The cluster is the one that `RAY_ADDRESS` names, or one that is started on this machine. All its nodes see the input and
-the output folder under the same paths, and have libelle installed; what a node that dies was working on, another does.
+the output folder under the same paths, or have the credentials of the bucket that they are in, and have libelle
+installed; what a node that dies was working on, another does.
 """
 
 import os

@@ -13,7 +13,6 @@ from libelle.data.file_parts import read_part
 from libelle.data.options import BadRow, FileReport
 from libelle.data.table_files import ParquetFile
 from libelle.evaluation.drift_seen import Seen
-from libelle.files import flush_to_disk, whole_file
 from libelle.pipeline import Pipeline
 from libelle.scoring.answer_table import answer_table
 from libelle.scoring.file_scorer import REPORTED_ROWS, FileScorer, passed_row, refused_row
@@ -42,10 +41,9 @@ class ShardScorer:
         Raises:
             UserError: when the input cannot be read or has changed, or a row is refused with `on_error=stop`.
         """
-        path = self.job.folder / shard.output
         scoring = _Scoring(self.job, shard, self._pipeline)
-        with whole_file(path) as temporary:
-            file = ParquetFile(temporary)
+        with self.job.output.new_part(shard.output) as path:
+            file = ParquetFile(path)
             try:
                 for rows in scoring.write(file):
                     advance(rows)
@@ -53,9 +51,7 @@ class ShardScorer:
                 file.abandon()
                 raise
             file.close()
-            flush_to_disk(temporary)
-            size, digest = temporary.stat().st_size, _sha256(temporary)
-        flush_to_disk(path.parent)
+            size, digest = path.stat().st_size, _sha256(path)
         return scoring.outcome(size, digest)
 
 

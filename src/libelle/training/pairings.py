@@ -3,7 +3,7 @@
 `make pairings` prints the table, `check_pairing` refuses what is not in it, and the tests train all that is.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import yaml
 
@@ -16,6 +16,11 @@ from libelle.samplers.rows import Sampler
 
 #: The one block that must be read by the model, if a process makes it: other blocks may be left aside.
 ENCODER = "encoder"
+#: What may be said of the training of a model that is no network.
+_TRUE_ANYWAY = (
+    "trainer.accelerator=auto", "trainer.accelerator=cpu", "trainer.devices=1", "trainer.devices=auto",
+    "trainer.strategy=auto",
+)  # fmt: skip
 
 
 def usual_models(process: Process) -> tuple[str, ...]:
@@ -119,3 +124,22 @@ def check_mode(mode: str, process: Process, model: Model) -> None:
         raise UserError(f"mode={mode} is for models that are trained, and an ensemble's members are; use mode=full.")
     if mode == "prepare" and "texts" in process.blocks:
         raise UserError("mode=prepare keeps no raw texts, and process=raw makes nothing else; choose another process.")
+
+
+def refuse_trainer_keys(model: Model, overrides: Iterable[str]) -> None:
+    """Raise `UserError` where a key of Lightning's Trainer was typed for a model that is not trained by it.
+
+    What is true of such a model anyway, as `trainer.accelerator=cpu`, is no mistake.
+
+    Args:
+        model: any.
+        overrides: as they were typed.
+    """
+    if model.lightning:
+        return
+    for override in overrides:
+        if override.lstrip("+").startswith("trainer.") and override not in _TRUE_ANYWAY:
+            raise UserError(
+                f"{override} is for networks, and model={model.conf_name} is none; leave it out, or choose a network, "
+                "as model=mlp."
+            )

@@ -1,0 +1,104 @@
+"""Parts in a bucket: what writes them needs the credentials of the store, and no folder that all machines see.
+
+Objects cannot be appended to, so that the ledger is an object for the plan and one for each shard whose part is there.
+Nobody holds the bucket. The plan is written by a request of which the server lets one pass; parts and entries are the
+same bytes whoever writes them, so that two commands at the same time do the work twice, and no harm.
+"""
+
+import json
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from libelle.errors import UserError
+from libelle.files import SCRATCH, owned
+from libelle.scoring.inputs import Input, is_named, list_inputs
+from libelle.scoring.outputs import Entries, Output
+from libelle.stores.base import Store, in_parallel
+
+#: Where the ledger is below the folder.
+_LEDGER = "_ledger/"
+_PLAN = f"{_LEDGER}plan.json"
+_ENTRY = _LEDGER + "{:05}.json"
+
+
+@dataclass(frozen=True)
+class BucketOutput(Output):
+    """A folder in a bucket, `s3://<bucket>/<folder>/`.
+
+    Attributes:
+        folder: as messages call it.
+        store: the same place as a store, whose keys are the names below it.
+    """
+
+    folder: str
+    store: Store
+
+    @property
+    def ledger(self) -> str:
+        """Where the ledger is."""
+        return self.folder + _LEDGER
+
+    def is_begun(self) -> bool:
+        """Whether there is a plan."""
+        return any(entry.key == _PLAN for entry in self.store.list(_PLAN))
+
+    def require_apart(self, wanted: str, inputs: Sequence[Input]) -> None:
+        """Raise `UserError` where the output would be among the inputs."""
+        if is_named(f"{self.folder}part-00000.parquet", wanted):
+            raise UserError(f"{self.place} lies in input={wanted}, and would be read as well; choose another folder.")
+        inside = next((file for file in inputs if file.path.startswith(self.folder)), None)
+        if inside is not None:
+            raise UserError(f"{self.place} is where the input {inside.name} lies; choose another folder.")
+
+    @contextmanager
+    def hold(self) -> Iterator[Entries]:
+        """Make sure that the bucket can be written to, and holds nothing else there."""
+        there = [entry.key for entry in self.store.list("") if not entry.key.startswith(".")]
+        if there and _PLAN not in there:
+            raise UserError(f"{self.place} holds other files, {min(there)} for instance; choose a new folder.")
+        self.store.check()
+        yield _Objects(self)
+
+    def parts(self) -> list[Input]:
+        """The objects that are there."""
+        return list_inputs(self.folder, self.store)
+
+    @contextmanager
+    def new_part(self, name: str) -> Iterator[Path]:
+        """Yield a path on this machine; its file is sent at the end."""
+        with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as folder:
+            path = Path(folder) / name
+            yield path
+            self.store.put_file(name, path)
+
+
+@dataclass(frozen=True)
+class _Objects:
+    """An object of JSON for the plan and one for each shard."""
+
+    output: BucketOutput
+
+    def read(self) -> list[Any]:
+        store = self.output.store
+        keys = sorted(entry.key for entry in store.list(_LEDGER) if entry.key != _PLAN)
+        try:
+            return in_parallel(lambda key: json.loads(store.get(key)), [_PLAN, *keys])
+        except KeyError:
+            return []
+
+    def begin(self, plan: Any) -> None:
+        if not self.output.store.create_if_absent(_PLAN, _json(plan)):
+            raise UserError(
+                f"{self.output.place} was begun by another command just now; wait for that, or choose another folder."
+            )
+
+    def add(self, shard: int, entry: Any) -> None:
+        self.output.store.put(_ENTRY.format(shard), _json(entry))
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode()
