@@ -1,11 +1,13 @@
 """Texts as words: the same however many there are."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libelle.data import words
+from libelle.data.stored_tables import StoredTexts
 from libelle.data.words import WordTable
 
 TEXTS = st.lists(
@@ -27,6 +29,17 @@ def test_arrow_splits_texts_as_python_does(texts):
     for ours, theirs in ((table.codes, few.codes), (table.offsets, few.offsets)):
         np.testing.assert_array_equal(ours, theirs)
         assert ours.dtype == theirs.dtype
+
+
+@pytest.mark.parametrize("behind", [b"\xff", b"a", b" "])
+@pytest.mark.parametrize("last", [["☃ "], ["☃ ", ""], ["☃", "\n"]])
+def test_what_follows_in_memory_changes_no_word(last, behind):
+    texts = ["a b"] * 300 + last
+    data = "".join(texts).encode()
+    offsets = np.cumsum([0, *(len(text.encode()) for text in texts)])
+    buffers = [None, pa.py_buffer(offsets.astype(np.int64)), pa.py_buffer(data + behind * 8)]
+    table = WordTable.split(StoredTexts(pa.Array.from_buffers(pa.large_string(), len(texts), buffers)))
+    assert table.words == ["a", "b", "☃"]
 
 
 def test_half_a_character_is_a_word_among_many():

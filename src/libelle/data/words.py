@@ -38,7 +38,7 @@ class WordTable:
     @classmethod
     def split(cls, texts: Sequence[str]) -> "WordTable":
         """Split texts at white space."""
-        if len(texts) <= _FEW_TEXTS:
+        if len(texts) <= _FEW_TEXTS or _end_in_space(texts):
             return cls._split_few(texts)
         try:
             array = as_arrow(texts)
@@ -97,6 +97,11 @@ class WordTable:
         """A hash of each distinct word, uint64 [words]; that of a sequence of words is made of them."""
         short = max(map(len, self.words), default=0) <= _KEPT_LENGTH
         return np.fromiter(map(_known_hash if short else _hash_word, self.words), np.uint64, len(self.words))
+
+
+def _end_in_space(texts: Sequence[str]) -> bool:
+    """Whether white space is the last character of all: Arrow reads on there, and splits by what follows in memory."""
+    return next((text for text in reversed(texts) if text), "")[-1:].isspace()
 
 
 def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
