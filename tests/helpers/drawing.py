@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 #: Rooms and files whose tests are about pages, or train on odd values that stand in figures.
 DRAWN = {
     *("reports", "docs", "test_compare.py", "test_run_pages.py", "test_field_worth.py"),
-    *("test_memory.py", "test_census.py", "test_sweeper_space.py"),
+    "test_memory.py",
 }
 
 _draw = Figure.savefig
