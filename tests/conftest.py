@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from helpers.comparing import train_runs
 from helpers.counts import count, pytest_terminal_summary  # noqa: F401
+from helpers.drawing import are_drawn, figures
 from helpers.encoders import make_bert, make_camembert
 from helpers.servers import MotoServer, S3Server, ceph, moto
 from helpers.tiny import make_forms, tiny_plan
@@ -44,6 +45,13 @@ def no_ray_left() -> Iterator[None]:
     yield
     if ray := sys.modules.get("ray"):
         ray.shutdown()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def figures_where_they_matter(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Only tests about pages have matplotlib draw; see `helpers.drawing`."""
+    with figures(drawn=are_drawn(request.path)):
+        yield
 
 
 @pytest.fixture
@@ -76,14 +84,16 @@ def tiny_forms(tmp_path: Path) -> Callable[..., Path]:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[LocalStore, str]:
     """A store and the id of a run in it, trained on `make_forms()`."""
     plan = tiny_plan(tmp_path_factory.mktemp("trained"))
-    return plan.store, full(plan).run_id
+    with figures(drawn=True):
+        return plan.store, full(plan).run_id
 
 
 @pytest.fixture(scope="session")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with three runs on the same forms; see `helpers.comparing`."""
     folder = tmp_path_factory.mktemp("compared")
-    train_runs(folder)
+    with figures(drawn=True):
+        train_runs(folder)
     return folder
 
 

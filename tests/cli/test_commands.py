@@ -224,7 +224,7 @@ def test_interrupt_leaves_a_readable_state(place):
 
 
 def test_help_names_the_groups_and_keys(tmp_path):
-    for script in ("train.py", "runtime.py", "threshold.py", "publish.py", "runs.py"):
+    for script in ("train.py", "runs.py"):  # all are shown in test_libelle.py
         answer = call(script, "--help", cwd=tmp_path)
         assert answer.returncode == 0
         assert "store: local, minio" in answer.stdout

@@ -67,7 +67,7 @@ FILES = st.tuples(ROWS, st.sampled_from(["\n", "\r\n", "\n\n"])).map(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.sampled_from(PIECES), max_size=30).map("".join) | FILES,
     st.integers(1, 60),

@@ -164,7 +164,10 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
     test = table[table["split"] == "test"].reset_index(drop=True)
     forms = pd.read_csv(Path(many.store.root).parent / "forms.csv", dtype="str", keep_default_na=False)
     forms.set_index("form").loc[test["id"]].reset_index().to_csv(tmp_path / "forms.csv", index=False)
-    for source in (f"run_id={many.id}", "published=forms"):
+    for source, name, read in (
+        (f"run_id={many.id}", "scores.csv", pd.read_csv),
+        ("published=forms", "scores.parquet", pd.read_parquet),
+    ):
         score = ["runtime.py", source, "input=forms.csv", store]
         records = json.loads(call(*score, "format=json", cwd=tmp_path).stdout)
         coded = np.array([record["automatic"] for record in records])
@@ -180,12 +183,11 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
         whole = choice["automatic"]["test"]
         assert whole["share"]["value"] == pytest.approx(coded.mean())
         assert whole["tp"] == (test["target"][coded] == decided[coded]).sum()
-        for name, read in (("scores.csv", pd.read_csv), ("scores.parquet", pd.read_parquet)):
-            assert call(*score, f"output={name}", cwd=tmp_path).returncode == 0
-            written = read(tmp_path / name)
-            assert written["automatic"].tolist() == coded.tolist()
-            limits = [choice["classes"][label] for label in decided]
-            np.testing.assert_array_equal(written["threshold"], np.array(limits, dtype=float))
+        assert call(*score, f"output={name}", cwd=tmp_path).returncode == 0
+        written = read(tmp_path / name)
+        assert written["automatic"].tolist() == coded.tolist()
+        limits = [choice["classes"][label] for label in decided]
+        np.testing.assert_array_equal(written["threshold"], np.array(limits, dtype=float))
         shown = call(*score, cwd=tmp_path).stdout
         assert "automatic" in shown
         assert shown.count(" yes ") == coded[:20].sum()

@@ -1,9 +1,10 @@
 """Which options go together, found from the conf folder; `make pairings` prints it."""
 
+from functools import cache
 from typing import Any
 
 from hydra import compose, initialize_config_dir
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from helpers.scripts import CONF
 from libelle.components import build
@@ -18,19 +19,26 @@ def options(group: str) -> list[str]:
 
 
 def composed(*overrides: str) -> dict[str, Any]:
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = OmegaConf.to_container(compose("train", overrides=list(overrides)), resolve=True)
+    """A config of one's own, as `train.py overrides` composes it."""
+    config = OmegaConf.to_container(_composed(*overrides), resolve=True)
     assert isinstance(config, dict)
-    return {str(key): value for key, value in config.items()}
+    return {str(key): value for key, value in config.items() if key != "hydra"}
+
+
+@cache
+def _composed(*overrides: str) -> DictConfig:
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        config = compose("train", overrides=list(overrides), return_hydra_config=True)
+    config.hydra = {"runtime": {"choices": config.hydra.runtime.choices}}
+    return config
 
 
 def usual_process(model: str) -> str:
     """The process that comes with a model."""
-    with initialize_config_dir(str(CONF), version_base="1.3"):
-        config = compose("train", overrides=[f"model={model}"], return_hydra_config=True)
-    return str(config.hydra.runtime.choices.process)
+    return str(_composed(f"model={model}").hydra.runtime.choices.process)
 
 
+@cache
 def allowed() -> dict[tuple[str, str], bool]:
     """(process, model) → whether they go together."""
     processes = {

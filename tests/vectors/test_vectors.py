@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import fasttext
 import fasttext.util
@@ -25,6 +26,12 @@ def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return train_bin(tmp_path_factory.mktemp("bin") / "cc.fr.12.bin")
 
 
+@pytest.fixture(scope="module")
+def both(original: Path) -> tuple[Any, BinFile]:
+    """The model as fastText reads it, and as we do."""
+    return fasttext.load_model(str(original)), BinFile.open(original)
+
+
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
@@ -41,9 +48,8 @@ def test_vectors_are_those_of_fasttext(original: Path) -> None:
 
 
 @given(word=st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"]), min_size=1, max_size=12))
-def test_ngrams_are_those_of_fasttext(original: Path, word: str) -> None:
-    library = fasttext.load_model(str(original))
-    model = BinFile.open(original)
+def test_ngrams_are_those_of_fasttext(both: tuple[Any, BinFile], word: str) -> None:
+    library, model = both
     buckets, _ = subwords([word], model.buckets, model.shortest, model.longest)
     _, rows = library.get_subwords(word)
     assert sorted(buckets + model.words) == sorted(row for row in rows if row >= model.words)

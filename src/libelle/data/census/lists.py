@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -63,8 +64,9 @@ class Lists:
     abbreviations: dict[str, str]
 
 
+@lru_cache(maxsize=1)
 def load_lists(folder: Path | None = None) -> Lists:
-    """Read the lists of `folder` (those that come with libelle by default).
+    """Read the lists of `folder` (those that come with libelle by default), once.
 
     Raises:
         UserError: a list is missing from the folder.
