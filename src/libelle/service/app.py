@@ -103,9 +103,9 @@ def _add_routes(app: FastAPI, context: Context) -> None:
     async def predict_records(request: Request) -> Response:
         """Score and decide records."""
         served = context.catalogue.find(request.path_params["name"])
-        asked, body = await receive(context, request, Asked)
-        judged = served.judge.judge(asked.records, body)
-        answered, _ = await predict(context, served, judged, _facts(request), top=asked.top, explain=asked.explain)
+        asked, sent = await receive(context, request, Asked)
+        facts = _facts(request)
+        answered, _ = await predict(context, served, asked.records, sent, facts, top=asked.top, explain=asked.explain)
         model = served.publication
         return _json({"model": model.name, "version": model.version, "run_id": model.run_id, "results": answered})
 

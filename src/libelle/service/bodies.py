@@ -4,7 +4,9 @@ import json
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
+from libelle.service.records import Sent
 from libelle.service.refusal import RefusalError
 
 B = TypeVar("B", bound=BaseModel)
@@ -21,6 +23,9 @@ FORM: dict[str, Any] = {
 _ASKED = (
     "An object: field → text. Each is judged by itself: one that cannot be scored is answered with `status: error`."
 )
+
+#: What JSON calls otherwise than Python.
+_SAID = {"model_type": "input should be an object", "list_type": "input should be a valid array"}
 
 
 class Asked(BaseModel):
@@ -163,7 +168,7 @@ class Problem(BaseModel):
     error: str
 
 
-def read(model: type[B], body: bytes) -> B:
+def read(model: type[B], body: bytes) -> tuple[B, Sent]:
     """Read a body, checked.
 
     Args:
@@ -173,21 +178,24 @@ def read(model: type[B], body: bytes) -> B:
     Raises:
         RefusalError: says what is wrong, without any value that was sent.
     """
+    value, halves = _parse(body)
     try:
-        return model.model_validate_json(body, strict=True)
+        return model.model_validate(value, strict=True), Sent(len(body), halves)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    if first["type"] != "json_invalid":
-        raise RefusalError(422, _sentence(first))
+    raise RefusalError(422, _sentence(first))
+
+
+def _parse(body: bytes) -> tuple[Any, bool]:
+    """What a body says, and whether its texts may hold half of a character."""
+    try:
+        return from_json(body), False
+    except ValueError as error:
+        reason = str(error)
     # The quick parser refuses half a character anywhere; Python's does not, and then one record is refused alone.
     try:
-        return model.model_validate(json.loads(body.decode("utf-8", "surrogatepass")), strict=True)
-    except ValidationError as error:
-        raise RefusalError(
-            422, _sentence(error.errors(include_url=False, include_context=False, include_input=False)[0])
-        ) from None
+        return json.loads(body.decode("utf-8", "surrogatepass")), True
     except (ValueError, RecursionError):
-        reason = str(first["msg"]).removeprefix("Invalid JSON: ")
         raise RefusalError(422, f"The body is not JSON that can be read ({reason}); send an object in UTF-8.") from None
 
 
@@ -197,4 +205,5 @@ def _sentence(first: Any) -> str:
         return f"{place!r} is not a key of the request; leave it out."
     if first["type"] == "missing":
         return f"The body has no {place!r}; add it."
-    return f"{place} does not fit: {first['msg'][0].lower()}{first['msg'][1:]}."
+    said = _SAID.get(first["type"], first["msg"])
+    return f"{place} does not fit: {said[0].lower()}{said[1:]}."

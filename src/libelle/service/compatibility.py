@@ -44,9 +44,8 @@ def model_of(context: Context) -> Served:
 async def noncodable(context: Context, request: Request, facts: Facts) -> Response:
     """Answer a request."""
     served = model_of(context)
-    asked, body = await receive(context, request, AskedDocuments)
-    judged = served.judge.judge(asked.documents, body, ignore_unknown=True)
-    answered, scores = await predict(context, served, judged, facts)
+    asked, sent = await receive(context, request, AskedDocuments)
+    answered, scores = await predict(context, served, asked.documents, sent, facts, ignore_unknown=True)
     documents: list[dict[str, Any]] = []
     both = iter(scores.tolist())
     for result in answered:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,7 +14,7 @@ from libelle.features import Floats
 from libelle.service.bodies import read
 from libelle.service.context import Context, Facts
 from libelle.service.models_served import Served
-from libelle.service.records import Judged
+from libelle.service.records import Judged, Sent
 from libelle.service.refusal import RefusalError
 from libelle.service.results import results
 
@@ -25,8 +26,8 @@ B = TypeVar("B", bound=BaseModel)
 _SHADOW_WAITS = 2000
 
 
-async def receive(context: Context, request: Request, model: type[B]) -> tuple[B, bytes]:
-    """Read a request's body, checked, and as it was sent.
+async def receive(context: Context, request: Request, model: type[B]) -> tuple[B, Sent]:
+    """Read a request's body, checked, and how it was sent.
 
     Raises:
         RefusalError: when it is too large, too slow, or not what it should be.
@@ -38,27 +39,31 @@ async def receive(context: Context, request: Request, model: type[B]) -> tuple[B
         raise RefusalError(
             408, f"The body did not arrive within {context.settings.timeout:g} seconds; send it again."
         ) from None
-    return read(model, body), body
+    return read(model, body)
 
 
 async def predict(
     context: Context,
     served: Served,
-    judged: Judged,
+    records: Sequence[Any],
+    sent: Sent,
     facts: Facts,
     *,
     top: int | None = None,
     explain: bool = False,
+    ignore_unknown: bool | None = None,
 ) -> tuple[list[dict[str, Any]], Floats]:
-    """Score the records of a request.
+    """Judge and score the records of a request.
 
     Args:
         context: of the worker.
         served: the version that scores all of them.
-        judged: the records.
+        records: as they were sent.
+        sent: how that was.
         facts: of the request.
         top: how many of the best labels are listed.
         explain: whether to say what each field and word adds.
+        ignore_unknown: whether fields that the model does not know are left out; as the settings say by default.
 
     Returns:
         A result for each record, as `libelle.service.results.results` makes them; and the scores of those that could
@@ -67,8 +72,9 @@ async def predict(
     Raises:
         RefusalError: when there are too many, or it takes too long.
     """
-    facts.model, facts.records = str(served.publication), len(judged.ids)
-    with context.intake.records(len(judged.ids), explain):
+    facts.model, facts.records = str(served.publication), len(records)
+    with context.intake.records(len(records), explain):
+        judged = served.judge.judge(records, sent, ignore_unknown)
         try:
             async with asyncio.timeout(context.settings.timeout):
                 scores = await _scores(context, served, judged, facts)
@@ -135,7 +141,7 @@ def _shadow(context: Context, served: Served, judged: Judged, scores: Floats) ->
         return
 
     async def compare() -> None:
-        again = shadow.judge.judge(judged.rows, b"")
+        again = shadow.judge.judge(judged.rows, Sent())
         try:
             found = await context.scorer.scores(shadow.pipeline, again.rows)
         except UserError:
