@@ -114,7 +114,7 @@ class Judge:
         """The ids of records that are fit as they are."""
         if not self._have_ids(records):
             return [*range(1, len(records) + 1)]
-        ids: list[Any] = [record.get(self._id) for record in records]
+        ids: list[Any] = [record.get(self._id or "") for record in records]
         return ids if all(ids) and not any(map(str.isspace, ids)) else [*map(self._id_of, records, range(len(records)))]
 
     def _row(self, record: Any, ignore: bool, sent: Sent, judged: Judged) -> Record:
