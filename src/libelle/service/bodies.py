@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
+from libelle.language import N_
+from libelle.language import gettext as _
 from libelle.service.records import Sent
 from libelle.service.refusal import RefusalError
 
@@ -24,8 +26,16 @@ _ASKED = (
     "An object: field → text. Each is judged by itself: one that cannot be scored is answered with `status: error`."
 )
 
-#: What JSON calls otherwise than Python.
-_SAID = {"model_type": "input should be an object", "list_type": "input should be a valid array"}
+#: What pydantic finds, by its name for it, in our words.
+_SENTENCES = {
+    "model_type": N_("{key} does not fit: input should be an object."),
+    "extra_forbidden": N_("{key!r} is not a key of the request; leave it out."),
+    "missing": N_("The body has no {key!r}; add it."),
+    "list_type": N_("{key} does not fit: input should be a valid array."),
+    "int_type": N_("{key} does not fit: input should be a valid integer."),
+    "bool_type": N_("{key} does not fit: input should be a valid boolean."),
+    "greater_than_equal": N_("{key} does not fit: input should be greater than or equal to 1."),
+}
 
 
 class Asked(BaseModel):
@@ -196,14 +206,15 @@ def _parse(body: bytes) -> tuple[Any, bool]:
     try:
         return json.loads(body.decode("utf-8", "surrogatepass")), True
     except (ValueError, RecursionError):
-        raise RefusalError(422, f"The body is not JSON that can be read ({reason}); send an object in UTF-8.") from None
+        # The parser's own words for the place are English in all languages.
+        sentence = _("The body is not JSON that can be read ({reason}); send an object in UTF-8.")
+        raise RefusalError(422, sentence.format(reason=reason)) from None
 
 
 def _sentence(first: Any) -> str:
-    place = ".".join(map(str, first["loc"]))[:100] or "The body"
-    if first["type"] == "extra_forbidden":
-        return f"{place!r} is not a key of the request; leave it out."
-    if first["type"] == "missing":
-        return f"The body has no {place!r}; add it."
-    said = _SAID.get(first["type"], first["msg"])
-    return f"{place} does not fit: {said[0].lower()}{said[1:]}."
+    place = ".".join(map(str, first["loc"]))[:100] or _("The body")
+    sentence = _SENTENCES.get(first["type"])
+    if sentence is None:
+        reason = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        return _("{key} does not fit: {reason}.").format(key=place, reason=reason)
+    return _(sentence).format(key=place)

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libelle.language import gettext as _
 from libelle.service.bodies import AskedDocuments
 from libelle.service.context import Context, Facts
 from libelle.service.models_served import Served
@@ -32,12 +33,11 @@ def model_of(context: Context) -> Served:
         (found,) = served
     else:
         raise RefusalError(
-            404, "Several models are served, and none is named for this route; start with noncodable=<name>."
+            404, _("Several models are served, and none is named for this route; start with noncodable=<name>.")
         )
     if not found.pipeline.rule.is_binary:
-        raise RefusalError(
-            404, f"The model {found.reference!r} does not decide between two labels, as this route does."
-        )
+        sentence = _("The model {name!r} does not decide between two labels, as this route does.")
+        raise RefusalError(404, sentence.format(name=found.reference))
     return found
 
 

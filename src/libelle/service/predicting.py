@@ -11,6 +11,8 @@ from starlette.requests import Request
 
 from libelle.errors import UserError
 from libelle.features import Floats
+from libelle.language import general
+from libelle.language import gettext as _
 from libelle.service.bodies import read
 from libelle.service.context import Context, Facts
 from libelle.service.models_served import Served
@@ -36,9 +38,8 @@ async def receive(context: Context, request: Request, model: type[B]) -> tuple[B
         async with asyncio.timeout(context.settings.timeout):
             body = await context.intake.body(request)
     except TimeoutError:
-        raise RefusalError(
-            408, f"The body did not arrive within {context.settings.timeout:g} seconds; send it again."
-        ) from None
+        sentence = _("The body did not arrive within {n} seconds; send it again.")
+        raise RefusalError(408, sentence.format(n=general(context.settings.timeout))) from None
     return read(model, body)
 
 
@@ -83,11 +84,8 @@ async def predict(
                     for place, row in zip(judged.places, judged.rows, strict=True):
                         answered[place]["explanation"] = await context.scorer.explain(served.pipeline, row)
         except TimeoutError:
-            raise RefusalError(
-                503,
-                f"There was no answer within {context.settings.timeout:g} seconds; ask again, with fewer records.",
-                Retry_After="1",
-            ) from None
+            sentence = _("There was no answer within {n} seconds; ask again, with fewer records.")
+            raise RefusalError(503, sentence.format(n=general(context.settings.timeout)), Retry_After="1") from None
     facts.errors = len(judged.errors)
     _count(context, served, judged, aside)
     if served.shadow is not None and judged.rows:
@@ -108,7 +106,7 @@ async def _scores(context: Context, served: Served, judged: Judged, facts: Facts
             found.append(await context.scorer.scores(served.pipeline, [row]))
         except UserError:
             # Its sentence may hold a text.
-            kept.errors[place] = "The model cannot score this record; check what its fields hold."
+            kept.errors[place] = _("The model cannot score this record; check what its fields hold.")
         else:
             kept.rows.append(row)
             kept.places.append(place)

@@ -9,11 +9,16 @@ from typing import Any
 from libelle.data.names import nfc
 from libelle.data.numbers import number_of
 from libelle.data.texts import text_of
+from libelle.language import N_
+from libelle.language import count as written
+from libelle.language import gettext as _
 from libelle.pipeline import Pipeline
 
 #: Characters of a field's name that a sentence shows.
 _SHOWN = 100
-_KINDS = {list: "a list", dict: "an object", str: "a text", bool: "true or false", type(None): "null"}
+_KINDS = {list: N_("a list"), dict: N_("an object"), str: N_("a text"), bool: N_("true or false"), NoneType: N_("null")}
+
+_NUMBER = N_("a number")
 
 Record = Mapping[str, Any]
 
@@ -119,7 +124,9 @@ class Judge:
 
     def _row(self, record: Any, ignore: bool, sent: Sent, judged: Judged) -> Record:
         if not isinstance(record, dict):
-            raise UnfitError(f"A record is an object, a text for each field; this one is {_kind(record)}.")
+            raise UnfitError(
+                _("A record is an object, a text for each field; this one is {kind}.").format(kind=_kind(record))
+            )
         row: dict[str, Any] = record
         if not self._known.issuperset(record):
             row = self._spelled(record, ignore, judged)
@@ -127,21 +134,23 @@ class Judge:
         for name, value in row.items():
             if type(value) is str:
                 if len(value) > self._max_text:
-                    raise UnfitError(
-                        f"The text of {name!r} has {len(value):,} characters, and {self._max_text:,} are the most; "
-                        "shorten it."
-                    )
+                    sentence = _("The text of {field!r} has {n} characters, and {most} are the most; shorten it.")
+                    raise UnfitError(sentence.format(field=name, n=written(len(value)), most=written(self._max_text)))
                 if sent.halves and _is_broken(value):
-                    raise UnfitError(f"The text of {name!r} holds half of a character (a lone surrogate); correct it.")
+                    sentence = _("The text of {field!r} holds half of a character (a lone surrogate); correct it.")
+                    raise UnfitError(sentence.format(field=name))
             elif value is not None:
                 plain = False
         if not plain:
             row = {name: _text(name, value) for name, value in row.items()}
         if self._field_set.isdisjoint(row):
-            raise UnfitError(f"The record has none of the model's fields, which are {', '.join(self._fields)}.")
+            sentence = _("The record has none of the model's fields, which are {fields}.")
+            raise UnfitError(sentence.format(fields=", ".join(self._fields)))
         for name in self._numeric:
             if not _may_be_number(row.get(name)):
-                raise UnfitError(f"The field {name!r} holds no number; correct it, or leave it out.")
+                raise UnfitError(
+                    _("The field {field!r} holds no number; correct it, or leave it out.").format(field=name)
+                )
         return row
 
     def _spelled(self, record: Record, ignore: bool, judged: Judged) -> dict[str, Any]:
@@ -156,7 +165,8 @@ class Judge:
             judged.unknown += 1
             if not ignore:
                 shown = ascii(name[:_SHOWN]) if _is_broken(name) else repr(name[:_SHOWN])
-                raise UnfitError(f"The model has no field {shown}; its fields are {', '.join(self._fields)}.")
+                sentence = _("The model has no field {field}; its fields are {fields}.")
+                raise UnfitError(sentence.format(field=shown, fields=", ".join(self._fields)))
         return row
 
     def _id_of(self, row: Record, place: int) -> str:
@@ -179,11 +189,13 @@ class UnfitError(Exception):
 
 def _text(name: str, value: object) -> str | None:
     if isinstance(value, dict | list):
-        raise UnfitError(f"The field {name!r} holds {_kind(value)}; give a text, a number or null.")
+        sentence = _("The field {field!r} holds {kind}; give a text, a number or null.")
+        raise UnfitError(sentence.format(field=name, kind=_kind(value)))
     try:
         return text_of(value)
     except TypeError as error:
-        raise UnfitError(f"The field {name!r} holds {error}; give a text.") from None
+        sentence = _("The field {field!r} holds {kind}; give a text.")
+        raise UnfitError(sentence.format(field=name, kind=_(str(error)))) from None
 
 
 def _may_be_number(text: str | None) -> bool:
@@ -191,7 +203,7 @@ def _may_be_number(text: str | None) -> bool:
 
 
 def _kind(value: object) -> str:
-    return _KINDS.get(type(value), "a number")
+    return _(_KINDS.get(type(value), _NUMBER))
 
 
 def _is_broken(text: str) -> bool:
