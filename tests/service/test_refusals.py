@@ -27,6 +27,7 @@ def client(published):
         (b'{"records": "STE"}', 422, "records does not fit: input should be a valid array."),
         (b'{"records": [], "tops": 1}', 422, "'tops' is not a key of the request; leave it out."),
         (b'{"records": [], "top": "1"}', 422, "top does not fit: input should be a valid integer."),
+        (b'{"records": [], "top": 2.5}', 422, "top does not fit: input should be a valid integer."),
         (b'{"records": [], "top": 0}', 422, "top does not fit: input should be greater than or equal to 1."),
         (b'{"records": [{}, {}, {}, {}, {}, {}]}', 413, "The request has 6 records; send at most 5 at once."),
         (b'{"records": [{}, {}], "explain": true}', 413, "The request wants 2 explanations; send at most 1 records"),
@@ -37,6 +38,11 @@ def test_a_body_that_cannot_be_is_one_sentence(client, body, status, sentence):
     answer = client.post("/models/forms/predict", content=body)
     assert answer.status_code == status
     assert answer.json()["error"].startswith(sentence)
+
+
+def test_a_whole_number_may_have_a_decimal_point(client):
+    answer = client.post("/models/forms/predict", content=b'{"records": [{"job": "x"}], "top": 2.0}')
+    assert len(answer.json()["results"][0]["top"]) == 2
 
 
 def test_a_body_in_parts_is_bounded_too(client):

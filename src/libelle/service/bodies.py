@@ -3,7 +3,7 @@
 import json
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import from_json
 
 from libelle.language import N_
@@ -38,13 +38,20 @@ _SENTENCES = {
 }
 
 
+def _whole(value: Any) -> Any:
+    """To JSON, 2.0 is as whole as 2."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Asked(BaseModel):
     """What is sent to `/models/{name}/predict`."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"records": [FORM], "top": 2}]})
 
     records: Annotated[list[Any], Field(description=_ASKED)]
-    top: Annotated[int | None, Field(ge=1, description="How many of the best labels are listed.")] = None
+    top: Annotated[
+        int | None, Field(ge=1, description="How many of the best labels are listed."), BeforeValidator(_whole)
+    ] = None
     explain: Annotated[bool, Field(description="Say what each field and word adds to the score.")] = False
 
 
