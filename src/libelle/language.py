@@ -2,8 +2,10 @@
 
 Whoever writes a sentence or a number for a page calls the functions of this module, which follow the language that
 `speaking` has set. Outside, and so on the terminal, everything is English, which needs neither a catalogue nor Babel.
+The prediction service does without Babel in all languages: it says messages, whole numbers and limits alone.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -23,6 +25,9 @@ LANGUAGES: tuple[LanguageCode, ...] = ("en", "fr")
 #: Catalogues: `<language>/LC_MESSAGES/libelle.po`, and what `make messages` compiles it to.
 LOCALES = Path(__file__).parent / "locales"
 
+#: A language that a browser likes, and how much: `fr-FR;q=0.9`.
+_WISH = re.compile(r"([a-zA-Z*]+)[^,;]*(?:;\s*q=([0-9](?:\.[0-9]+)?))?")
+
 _current: ContextVar[str] = ContextVar("language", default=ENGLISH)
 
 
@@ -34,11 +39,25 @@ def speaking(language: str) -> Iterator[None]:
         UserError: as `require_language`.
     """
     require_language(language)
+    with answering(language):
+        yield
+
+
+@contextmanager
+def answering(language: str) -> Iterator[None]:
+    """The same for messages, and numbers by `count` and `general`, which need no Babel."""
     token = _current.set(language)
     try:
         yield
     finally:
         _current.reset(token)
+
+
+def preferred(accepted: str) -> LanguageCode | None:
+    """The language of ours that somebody likes best, if any; `accepted` as in HTTP's header `Accept-Language`."""
+    wishes = [(name.lower(), float(weight or 1)) for name, weight in _WISH.findall(accepted)]
+    liked = sorted((wish for wish in wishes if wish[1] > 0), key=lambda wish: -wish[1])
+    return next((code for name, _ in liked for code in LANGUAGES if code == name), None)
 
 
 def require_language(language: str, key: str = "report.language") -> None:
@@ -85,7 +104,8 @@ def N_(message: str) -> str:  # noqa: N802 - the name by which gettext's tools k
 
 def count(number: int) -> str:
     """A whole number: `12,345` or `12 345`."""
-    return f"{number:,}" if _is_english() else _format(number, "#,##0")
+    text = f"{number:,}"
+    return text if _is_english() else text.replace(",", "\u202f")
 
 
 def decimal(number: float, digits: int = 4) -> str:
@@ -104,7 +124,8 @@ def general(number: float, digits: int = 6) -> str:
     text = f"{number:.{digits}g}"
     if _is_english():
         return text
-    return text.replace(".", ",") if "e" in text else _format(float(text), "0.################")
+    text = text.replace(".", ",")
+    return text if "e" in text else text.replace("-", "−")
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -92,6 +92,11 @@ def test_numbers_nulls_and_composed_names_are_understood(client, published):
 def test_records_without_an_id_are_known_by_their_row(client):
     assert [one["id"] for one in ask(client, [{"job": "a"}, {"job": "b"}])] == [1, 2]
     assert [one["id"] for one in ask(client, [{"job": "a", "form": "F1"}, {"job": "b"}])] == ["F1", "(row 2)"]
+    assert [one["id"] for one in ask(client, [{"job": "a", "form": None}, {"job": "b"}])] == ["(row 1)", "(row 2)"]
+    assert [one["id"] for one in ask(client, [{"job": "a", "form": " "}, {"job": "b", "form": "b"}])] == [
+        "(row 1)",
+        "b",
+    ]
 
 
 def test_unknown_fields_are_ignored_and_counted_by_wish(published):

@@ -27,6 +27,7 @@ def client(published):
         (b'{"records": "STE"}', 422, "records does not fit: input should be a valid array."),
         (b'{"records": [], "tops": 1}', 422, "'tops' is not a key of the request; leave it out."),
         (b'{"records": [], "top": "1"}', 422, "top does not fit: input should be a valid integer."),
+        (b'{"records": [], "top": 2.5}', 422, "top does not fit: input should be a valid integer."),
         (b'{"records": [], "top": 0}', 422, "top does not fit: input should be greater than or equal to 1."),
         (b'{"records": [{}, {}, {}, {}, {}, {}]}', 413, "The request has 6 records; send at most 5 at once."),
         (b'{"records": [{}, {}], "explain": true}', 413, "The request wants 2 explanations; send at most 1 records"),
@@ -39,9 +40,22 @@ def test_a_body_that_cannot_be_is_one_sentence(client, body, status, sentence):
     assert answer.json()["error"].startswith(sentence)
 
 
+def test_a_whole_number_may_have_a_decimal_point(client):
+    answer = client.post("/models/forms/predict", content=b'{"records": [{"job": "x"}], "top": 2.0}')
+    assert len(answer.json()["results"][0]["top"]) == 2
+
+
 def test_a_body_in_parts_is_bounded_too(client):
     answer = client.post("/models/forms/predict", content=iter([b" " * 600, b" " * 600]))
     assert answer.status_code == 413
+
+
+def test_records_beyond_the_limit_are_refused_before_any_is_looked_at(client, monkeypatch):
+    # Sentences for two million bad records took 16 seconds, in which nobody else was answered.
+    monkeypatch.setattr("libelle.service.records.Judge.judge", None)
+    answer = client.post("/models/forms/predict", json={"records": [1] * 6})
+    assert answer.status_code == 413
+    assert client.post("/noncodable", json={"documents": [1] * 6}).status_code == 413
 
 
 def test_an_address_or_a_method_that_there_is_not_is_one_sentence(client):

@@ -4,9 +4,12 @@ A table is a mapping from field to `Column`: what reading makes, cleaners change
 at the doors alone, for those who bring records and for those who write cleaners and processes of their own.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import count
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -56,11 +59,16 @@ class Column:
         Raises:
             UserError: when a value is neither a text nor missing.
         """
-        seen: dict[str, int] = {}
-        found = [seen.setdefault(text, len(seen)) if isinstance(text, str) else _missing_code(text) for text in texts]
-        index = np.array(found, dtype=np.int32)
-        index[index < 0] = len(seen)
-        return cls(list(seen), index)
+        return cls.of_known([text if isinstance(text, str) else _missing(text) for text in texts])
+
+    @classmethod
+    def of_known(cls, texts: Sequence[str | None]) -> "Column":
+        """The same of what is known to be texts and None alone; no line of Python is run for each of them."""
+        numbers: defaultdict[str | None, int] = defaultdict(count().__next__, {None: -1})
+        index = np.fromiter(map(numbers.__getitem__, texts), np.int32, len(texts))
+        del numbers[None]
+        index[index < 0] = len(numbers)
+        return cls(cast("list[str]", list(numbers)), index)
 
     def __len__(self) -> int:
         return len(self.index)
@@ -189,10 +197,10 @@ def _encode(column: pd.Series) -> pa.DictionaryArray:
     return to_arrow(column).dictionary_encode()
 
 
-def _missing_code(value: object) -> int:
-    """-1 where a value is missing; anything else is no text either, and must not be lost without a word."""
+def _missing(value: object) -> str | None:
+    """None for a missing value; anything else is no text either, and must not be lost without a word."""
     if is_missing(value):
-        return -1
+        return None
     raise UserError(
         f"a column holds the {type(value).__name__} {value!r}, and only texts are encoded; make it text with "
         "astype('str')."

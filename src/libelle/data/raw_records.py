@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import repeat
 from math import isnan
 from types import NoneType
 from typing import Any
@@ -68,7 +69,7 @@ def to_columns(
         raise _no_column(fields[0], fields)
     names = [*fields, id_] if id_ is not None and any(id_ in row for row in rows) else fields
     with whole_characters():
-        return {name: _column(name, [row.get(name) for row in rows]) for name in names}
+        return {name: _column(name, list(map(dict.get, rows, repeat(name)))) for name in names}
 
 
 def ids_of(table: pd.DataFrame, id_: str | None, numbers: pd.Index | None = None) -> pd.Series:
@@ -102,13 +103,12 @@ def _column(name: str, values: Sequence[object]) -> Column:
     kinds = set(map(type, values))
     if kinds <= {NoneType}:
         return Column([], np.zeros(len(values), np.int32))
-    texts: Sequence[object] = values
+    texts: Sequence[Any] = values
     if not kinds <= {str, NoneType}:
         texts = texts_of(values, name, _SOURCE).to_pylist()
-    column = Column.of_texts(texts)
-    for text in column.texts:
-        text.encode()
-    blank = any(not text.strip() for text in column.texts)
+    column = Column.of_known(texts)
+    "".join(column.texts).encode()
+    blank = "" in column.texts or any(map(str.isspace, column.texts))
     return column.replace([text if text.strip() else None for text in column.texts]) if blank else column
 
 
@@ -149,6 +149,8 @@ def _rows(records: Any, fields: Sequence[str], text: str, others: Sequence[str])
             "predict([...])."
         )
     known = {*fields, *others}
+    if type(records) is list and set(map(type, records)) == {dict} and known.issuperset(set().union(*records)):
+        return records  # as nearly always where many come: nothing is to be spelled otherwise, or refused
     rows: list[dict[str, Any]] = []
     for number, record in enumerate(records, start=1):
         if isinstance(record, Mapping):

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from libelle.data.names import nfc
 from libelle.errors import UserError
+from libelle.language import N_
 
 #: What is no text and has none: type → what messages call it.
 _NOT_TEXT: dict[type | tuple[type, ...], str] = {
@@ -52,7 +53,7 @@ def text_of(value: object) -> str | None:
     try:
         return str(value)
     except Exception as error:  # a whole number of thousands of digits, or anybody's class
-        raise TypeError("values that cannot be written out") from error
+        raise TypeError(N_("values that cannot be written out")) from error
 
 
 def texts_of(values: Iterable[object], column: object, source: str) -> pa.LargeStringArray:
@@ -123,5 +124,5 @@ def no_text(column: object, source: str, what: str) -> UserError:
 def _number(value: float, text: str) -> str:
     """A float, `text` being its shortest form; a whole one that floats cannot tell from its neighbours is refused."""
     if abs(value) >= _EXACT and not math.isinf(value):
-        raise TypeError("floats above 2^53, which have lost their last digits")
+        raise TypeError(N_("floats above 2^53, which have lost their last digits"))
     return "0" if value == 0 else text.removesuffix(".0")

@@ -49,6 +49,14 @@ _NAME = {
     "description": "The model: `forms`, or `forms@3` where the answer has to be that version's.",
     "example": "forms",
 }
+_LANGUAGE = {
+    "name": "Accept-Language",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string"},
+    "description": "The language of the sentences in `error`, as browsers ask for it: `en`, the default, or `fr`.",
+    "example": "fr",
+}
 #: Of a route that needs no token.
 _OPEN: dict[str, Any] = {"security": []}
 #: What others collect would hold addresses, which may hold anything.
@@ -103,9 +111,9 @@ def _add_routes(app: FastAPI, context: Context) -> None:
     async def predict_records(request: Request) -> Response:
         """Score and decide records."""
         served = context.catalogue.find(request.path_params["name"])
-        asked, body = await receive(context, request, Asked)
-        judged = served.judge.judge(asked.records, body)
-        answered, _ = await predict(context, served, judged, _facts(request), top=asked.top, explain=asked.explain)
+        asked, sent = await receive(context, request, Asked)
+        facts = _facts(request)
+        answered, _ = await predict(context, served, asked.records, sent, facts, top=asked.top, explain=asked.explain)
         model = served.publication
         return _json({"model": model.name, "version": model.version, "run_id": model.run_id, "results": answered})
 
@@ -123,7 +131,7 @@ def _add_routes(app: FastAPI, context: Context) -> None:
         "/models/{name}",
         response_model=ModelAbout,
         responses=_problems(401, 404),
-        openapi_extra={"parameters": [_NAME]},
+        openapi_extra={"parameters": [_NAME, _LANGUAGE]},
     )
     async def show_model(request: Request) -> Response:
         """Show a model: its fields, labels, threshold and data."""
@@ -170,7 +178,7 @@ def _documented(asked: type[Any], answered: type[Any], named: bool = False) -> d
         "response_model": answered,
         "responses": _problems(*_REFUSALS),
         "openapi_extra": {
-            "parameters": [_NAME] if named else [],
+            "parameters": [_NAME, _LANGUAGE] if named else [_LANGUAGE],
             "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}},
         },
     }

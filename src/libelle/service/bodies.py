@@ -3,8 +3,12 @@
 import json
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import from_json
 
+from libelle.language import N_
+from libelle.language import gettext as _
+from libelle.service.records import Sent
 from libelle.service.refusal import RefusalError
 
 B = TypeVar("B", bound=BaseModel)
@@ -22,6 +26,22 @@ _ASKED = (
     "An object: field → text. Each is judged by itself: one that cannot be scored is answered with `status: error`."
 )
 
+#: What pydantic finds, by its name for it, in our words.
+_SENTENCES = {
+    "model_type": N_("{key} does not fit: input should be an object."),
+    "extra_forbidden": N_("{key!r} is not a key of the request; leave it out."),
+    "missing": N_("The body has no {key!r}; add it."),
+    "list_type": N_("{key} does not fit: input should be a valid array."),
+    "int_type": N_("{key} does not fit: input should be a valid integer."),
+    "bool_type": N_("{key} does not fit: input should be a valid boolean."),
+    "greater_than_equal": N_("{key} does not fit: input should be greater than or equal to 1."),
+}
+
+
+def _whole(value: Any) -> Any:
+    """To JSON, 2.0 is as whole as 2."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
 
 class Asked(BaseModel):
     """What is sent to `/models/{name}/predict`."""
@@ -29,7 +49,9 @@ class Asked(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"records": [FORM], "top": 2}]})
 
     records: Annotated[list[Any], Field(description=_ASKED)]
-    top: Annotated[int | None, Field(ge=1, description="How many of the best labels are listed.")] = None
+    top: Annotated[
+        int | None, Field(ge=1, description="How many of the best labels are listed."), BeforeValidator(_whole)
+    ] = None
     explain: Annotated[bool, Field(description="Say what each field and word adds to the score.")] = False
 
 
@@ -163,7 +185,7 @@ class Problem(BaseModel):
     error: str
 
 
-def read(model: type[B], body: bytes) -> B:
+def read(model: type[B], body: bytes) -> tuple[B, Sent]:
     """Read a body, checked.
 
     Args:
@@ -173,28 +195,33 @@ def read(model: type[B], body: bytes) -> B:
     Raises:
         RefusalError: says what is wrong, without any value that was sent.
     """
+    value, halves = _parse(body)
     try:
-        return model.model_validate_json(body, strict=True)
+        return model.model_validate(value, strict=True), Sent(len(body), halves)
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    if first["type"] != "json_invalid":
-        raise RefusalError(422, _sentence(first))
+    raise RefusalError(422, _sentence(first))
+
+
+def _parse(body: bytes) -> tuple[Any, bool]:
+    """What a body says, and whether its texts may hold half of a character."""
+    try:
+        return from_json(body), False
+    except ValueError as error:
+        reason = str(error)
     # The quick parser refuses half a character anywhere; Python's does not, and then one record is refused alone.
     try:
-        return model.model_validate(json.loads(body.decode("utf-8", "surrogatepass")), strict=True)
-    except ValidationError as error:
-        raise RefusalError(
-            422, _sentence(error.errors(include_url=False, include_context=False, include_input=False)[0])
-        ) from None
+        return json.loads(body.decode("utf-8", "surrogatepass")), True
     except (ValueError, RecursionError):
-        reason = str(first["msg"]).removeprefix("Invalid JSON: ")
-        raise RefusalError(422, f"The body is not JSON that can be read ({reason}); send an object in UTF-8.") from None
+        # The parser's own words for the place are English in all languages.
+        sentence = _("The body is not JSON that can be read ({reason}); send an object in UTF-8.")
+        raise RefusalError(422, sentence.format(reason=reason)) from None
 
 
 def _sentence(first: Any) -> str:
-    place = ".".join(map(str, first["loc"]))[:100] or "The body"
-    if first["type"] == "extra_forbidden":
-        return f"{place!r} is not a key of the request; leave it out."
-    if first["type"] == "missing":
-        return f"The body has no {place!r}; add it."
-    return f"{place} does not fit: {first['msg'][0].lower()}{first['msg'][1:]}."
+    place = ".".join(map(str, first["loc"]))[:100] or _("The body")
+    sentence = _SENTENCES.get(first["type"])
+    if sentence is None:
+        reason = f"{first['msg'][0].lower()}{first['msg'][1:]}"
+        return _("{key} does not fit: {reason}.").format(key=place, reason=reason)
+    return _(sentence).format(key=place)

@@ -11,6 +11,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
+from libelle.language import gettext as _
 from libelle.service.bodies import AskedDocuments
 from libelle.service.context import Context, Facts
 from libelle.service.models_served import Served
@@ -32,21 +33,19 @@ def model_of(context: Context) -> Served:
         (found,) = served
     else:
         raise RefusalError(
-            404, "Several models are served, and none is named for this route; start with noncodable=<name>."
+            404, _("Several models are served, and none is named for this route; start with noncodable=<name>.")
         )
     if not found.pipeline.rule.is_binary:
-        raise RefusalError(
-            404, f"The model {found.reference!r} does not decide between two labels, as this route does."
-        )
+        sentence = _("The model {name!r} does not decide between two labels, as this route does.")
+        raise RefusalError(404, sentence.format(name=found.reference))
     return found
 
 
 async def noncodable(context: Context, request: Request, facts: Facts) -> Response:
     """Answer a request."""
     served = model_of(context)
-    asked, body = await receive(context, request, AskedDocuments)
-    judged = served.judge.judge(asked.documents, body, ignore_unknown=True)
-    answered, scores = await predict(context, served, judged, facts)
+    asked, sent = await receive(context, request, AskedDocuments)
+    answered, scores = await predict(context, served, asked.documents, sent, facts, ignore_unknown=True)
     documents: list[dict[str, Any]] = []
     both = iter(scores.tolist())
     for result in answered:

@@ -17,6 +17,8 @@ from starlette.exceptions import HTTPException as StarletteHTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from libelle.language import ENGLISH, answering, preferred
+from libelle.language import gettext as _
 from libelle.service.context import Context, Facts
 from libelle.service.refusal import RefusalError, where
 
@@ -42,12 +44,16 @@ class Door:
         self._app, self._context = app, context
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and answer in its place where that fails."""
+        """Pass a request on, and answer in its place where that fails; in the language that it asks for."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
         headers = dict(scope["headers"])
+        with answering(preferred(headers.get(b"accept-language", b"").decode("latin-1")) or ENGLISH):
+            await self._pass(scope, headers, receive, send)
+
+    async def _pass(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        began = time.perf_counter()
         facts = Facts(_request_id(headers.get(b"x-request-id", b"")))
         scope["libelle"] = facts
         status = _GONE
@@ -78,7 +84,7 @@ class Door:
         if tokens.required and facts.caller is None and path not in _OPEN and not path.startswith(_PAGE):
             raise RefusalError(
                 401,
-                "A token is needed; send it in the header Authorization, as Bearer and the token.",
+                _("A token is needed; send it in the header Authorization, as Bearer and the token."),
                 WWW_Authenticate="Bearer",
             )
 
@@ -110,11 +116,14 @@ def as_refusal(error: Exception) -> RefusalError:
     if isinstance(error, RefusalError):
         return error
     if isinstance(error, StarletteHTTPException | HTTPException):
-        sentences = {404: "There is nothing at this address; /openapi.json lists what there is."}
+        sentences = {
+            404: _("There is nothing at this address; /openapi.json lists what there is."),
+            405: _("Method Not Allowed."),
+        }
         return RefusalError(
             error.status_code, sentences.get(error.status_code, f"{error.detail}."), **(error.headers or {})
         )
-    return RefusalError(500, "The service failed; its log says where, under the request's id.")
+    return RefusalError(500, _("The service failed; its log says where, under the request's id."))
 
 
 async def refuse(send: Send, refusal: RefusalError) -> None:

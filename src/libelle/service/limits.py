@@ -5,6 +5,8 @@ from contextlib import contextmanager
 
 from starlette.requests import Request
 
+from libelle.language import count as written
+from libelle.language import gettext as _
 from libelle.service.refusal import RefusalError
 from libelle.service.settings import Limits
 
@@ -39,7 +41,7 @@ class Intake:
                 if held > self._limits.max_bytes:
                     raise self._too_large()
                 if self._bytes > _BODIES * self._limits.max_bytes:
-                    raise _busy("Too many bytes arrive at once")
+                    raise _busy(_("Too many bytes arrive at once; ask again in a second."))
         finally:
             self._bytes -= held
         return parts[0] if len(parts) == 1 else b"".join(parts)
@@ -53,13 +55,14 @@ class Intake:
         """
         limits = self._limits
         if count > limits.max_records:
-            raise RefusalError(413, f"The request has {count:,} records; send at most {limits.max_records:,} at once.")
+            sentence = _("The request has {n} records; send at most {most} at once.")
+            raise RefusalError(413, sentence.format(n=written(count), most=written(limits.max_records)))
         if explain and count > limits.max_explained:
-            raise RefusalError(
-                413, f"The request wants {count:,} explanations; send at most {limits.max_explained:,} records at once."
-            )
+            sentence = _("The request wants {n} explanations; send at most {most} records at once.")
+            raise RefusalError(413, sentence.format(n=written(count), most=written(limits.max_explained)))
         if self._records and self._records + count > limits.max_waiting:
-            raise _busy(f"{self._records:,} records wait already")
+            sentence = _("{n} records wait already; ask again in a second.")
+            raise _busy(sentence.format(n=written(self._records)))
         self._records += count
         try:
             yield
@@ -67,10 +70,9 @@ class Intake:
             self._records -= count
 
     def _too_large(self) -> RefusalError:
-        return RefusalError(
-            413, f"The body is larger than {self._limits.max_bytes:,} bytes; send fewer records at once."
-        )
+        sentence = _("The body is larger than {most} bytes; send fewer records at once.")
+        return RefusalError(413, sentence.format(most=written(self._limits.max_bytes)))
 
 
-def _busy(reason: str) -> RefusalError:
-    return RefusalError(429, f"{reason}; ask again in a second.", Retry_After="1")
+def _busy(sentence: str) -> RefusalError:
+    return RefusalError(429, sentence, Retry_After="1")

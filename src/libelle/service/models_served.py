@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from libelle.errors import UserError
+from libelle.language import gettext as _
 from libelle.pipeline import Pipeline
 from libelle.publication import read_version
 from libelle.published import Publication, find
@@ -102,7 +103,8 @@ class Catalogue:
             item.reference if "@" in item.reference else f"{item.reference} (version {item.publication.version})"
             for item in self.served
         )
-        raise RefusalError(404, f"The model {name[:100]!a} is not served; served here: {there}.")
+        sentence = _("The model {name} is not served; served here: {models}.")
+        raise RefusalError(404, sentence.format(name=ascii(name[:100]), models=there))
 
 
 def _asked(reference: str, settings: Settings) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -10,10 +11,12 @@ from starlette.requests import Request
 
 from libelle.errors import UserError
 from libelle.features import Floats
+from libelle.language import general
+from libelle.language import gettext as _
 from libelle.service.bodies import read
 from libelle.service.context import Context, Facts
 from libelle.service.models_served import Served
-from libelle.service.records import Judged
+from libelle.service.records import Judged, Sent
 from libelle.service.refusal import RefusalError
 from libelle.service.results import results
 
@@ -25,8 +28,8 @@ B = TypeVar("B", bound=BaseModel)
 _SHADOW_WAITS = 2000
 
 
-async def receive(context: Context, request: Request, model: type[B]) -> tuple[B, bytes]:
-    """Read a request's body, checked, and as it was sent.
+async def receive(context: Context, request: Request, model: type[B]) -> tuple[B, Sent]:
+    """Read a request's body, checked, and how it was sent.
 
     Raises:
         RefusalError: when it is too large, too slow, or not what it should be.
@@ -35,30 +38,33 @@ async def receive(context: Context, request: Request, model: type[B]) -> tuple[B
         async with asyncio.timeout(context.settings.timeout):
             body = await context.intake.body(request)
     except TimeoutError:
-        raise RefusalError(
-            408, f"The body did not arrive within {context.settings.timeout:g} seconds; send it again."
-        ) from None
-    return read(model, body), body
+        sentence = _("The body did not arrive within {n} seconds; send it again.")
+        raise RefusalError(408, sentence.format(n=general(context.settings.timeout))) from None
+    return read(model, body)
 
 
 async def predict(
     context: Context,
     served: Served,
-    judged: Judged,
+    records: Sequence[Any],
+    sent: Sent,
     facts: Facts,
     *,
     top: int | None = None,
     explain: bool = False,
+    ignore_unknown: bool | None = None,
 ) -> tuple[list[dict[str, Any]], Floats]:
-    """Score the records of a request.
+    """Judge and score the records of a request.
 
     Args:
         context: of the worker.
         served: the version that scores all of them.
-        judged: the records.
+        records: as they were sent.
+        sent: how that was.
         facts: of the request.
         top: how many of the best labels are listed.
         explain: whether to say what each field and word adds.
+        ignore_unknown: whether fields that the model does not know are left out; as the settings say by default.
 
     Returns:
         A result for each record, as `libelle.service.results.results` makes them; and the scores of those that could
@@ -67,8 +73,9 @@ async def predict(
     Raises:
         RefusalError: when there are too many, or it takes too long.
     """
-    facts.model, facts.records = str(served.publication), len(judged.ids)
-    with context.intake.records(len(judged.ids), explain):
+    facts.model, facts.records = str(served.publication), len(records)
+    with context.intake.records(len(records), explain):
+        judged = served.judge.judge(records, sent, ignore_unknown)
         try:
             async with asyncio.timeout(context.settings.timeout):
                 scores = await _scores(context, served, judged, facts)
@@ -77,11 +84,8 @@ async def predict(
                     for place, row in zip(judged.places, judged.rows, strict=True):
                         answered[place]["explanation"] = await context.scorer.explain(served.pipeline, row)
         except TimeoutError:
-            raise RefusalError(
-                503,
-                f"There was no answer within {context.settings.timeout:g} seconds; ask again, with fewer records.",
-                Retry_After="1",
-            ) from None
+            sentence = _("There was no answer within {n} seconds; ask again, with fewer records.")
+            raise RefusalError(503, sentence.format(n=general(context.settings.timeout)), Retry_After="1") from None
     facts.errors = len(judged.errors)
     _count(context, served, judged, aside)
     if served.shadow is not None and judged.rows:
@@ -102,7 +106,7 @@ async def _scores(context: Context, served: Served, judged: Judged, facts: Facts
             found.append(await context.scorer.scores(served.pipeline, [row]))
         except UserError:
             # Its sentence may hold a text.
-            kept.errors[place] = "The model cannot score this record; check what its fields hold."
+            kept.errors[place] = _("The model cannot score this record; check what its fields hold.")
         else:
             kept.rows.append(row)
             kept.places.append(place)
@@ -135,7 +139,7 @@ def _shadow(context: Context, served: Served, judged: Judged, scores: Floats) ->
         return
 
     async def compare() -> None:
-        again = shadow.judge.judge(judged.rows, b"")
+        again = shadow.judge.judge(judged.rows, Sent())
         try:
             found = await context.scorer.scores(shadow.pipeline, again.rows)
         except UserError:

@@ -31,7 +31,11 @@ def results(pipeline: Pipeline, judged: Judged, scores: Floats, top: int | None)
     decisions = rule.decide(scores)
     aside = rule.set_aside(decisions, rule.decisive(scores))
     column = np.ones(len(scores), np.int64) if rule.is_binary else decisions
-    columns: dict[str, Sequence[Any]] = {"label": _take(rule.labels, decisions)}
+    columns: dict[str, Sequence[Any]] = {
+        "id": [judged.ids[place] for place in judged.places],
+        "status": ["ok"] * len(scores),
+        "label": _take(rule.labels, decisions),
+    }
     if pipeline.titles:
         columns["title"] = _take([pipeline.titles.get(label) for label in rule.labels], decisions)
     columns["score"] = scores[np.arange(len(scores)), column].tolist()
@@ -43,12 +47,9 @@ def results(pipeline: Pipeline, judged: Judged, scores: Floats, top: int | None)
         columns["automatic"] = aside.tolist()
     names = tuple(columns)
     found = [dict(zip(names, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    answered: list[dict[str, Any]] = [{"id": id_, "status": "ok"} for id_ in judged.ids]
-    for place, values in zip(judged.places, found, strict=True):
-        answered[place].update(values)
-    for place, sentence in judged.errors.items():
-        answered[place] = {"id": judged.ids[place], "status": "error", "error": sentence}
-    return answered, 0 if aside is None else int(aside.sum())
+    for place, sentence in sorted(judged.errors.items()):  # each then stands before those that come after it
+        found.insert(place, {"id": judged.ids[place], "status": "error", "error": sentence})
+    return found, 0 if aside is None else int(aside.sum())
 
 
 def _take(values: Sequence[Any], places: Ints) -> list[Any]:

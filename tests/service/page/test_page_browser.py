@@ -84,6 +84,24 @@ def test_the_page_is_french_where_the_browser_is_and_changes_without_losing_anyt
         assert page.title() == "Classify records"
 
 
+def test_what_the_service_says_is_in_the_language_of_the_page(visit):
+    long = "a" * 10_001
+    with visit(locale="fr-FR") as page:
+        fill(page, job=long)
+        page.get_by_role("button", name="Décider").click()
+        said = page.locator("#record-problem span")
+        said.wait_for()
+        assert said.inner_text().startswith("Le texte de «\u00a0job\u00a0» compte 10\u202f001 caractères")
+        assert said.get_attribute("lang") == "fr"
+        score_table(page, f"job\tnature\n{long}\tx\n")
+        assert "raccourcissez-le" in page.locator("#rows .bad span").inner_text()
+        # What was said before stays in its language, and says so.
+        page.get_by_role("link", name="English").click()
+        assert [said.get_attribute("lang"), page.locator("#rows .bad span").get_attribute("lang")] == ["fr", "fr"]
+        page.get_by_role("button", name="Decide").click()
+        page.locator("#record-problem span[lang=en]").filter(has_text="has 10,001 characters").wait_for()
+
+
 def test_a_phone_needs_no_scrolling_to_the_side(visit):
     with visit("codes", width=390) as page:
         fill(page, nature="produit07 rayon2")

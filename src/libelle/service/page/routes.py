@@ -12,7 +12,8 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 
-from libelle.language import ENGLISH, LANGUAGES, LanguageCode
+from libelle.language import ENGLISH, LANGUAGES, LanguageCode, preferred
+from libelle.language import gettext as _
 from libelle.service.page.sentences import sentences
 from libelle.service.refusal import RefusalError
 from libelle.service.settings import Limits
@@ -29,8 +30,6 @@ _HEADERS = {
 }
 #: Elements that hold a sentence, by its key.
 _SAYS = re.compile(r'(?<=data-say=")(\w+)("[^>]*>)')
-#: A language that a browser likes, and how much: `fr-FR;q=0.9`.
-_PREFERRED = re.compile(r"([a-zA-Z*]+)[^,;]*(?:;\s*q=([0-9](?:\.[0-9]+)?))?")
 
 
 class _File:
@@ -67,7 +66,7 @@ def add_page(app: FastAPI, limits: Limits) -> None:
     async def part(request: Request) -> Response:
         file = files.get(request.path_params["name"])
         if file is None:
-            raise RefusalError(404, "There is no such file of the page.")
+            raise RefusalError(404, _("There is no such file of the page."))
         return file.answer(request)
 
     routes: dict[str, Callable[[Request], Awaitable[Response]]] = {"/": page, "/page/{name}": part}
@@ -92,11 +91,6 @@ def _page(language: str, limits: Limits) -> bytes:
 
 def _language(request: Request) -> LanguageCode:
     """What the address asks for, or what the browser prefers of what there is."""
-    wishes = _PREFERRED.findall(request.headers.get("accept-language", ""))
-    liked = sorted((wish for wish in wishes if _weight(wish) > 0), key=_weight, reverse=True)
-    names = [request.query_params.get("language"), *(name.lower() for name, _ in liked)]
-    return next((code for name in names for code in LANGUAGES if code == name), ENGLISH)
-
-
-def _weight(wish: tuple[str, str]) -> float:
-    return float(wish[1] or 1)
+    asked = request.query_params.get("language")
+    here = next((code for code in LANGUAGES if code == asked), None)
+    return here or preferred(request.headers.get("accept-language", "")) or ENGLISH

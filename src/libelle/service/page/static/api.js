@@ -6,11 +6,11 @@ import { language, say } from "./language.js";
 // In memory alone: it is gone with the page.
 let token = "";
 
-/** An answer that is none: its status (0: no answer came), the service's sentence, seconds to wait. */
+/** An answer that is none: its status (0: no answer came), the service's sentence and its language, seconds to wait. */
 export class Refusal extends Error {
-  constructor(status, sentence = "", wait = 0) {
+  constructor(status, sentence = "", spoken = "", wait = 0) {
     super(sentence);
-    Object.assign(this, { status, wait });
+    Object.assign(this, { status, spoken, wait });
   }
 }
 
@@ -23,7 +23,7 @@ export function useToken(text) {
 export const listModels = async () => (await ask("models")).models;
 
 /**
- * Have records scored.
+ * Have records scored; the answer also says the language of its sentences, in `spoken`.
  * @param {object} model one of the models.
  * @param {object[]} records field → text.
  * @param {object} wishes `top` and `explain`, where they are wanted.
@@ -36,7 +36,8 @@ export function predict(model, records, wishes, signal) {
 async function ask(path, body, signal) {
   // Others cannot be sent in a header.
   if (!/^[\x21-\x7e]*$/.test(token)) throw new Refusal(401);
-  const headers = { Accept: "application/json" };
+  const spoken = language();
+  const headers = { Accept: "application/json", "Accept-Language": spoken };
   if (token) headers.Authorization = `Bearer ${token}`;
   if (body) headers["Content-Type"] = "application/json";
   let response;
@@ -49,8 +50,8 @@ async function ask(path, body, signal) {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0);
   }
-  if (response.ok && answer !== null) return answer;
-  throw new Refusal(response.status, answer?.error ?? "", Number(response.headers.get("Retry-After")) || 0);
+  if (response.ok && answer !== null) return { ...answer, spoken };
+  throw new Refusal(response.status, answer?.error ?? "", spoken, Number(response.headers.get("Retry-After")) || 0);
 }
 
 // A proxy may answer with a page of its own; a connection that breaks is another matter.
@@ -61,10 +62,10 @@ function ofNoSense(error) {
 
 const OWN = { 0: "gone", 401: "token_needed", 404: "model_gone", 413: "too_much", 429: "busy", 503: "slow" };
 
-/** What to show of a refusal: the service's sentence, which is English; in other languages after one that is not. */
+/** What to show of a refusal: the service's sentence; where the page's language has changed since, after one in that. */
 export function refused(refusal) {
   if (refusal.status === 401) return [say(token ? "token_wrong" : "token_needed")];
-  if (refusal.message && language() === "en") return [refusal.message];
+  if (refusal.message && refusal.spoken === language()) return [refusal.message];
   const own = say(OWN[refusal.status] ?? "failed", { status: String(refusal.status) });
-  return refusal.message ? [`${own} `, make("q", { lang: "en" }, refusal.message)] : [own];
+  return refusal.message ? [`${own} `, make("q", { lang: refusal.spoken }, refusal.message)] : [own];
 }

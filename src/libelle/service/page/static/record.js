@@ -36,7 +36,7 @@ export function render() {
   } else if (shown.refusal) {
     tell(at("record-problem"), ...refused(shown.refusal));
   } else if (shown.result.status === "error") {
-    tell(at("record-problem"), say("not_scored"), " ", make("span", { lang: "en" }, shown.result.error));
+    tell(at("record-problem"), say("not_scored"), " ", make("span", { lang: shown.answered.spoken }, shown.result.error));
   } else {
     at("verdict").append(...verdict(shown.result, shown.model));
     at("reasons").append(...reasons(shown.result, shown.model, shown.answered));

@@ -63,7 +63,7 @@ function line(sheet, place, judged) {
   const name = make("th", { scope: "row" }, shortened(sheet.name(place)));
   const first = [name, make("td.text", {}, shortened(sheet.text(place)))];
   if (result?.status !== "ok") {
-    const why = make("span", result?.error ? { lang: "en" } : {}, problem(sheet, result));
+    const why = make("span", result?.error ? { lang: result.spoken } : {}, problem(sheet, result));
     const said = make("td.bad", { colspan: judged ? "3" : "2" }, make("b", {}, say("not_scored")), " ", why);
     return make("tr", {}, ...first, said);
   }

@@ -37,10 +37,10 @@ export class Sheet {
   }
 
   /** Take the answer for the next rows that wait. */
-  take({ results, model, version }) {
+  take({ results, model, version, spoken }) {
     this.versions.add(`${model}@${version}`);
     for (const [index, place] of this.waiting.splice(0, results.length).entries()) {
-      this.results[place] = { ...results[index], model: `${model}@${version}` };
+      this.results[place] = { ...results[index], model: `${model}@${version}`, spoken };
     }
   }
 
