@@ -18,7 +18,7 @@ from libelle.errors import UserError
 from libelle.processes.union import refuse_unchosen
 from libelle.runs.ids import RunId
 from libelle.stores.base import Store
-from libelle.training.pairings import refuse_trainer_keys
+from libelle.training.pairings import refuse_devices
 from libelle.training.plan import BASE_NODES, Plan, Provenance, look_up
 from libelle.training.resuming import find_begun
 from libelle.training.schema import build_plan
@@ -45,7 +45,7 @@ def make_plan(
     plan = build_plan(provenance, partial(make_lightning, config))
     # A sweep over models or parts has the keys of all in each of its jobs.
     if settings.mode != RunMode.MULTIRUN:
-        refuse_trainer_keys(plan.model, settings.overrides.task)
+        refuse_devices(plan.model, settings.overrides.task)
         if config.mode != "train":  # there the base says what the parts are
             refuse_unchosen(plan.process, typed)
     return plan

@@ -28,7 +28,7 @@ from libelle.processes.union import refuse_unchosen
 from libelle.stores.base import Store
 from libelle.stores.local import LocalStore
 from libelle.training import workflow
-from libelle.training.pairings import refuse_trainer_keys
+from libelle.training.pairings import refuse_devices
 from libelle.training.plan import Plan, Provenance
 from libelle.training.schema import build_plan
 
@@ -104,7 +104,7 @@ def _make_plan(
             config.callbacks.progress_bar = None
         plan = build_plan(Provenance(values, options, command="libelle.fit"), partial(make_lightning, config))
         refuse_unchosen(plan.process, keys)
-        refuse_trainer_keys(plan.model, overrides)
+        refuse_devices(plan.model, overrides)
     about = {field.name: getattr(plan.source, field.name) for field in fields(Source)}
     # The run does not say where its data are: they are nowhere that another program could read.
     place = store or plan.store

@@ -16,7 +16,8 @@ from libelle.samplers.rows import Sampler
 
 #: The one block that must be read by the model, if a process makes it: other blocks may be left aside.
 ENCODER = "encoder"
-#: What may be said of the training of a model that is no network.
+#: Keys that say on what a network is trained, and what is true of a model that is none.
+_DEVICES = ("trainer.accelerator=", "trainer.devices=", "trainer.precision=", "trainer.strategy=")
 _TRUE_ANYWAY = (
     "trainer.accelerator=auto", "trainer.accelerator=cpu", "trainer.devices=1", "trainer.devices=auto",
     "trainer.strategy=auto",
@@ -126,10 +127,10 @@ def check_mode(mode: str, process: Process, model: Model) -> None:
         raise UserError("mode=prepare keeps no raw texts, and process=raw makes nothing else; choose another process.")
 
 
-def refuse_trainer_keys(model: Model, overrides: Iterable[str]) -> None:
-    """Raise `UserError` where a key of Lightning's Trainer was typed for a model that is not trained by it.
+def refuse_devices(model: Model, overrides: Iterable[str]) -> None:
+    """Raise `UserError` where devices were asked for, by a typed key, for a model that Lightning does not train.
 
-    What is true of such a model anyway, as `trainer.accelerator=cpu`, is no mistake.
+    Its other keys say nothing to such a model, and do no harm in a script that goes through all models.
 
     Args:
         model: any.
@@ -138,7 +139,7 @@ def refuse_trainer_keys(model: Model, overrides: Iterable[str]) -> None:
     if model.lightning:
         return
     for override in overrides:
-        if override.lstrip("+").startswith("trainer.") and override not in _TRUE_ANYWAY:
+        if override.lstrip("+").startswith(_DEVICES) and override not in _TRUE_ANYWAY:
             raise UserError(
                 f"{override} is for networks, and model={model.conf_name} is none; leave it out, or choose a network, "
                 "as model=mlp."
