@@ -256,6 +256,7 @@ def test_decisions_are_those_of_the_thresholds_that_are_published(place: Path) -
     assert evidence.gate.difference.value == 0
 
 
+@pytest.mark.slow
 def test_multiclass_runs_are_judged_by_accuracy_and_say_what_they_code(tmp_path: Path) -> None:
     forms = make_forms(300)
     forms["label"] += forms["town"].isin(["Lyon", "Brest"]).map({True: "a", False: "b"})

@@ -119,6 +119,7 @@ def test_the_page_goes_to_output(compared: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a b=c.html"]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_compared_is_refused_in_a_sentence(place: Path) -> None:
     first, second, third = (str(run.id) for run in runs_in(place))
     assert "1 were given" in refused(place, first)

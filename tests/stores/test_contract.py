@@ -99,6 +99,7 @@ def test_folders(store: Store) -> None:
     assert list(store.folders("runs/a/")) == []
 
 
+@pytest.mark.slow
 def test_list_and_folders_of_more_than_a_thousand_objects(store: Store) -> None:
     names = {f"{number:04}" for number in range(1005)}
     in_parallel(lambda name: store.put(f"many/{name}/x", b""), names)

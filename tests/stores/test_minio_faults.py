@@ -152,6 +152,7 @@ def test_a_big_upload_survives_a_lost_part_and_a_lost_end(
     assert moto_store.get("big") == data
 
 
+@pytest.mark.slow
 def test_a_server_that_dies_in_the_middle_of_a_run(
     moto_store: MinioStore, moto_server: MotoServer, tmp_path: Path
 ) -> None:

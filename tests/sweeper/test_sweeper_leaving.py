@@ -77,6 +77,7 @@ def test_a_detached_sweep_that_fails_says_why(tmp_path: Path) -> None:
     assert "All 2 trials have failed" in ended.stderr
 
 
+@pytest.mark.slow
 def test_a_second_start_follows_the_first_and_says_when_that_is_killed(tmp_path: Path) -> None:
     folder = tmp_path / "sweep"
     environment = os.environ | {"HOLD_N": "2", "HOLD_UNTIL": "../never"}

@@ -29,6 +29,7 @@ from libelle.training.workflow import full
 pytestmark = pytest.mark.usefixtures("hydra_restore_singletons")
 
 
+@pytest.mark.slow
 def test_the_table_has_a_row_a_model_and_a_default_in_each() -> None:
     head, _, *rows = table().splitlines()
     assert head.count("|") - 2 == len(options("process"))
