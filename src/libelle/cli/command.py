@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -111,10 +112,16 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
         if _interruption(error) is not None:
             raise
         raise refused(name, given, error) from error
-    except ValueError as error:
-        if "group override deletion" not in str(error):  # Hydra's answer to ~group=1
+    except Exception as error:
+        if _interruption(error) is not None or not _is_of_hydra(error):
             raise
         raise refused(name, given, error) from error
+
+
+def _is_of_hydra(error: Exception) -> bool:
+    """Whether Hydra stumbled over the command line by itself: nothing of libelle was at work below it."""
+    called = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
+    return not any(name == "__main__" or name.partition(".")[0] == "libelle" for name in called)
 
 
 def refused(name: str, arguments: Sequence[str], error: Exception) -> UserError:

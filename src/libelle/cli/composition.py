@@ -78,8 +78,8 @@ def _typed(overrides: Sequence[str], config: Mapping[str, Any], options: Mapping
     typed: dict[str, Any] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = override.key_or_group
-        if override.is_sweep_override():
-            continue  # each job has a value of its own
+        if override.is_sweep_override() or override.is_delete():
+            continue  # each job has a value of its own, and what is taken out has none
         if key in BASE_NODES:
             typed[key] = options[key]
         elif key.split(".")[0] in BASE_NODES:

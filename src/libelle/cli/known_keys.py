@@ -35,11 +35,11 @@ def group_mistake(command: str, group: str, value: str, sweeping: bool) -> str |
     if group not in groups:
         return f"{group}={value} is not for {called}; its groups are {listed(groups)}, and --help shows its keys."
     inside = _AROUND_OPTIONS.sub("", value)
-    if value == "null" or "(" in inside:
+    if "(" in inside:
         return None
     rest = f"the options of {group} are {listed(there)}."
-    if not value:
-        return f"{group}= names no option; {rest}"
+    if value in ("", "null"):
+        return f"{group}={value} names no option; {rest}"
     names = [name.strip(" '\"") for name in inside.split(",")]
     for name in names:
         if name and name not in there:

@@ -6,6 +6,7 @@ mislead: words that are no overrides, options of groups, keys, and last the valu
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
@@ -104,11 +105,17 @@ def _bare(command: str, word: str, before: str, rest: str) -> str:
         return f"{word} holds curly quotes, which a shell does not know; type straight ones, \" or '."
     if command == "train" and (group := next((group for group in _GROUPS if word in options(group)), None)):
         return f"{word} is an option without its group; write {group}={word}."
-    if command in _FILE_KEYS and (Path(word).suffix.lower() in _FILES or Path(word).is_file()):
+    if command in _FILE_KEYS and _may_be_file(word):
         return f"{word} is a file without its key; write {_FILE_KEYS[command].format(word)}."
     return (
         f"{word} is not key=value; {how_to_call(command)} --help shows the keys, and a value with blanks needs quotes."
     )
+
+
+def _may_be_file(word: str) -> bool:
+    with suppress(OSError, ValueError):  # of what can be no path
+        return Path(word).suffix.lower() in _FILES or Path(word).is_file()
+    return False
 
 
 def _groups(line: _Line) -> Iterator[str]:
@@ -199,6 +206,8 @@ def _said(line: _Line, error: Exception) -> str:
         found = next((override for override in line.overrides if "${" in override), None)
         if found is not None:
             return f"{found} refers to a key that does not exist; write the value itself."
+    if isinstance(error, OSError):
+        return f"Hydra cannot make its folder ({error.strerror or error}); correct hydra.run.dir, or leave it out."
     first = decoded(str(cause)).strip().partition("\n")[0].rstrip(".:")
     merging = re.match(r"Error merging override (?P<override>.*)", decoded(str(error)))
     if merging and cause is not error:

@@ -1,6 +1,7 @@
 """Options, the arguments that begin with dashes: they are Hydra's, and what is wrong with one is said in a sentence."""
 
 import argparse
+import re
 from difflib import get_close_matches
 from typing import NoReturn
 
@@ -10,6 +11,9 @@ from libelle.errors import UserError
 
 #: Options of Hydra that people use, for sentences.
 _COMMON = "--help, --cfg job, --multirun, --info and --version"
+
+#: What `--shell-completion` is asked for.
+_COMPLETION = "(install|uninstall|query)=."
 
 
 def split_options(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -29,6 +33,10 @@ def split_options(arguments: list[str]) -> tuple[list[str], list[str]]:
     overrides: list[str] = known.overrides
     if known.resolve and not (known.cfg or known.help):
         raise UserError("--resolve goes with --cfg: write --cfg job --resolve.")
+    if known.package and not known.cfg:
+        raise UserError(f"--package goes with --cfg: write --cfg job --package {known.package}.")
+    if known.shell_completion and not any(re.match(_COMPLETION, override) for override in overrides):
+        raise UserError("-sc completes keys in a shell; write -sc install=bash, or -sc uninstall=bash.")
     modes = {"--run": known.run, "--multirun": known.multirun, "--cfg": known.cfg, "--info": known.info}
     modes["--shell-completion"] = known.shell_completion
     given = [name for name, value in modes.items() if value]

@@ -84,7 +84,7 @@ def composed(command: str, choices: tuple[str, ...]) -> Mapping[str, Any]:
         with own_hydra():
             config: DictConfig = compose(command, list(choices), return_hydra_config=True)
             plain = OmegaConf.to_container(config)
-    except (HydraException, OmegaConfBaseException):
+    except (HydraException, OmegaConfBaseException, TypeError, ValueError):
         return {}
     assert isinstance(plain, dict)
     return {str(key): value for key, value in plain.items()}
