@@ -120,6 +120,8 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
 
 def _is_of_hydra(error: Exception) -> bool:
     """Whether Hydra stumbled over the command line by itself: nothing of libelle was at work below it."""
+    if isinstance(error, OSError) and error.filename is None:  # a pipe that broke
+        return False
     called = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
     return not any(name == "__main__" or name.partition(".")[0] == "libelle" for name in called)
 
