@@ -55,3 +55,14 @@ def needs_extra(what: str, extra: str, otherwise: str = "") -> Iterator[None]:
             f"{what} needs {library}, which is not installed; install it with pip install 'libelle[{extra}]'"
             f"{otherwise}."
         ) from error
+
+
+@contextmanager
+def no_panics() -> Iterator[None]:
+    """Turn a panic of a library that is written in Rust, which is no `Exception`, into a `RuntimeError`."""
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # each of these libraries has one of its own, and none shows it
+            raise
+        raise RuntimeError(str(error)) from error

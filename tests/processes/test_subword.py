@@ -1,5 +1,6 @@
 """The process `subword`: parts of words, markers, caps, and a whole run with a model that takes words."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -121,6 +122,19 @@ def test_a_pretrained_tokenizer_is_taken_from_file_or_folder(tmp_path):
         assert ids(process.transform(table("chefs chef", "maire", None))) == [[5, 6, 5], [UNKNOWN_ID], [MISSING_ID]]
     with pytest.raises(UserError, match=r"process\.pretrained=.*nowhere"):  # before any data is read
         Subword(pretrained=str(tmp_path / "nowhere" / "x" / "y")).prepare(LocalStore(root=str(tmp_path)))
+
+
+def test_a_tokenizer_that_the_library_panics_at_is_refused(tmp_path):
+    process = fitted()
+    process.save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored["model"]["continuing_subword_prefix"] = "#" * 300
+    path.write_text(json.dumps(stored), encoding="utf-8")
+    with pytest.raises(ValueError, match=r"tokenizer\.json: range"):  # of a damaged pipeline
+        Subword().load(tmp_path)
+    with pytest.raises(UserError, match=r"process\.pretrained=.* is no tokenizer that can be read \(range"):
+        Subword(pretrained=str(path)).prepare(LocalStore(root=str(tmp_path)))
 
 
 def test_encoding_goes_block_by_block(monkeypatch):

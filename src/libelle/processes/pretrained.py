@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.components import Positive, PositiveShare
-from libelle.errors import UserError, needs_extra
+from libelle.errors import UserError, needs_extra, no_panics
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
@@ -155,7 +155,8 @@ def deal(room: int, needs: list[int]) -> list[int]:
 def _tokenizer(serialized: str) -> Any:
     with needs_extra("model=pretrained", "pretrained"):
         from tokenizers import Tokenizer
-    return Tokenizer.from_str(serialized)
+    with no_panics():
+        return Tokenizer.from_str(serialized)
 
 
 def _fetch_tokenizer(encoder: str) -> tuple[str, dict[str, Any]]:

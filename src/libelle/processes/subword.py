@@ -15,7 +15,7 @@ import pandas as pd
 from libelle.components import Positive, PositiveShare, Several
 from libelle.data.columns import Columns, count_rows, from_frame
 from libelle.data.frequent import fewest_in_clear
-from libelle.errors import UserError, needs_extra
+from libelle.errors import UserError, needs_extra, no_panics
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
@@ -184,7 +184,8 @@ def _library() -> Any:
 def _stored(path: Path) -> Any:
     """A saved tokenizer."""
     try:
-        return _library().Tokenizer.from_str(path.read_text(encoding="utf-8"))
+        with no_panics():
+            return _library().Tokenizer.from_str(path.read_text(encoding="utf-8"))
     except UserError:
         raise
     except Exception as error:  # tokenizers has no class of its own for what is damaged
@@ -201,9 +202,10 @@ def _fetch(source: str) -> Any:
             "the Hugging Face hub."
         )
     try:
-        if path.exists():
-            return library.Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
-        return library.Tokenizer.from_pretrained(source)
+        with no_panics():
+            if path.exists():
+                return library.Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
+            return library.Tokenizer.from_pretrained(source)
     except Exception as error:  # the library raises bare exceptions
         raise UserError(
             f"process.pretrained={source} is no tokenizer that can be read ({error}); give a tokenizer.json, a folder "
