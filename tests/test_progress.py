@@ -3,7 +3,7 @@
 import io
 import logging
 import re
-from threading import Condition
+from threading import Condition, Event
 
 import pytest
 from rich.console import Console
