@@ -133,7 +133,8 @@ def test_counts_are_those_of_all_workers(service):
     before = requests()
     for _ in range(20):
         ask(service, RECORDS[:1])
-    assert requests() == before + 20
+    # A request is counted once its answer is on its way.
+    assert any(requests() == before + 20 for _ in range(100))
 
 
 def test_it_ends_when_asked_and_answers_first(place):

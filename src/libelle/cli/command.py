@@ -123,7 +123,8 @@ def _is_of_hydra(error: Exception) -> bool:
     if isinstance(error, OSError) and error.filename is None:  # a pipe that broke
         return False
     called = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
-    return not any(name == "__main__" or name.partition(".")[0] == "libelle" for name in called)
+    ours = any(name == "__main__" or name.partition(".")[0] == "libelle" for name in called)
+    return not ours and called[:1] == ["hydra.main"]
 
 
 def refused(name: str, arguments: Sequence[str], error: Exception) -> UserError:
