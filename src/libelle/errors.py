@@ -1,4 +1,4 @@
-"""The one class of errors that a user can cause, the commonest of them (a library that is missing), and SIGTERM."""
+"""The one class of errors that a user can cause, the commonest of them (a library that is missing), SIGTERM, panics."""
 
 import re
 from collections.abc import Iterator

@@ -43,6 +43,7 @@ MISTAKES = [
     ("threshold.py", ["+process=false"], ["process=false is not for", "threshold.py"]),
     ("train.py", ["x" * 300], ["is not key=value"]),
     ("runs.py", ["list", f"hydra.run.dir={'x' * 300}"], ["hydra.run.dir", "File name too long"]),
+    ("train.py", ["--config-name=nothing"], ["The command line does not fit: Cannot find primary config 'nothing'"]),
     ("publish.py", ["-sc", "name=forms"], ["-sc install=bash"]),
     ("runs.py", ["--package", "list"], ["--cfg job --package list"]),
     ("train.py", ["text=x"], ["text", "runtime.py"]),

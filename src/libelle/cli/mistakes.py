@@ -206,8 +206,8 @@ def _said(line: _Line, error: Exception) -> str:
         found = next((override for override in line.overrides if "${" in override), None)
         if found is not None:
             return f"{found} refers to a key that does not exist; write the value itself."
-    if isinstance(error, OSError):
-        return f"Hydra cannot make its folder ({error.strerror or error}); correct hydra.run.dir, or leave it out."
+    if isinstance(error, OSError) and error.strerror:  # Hydra's own are some, too, and have none
+        return f"Hydra cannot make its folder ({error.strerror}); correct hydra.run.dir, or leave it out."
     first = decoded(str(cause)).strip().partition("\n")[0].rstrip(".:")
     merging = re.match(r"Error merging override (?P<override>.*)", decoded(str(error)))
     if merging and cause is not error:
