@@ -139,26 +139,56 @@ def test_an_endless_refusal_keeps_what_it_says_at_last() -> None:
     assert said.endswith("x is not there; check the path.")
 
 
-def test_arrays_of_a_base_that_lie_are_one_sentence(tmp_path: Path) -> None:
+@pytest.fixture
+def base(tmp_path: Path) -> LocalStore:
+    """A store with a base, to be spoilt."""
     from helpers.tiny import tiny_plan
-    from libelle.stores.documents import StoredFile
-    from libelle.training.bases import read_base
     from libelle.training.workflow import prepare
 
-    plan = tiny_plan(tmp_path)
-    prepare(plan)
-    path = next(Path(plan.store.root, "based").rglob("squares.npy"))  # type: ignore[attr-defined]
-    shape = str(np.load(path).shape).encode()
-    path.write_bytes(path.read_bytes().replace(shape, shape.replace(b"(", b"(9").ljust(len(shape) + 1), 1))
-    manifest = next(Path(plan.store.root, "based").rglob("manifest.json"))  # type: ignore[attr-defined]
-    about = json.loads(manifest.read_text())
-    about["files"]["features/squares.npy"] = _about(path, StoredFile)
-    manifest.write_text(json.dumps(about))
-    with pytest.raises(UserError, match=r"The base 'based' in .* is damaged .*prepare it again"):
-        read_base(plan.store, "based", tmp_path / "scratch")
+    prepare(tiny_plan(tmp_path))
+    return LocalStore(str(tmp_path / "store"))
 
 
-def _about(path: Path, kind: Any) -> Any:
+def spoil(base: LocalStore, path: Path, data: bytes) -> None:
+    """Write into a file of a base, and make its manifest agree."""
     import hashlib
 
-    return kind(size=path.stat().st_size, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    path.write_bytes(data)
+    manifest = next(Path(base.root, "based").rglob("manifest.json"))
+    about = json.loads(manifest.read_text())
+    name = path.relative_to(manifest.parent).as_posix()
+    about["files"][name] = {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    manifest.write_text(json.dumps(about))
+
+
+def test_arrays_of_a_base_that_lie_are_one_sentence(base: LocalStore, tmp_path: Path) -> None:
+    from libelle.training.bases import read_base
+
+    path = next(Path(base.root, "based").rglob("squares.npy"))
+    shape = str(np.load(path).shape).encode()
+    spoil(base, path, path.read_bytes().replace(shape, shape.replace(b"(", b"(9").ljust(len(shape) + 1), 1))
+    with pytest.raises(UserError, match=r"The base 'based' in .* is damaged .*prepare it again"):
+        read_base(base, "based", tmp_path / "scratch")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"labels": ["0", 1.5]},
+        {"labels": []},
+        {"fields": "job"},
+        {"target": {"columns": 1}},
+        {"titles": []},
+        {"text": 1},
+    ],
+    ids=str,
+)
+def test_a_base_that_says_what_cannot_be_is_one_sentence(
+    base: LocalStore, tmp_path: Path, values: dict[str, Any]
+) -> None:
+    from libelle.training.bases import read_base
+
+    path = next(Path(base.root, "based").rglob("prepared.json"))
+    spoil(base, path, json.dumps({**json.loads(path.read_text()), **values}).encode())
+    with pytest.raises(UserError, match=rf"The base 'based' in .* is damaged .*{next(iter(values))}.*prepare it again"):
+        read_base(base, "based", tmp_path / "scratch")

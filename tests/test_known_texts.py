@@ -38,16 +38,33 @@ def encoded(pipeline: Pipeline, forms: pd.DataFrame) -> np.ndarray:
     return pipeline.score(pipeline.clean(pipeline.texts(forms)))
 
 
-@pytest.mark.parametrize("room", [1 << 13, 8], ids=["room for all", "forgotten again and again"])
-def test_few_records_score_alike_new_known_forgotten_or_among_many(pipeline, forms, monkeypatch, room):
+@pytest.mark.parametrize("room", [1 << 13, 24], ids=["room for all", "forgotten again and again"])
+def test_records_score_alike_new_known_forgotten_or_among_many(pipeline, forms, monkeypatch, room):
     monkeypatch.setattr(known_texts, "_KEPT", room)
     pipeline = pickle.loads(pickle.dumps(pipeline))
     expected = encoded(pipeline, forms)
     for _ in range(2):
         alone = [pipeline.predict_proba(forms.iloc[[row]]) for row in range(len(forms))]
         np.testing.assert_allclose(np.concatenate(alone), expected, atol=1e-6)
-    if room > len(forms):
-        np.testing.assert_allclose(pipeline.predict_proba(forms.to_dict("records")), expected, atol=1e-6)
+    np.testing.assert_allclose(pipeline.predict_proba(forms.to_dict("records")), expected, atol=1e-6)
+
+
+def test_where_there_is_no_room_what_was_used_last_stays(pipeline, monkeypatch):
+    monkeypatch.setattr(known_texts, "_KEPT", 32)
+    pipeline = pickle.loads(pickle.dumps(pipeline))
+    for number in range(40):  # a town that comes in every other call, among employers that come once
+        pipeline.predict_proba([{"employer": f"n {number}", "job": "macon", "town": "lyon" if number % 2 else "nice"}])
+    (places,) = [some for name, some in zip(FIELDS, pipeline._known._kept.places, strict=True) if name == "town"]
+    assert {"lyon", "nice"} <= set(places)
+    assert pipeline._known._kept.count <= 32
+
+
+def test_many_records_of_known_texts_are_not_encoded_again(pipeline, forms, monkeypatch):
+    pipeline = pickle.loads(pickle.dumps(pipeline))
+    many = pd.concat([forms.drop(index=4)] * 20, ignore_index=True)
+    first = pipeline.predict_proba(many)
+    monkeypatch.setattr(MLP, "text_vectors", None)
+    np.testing.assert_array_equal(pipeline.predict_proba(many), first)
 
 
 def test_threads_that_learn_the_same_texts_at_once_get_equal_scores(pipeline, forms):
@@ -75,8 +92,8 @@ def test_texts_that_another_thread_has_learnt_meanwhile_are_not_learnt_again(pip
     monkeypatch.setattr(MLP, "text_vectors", None)
     columns = pipeline.columns(forms.iloc[5:7])
     fields = [columns[name] for name in pipeline.fields]
-    sums = known._learn(fields).sums(fields)
-    np.testing.assert_array_equal(pipeline.model.score_sums(sums), first)
+    assert known._learn(fields) is known._kept
+    np.testing.assert_array_equal(pipeline.predict_proba(forms.iloc[5:7]), first)
 
 
 def test_a_long_text_is_not_kept(pipeline, forms):

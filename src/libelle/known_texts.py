@@ -1,4 +1,4 @@
-"""Few records, scored by what is known of their texts: a call of one or two records takes a fraction of a millisecond.
+"""Records scored by what is known of their texts: a call of one or two takes a fraction of a millisecond.
 
 Where a model's score is that of a sum over the texts of a record, what a text adds is kept from one call to the next:
 "missing", a town or a job comes again and again, and is then neither cleaned nor encoded. A text that is new takes the
@@ -6,6 +6,7 @@ way of all others, through the same cleaners, process and model.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from threading import Lock
 from typing import Any
 
@@ -18,9 +19,9 @@ from libelle.models.base import Model
 from libelle.processes.base import Process
 
 #: Texts that are kept at most, and bytes of their vectors; those of two labels take some two kilobytes each.
-_KEPT, _BYTES = 1 << 13, 1 << 25
-#: Texts of a call, up to which this takes less time than to encode all of them.
-_FEW = 1 << 10
+_KEPT, _BYTES = 1 << 15, 1 << 26
+#: Texts of a call, as parts of those that are kept, up to which they are looked for: more would drive each other out.
+_SHARE = 4
 #: Characters of a text that is kept.
 _LONGEST = 1000
 
@@ -35,6 +36,14 @@ class _Kept:
         self.places: list[dict[str | None, int]] = [{} for _ in range(fields)]
         self.count, self.room = 0, _KEPT
         self.vectors: Floats = np.empty((0, 0), np.float32)  # the width is known with the first of them
+        #: The call that each was last used in.
+        self.used = np.zeros(0, np.int64)
+        self.calls = 0
+
+    def find(self, columns: Sequence[Column]) -> list[list[int]]:
+        """Where the vectors of columns' texts are, and then that of a missing one; -1 for one that is not kept."""
+        pairs = zip(self.places, columns, strict=True)
+        return [[*map(places.get, column.texts, repeat(-1)), places.get(None, -1)] for places, column in pairs]
 
     def unknown(self, columns: Sequence[Column]) -> _Texts:
         """The texts of some columns that are not kept, and None where it is not."""
@@ -47,6 +56,7 @@ class _Kept:
             self.room = min(_KEPT, max(len(vectors), _BYTES // vectors[0].nbytes))
             # Memory that is never written to is never allocated.
             self.vectors = np.empty((self.room, vectors.shape[1]), np.float32)
+            self.used = np.zeros(self.room, np.int64)
         end = self.count + len(vectors)
         self.vectors[self.count : end] = vectors
         # Written last: who finds a place finds the vector, too.
@@ -55,18 +65,25 @@ class _Kept:
             places.update(zip(some, numbers, strict=False))
         self.count = end
 
-    def sums(self, columns: Sequence[Column]) -> Floats:
-        """The sums of the vectors of each row's texts, float32 [rows, width].
+    def use(self, places: list[list[int]]) -> None:
+        """Take note that a call uses some vectors."""
+        self.calls += 1
+        self.used[np.fromiter(chain.from_iterable(places), np.int64)] = self.calls
 
-        Raises:
-            KeyError: when the vector of a text is not kept.
-        """
-        rows = []
-        for places, column in zip(self.places, columns, strict=True):
-            found = [places[text] for text in (*column.texts, None)]
-            rows.append([found[text] for text in column.index.tolist()])
-        summed: Floats = self.vectors.take(np.array(rows), axis=0).sum(axis=0)
-        return summed
+    def half(self) -> "_Kept":
+        """The half of them that was used last; others may still be reading the whole."""
+        chosen = np.sort(np.argpartition(self.used[: self.count], self.count // 2)[self.count // 2 :])
+        places = np.full(self.count, -1)
+        places[chosen] = np.arange(len(chosen))
+        kept = _Kept(len(self.places))
+        kept.room, kept.count, kept.calls = self.room, len(chosen), self.calls
+        kept.vectors, kept.used = np.empty_like(self.vectors), np.zeros_like(self.used)
+        kept.vectors[: len(chosen)], kept.used[: len(chosen)] = self.vectors[chosen], self.used[chosen]
+        moved = places.tolist()
+        kept.places = [
+            {text: moved[place] for text, place in of_field.items() if moved[place] >= 0} for of_field in self.places
+        ]
+        return kept
 
 
 class KnownTexts:
@@ -89,15 +106,20 @@ class KnownTexts:
             None where they are many or long, or the model's scores are not those of sums.
         """
         fields = [columns[name] for name in self.fields]
-        if not self.model.adds_up or not 0 < len(fields) * len(fields[0]) <= _FEW:
+        if not self.model.adds_up or not len(fields[0]):
+            return None
+        if sum(len(column.texts) + 1 for column in fields) > self._kept.room // _SHARE:
             return None
         if any(len(text) > _LONGEST for column in fields for text in column.texts):
             return None
-        try:
-            sums = self._kept.sums(fields)
-        except KeyError:
-            sums = self._learn(fields).sums(fields)
-        return self.model.score_sums(sums)
+        kept = self._kept
+        places = kept.find(fields)
+        if any(-1 in some for some in places):
+            kept = self._learn(fields)
+            places = kept.find(fields)
+        kept.use(places)
+        index = np.stack([np.array(some)[column.index] for some, column in zip(places, fields, strict=True)])
+        return self.model.score_texts(kept.vectors, index)
 
     def _learn(self, columns: Sequence[Column]) -> _Kept:
         """Keep the texts of some columns that are not kept yet."""
@@ -105,7 +127,7 @@ class KnownTexts:
             kept = self._kept
             texts = kept.unknown(columns)
             if kept.count + sum(map(len, texts)) > kept.room:
-                kept = _Kept(len(self.fields))  # others may still be reading the old ones
+                kept = kept.half()
                 texts = kept.unknown(columns)
             if any(texts):  # else another thread has learnt them meanwhile
                 kept.add(texts, self._compute(texts))

@@ -67,11 +67,13 @@ def test_kinds_of_parameters(tmp_path: Path, text: str, values: list[str], log: 
     [
         (0, {"space": "x"}),
         (0, {"seed": "x"}),
+        (0, {"direction": ""}),
         (0, {"a\r\nb": 1}),
         (1, {"trial": -1}),
         (1, {"overrides": [1]}),
         (1, {"event": []}),
         (2, {"value": [1]}),
+        (2, {"status": "done"}),
         (2, {"trial": 99}),
         (2, {"seconds": "x"}),
     ],

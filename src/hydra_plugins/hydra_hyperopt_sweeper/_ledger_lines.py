@@ -32,7 +32,7 @@ class Finished(TypedDict):
     event: Literal["finished"]
     trial: _Number
     job: _Number
-    status: str
+    status: Annotated[str, Field(pattern="^(completed|pruned|failed|nan|timeout)$")]
     value: FiniteFloat | None
     error: str | None
     started: _Seconds | None

@@ -10,9 +10,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
-from pydantic import ConfigDict, TypeAdapter
+from pydantic import ConfigDict, Field, TypeAdapter
 
 from ._errors import SweepError
 from ._ledger_lines import CLOSED, LINE, POINT, Finished, Launched, checked, unknown
@@ -102,7 +102,7 @@ class Header:
 
     space: list[DimensionRecord]
     fixed: list[str]
-    direction: str
+    direction: Annotated[str, Field(pattern="^(minimize|maximize)$")]
     objective: str | None
     seed: int | None
 

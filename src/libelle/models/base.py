@@ -113,6 +113,9 @@ class Model(Component, ABC):
     def predict_proba(self, features: Features) -> Floats:
         """Return float32 [rows, classes]; each row adds up to 1. Thread-safe and deterministic."""
 
+    def warm_up(self) -> None:
+        """Compute what later calls would, once something was scored; most models have nothing of that kind."""
+
     @property
     def adds_up(self) -> bool:
         """Whether a record's score is that of a sum over its texts, so that these two methods are there."""
@@ -128,8 +131,13 @@ class Model(Component, ABC):
         """
         raise NotImplementedError
 
-    def score_sums(self, sums: Floats) -> Floats:
-        """As `predict_proba`, of the sums of the `text_vectors` of each record, float32 [rows, width]."""
+    def score_texts(self, vectors: Floats, places: Ints) -> Floats:
+        """As `predict_proba`, of what texts add to their records.
+
+        Args:
+            vectors: of texts, as `text_vectors` returns them.
+            places: int64 [fields, rows], the text of each field of each record.
+        """
         raise NotImplementedError
 
     @abstractmethod

@@ -13,6 +13,8 @@ from libelle.models.stored_weights import Weights, rows_of
 _ITEMS = 1 << 14
 #: Items up to which computing all of them takes less time than to look for those that are kept.
 _FEW = 64
+#: Up to this many values, 128 MB, the vectors of all items are computed before they are asked for.
+_WARM = 1 << 25
 #: Up to this many values, numpy sums the rows in less time than scipy needs to build a matrix.
 _SMALL = 1 << 15
 
@@ -66,6 +68,11 @@ class ItemVectors:
         used, places = np.unique(items[others] - len(self.known), return_inverse=True)
         sums += multiply(places, before, weights[others], self._compute(bags.extra.take(used)))
         return sums
+
+    def warm_up(self) -> None:
+        """Compute all vectors that are kept, unless they are too many."""
+        if len(self.known) * self.width <= _WARM:
+            self._find(np.arange(len(self.known)))
 
     def _find(self, items: Ints) -> Ints:
         """Where the vectors of known items are; those that were never met are computed."""

@@ -68,6 +68,11 @@ class MLP(PathsModel):
         with blas_threads(self.threads):
             return self._scores().predict_proba(features)
 
+    def warm_up(self) -> None:
+        """Compute the vectors of all known items, so that processes that are forked share them."""
+        if self.word_encoder == "bag":
+            self._scores().warm_up()
+
     @property
     def adds_up(self) -> bool:
         """Averages and n-grams add up; LSTMs do not, nor what is made of fields that are not text."""
@@ -78,10 +83,10 @@ class MLP(PathsModel):
         with blas_threads(self.threads):
             return self._scores().text_vectors(features, fields, rows)
 
-    def score_sums(self, sums: Floats) -> Floats:
-        """Probabilities of sums of `text_vectors`, float32 [rows, classes]."""
+    def score_texts(self, vectors: Floats, places: Ints) -> Floats:
+        """Probabilities of records by what their texts add, float32 [rows, classes]."""
         with blas_threads(self.threads):
-            return self._scores().score_sums(sums)
+            return self._scores().score_texts(vectors, places)
 
     def _scores(self) -> MLPScorer:
         if self._scorer is None:

@@ -78,6 +78,11 @@ class MLPScorer:
         """Softmax of the pooled logits, float32 [rows, classes]."""
         return softmax(self._logits(features, np.arange(features.rows)))
 
+    def warm_up(self) -> None:
+        """Compute the vectors of all items that are known from a first call."""
+        if self._ngrams is not None:
+            self._ngrams.warm_up()
+
     def text_vectors(self, features: Features, fields: Ints, rows: Ints) -> Floats:
         """What texts add to their records, float32 [texts, width]: a record's score is that of the sum.
 
@@ -94,9 +99,18 @@ class MLPScorer:
             found.append(self._ngrams.of_texts(features.bag, _Texts(features.bag.texts.index[fields, rows], starts)))
         return np.concatenate(found, axis=1)
 
-    def score_sums(self, sums: Floats) -> Floats:
-        """Softmax of the pooled logits, float32 [rows, classes], of sums of `text_vectors`, float32 [rows, width]."""
-        return softmax(self._finish([sums[:, : self._words.width], sums[:, self._words.width :]], None))
+    def score_texts(self, vectors: Floats, places: Ints) -> Floats:
+        """Softmax of the pooled logits, float32 [rows, classes].
+
+        Args:
+            vectors: of texts, as `text_vectors` returns them.
+            places: int64 [fields, rows], the text of each field of each record.
+        """
+        logits = []
+        for start in range(0, places.shape[1], _ROWS):
+            sums = _sum(vectors, places[:, start : start + _ROWS])
+            logits.append(self._finish([sums[:, : self._words.width], sums[:, self._words.width :]], None))
+        return softmax(logits[0] if len(logits) == 1 else np.concatenate(logits))
 
     def _logits(self, features: Features, rows: Ints) -> Floats:
         words = Stack.of(features.words or {})
@@ -236,6 +250,11 @@ class _NgramPath:
         self._by_field = self.dense.first[:texts].reshape(fields, self._dim, -1)
         self._beside = self.dense.first[texts:]
         self._items: ItemVectors | None = None
+
+    def warm_up(self) -> None:
+        """Compute the vectors of all items that are known from a first call."""
+        if self._items is not None:
+            self._items.warm_up()
 
     def of_texts(self, bags: Bags, texts: _Texts) -> Floats:
         """What texts add to a record, float32 [texts, width]: to the dense layers and, where it is, the linear path."""

@@ -46,6 +46,7 @@ class Context:
         folder: where the workers' counts, and what the process above them knows, are; None for a worker alone.
         leaving: whether the worker ends as soon as its connections have.
         ending: whether the service does.
+        crowded: says whether the worker has more connections than it serves.
         tasks: what goes on after its request was answered.
     """
 
@@ -55,6 +56,7 @@ class Context:
     folder: Path | None = None
     leaving: bool = False
     ending: bool = False
+    crowded: Callable[[], bool] = lambda: False
     metrics: Metrics = field(default_factory=Metrics)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libelle.service import children
+from libelle.service.listening import Shares
 from libelle.service.models_served import Catalogue
 from libelle.service.settings import Settings
 from libelle.service.tokens import Tokens
@@ -69,6 +70,7 @@ class Crew:
         self.restarts = 0
         self._settings, self._tokens, self._listener, self._folder = settings, tokens, listener, folder
         self._workers: dict[int, _Worker] = {}
+        self._shares = Shares()
         self._catalogue: Catalogue | None = None
         self._generation = 0
         self._stillborn = 0
@@ -139,6 +141,7 @@ class Crew:
         if worker is None:
             return False
         children.close(worker.pipe)
+        self._shares.end(worker.slot)
         if worker.leaving is not None:
             return False
         self.restarts += 1
@@ -182,7 +185,8 @@ class Crew:
         os.set_blocking(writing, False)
 
         def begin() -> None:
-            work(self._listener, catalogue, self._settings, self._tokens, self._folder, slot, writing, self._lifeline)
+            settings, tokens, folder = self._settings, self._tokens, self._folder
+            work(self._listener, catalogue, settings, tokens, folder, self._shares, slot, writing, self._lifeline)
 
         pid = children.fork(begin)
         os.close(writing)

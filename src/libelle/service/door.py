@@ -79,6 +79,9 @@ class Door:
             self._note(scope, facts, status, time.perf_counter() - began)
 
     def _admit(self, path: str, headers: dict[bytes, bytes], facts: Facts) -> None:
+        if self._context.crowded():
+            sentence = _("There are too many connections; close some, or ask again in a second.")
+            raise RefusalError(503, sentence, Retry_After="1", Connection="close")
         tokens = self._context.tokens
         facts.caller = tokens.owner(headers.get(b"authorization", b"").decode("latin-1")) if tokens.required else None
         if tokens.required and facts.caller is None and path not in _OPEN and not path.startswith(_PAGE):

@@ -133,7 +133,9 @@ def load(store: Store, publication: Publication) -> Loaded:
     Raises:
         UserError: when it is missing or altered, or scores differently here.
     """
-    return Loaded(publication, read_version(store, publication, default_cache()))
+    pipeline = read_version(store, publication, default_cache())
+    pipeline.model.warm_up()  # workers share it, and their first requests need not wait
+    return Loaded(publication, pipeline)
 
 
 def load_first(store: Store, settings: Settings) -> tuple[dict[str, Loaded], dict[str, str]]:

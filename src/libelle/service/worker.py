@@ -13,6 +13,7 @@ import uvicorn
 
 from libelle.service.app import create_app
 from libelle.service.context import Context
+from libelle.service.listening import Listener, Shares
 from libelle.service.metrics import count_in
 from libelle.service.models_served import Catalogue
 from libelle.service.refusal import where
@@ -39,11 +40,13 @@ class Worker(uvicorn.Server):
     been used at that moment.
     """
 
-    def __init__(self, context: Context, life: int, lifeline: int) -> None:
+    def __init__(self, context: Context, shares: Shares, slot: int, life: int, lifeline: int) -> None:
         """Make a worker.
 
         Args:
             context: what its requests share.
+            shares: how many connections each worker has.
+            slot: of this one there.
             life: a pipe to write to as long as it answers.
             lifeline: a pipe that is closed when the process above has died.
         """
@@ -57,7 +60,6 @@ class Worker(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=KEPT_ALIVE,
                 timeout_graceful_shutdown=int(settings.timeout) + 1,
-                limit_concurrency=_CONNECTIONS,
                 ssl_certfile=settings.tls_certificate,
                 ssl_keyfile=settings.tls_key,
                 callback_notify=self._live,
@@ -65,6 +67,9 @@ class Worker(uvicorn.Server):
             )
         )
         self._context, self._life, self._lifeline = context, life, lifeline
+        self._shares, self._slot = shares, slot
+        self._listeners: list[Listener] = []
+        context.crowded = lambda: self._connections() > _CONNECTIONS
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
@@ -72,8 +77,19 @@ class Worker(uvicorn.Server):
         loop.set_exception_handler(log_where)
         loop.add_signal_handler(LEAVE, self.leave)
         loop.add_reader(self._lifeline, self._orphaned)
-        await super().startup(sockets)
+        await super().startup([])
+        self._listeners = [
+            Listener(listener, self._protocol, self.config.ssl, self._shares, self._slot, self._connections)
+            for listener in sockets or ()
+        ]
+        self.servers = list[Any](self._listeners)
         await self._live()
+
+    def _protocol(self) -> asyncio.Protocol:
+        """What uvicorn makes for a connection."""
+        kind: Any = self.config.http_protocol_class
+        protocol: asyncio.Protocol = kind(config=self.config, server_state=self.server_state, app_state={})
+        return protocol
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End, once what was asked is answered."""
@@ -92,14 +108,22 @@ class Worker(uvicorn.Server):
     async def _last_connections(self) -> None:
         idle = 0.0
         seen = -1
-        while self.server_state.connections and idle < _FAREWELL:
+        while (self.server_state.connections or self._agreeing()) and idle < _FAREWELL:
             busy = self.server_state.total_requests != seen or self.server_state.tasks
             idle = 0.0 if busy else idle + 0.05
             seen = self.server_state.total_requests
             await asyncio.sleep(0.05)
         self.should_exit = True
 
+    def _connections(self) -> int:
+        return len(self.server_state.connections)
+
+    def _agreeing(self) -> bool:
+        return any(listener.pending for listener in self._listeners)
+
     async def _live(self) -> None:
+        for listener in self._listeners:
+            listener.tell()
         with suppress(OSError):  # nobody has listened for long
             os.write(self._life, b".")
 
@@ -120,6 +144,7 @@ def work(
     settings: Settings,
     tokens: Tokens,
     folder: Path,
+    shares: Shares,
     slot: int,
     life: int,
     lifeline: int,
@@ -132,10 +157,11 @@ def work(
         settings: of the service.
         tokens: who may ask.
         folder: where workers count.
-        slot: where this one does.
+        shares: how many connections each worker has.
+        slot: where this one counts.
         life: a pipe to write to as long as it answers.
         lifeline: a pipe that is closed when the process above has died.
     """
     count_in(folder, slot)
     context = Context(settings, catalogue, tokens, folder)
-    Worker(context, life, lifeline).run([listener])
+    Worker(context, shares, slot, life, lifeline).run([listener])

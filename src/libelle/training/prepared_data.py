@@ -5,13 +5,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from dataclasses import field as dataclass_field
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, NotRequired, Self
 
 import numpy as np
 import pandas as pd
+from pydantic import Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from libelle.cleaners.base import Cleaner
-from libelle.components import build, describe
+from libelle.components import Positive, build, describe
 from libelle.data.check.findings import DataCheck, sentences, summary
 from libelle.data.columns import take
 from libelle.data.field_kinds import Kinds
@@ -27,6 +29,7 @@ from libelle.evaluation.field_worth import Erased, erase
 from libelle.feature_files import load_features, save_features
 from libelle.features import Dataset, Doubles, Features, Ints
 from libelle.files import LARGEST_WORDS, read_json, write_json
+from libelle.pipeline_file import Node
 from libelle.processes.base import Process
 from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.progress import stage
@@ -35,6 +38,27 @@ from libelle.training.golden_records import golden_records
 from libelle.training.prepared_rows import read_rows, rows_of, save_rows
 
 log = logging.getLogger(__name__)
+
+
+class _Kept(TypedDict):
+    """The values of `prepared.json` beside its format; those that were added later need not be there."""
+
+    name: str
+    text: str
+    id: str | None
+    fields: Annotated[list[str], Field(min_length=1)]
+    labels: Annotated[list[str], Field(min_length=1)]
+    about: dict[str, Any]
+    reading: NotRequired[dict[str, str]]
+    titles: NotRequired[dict[str, str]]
+    target: Target
+    cleaners: dict[str, Node]
+    process: Node
+    weight: NotRequired[str | None]
+    min_records: NotRequired[Positive | None]
+
+
+_KEPT = TypeAdapter(_Kept)
 
 
 @dataclass(frozen=True)
@@ -201,12 +225,12 @@ class Prepared:
         """Read back what `save` wrote; large arrays are memory-mapped."""
         prepared = read_json(folder / "prepared.json", LARGEST_WORDS)
         check_format(prepared, PREPARED, f"The prepared data in {folder}", "prepare them again with mode=prepare")
-        del prepared["format"]
-        cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in prepared.pop("cleaners").items()}
-        process = build(prepared.pop("process"), Process, "process").load(folder / "process")
+        kept: dict[str, Any] = {**_KEPT.validate_python(prepared)}
+        cleaners = {name: build(node, Cleaner, f"cleaner.{name}") for name, node in kept.pop("cleaners").items()}
+        process = build(kept.pop("process"), Process, "process").load(folder / "process")
         texts = folder / "texts.parquet"
         return cls(
-            **{**prepared, "target": Target(**prepared["target"])},
+            **kept,
             rows=read_rows(folder / "rows.parquet"),
             features=load_features(folder / "features"),
             cleaners=cleaners,
