@@ -5,7 +5,9 @@ import shutil
 import signal
 import socket
 import threading
+from collections import Counter
 from contextlib import suppress
+from http.client import HTTPConnection
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +62,19 @@ def test_a_worker_that_is_killed_is_replaced(service):
     assert service.until(lambda: service.ask("/health")[1]["restarts"]) == 1
     assert len(ask(service)["results"]) == len(RECORDS)
     assert "a worker ended (by SIGKILL); another one takes its place" in service.log
+
+
+def test_connections_that_come_at_once_are_shared_out(service):
+    connections = [HTTPConnection("127.0.0.1", service.port) for _ in range(16)]
+    for connection in connections:
+        connection.connect()
+    workers = Counter()
+    for connection in connections:
+        connection.request("GET", "/health/live")
+        workers[connection.getresponse().headers["x-request-id"][:16]] += 1  # how a worker's ids begin
+        connection.close()
+    assert len(workers) == 2
+    assert min(workers.values()) >= 3
 
 
 def answering(service):

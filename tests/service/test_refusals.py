@@ -73,6 +73,14 @@ def test_what_waits_too_long_is_refused(published):
     assert "1e-09 seconds" in answer.json()["error"]
 
 
+def test_too_many_connections_are_refused_and_closed(published):
+    context = context_of(published)
+    context.crowded = lambda: True
+    answer = client_of(context).get("/health/live", headers={"Accept-Language": "fr"})
+    assert (answer.status_code, answer.headers["connection"], answer.headers["retry-after"]) == (503, "close", "1")
+    assert answer.json()["error"].startswith("Il y a trop de connexions")
+
+
 def test_too_much_that_waits_already_is_refused(published):
     context = context_of(published, max_waiting=10)
     with context.intake.records(8):

@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from typing import NoReturn
 
@@ -15,6 +16,10 @@ log = logging.getLogger(__name__)
 
 #: What a process does on these again that its parent did otherwise.
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR1)
+#: Seconds after which a process that ended at once is begun again, at first and at most.
+_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+#: One that ended sooner than this did so at once.
+_AT_ONCE = 2.0
 #: Ends of pipes that are this process's alone, and that its children close.
 _own: set[int] = set()
 
@@ -44,6 +49,24 @@ def settle() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+
+
+class Pauses:
+    """When a process that has ended may be begun again: after a pause that grows where it ended at once."""
+
+    def __init__(self) -> None:
+        self._pause = self._until = 0.0
+
+    @property
+    def over(self) -> bool:
+        """Whether it may be."""
+        return time.monotonic() >= self._until
+
+    def ended(self, began: float) -> None:
+        """Take note of the end of one that began at a time of `time.monotonic`."""
+        now = time.monotonic()
+        self._pause = min(max(2 * self._pause, _PAUSE), _LONGEST_PAUSE) if now - began < _AT_ONCE else 0.0
+        self._until = now + self._pause
 
 
 def fork(work: Callable[[], None]) -> int:

@@ -22,10 +22,6 @@ log = logging.getLogger(__name__)
 _BOOT = 30.0
 #: Seconds without a sign of life after which a worker is ended, beside the time that a request may take.
 _SILENCE = 30.0
-#: Seconds after which a worker that ended at once is begun again, at first and at most.
-_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
-#: A worker that ended sooner than this did so at once.
-_AT_ONCE = 2.0
 
 
 @dataclass
@@ -74,7 +70,7 @@ class Crew:
         self._catalogue: Catalogue | None = None
         self._generation = 0
         self._stillborn = 0
-        self._pause = self._held_until = 0.0
+        self._pauses = children.Pauses()
         # Closed when this process ends, however it does; workers notice.
         self._lifeline, held = os.pipe()
         children.keep(held)
@@ -131,7 +127,7 @@ class Crew:
             if late or now > worker.heard + self._settings.timeout + _SILENCE:
                 log.warning("a worker %s, and is ended", "is late in leaving" if late else "is not heard any more")
                 children.send(pid, signal.SIGKILL)
-        if self._catalogue is not None and now >= self._held_until:
+        if self._catalogue is not None and self._pauses.over:
             for _ in range(self._settings.workers - len(self._mine())):
                 self._begin(self._catalogue)
 
@@ -146,9 +142,7 @@ class Crew:
             return False
         self.restarts += 1
         self._stillborn += not worker.ready
-        at_once = time.monotonic() - worker.began < _AT_ONCE
-        self._pause = min(max(2 * self._pause, _PAUSE), _LONGEST_PAUSE) if at_once else 0.0
-        self._held_until = time.monotonic() + self._pause
+        self._pauses.ended(worker.began)
         log.warning("a worker ended (%s); another one takes its place", children.how_it_ended(status))
         return True
 

@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 _BACKLOG = 2048
 #: Seconds that a connection is left to a worker that has fewer, and after which it is looked at again.
 _LEFT, _AGAIN = 0.01, 0.001
+#: Connections more than another worker has, from which on each further one is left to it first.
+_FAR = 8
 #: Seconds for which none is taken after the system refused one, as where too many files are open.
 _PAUSE = 1.0
 #: The number of a worker that takes none.
@@ -125,13 +127,21 @@ class Listener:
         self.tell()
 
     def _others_first(self) -> bool:
-        """Whether the connection that waits is left to another worker: for a while, and then not again for as long."""
-        if self.tell() <= self._shares.fewest():
+        """Whether the connection that waits is left to another worker.
+
+        It is for a while, and then not again for as long, unless this worker is far ahead: others may be at work.
+        """
+        ahead = self.tell() - self._shares.fewest()
+        if ahead <= 0:
             return False
         now = self._loop.time()
         if self._since is None or now - self._since > 2 * _LEFT:
             self._since = now
-        return now - self._since < _LEFT
+        if now - self._since < _LEFT:
+            return True
+        if ahead > _FAR:
+            self._since = None
+        return False
 
     def _look_again(self) -> None:
         if not self._closed and not select.select([self._listener], [], [], 0)[0]:  # somebody took it

@@ -60,6 +60,7 @@ class Supervisor:
         self._away: str | None = None
         self._crew = Crew(settings, tokens, listener, folder)
         self._watch: Watch | None = None
+        self._watch_pauses = children.Pauses()
         self._ending = self._asked_again = False
         self._alarm, self._bell = children.pipe()
         children.keep(self._bell)
@@ -146,6 +147,8 @@ class Supervisor:
         """Do what the watch asks for, and begin another one where it has ended."""
         watch = self._watch
         if watch is None:
+            if self._watch_pauses.over:
+                self._begin_watch()
             return
         ended = watch.ended
         self._hear(watch)
@@ -153,7 +156,8 @@ class Supervisor:
             children.close(watch.pipe)
             if watch.trying is not None:
                 self._refuse(*watch.trying, f"the process that loaded it ended {ended}")
-            self._begin_watch()
+            self._watch_pauses.ended(watch.began)
+            self._watch = None
 
     def _hear(self, watch: Watch) -> None:
         moved: dict[str, Publication] = {}

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
@@ -18,6 +19,7 @@ class Watch:
 
     Attributes:
         pid: of the process.
+        began: when, by `time.monotonic`.
         pipe: what it tells.
         trying: the reference and the version that it tries now, if any.
         ended: how it ended; empty as long as it lives.
@@ -48,7 +50,7 @@ class Watch:
             listener.close()
             watch(scout, writing)
 
-        self.pid = children.fork(begin)
+        self.pid, self.began = children.fork(begin), time.monotonic()
         os.close(writing)
         self.trying: tuple[str, int] | None = None
         self.ended = ""
