@@ -22,7 +22,6 @@ from libelle.runs.published import published_runs
 from libelle.runs.run import LOST, Manifest, Run
 from libelle.stores.base import Store
 from libelle.stores.outbox import parcels, place_of, sync_command
-from libelle.training.resuming import how_to_go_on
 
 log = logging.getLogger(__name__)
 
@@ -136,6 +135,10 @@ def _is_sure(where: dict[str, str]) -> bool:
 def _ways_on(store: Store, manifests: Sequence[Manifest]) -> dict[str, str]:
     """Run id of each lost run → what can be done about it."""
     lost = [item for item in manifests if item.status == LOST]
+    if not lost:
+        return {}
+    from libelle.training.resuming import how_to_go_on  # and with it all that trains
+
     return {item.run_id: how_to_go_on(store, Run(store, RunId.parse(item.run_id), item)) for item in lost}
 
 

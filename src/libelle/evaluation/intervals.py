@@ -2,11 +2,12 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from libelle.features import Doubles
+if TYPE_CHECKING:  # commands that only list what there is need no pandas
+    from libelle.features import Doubles
 
 #: Of the intervals that are reported.
 LEVEL = 0.95
@@ -38,7 +39,7 @@ def share(successes: int, rows: int) -> Interval:
     return Interval(successes / rows, *wilson(successes, rows, LEVEL))
 
 
-def lower_bound(part: Any, whole: Any, delta: float) -> Doubles:
+def lower_bound(part: Any, whole: Any, delta: float) -> "Doubles":
     """One-sided lower bound of shares, missed with probability at most `delta` (Clopper and Pearson 1934)."""
     from scipy.stats import beta
 
@@ -47,6 +48,6 @@ def lower_bound(part: Any, whole: Any, delta: float) -> Doubles:
     return np.where(part > 0, bound, 0.0)
 
 
-def upper_bound(part: Any, whole: Any, delta: float) -> Doubles:
+def upper_bound(part: Any, whole: Any, delta: float) -> "Doubles":
     """One-sided upper bound of shares, missed with probability at most `delta` (Clopper and Pearson 1934)."""
     return 1 - lower_bound(np.asarray(whole) - np.asarray(part), whole, delta)
