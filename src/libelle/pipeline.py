@@ -1,6 +1,6 @@
 """The fitted pipeline: texts → clean → score → answers. Training, runtime and publication all use this one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -217,8 +217,12 @@ class Pipeline:
 
     def explain_texts(self, texts: pd.DataFrame) -> list[list[FieldEffect]]:
         """What each field and word adds to the score of texts, as `texts` returns them."""
-        others = () if self.encoder is None else self.encoder.fields
-        return explain(texts, lambda variants: self.score(self.clean(variants)), self.rule, others)
+        return explain(texts, lambda variants: self.score(self.clean(variants)), self.rule, self.whole)
+
+    @property
+    def whole(self) -> Collection[str]:
+        """Fields that are not text, of which no word is looked at."""
+        return () if self.encoder is None else self.encoder.fields
 
     def with_threshold(self, threshold: float) -> "Pipeline":
         """The same pipeline with another decision threshold.

@@ -10,6 +10,7 @@ import libelle
 from helpers.many import fit_many, many_records
 from helpers.serving import client_of, context_of, context_with
 from helpers.tiny import make_forms
+from libelle.pipeline import Pipeline
 
 FORMS = make_forms(60, seed=9).drop(columns="label")
 
@@ -115,6 +116,21 @@ def test_the_best_labels_and_what_moved_the_score_come_by_wish(client, published
     assert sum(one["score"] for one in found["top"]) == pytest.approx(1)
     expected = libelle.load_published("forms", published).explain([record])[0]
     assert [one["field"] for one in found["explanation"]] == [one["field"] for one in expected]
+
+
+def test_a_long_record_is_explained_in_several_calls(client, published, monkeypatch):
+    record = {"form": "F1", "employer": "clinique du parc " * 500, "job": "aide soignante " * 200}
+    calls = []
+    score = Pipeline.score
+    monkeypatch.setattr(Pipeline, "score", lambda self, cleaned: calls.append(len(cleaned)) or score(self, cleaned))
+    (found,) = ask(client, [record], explain=True)
+    assert len(calls) > 5
+    calls.clear()
+    (expected,) = libelle.load_published("forms", published).explain([record])
+    for one, other in zip(found["explanation"], expected, strict=True):
+        assert one["field"] == other["field"]
+        assert one["change"] == pytest.approx(other["change"], abs=1e-6)
+        assert [word["word"] for word in one["words"]] == [word["word"] for word in other["words"]]
 
 
 def test_a_version_is_pinned_by_its_number(published):

@@ -1,6 +1,6 @@
 """What moved a score: each field, then each word, is left out, and the record scored again."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Generator
 from typing import TypedDict
 
 import numpy as np
@@ -49,10 +49,25 @@ def explain(
         For each record its fields that are not missing, those that matter most first, as their words are. Each
         occurrence of a repeated word is left out on its own.
     """
-    return [_explain_one(texts.iloc[[row]], score, rule, whole) for row in range(len(texts))]
+    return [_explain_one(explaining(texts.iloc[[row]], rule, whole), score) for row in range(len(texts))]
 
 
-def _explain_one(text: pd.DataFrame, score: Score, rule: DecisionRule, whole: Collection[str]) -> list[FieldEffect]:
+def _explain_one(steps: Generator[pd.DataFrame, Floats, list[FieldEffect]], score: Score) -> list[FieldEffect]:
+    try:
+        steps.send(score(next(steps)))
+    except StopIteration as end:
+        effects: list[FieldEffect] = end.value
+        return effects
+    raise AssertionError("an explanation asks once")
+
+
+def explaining(
+    text: pd.DataFrame, rule: DecisionRule, whole: Collection[str] = ()
+) -> Generator[pd.DataFrame, Floats, list[FieldEffect]]:
+    """Yield the texts that are to be scored for an explanation of one record, take their scores, and return it.
+
+    For whoever does not want to score all of them at once; otherwise as `explain`, whose arguments these are.
+    """
     filled = [str(name) for name in text.columns if text[name].notna().iloc[0]]
     words = {name: [] if name in whole else text[name].iloc[0].split() for name in filled}
     variants: list[dict[str, str | None]] = [{}]
@@ -64,7 +79,7 @@ def _explain_one(text: pd.DataFrame, score: Score, rule: DecisionRule, whole: Co
     table = text.iloc[[0] * len(variants)].reset_index(drop=True)
     for name in filled:
         table[name] = [variant.get(name, text[name].iloc[0]) for variant in variants]
-    scores = score(table.astype("str"))
+    scores = yield table.astype("str")
     column = 1 if rule.is_binary else int(rule.decide(scores[:1])[0])
     changes = iter((scores[0, column].astype(np.float64) - scores[1:, column]).tolist())
     effects: list[FieldEffect] = []

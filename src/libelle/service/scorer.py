@@ -13,11 +13,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from libelle.errors import UserError
+from libelle.evaluation.explanation import explaining
 from libelle.features import Floats
 from libelle.pipeline import Pipeline
 from libelle.service.records import Record
@@ -26,6 +29,8 @@ from libelle.service.records import Record
 _MOST, _FEWEST = 1000, 16
 #: Bytes of the records of a call at most, if there are several.
 _BYTES = 1 << 19
+#: Characters of the variants of a record that an explanation scores in one call, if there are several.
+_VARIED = 1 << 17
 #: Seconds of the processor that a call should take.
 _SECONDS = 0.1
 
@@ -85,7 +90,19 @@ class Scorer:
 
     async def explain(self, pipeline: Pipeline, row: Record) -> Any:
         """What each field and word of a record adds, see `Pipeline.explain`."""
-        return await self._put(_Waiting(pipeline, [], lambda: pipeline.explain([row])[0], self._future()))
+        steps = explaining(pipeline.texts(pipeline.table([row])), pipeline.rule, pipeline.whole)
+        variants = next(steps)
+        longest = max((len(text) for text in row.values() if isinstance(text, str)), default=0)
+        few = max(_VARIED // max(longest, 1), 1)
+        parts = [variants.iloc[start : start + few] for start in range(0, len(variants), few)]
+        scores = [
+            await self._put(_Waiting(pipeline, [], partial(_score, pipeline, part), self._future())) for part in parts
+        ]
+        try:
+            steps.send(np.concatenate(scores))
+        except StopIteration as end:
+            return end.value
+        raise AssertionError("an explanation asks once")
 
     def _future(self) -> "asyncio.Future[Any]":
         return asyncio.get_running_loop().create_future()
@@ -161,6 +178,10 @@ class Scorer:
             self._pieces[id(pipeline)] = max(rows // 2, _FEWEST)
         elif piece < _MOST and seconds < _SECONDS and rows >= piece:
             self._pieces[id(pipeline)] = min(2 * piece, _MOST)
+
+
+def _score(pipeline: Pipeline, texts: pd.DataFrame) -> Floats:
+    return pipeline.score(pipeline.clean(texts))
 
 
 def _deliver(item: _Waiting, work: Callable[[], Any]) -> None:
