@@ -110,7 +110,7 @@ class KnownTexts:
             return None
         if sum(len(column.texts) + 1 for column in fields) > self._kept.room // _SHARE:
             return None
-        if any(len(text) > _LONGEST for column in fields for text in column.texts):
+        if any(max(map(len, column.texts), default=0) > _LONGEST for column in fields):
             return None
         kept = self._kept
         places = kept.find(fields)
