@@ -75,7 +75,7 @@ def test_what_waits_too_long_is_refused(published):
 
 def test_too_many_connections_are_refused_and_closed(published):
     context = context_of(published)
-    context.crowded = lambda: True
+    context.connections = lambda: 1001
     answer = client_of(context).get("/health/live", headers={"Accept-Language": "fr"})
     assert (answer.status_code, answer.headers["connection"], answer.headers["retry-after"]) == (503, "close", "1")
     assert answer.json()["error"].startswith("Il y a trop de connexions")

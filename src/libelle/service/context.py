@@ -15,6 +15,9 @@ from libelle.service.tokens import Tokens
 
 T = TypeVar("T")
 
+#: Connections of a worker from which on calls wait for each other's records.
+_SEVERAL = 4
+
 
 @dataclass
 class Facts:
@@ -46,7 +49,7 @@ class Context:
         folder: where the workers' counts, and what the process above them knows, are; None for a worker alone.
         leaving: whether the worker ends as soon as its connections have.
         ending: whether the service does.
-        crowded: says whether the worker has more connections than it serves.
+        connections: says how many the worker has.
         tasks: what goes on after its request was answered.
     """
 
@@ -56,13 +59,13 @@ class Context:
     folder: Path | None = None
     leaving: bool = False
     ending: bool = False
-    crowded: Callable[[], bool] = lambda: False
+    connections: Callable[[], int] = lambda: 1
     metrics: Metrics = field(default_factory=Metrics)
     tasks: set[asyncio.Task[Any]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.intake = Intake(self.settings)
-        self.scorer = Scorer(self.metrics.calls.observe)
+        self.scorer = Scorer(self.metrics.calls.observe, lambda: self.connections() >= _SEVERAL)
 
     def later(self, work: Callable[[], Awaitable[None]]) -> None:
         """Do something after the request was answered."""

@@ -33,6 +33,8 @@ _ids: list[Any] = [0, "", count()]
 _OPEN = ("/health", "/health/live", "/health/ready", "/", "/openapi.json")
 #: Where the files of the page are.
 _PAGE = "/page/"
+#: Connections of a worker at most.
+_CONNECTIONS = 1000
 #: The client has gone; what proxies write for it.
 _GONE = 499
 
@@ -79,7 +81,7 @@ class Door:
             self._note(scope, facts, status, time.perf_counter() - began)
 
     def _admit(self, path: str, headers: dict[bytes, bytes], facts: Facts) -> None:
-        if self._context.crowded():
+        if self._context.connections() > _CONNECTIONS:
             sentence = _("There are too many connections; close some, or ask again in a second.")
             raise RefusalError(503, sentence, Retry_After="1", Connection="close")
         tokens = self._context.tokens

@@ -29,6 +29,8 @@ from libelle.service.records import Record
 _MOST, _FEWEST = 1000, 16
 #: Bytes of the records of a call at most, if there are several.
 _BYTES = 1 << 19
+#: Seconds that a call is put off at most, and records that are worth no more waiting.
+_PAUSE, _ENOUGH = 0.004, 16
 #: Characters of the variants of a record that an explanation scores in one call, if there are several.
 _VARIED = 1 << 17
 #: Seconds of the processor that a call should take.
@@ -53,11 +55,21 @@ class Scorer:
         calls: called with the number of records of each call.
     """
 
-    def __init__(self, calls: Callable[[int], None] = lambda records: None) -> None:
+    def __init__(
+        self, calls: Callable[[int], None] = lambda records: None, several: Callable[[], bool] = lambda: False
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            calls: see above.
+            several: says whether there are clients enough for a call to be worth waiting for more of them.
+        """
         self.waiting = 0
         self.calls = calls
+        self._several = several
         self._queue: deque[_Waiting] = deque()
-        self._begun = False
+        self._next_call: asyncio.Handle | None = None
+        self._ended = self._took = 0.0
         self._pieces: dict[int, int] = {}
 
     async def scores(self, pipeline: Pipeline, rows: Sequence[Record], size: int = 0) -> Floats:
@@ -112,21 +124,33 @@ class Scorer:
 
     def _put(self, item: _Waiting) -> "asyncio.Future[Any]":
         self._queue.append(item)
-        if not self._begun:
-            self._begun = True
-            asyncio.get_running_loop().call_soon(self._next)
+        if self._next_call is None or self.waiting >= _ENOUGH:
+            self._plan()
         return item.future
+
+    def _plan(self) -> None:
+        """Plan the next call: now, or after a pause as long as the call before where there are several clients."""
+        if self._next_call is not None:
+            self._next_call.cancel()
+        loop = asyncio.get_running_loop()
+        pause = 0.0
+        if self.waiting < _ENOUGH and self._several():
+            pause = self._ended + min(self._took, _PAUSE) - time.monotonic()
+        self._next_call = loop.call_later(pause, self._next) if pause > 0 else loop.call_soon(self._next)
 
     def _next(self) -> None:
         """Make one call, and let the loop have its turn before the next."""
+        began = time.monotonic()
         items = self._take()
         if items and items[0].work is not None:
             _deliver(items[0], items[0].work)
         elif items:
             self._score(items)
-        self._begun = bool(self._queue)
-        if self._begun:
-            asyncio.get_running_loop().call_soon(self._next)
+        self._ended = time.monotonic()
+        self._took = self._ended - began
+        self._next_call = None
+        if self._queue:
+            self._plan()
 
     def _take(self) -> list[_Waiting]:
         """What is scored next: the first that waits, and those of the same pipeline that fit beside it."""

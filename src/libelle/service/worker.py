@@ -28,8 +28,6 @@ LEAVE = signal.SIGUSR1
 KEPT_ALIVE = 75
 #: Seconds that a leaving worker keeps connections on which nothing comes.
 _FAREWELL = 5.0
-#: Connections of a worker at most.
-_CONNECTIONS = 1000
 
 
 class Worker(uvicorn.Server):
@@ -69,7 +67,7 @@ class Worker(uvicorn.Server):
         self._context, self._life, self._lifeline = context, life, lifeline
         self._shares, self._slot = shares, slot
         self._listeners: list[Listener] = []
-        context.crowded = lambda: self._connections() > _CONNECTIONS
+        context.connections = self._connections
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say so."""
@@ -77,6 +75,8 @@ class Worker(uvicorn.Server):
         loop.set_exception_handler(log_where)
         loop.add_signal_handler(LEAVE, self.leave)
         loop.add_reader(self._lifeline, self._orphaned)
+        for served in self._context.catalogue.served:  # else the first requests wait for memory that is not shared
+            served.pipeline.predict_proba(served.pipeline.golden)
         await super().startup([])
         self._listeners = [
             Listener(listener, self._protocol, self.config.ssl, self._shares, self._slot, self._connections)
