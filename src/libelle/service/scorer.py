@@ -69,6 +69,7 @@ class Scorer:
         self._several = several
         self._queue: deque[_Waiting] = deque()
         self._next_call: asyncio.Handle | None = None
+        self._pausing = False
         self._ended = self._took = 0.0
         self._pieces: dict[int, int] = {}
 
@@ -124,7 +125,7 @@ class Scorer:
 
     def _put(self, item: _Waiting) -> "asyncio.Future[Any]":
         self._queue.append(item)
-        if self._next_call is None or self.waiting >= _ENOUGH:
+        if self._next_call is None or (self._pausing and self.waiting >= _ENOUGH):
             self._plan()
         return item.future
 
@@ -136,7 +137,8 @@ class Scorer:
         pause = 0.0
         if self.waiting < _ENOUGH and self._several():
             pause = self._ended + min(self._took, _PAUSE) - time.monotonic()
-        self._next_call = loop.call_later(pause, self._next) if pause > 0 else loop.call_soon(self._next)
+        self._pausing = pause > 0
+        self._next_call = loop.call_later(pause, self._next) if self._pausing else loop.call_soon(self._next)
 
     def _next(self) -> None:
         """Make one call, and let the loop have its turn before the next."""
