@@ -43,7 +43,7 @@ from libelle.stores.local import LocalStore
 
 ROOT = Path(__file__).parents[1]
 NAME = "service-benchmark"
-#: Forms that are sent; so many that texts come again because forms repeat them, not because they are sent again.
+#: Forms that are sent, in turn; so many that a worker has forgotten their texts when they are sent again.
 FORMS, QUESTIONS = 300_000, 100_000
 TOLERANCE = 1e-6
 

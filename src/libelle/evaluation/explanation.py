@@ -1,6 +1,6 @@
 """What moved a score: each field, then each word, is left out, and the record scored again."""
 
-from collections.abc import Callable, Collection, Generator
+from collections.abc import Callable, Collection, Mapping
 from typing import TypedDict
 
 import numpy as np
@@ -49,24 +49,17 @@ def explain(
         For each record its fields that are not missing, those that matter most first, as their words are. Each
         occurrence of a repeated word is left out on its own.
     """
-    return [_explain_one(explaining(texts.iloc[[row]], rule, whole), score) for row in range(len(texts))]
+    found = []
+    for row in range(len(texts)):
+        variants, words = erasures(texts.iloc[[row]], whole)
+        found.append(effects_of(words, score(variants), rule))
+    return found
 
 
-def _explain_one(steps: Generator[pd.DataFrame, Floats, list[FieldEffect]], score: Score) -> list[FieldEffect]:
-    try:
-        steps.send(score(next(steps)))
-    except StopIteration as end:
-        effects: list[FieldEffect] = end.value
-        return effects
-    raise AssertionError("an explanation asks once")
+def erasures(text: pd.DataFrame, whole: Collection[str] = ()) -> tuple[pd.DataFrame, dict[str, list[str]]]:
+    """One record and its variants, as texts to be scored, and the words of each of its fields.
 
-
-def explaining(
-    text: pd.DataFrame, rule: DecisionRule, whole: Collection[str] = ()
-) -> Generator[pd.DataFrame, Floats, list[FieldEffect]]:
-    """Yield the texts that are to be scored for an explanation of one record, take their scores, and return it.
-
-    For whoever does not want to score all of them at once; otherwise as `explain`, whose arguments these are.
+    With `effects_of`, for whoever does not want to score all of them at once; otherwise as `explain`.
     """
     filled = [str(name) for name in text.columns if text[name].notna().iloc[0]]
     words = {name: [] if name in whole else text[name].iloc[0].split() for name in filled}
@@ -79,13 +72,17 @@ def explaining(
     table = text.iloc[[0] * len(variants)].reset_index(drop=True)
     for name in filled:
         table[name] = [variant.get(name, text[name].iloc[0]) for variant in variants]
-    scores = yield table.astype("str")
+    return table.astype("str"), words
+
+
+def effects_of(words: Mapping[str, list[str]], scores: Floats, rule: DecisionRule) -> list[FieldEffect]:
+    """What the scores of a record and its variants, float32 [variants, classes], say of its fields and `words`."""
     column = 1 if rule.is_binary else int(rule.decide(scores[:1])[0])
     changes = iter((scores[0, column].astype(np.float64) - scores[1:, column]).tolist())
     effects: list[FieldEffect] = []
-    for name in filled:
+    for name, own in words.items():
         change = next(changes)
-        found = [WordEffect(word=word, change=next(changes)) for word in words[name][: _erased(words[name])]]
+        found = [WordEffect(word=word, change=next(changes)) for word in own[: _erased(own)]]
         found.sort(key=lambda effect: -abs(effect["change"]))
         effects.append(FieldEffect(field=name, change=change, words=found))
     return sorted(effects, key=lambda effect: -abs(effect["change"]))

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from libelle.errors import UserError
-from libelle.evaluation.explanation import explaining
+from libelle.evaluation.explanation import effects_of, erasures
 from libelle.features import Floats
 from libelle.pipeline import Pipeline
 from libelle.service.records import Record
@@ -103,19 +103,14 @@ class Scorer:
 
     async def explain(self, pipeline: Pipeline, row: Record) -> Any:
         """What each field and word of a record adds, see `Pipeline.explain`."""
-        steps = explaining(pipeline.texts(pipeline.table([row])), pipeline.rule, pipeline.whole)
-        variants = next(steps)
+        variants, words = erasures(pipeline.texts(pipeline.table([row])), pipeline.whole)
         longest = max((len(text) for text in row.values() if isinstance(text, str)), default=0)
         few = max(_VARIED // max(longest, 1), 1)
         parts = [variants.iloc[start : start + few] for start in range(0, len(variants), few)]
         scores = [
             await self._put(_Waiting(pipeline, [], partial(_score, pipeline, part), self._future())) for part in parts
         ]
-        try:
-            steps.send(np.concatenate(scores))
-        except StopIteration as end:
-            return end.value
-        raise AssertionError("an explanation asks once")
+        return effects_of(words, np.concatenate(scores), pipeline.rule)
 
     def _future(self) -> "asyncio.Future[Any]":
         return asyncio.get_running_loop().create_future()
