@@ -29,6 +29,8 @@ _NORMAL = tuple(
 _SQUARE_LIMIT = np.float32(31.36)
 #: Exponents at most, so that none is infinite.
 _EXPONENT_LIMIT = np.float32(80)
+#: Rows from which on BLAS adds up the products of each in the same order, whatever the matrix; a row alone has its own.
+_LEAST_ROWS = 4
 #: Numbers that are kept of an input beside the first layer's outputs: its sum, and that of its squares.
 _SUMS = 2
 
@@ -39,7 +41,7 @@ class DenseScorer:
     Attributes:
         first: float32 [inputs, outputs], the first layer's weights, with the layer norm's, centred: times an input,
             they give what they would of the input less its mean.
-        width: of what `apply_first` makes.
+        width: of what `apply_first` writes.
     """
 
     def __init__(self, weights: Mapping[str, Floats]) -> None:
@@ -55,28 +57,24 @@ class DenseScorer:
             (np.ascontiguousarray(weights[f"{number}.weight"].T), weights[f"{number}.bias"]) for number in others
         ]
 
-    def apply_first(self, inputs: Floats, by_part: Floats, starts: Sequence[int]) -> Floats:
+    def apply_first(self, inputs: Floats, by_part: Floats, starts: Sequence[int], out: Floats) -> None:
         """The first layer of parts of inputs, and what the layer norm needs of them; parts of an input add up.
 
         Args:
             inputs: float32 [parts, size].
             by_part: float32 [kinds, size, outputs], the rows of `first` for each kind of part.
             starts: where the parts of each kind begin, and their number.
-
-        Returns:
-            float32 [parts, width].
+            out: float32 [parts, width], where they are written to.
         """
-        found = np.empty((len(inputs), self.width), np.float32)
         for matrix, (start, end) in zip(by_part, pairwise(starts), strict=True):
             if end > start:
-                np.matmul(inputs[start:end], matrix, out=found[start:end, :-_SUMS])
-        inputs.sum(axis=1, out=found[:, -2])
-        np.einsum("ij,ij->i", inputs, inputs, out=found[:, -1])
-        return found
+                times(inputs[start:end], matrix, out=out[start:end, :-_SUMS])
+        inputs.sum(axis=1, out=out[:, -2])
+        np.einsum("ij,ij->i", inputs, inputs, out=out[:, -1])
 
     def add(self, summed: Floats, inputs: Floats, matrix: Floats) -> None:
         """Add inputs of rows themselves, float32 [rows, size], to the sums of their parts; `matrix` is theirs."""
-        summed[:, :-_SUMS] += inputs @ matrix
+        summed[:, :-_SUMS] += times(inputs, matrix)
         summed[:, -2] += inputs.sum(axis=1)
         summed[:, -1] += np.einsum("ij,ij->i", inputs, inputs)
 
@@ -94,7 +92,7 @@ class DenseScorer:
         values: Floats = summed[:, :-_SUMS] / np.sqrt(deviation, out=deviation)
         values += self._constant
         for matrix, bias in self.others[:-1]:
-            values = gelu(values) @ matrix
+            values = times(gelu(values), matrix)
             values += bias
         return values
 
@@ -121,12 +119,25 @@ class Pool:
         """
         hidden = [found for found, weight in zip(values, self._straight, strict=True) if weight is None]
         straight = [found * weight for found, weight in zip(values, self._straight, strict=True) if weight is not None]
-        parts = [gelu(np.concatenate(hidden, axis=1)) @ self._matrix + self._bias] if hidden else []
+        parts = [times(gelu(np.concatenate(hidden, axis=1)), self._matrix) + self._bias] if hidden else []
         parts += straight if margins is None else [*straight, margins * self._margins]
         logits: Floats = parts[0]
         for part in parts[1:]:
             logits += part
         return logits
+
+
+def times(rows: Floats, matrix: Floats, out: Floats | None = None) -> Floats:
+    """`rows @ matrix`, in which a row has the same product to the last bit, whatever it stands with."""
+    if len(rows) >= _LEAST_ROWS:
+        return np.matmul(rows, matrix, out=out)
+    filled = np.zeros((_LEAST_ROWS, rows.shape[1]), np.float32)
+    filled[: len(rows)] = rows
+    product: Floats = (filled @ matrix)[: len(rows)]
+    if out is None:
+        return product
+    out[:] = product
+    return out
 
 
 def gelu(values: Floats) -> Floats:

@@ -4,19 +4,15 @@ from collections.abc import Sequence
 from threading import Lock
 
 import numpy as np
-import scipy.sparse
+from scipy.sparse._sparsetools import csr_matvecs
 
 from libelle.features import Bags, Floats, Ints, Items, distinct
 from libelle.models.stored_weights import Weights, rows_of
 
 #: Items that are computed at once.
 _ITEMS = 1 << 14
-#: Items up to which computing all of them takes less time than to look for those that are kept.
-_FEW = 64
 #: Up to this many values, 128 MB, the vectors of all items are computed before they are asked for.
 _WARM = 1 << 25
-#: Up to this many values, numpy sums the rows in less time than scipy needs to build a matrix.
-_SMALL = 1 << 15
 
 
 class ItemVectors:
@@ -55,19 +51,14 @@ class ItemVectors:
             offsets: int64 [texts + 1].
             weights: float32 [items].
         """
-        if len(items) <= _FEW:
-            used, places = distinct(items, len(self.known) + len(bags.extra))
-            return multiply(places, offsets, weights, self._compute(bags.take_apart(used)))
         unknown = items >= len(self.known)
         if not unknown.any():
             return multiply(self._find(items), offsets, weights, self._vectors)
         kept, others = np.flatnonzero(~unknown), np.flatnonzero(unknown)
-        found = self._find(items[kept])
         before = np.concatenate(([0], np.cumsum(unknown)))[offsets]
-        sums = multiply(found, offsets - before, weights[kept], self._vectors)
-        used, places = np.unique(items[others] - len(self.known), return_inverse=True)
-        sums += multiply(places, before, weights[others], self._compute(bags.extra.take(used)))
-        return sums
+        sums = multiply(self._find(items[kept]), offsets - before, weights[kept], self._vectors)
+        used, places = distinct(items[others] - len(self.known), len(bags.extra))
+        return multiply(places, before, weights[others], self._compute(bags.extra.take(used)), sums)
 
     def warm_up(self) -> None:
         """Compute all vectors that are kept, unless they are too many."""
@@ -94,42 +85,31 @@ class ItemVectors:
 
     def _keep(self, items: Ints) -> None:
         end = self._count + len(items)
-        # One way for any number of them: a kept vector is the same to the last bit, whatever it was met with.
-        self._vectors[self._count : end] = _product(*self._parts(self.known.take(items)))
+        self._vectors[self._count : end] = self._compute(self.known.take(items))
         # Written last: who finds a place here finds the vector, too.
         self._places[items] = np.arange(self._count, end)
         self._count = end
 
     def _compute(self, items: Items) -> Floats:
-        return multiply(*self._parts(items))
-
-    def _parts(self, items: Items) -> tuple[Ints, Ints, Floats, Floats]:
-        """What `multiply` takes to sum up the parts of items."""
+        """Weighted sums of the parts of items, float32 [items, width]."""
         parts, places = distinct(items.parts, self._weights[self._names[0]].shape[0])
         rows = np.concatenate([rows_of(self._weights, name, parts) for name in self._names], axis=1)
-        return places, items.offsets, items.weights, rows
+        return multiply(places, items.offsets, items.weights, rows)
 
 
-def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats:
-    """Weighted sums of rows of a table, float32 [texts, columns].
+def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats, sums: Floats | None = None) -> Floats:
+    """Weighted sums of rows of a table, float32 [texts, columns]; that of a text is the same beside any others.
 
     Args:
         ids: rows of the table, of one text after the other.
         offsets: [texts + 1].
         weights: float32 [ids].
         table: float32 [rows, columns].
+        sums: float32 [texts, columns], which they are added to in place; zero by default.
     """
-    if len(ids) * table.shape[1] > _SMALL:
-        return _product(ids, offsets, weights, table)
-    rows = np.zeros((len(ids) + 1, table.shape[1]), np.float32)
-    np.multiply(table[ids], weights[:, None], out=rows[:-1])
-    sums: Floats = np.add.reduceat(rows, offsets[:-1])
-    sums[offsets[1:] == offsets[:-1]] = 0  # where reduceat has the row that follows
+    if sums is None:
+        sums = np.zeros((len(offsets) - 1, table.shape[1]), np.float32)
+    # What scipy multiplies a sparse and a dense matrix with. To make the matrix takes ten times as long as a few rows.
+    indices, ends = (array.astype(np.int64, copy=False) for array in (ids, offsets))
+    csr_matvecs(len(sums), len(table), table.shape[1], ends, indices, weights, table.ravel(), sums.ravel())
     return sums
-
-
-def _product(ids: Ints, offsets: Ints, weights: Floats, table: Floats) -> Floats:
-    """As `multiply`, by a sparse matrix: the sum of a text does not depend on the others to the last bit."""
-    indices, ends = ids.astype(np.int32), offsets.astype(np.int32)
-    product: Floats = scipy.sparse.csr_array((weights, indices, ends), (len(ends) - 1, len(table))) @ table
-    return product

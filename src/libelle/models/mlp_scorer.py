@@ -4,13 +4,12 @@ Whatever depends on one text alone is computed once for each distinct text of a 
 first ones, the n-grams, and the first dense layer of each path (`dense_scorer.py`). A record is the sum of its fields.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from libelle.features import Bags, Features, Floats, Ints, Stack, Vectors, distinct, gather
-from libelle.models.dense_scorer import DenseScorer, Pool, gelu, softmax
+from libelle.models.dense_scorer import DenseScorer, Pool, gelu, softmax, times
 from libelle.models.item_vectors import ItemVectors, multiply
 from libelle.models.stored_weights import Weights, rows_of
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
@@ -23,26 +22,30 @@ _ROWS = 256
 
 @dataclass(frozen=True)
 class _Texts:
-    """Some stored rows of features.
+    """Texts of some records, those of the first field first.
 
     Attributes:
-        stored: int64 [texts], the stored rows, those of the first field first.
+        words: int64 [texts], the stored row of each among the words.
+        bag: int64 [texts], the same in the bag.
         starts: where each field's texts begin, and their number.
     """
 
-    stored: Ints
+    words: Ints
+    bag: Ints
     starts: list[int]
 
     @classmethod
-    def of(cls, index: Ints, stored: int) -> tuple["_Texts", Ints]:
-        """Find the distinct texts of some rows, and which of them each field of each row has, int64 [fields, rows].
-
-        Args:
-            index: int32 [fields, rows], the stored row of each field of each row.
-            stored: number of stored rows.
-        """
-        found, places = distinct(index, stored)
-        return cls(found, [*places.min(axis=1).tolist(), len(found)]), places
+    def of(cls, features: Features, rows: Ints) -> tuple["_Texts", Ints]:
+        """Find the distinct texts of some rows, and which of them each field of each row has, int64 [fields, rows]."""
+        words = Stack.of(features.words or {})
+        index = words.index[:, rows]
+        bag = words if features.bag is None else features.bag.texts
+        if bag.index is words.index or np.array_equal(bag.index[:, rows], index):
+            found, places = distinct(index, len(words.offsets) - 1)
+            return cls(found, found, [*places.min(axis=1).tolist(), len(found)]), places
+        # A process of someone else's may number its texts otherwise in the bag: then each row's stand by themselves.
+        places = np.arange(index.size).reshape(index.shape)
+        return cls(index.ravel(), bag.index[:, rows].ravel(), [*places[:, 0].tolist(), index.size]), places
 
 
 @dataclass(frozen=True)
@@ -71,12 +74,13 @@ class MLPScorer:
         self._columns = _Columns(weights) if "columns.weight" in weights else None
         self._words = _WordPath(weights, fields, vocabulary)
         self._ngrams = _NgramPath(weights, fields) if "ngrams.weight" in weights else None
-        denses = [path.dense for path in (self._words, self._ngrams) if path is not None]
-        self._pool = Pool(rows_of(weights, "pool"), denses)
+        paths = [self._words] if self._ngrams is None else [self._words, self._ngrams]
+        self._pool = Pool(rows_of(weights, "pool"), [path.dense for path in paths])
+        self._width = sum(path.width for path in paths)
 
     def predict_proba(self, features: Features) -> Floats:
         """Softmax of the pooled logits, float32 [rows, classes]."""
-        return softmax(self._logits(features, np.arange(features.rows)))
+        return self._score(features, np.arange(features.rows))
 
     def warm_up(self) -> None:
         """Compute the vectors of all items that are known from a first call."""
@@ -91,54 +95,48 @@ class MLPScorer:
             fields: int64 [texts], the number of each text's field, in order.
             rows: int64 [texts], a row that holds it.
         """
+        words = Stack.of(features.words or {}).index[fields, rows]
+        bag = words if features.bag is None else features.bag.texts.index[fields, rows]
         starts = np.searchsorted(fields, np.arange(self._fields + 1)).tolist()
-        words = Stack.of(features.words or {})
-        found = [self._words.of_texts(words, _Texts(words.index[fields, rows], starts), features.vectors)]
-        if self._ngrams is not None:
-            assert features.bag is not None
-            found.append(self._ngrams.of_texts(features.bag, _Texts(features.bag.texts.index[fields, rows], starts)))
-        return np.concatenate(found, axis=1)
+        return self._vectors(features, _Texts(words, bag, starts))
 
-    def score_texts(self, vectors: Floats, places: Ints) -> Floats:
+    def score_texts(self, vectors: Floats, places: Ints, beside: _Beside | None = None) -> Floats:
         """Softmax of the pooled logits, float32 [rows, classes].
 
         Args:
             vectors: of texts, as `text_vectors` returns them.
             places: int64 [fields, rows], the text of each field of each record.
+            beside: the categories and numbers of the rows.
         """
         logits = []
         for start in range(0, places.shape[1], _ROWS):
-            sums = _sum(vectors, places[:, start : start + _ROWS])
-            logits.append(self._finish([sums[:, : self._words.width], sums[:, self._words.width :]], None))
+            some = slice(start, start + _ROWS)
+            sums = _sum(vectors, places[:, some])
+            logits.append(self._finish(sums, None if beside is None else beside.take(some)))
         return softmax(logits[0] if len(logits) == 1 else np.concatenate(logits))
 
-    def _logits(self, features: Features, rows: Ints) -> Floats:
-        words = Stack.of(features.words or {})
-        index = words.index[:, rows]
-        texts, places = _Texts.of(index, len(words.offsets) - 1)
-        if len(texts.stored) > _TEXTS and len(rows) > 1:
-            return np.concatenate([self._logits(features, half) for half in np.array_split(rows, 2)])
+    def _score(self, features: Features, rows: Ints) -> Floats:
+        texts, places = _Texts.of(features, rows)
+        if len(texts.words) > _TEXTS and len(rows) > 1:
+            return np.concatenate([self._score(features, half) for half in np.array_split(rows, 2)])
         beside = None if self._columns is None else self._columns.encode(features, rows)
-        parts = [(self._words.of_texts(words, texts, features.vectors), places)]
+        return self.score_texts(self._vectors(features, texts), places, beside)
+
+    def _vectors(self, features: Features, texts: _Texts) -> Floats:
+        vectors = np.empty((len(texts.words), self._width), np.float32)
+        words = Stack.of(features.words or {})
+        self._words.of_texts(words, texts, features.vectors, vectors[:, : self._words.width])
         if self._ngrams is not None:
             assert features.bag is not None
-            bag = features.bag.texts
-            if not (bag.index is words.index or np.array_equal(bag.index[:, rows], index)):
-                texts, places = _Texts.of(bag.index[:, rows], len(bag.offsets) - 1)
-            parts.append((self._ngrams.of_texts(features.bag, texts), places))
-        logits = []
-        for start in range(0, len(rows), _ROWS):
-            some = slice(start, start + _ROWS)
-            sums = [_sum(vectors, places[:, some]) for vectors, places in parts]
-            logits.append(self._finish(sums, None if beside is None else beside.take(some)))
-        return logits[0] if len(logits) == 1 else np.concatenate(logits)
+            self._ngrams.of_texts(features.bag, texts, vectors[:, self._words.width :])
+        return vectors
 
-    def _finish(self, sums: Sequence[Floats], beside: _Beside | None) -> Floats:
-        """The pooled logits, float32 [rows, classes], of the sums of each path's texts, which are overwritten."""
-        values = [self._words.finish(sums[0], beside)]
+    def _finish(self, sums: Floats, beside: _Beside | None) -> Floats:
+        """The pooled logits, float32 [rows, classes], of the sums of the rows' texts, which are overwritten."""
+        values = [self._words.finish(sums[:, : self._words.width], beside)]
         margins = None
         if self._ngrams is not None:
-            ngrams, margins = self._ngrams.finish(sums[1], beside)
+            ngrams, margins = self._ngrams.finish(sums[:, self._words.width :], beside)
             values.append(ngrams)
         return self._pool.logits(values, margins)
 
@@ -192,21 +190,24 @@ class _WordPath:
         self._by_field = np.concatenate(places).swapaxes(0, 1).reshape(fields, -1, inputs.shape[2])
         self._of_average = inputs[0]
         self._beside = self.dense.first[texts:]
+        #: Of what texts add: the first layer's outputs and, where fields are fused, the words' sum and number.
         self.width = self.dense.width + (0 if self._marks is None else dim + 1)
 
-    def of_texts(self, words: Stack, texts: _Texts, vectors: Vectors | None) -> Floats:
+    def of_texts(self, words: Stack, texts: _Texts, vectors: Vectors | None, out: Floats) -> None:
         """What texts add to a record, float32 [texts, width]; where fields are fused, the sum of their words, too."""
-        ids, offsets, _ = gather(words.ids, words.offsets, None, texts.stored)
+        ids, offsets, _ = gather(words.ids, words.offsets, None, texts.words)
         lengths = np.diff(offsets)
         shares = np.repeat(np.float32(1) / lengths.astype(np.float32), lengths)
         means = multiply(ids, offsets, shares, self._table(vectors))
         first = [self._in_place(ids, offsets, place) for place in range(len(self._first))]
         if self._marks is None:
-            return self.dense.apply_first(np.concatenate([means, *first], axis=1), self._by_field, texts.starts)
-        sums = (means + self._marks[np.repeat(np.arange(len(words)), np.diff(texts.starts))]) * lengths[:, None]
+            self.dense.apply_first(np.concatenate([means, *first], axis=1), self._by_field, texts.starts, out)
+            return
         inputs = np.concatenate([np.empty((len(means), 0), np.float32), *first], axis=1)
-        of_first = self.dense.apply_first(inputs, self._by_field, texts.starts)
-        return np.column_stack([of_first, sums, lengths]).astype(np.float32)
+        self.dense.apply_first(inputs, self._by_field, texts.starts, out[:, : self.dense.width])
+        marks = self._marks[np.repeat(np.arange(len(words)), np.diff(texts.starts))]
+        out[:, self.dense.width : -1] = (means + marks) * lengths[:, None]
+        out[:, -1] = lengths
 
     def finish(self, summed: Floats, beside: _Beside | None) -> Floats:
         """The dense layers but for the last, float32 [rows, hidden or classes], of the sums over a record's texts."""
@@ -234,7 +235,7 @@ class _WordPath:
         return known
 
     def _map(self, vectors: Floats) -> Floats:
-        return vectors @ self._given["map.weight"].T if "map.weight" in self._given else vectors.copy()
+        return times(vectors, self._given["map.weight"].T) if "map.weight" in self._given else vectors.copy()
 
 
 class _NgramPath:
@@ -250,27 +251,28 @@ class _NgramPath:
         self._by_field = self.dense.first[:texts].reshape(fields, self._dim, -1)
         self._beside = self.dense.first[texts:]
         self._items: ItemVectors | None = None
+        #: Of what texts add: the first layer's outputs, the margins of the linear path, and the squared length.
+        self.width = self.dense.width + (0 if self._constant is None else len(self._constant) + 1)
 
     def warm_up(self) -> None:
         """Compute the vectors of all items that are known from a first call."""
         if self._items is not None:
             self._items.warm_up()
 
-    def of_texts(self, bags: Bags, texts: _Texts) -> Floats:
+    def of_texts(self, bags: Bags, texts: _Texts, out: Floats) -> None:
         """What texts add to a record, float32 [texts, width]: to the dense layers and, where it is, the linear path."""
         items = self._items
         if items is None or items.known is not bags.known:
             items = self._items = ItemVectors(self._weights, self._tables, bags.known)
-        ids, offsets, weights = gather(bags.texts.ids, bags.texts.offsets, bags.texts.weights, texts.stored)
+        ids, offsets, weights = gather(bags.texts.ids, bags.texts.offsets, bags.texts.weights, texts.bag)
         assert weights is not None
         sums = items.sum(bags, ids, offsets, weights)
-        squares = bags.squares[texts.stored][:, None]
-        lengths: Floats = np.sqrt(squares)
-        inputs = sums[:, : self._dim] / lengths
-        of_first = self.dense.apply_first(inputs, self._by_field, texts.starts)
-        if self._constant is None:
-            return of_first
-        return np.concatenate([of_first, sums[:, self._dim :], squares], axis=1)
+        squares = bags.squares[texts.bag]
+        inputs = sums[:, : self._dim] / np.sqrt(squares)[:, None]
+        self.dense.apply_first(inputs, self._by_field, texts.starts, out[:, : self.dense.width])
+        if self._constant is not None:
+            out[:, self.dense.width : -1] = sums[:, self._dim :]
+            out[:, -1] = squares
 
     def finish(self, summed: Floats, beside: _Beside | None) -> tuple[Floats, Floats | None]:
         """The dense layers but for the last, float32 [rows, hidden or classes], and the margins of the linear path."""
