@@ -4,6 +4,7 @@ A peer is called with the cleaned training and validation tables, their targets,
 classes and a seed; it returns float [rows, classes] for each table, and the seconds it trained and scored.
 """
 
+import contextlib
 import json
 import subprocess
 import tempfile
@@ -43,10 +44,13 @@ def fasttext(options: dict[str, Any], rates: Sequence[float]) -> Callable[..., S
             file.writelines(f"__label__{t} {text}\n" for t, text in zip(targets, joined(train), strict=True))
             file.flush()
             started = time.process_time()
-            models = [
-                library.train_supervised(file.name, lr=rate, seed=seed, thread=1, verbose=0, **options)
-                for rate in rates
-            ]
+            models = []
+            for rate in rates:
+                # Where a rate is too high, fastText stops with an error: then the others are what there is.
+                with contextlib.suppress(RuntimeError):
+                    models.append(
+                        library.train_supervised(file.name, lr=rate, seed=seed, thread=1, verbose=0, **options)
+                    )
             if len(models) > 1:
                 right = [(predict(m, texts[0]).argmax(1) == validation).mean() for m in models]
                 models = [models[int(np.argmax(right))]]

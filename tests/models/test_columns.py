@@ -11,6 +11,7 @@ from sklearn.svm import LinearSVC
 
 from helpers.encoders import make_bert
 from helpers.households import encoding_of, make_households
+from helpers.networks import scored_by_network
 from libelle.components import build, describe
 from libelle.data.columns import from_frame
 from libelle.features import TABLE, Dataset, Features
@@ -20,8 +21,6 @@ from libelle.models.linear_path import solve
 from libelle.models.linear_rows import Rows
 from libelle.models.mlp import MLP
 from libelle.models.network import OptimizerConfig
-from libelle.models.neural import NeuralModel
-from libelle.models.paths import PathsModel
 from libelle.models.pretrained import Pretrained
 from libelle.models.transformer import Transformer
 from libelle.models.trees import DecisionTree, XGBoost
@@ -110,8 +109,7 @@ def test_numpy_scores_as_the_network_does(name: str, ngrams: bool, tmp_path: Pat
     scores = model.predict_proba(features)
     one_by_one = np.concatenate([model.predict_proba(features.take(np.array([row]))) for row in range(60)])
     np.testing.assert_array_equal(one_by_one, scores)
-    PathsModel.use(model, model.weights_)
-    np.testing.assert_allclose(scores, NeuralModel.predict_proba(model, features), atol=1e-5)
+    np.testing.assert_allclose(scores, scored_by_network(model, features), atol=1e-5)
 
 
 def test_the_linear_path_is_a_support_vector_machine_on_all_columns() -> None:

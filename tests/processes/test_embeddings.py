@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from helpers.fasttext_models import WORDS, table, texts, train_bin
+from helpers.networks import network_of
 from helpers.ragged import flatten
 from helpers.tiny import make_forms, tiny_plan
 from libelle import Pipeline
@@ -146,8 +147,7 @@ def test_what_an_unseen_word_is_like_decides(process: Tokens, data: Dataset, tmp
     model.fit(data, data, 2, Training(tmp_path, trainer={"max_epochs": 1, "accelerator": "cpu"}))
     frame = pd.concat([make_forms(1)[FIELDS]] * 3, ignore_index=True).assign(job=["infirmières", "☃☃☃", "couvreuses"])
     features = process.transform(frame)
-    PathsModel.use(model, model.weights_)
-    encoder = model.network_.words  # type: ignore[union-attr]
+    encoder = network_of(model).words
     from libelle.models.batches import make_batch
 
     batch = make_batch(features, np.arange(3))

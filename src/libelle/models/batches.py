@@ -127,10 +127,9 @@ def by_record(words: Tensor, offsets: Tensor, fields: int) -> tuple[Tensor, Tens
     target = (bag % rows) * longest + starts.flatten()[bag] + place
 
     def scatter(values: Tensor) -> Tensor:
-        padded = torch.zeros(rows * longest, dtype=torch.int64, device=words.device)
-        padded[target] = values.long()
+        # Several times as fast as to assign by index.
+        padded = torch.zeros(rows * longest, dtype=torch.int64, device=words.device).scatter_(0, target, values.long())
         return padded.view(rows, longest)
 
-    mask = torch.zeros(rows * longest, dtype=torch.bool, device=words.device)
-    mask[target] = True
-    return scatter(words), scatter(place), scatter(bag // rows), mask.view(rows, longest)
+    mask = torch.arange(longest, device=words.device) < lengths.sum(0).unsqueeze(1)
+    return scatter(words), scatter(place), scatter(bag // rows), mask

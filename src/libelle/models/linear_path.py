@@ -71,13 +71,9 @@ class LinearPath(nn.EmbeddingBag):
             both = np.stack([-found[..., 0], found[..., 0]], axis=-1) if classes == 2 else found
             learnt.copy_(torch.from_numpy(both))
 
-    def of_items(self, batch: Batch) -> Tensor:
-        """Margins of items by themselves, float32 [items, classes]."""
-        margins: Tensor = self(batch["parts"], batch["part_offsets"], batch["part_weights"])
-        return margins
-
-    def logits(self, batch: Batch, items: Tensor) -> Tensor:
-        """Return margins, float32 [rows, classes], from those of the batch's items."""
+    def logits(self, batch: Batch) -> Tensor:
+        """Return margins, float32 [rows, classes]."""
+        items: Tensor = self(batch["parts"], batch["part_offsets"], batch["part_weights"])
         by_text = sum_items(batch, items, batch["record_weights"])
         margins = by_text.view(self.fields, -1, items.shape[1]).sum(0) + self.constant
         if "columns" not in batch:

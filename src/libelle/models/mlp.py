@@ -1,7 +1,7 @@
 """Models `mlp`, `mlp_lstm` and `mlp_fusion`: multi-layer perceptrons on encoded words and on bags of n-grams."""
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -9,7 +9,6 @@ from pydantic import Field
 from libelle.components import Natural, Positive
 from libelle.features import Features, Floats, Ints
 from libelle.models.dense_scorer import blas_threads
-from libelle.models.mlp_scorer import MLPScorer
 from libelle.models.network import OptimizerConfig, Shape
 from libelle.models.paths import PathsModel
 from libelle.models.stored_weights import Weights
@@ -42,36 +41,22 @@ class MLP(PathsModel):
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
     lstm: Annotated[list[Positive], Field(min_length=1)] = field(default_factory=lambda: [128, 64])
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._scorer: MLPScorer | None = None
-
-    def __getstate__(self) -> dict[str, Any]:
-        """Leave what is kept between calls out of copies and pickles."""
-        return {**super().__getstate__(), "_scorer": None}
-
     def use(self, weights: Weights) -> None:
         """Score with these weights; LSTMs need torch for it."""
-        self._scorer = None
         if self.word_encoder == "lstm":
             super().use(weights)
         else:
-            self.weights_ = weights
+            self.weights_, self._scorer = weights, None
             vars(self).pop("network_", None)
 
-    def predict_proba(self, features: Features) -> Floats:
-        """Softmax of the logits, float32 [rows, classes]."""
+    def logits(self, features: Features) -> Floats:
+        """The pooled logits, float32 [rows, classes]."""
         if self.word_encoder == "lstm":
-            return super().predict_proba(features)
+            return super().logits(features)
         if not features.rows:
             return np.empty((0, self.classes_), np.float32)
         with blas_threads(self.threads):
-            return self._scores().predict_proba(features)
-
-    def warm_up(self) -> None:
-        """Compute the vectors of all known items, so that processes that are forked share them."""
-        if self.word_encoder == "bag":
-            self._scores().warm_up()
+            return self._scores().logits(features)
 
     @property
     def adds_up(self) -> bool:
@@ -88,10 +73,10 @@ class MLP(PathsModel):
         with blas_threads(self.threads):
             return self._scores().score_texts(vectors, places)
 
-    def _scores(self) -> MLPScorer:
-        if self._scorer is None:
-            self._scorer = MLPScorer(self.weights_, self.shape_.fields, self.shape_.words)
-        return self._scorer
+    @property
+    def averaged_words(self) -> int | None:
+        """Size of the vocabulary; LSTMs do not average."""
+        return self.shape_.words if self.word_encoder == "bag" else None
 
     def encoder(self, shape: Shape) -> "WordEncoder":
         """Build the word encoder with fresh weights."""

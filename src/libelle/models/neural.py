@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, ClassVar, Self
 import numpy as np
 
 from libelle.components import Natural, Positive
-from libelle.features import Dataset, Features, Floats, Ints
+from libelle.features import Dataset, Features, Floats
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Model, Training
+from libelle.models.dense_scorer import softmax
 from libelle.models.network import LossConfig, OptimizerConfig, Shape
 
 if TYPE_CHECKING:  # imported where a network is built: it takes a second, and `mlp` scores without
@@ -146,25 +147,24 @@ class NeuralModel(Model):
 
     def predict_proba(self, features: Features) -> Floats:
         """Softmax of the logits, float32 [rows, classes]."""
+        return softmax(self.logits(features))
+
+    def logits(self, features: Features) -> Floats:
+        """The pooled logits, float32 [rows, classes]."""
         import torch
 
-        scores = np.empty((features.rows, self.classes_), dtype=np.float32)
-        with torch_threads(self.threads):
-            for rows in self._batches(features):
-                with torch.inference_mode():
-                    scores[rows] = torch.softmax(self.logits(features, rows), dim=1).numpy()
-        return scores
-
-    def logits(self, features: Features, rows: Ints) -> "Tensor":
-        """Score some rows as one batch: float32 [rows, classes]."""
-        logits: Tensor = self.network_(self.batch(features, rows))
-        return logits
-
-    def batch(self, features: Features, rows: Ints) -> "Batch":
-        """Some rows as tensors."""
         from libelle.models.batches import make_batch
 
-        return make_batch(features, rows)
+        logits = np.empty((features.rows, self.classes_), dtype=np.float32)
+        with torch_threads(self.threads), torch.inference_mode():
+            for rows in self._batches(features):
+                logits[rows] = self.logits_of(make_batch(features, rows)).numpy()
+        return logits
+
+    def logits_of(self, batch: "Batch") -> "Tensor":
+        """The pooled logits of a batch, float32 [rows, classes]."""
+        logits: Tensor = self.network_(batch)
+        return logits
 
     def save(self, folder: Path) -> None:
         """Write `network.json` and `weights.safetensors`."""

@@ -13,20 +13,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from libelle.components import AboveZero, PartialShare, Positive
-from libelle.features import Dataset, Features, Ints
+from libelle.features import Dataset, Features, Floats
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
 from libelle.models.base import Training, row_weights
+from libelle.models.dense_scorer import blas_threads
 from libelle.models.network import Shape
 from libelle.models.neural import NeuralModel
+from libelle.models.paths_scorer import PathsScorer
 from libelle.models.stored_weights import Weights, exact, load_weights, rounded, save_weights
 from libelle.progress import stage
 
 if TYPE_CHECKING:  # torch, which scoring an `mlp` does without
+    from torch import Tensor
+
     from libelle.models.batches import Batch
     from libelle.models.encoders import WordEncoder
-    from libelle.models.item_cache import ItemCache
     from libelle.models.paths_network import PathsNetwork
+
+#: How the names of those weights begin that score in numpy.
+_NGRAMS = ("ngrams", "wide")
 
 
 @dataclass
@@ -58,13 +64,13 @@ class PathsModel(NeuralModel):
     freeze_words: bool = False
 
     def __post_init__(self) -> None:
-        self._items: ItemCache | None = None
+        self._scorer: PathsScorer | None = None
         if self.freeze_words:
             self.needs = self.needs | {"vectors"}  # type: ignore[misc]  # by config, more than the class needs
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave what is kept between calls, and its lock, out of copies and pickles."""
-        return {**vars(self), "_items": None}
+        return {**vars(self), "_scorer": None}
 
     @abstractmethod
     def encoder(self, shape: Shape) -> "WordEncoder":
@@ -80,11 +86,12 @@ class PathsModel(NeuralModel):
         """Score with these weights, which are those that are saved."""
         import torch
 
-        self.weights_, self._items = weights, None
-        with torch.device("meta"):  # no time spent on random weights
+        self.weights_, self._scorer = weights, None
+        with torch.device("meta"):  # no time spent on random weights, and no memory taken by those of n-grams
             self.network_ = self.network(self.shape_, self.classes_)
-        state = {name: torch.from_numpy(array) for name, array in exact(weights).items()}
-        self.network_.load_state_dict(state, assign=True)
+        of_words = {name: array for name, array in weights.items() if not name.startswith(_NGRAMS)}
+        state = {name: torch.from_numpy(array) for name, array in exact(of_words).items()}
+        self.network_.load_state_dict(state, assign=True, strict=False)
         self.network_.eval()
 
     def save(self, folder: Path) -> None:
@@ -114,20 +121,32 @@ class PathsModel(NeuralModel):
             with stage("solving the linear path"):
                 wide.learn(train.features, train.targets, costs)
 
-    def batch(self, features: Features, rows: Ints) -> "Batch":
-        """Some rows as tensors; what the network makes of items that it has met before is not computed again."""
-        from libelle.models.batches import make_batch, stack_items
-        from libelle.models.item_cache import ItemCache
-        from libelle.models.paths_network import ITEM_TABLES, PathsNetwork
+    def logits(self, features: Features) -> Floats:
+        """The pooled logits, float32 [rows, classes]; torch is needed for the words alone."""
+        logits = super().logits(replace(features, bag=None))
+        if self.shape_.parts and features.rows:
+            with blas_threads(self.threads):
+                logits += self._scores().logits(features)
+        return logits
 
-        network, bags = self.network_, features.bag
-        if bags is None or not isinstance(network, PathsNetwork) or network.ngrams is None:
-            return make_batch(features, rows)
-        if self._items is None or self._items.known is not bags.known:
-            self._items = ItemCache(bags.known, network.of_items)
-        texts, distinct = stack_items(bags, rows)
-        tables = self._items.look_up(bags, distinct)
-        return make_batch(replace(features, bag=None), rows) | texts | dict(zip(ITEM_TABLES, tables, strict=False))
+    def logits_of(self, batch: "Batch") -> "Tensor":
+        """Logits of the words of a batch, times their weight in the pool, float32 [rows, classes]."""
+        network: PathsNetwork = self.network_  # type: ignore[assignment]
+        return network.pool[0] * network.of_words(batch)
+
+    def warm_up(self) -> None:
+        """Compute the vectors of all known items, so that processes that are forked share them."""
+        self._scores().warm_up()
+
+    def _scores(self) -> PathsScorer:
+        if self._scorer is None:
+            self._scorer = PathsScorer(self.weights_, self.shape_.fields, self.averaged_words)
+        return self._scorer
+
+    @property
+    def averaged_words(self) -> int | None:
+        """Size of the vocabulary of words that are averaged, which numpy does; None where torch has to encode them."""
+        return None
 
     def network(self, shape: Shape, classes: int) -> "PathsNetwork":
         """Build the network with fresh weights."""

@@ -18,9 +18,6 @@ from libelle.models.torch_network import Network
 if TYPE_CHECKING:
     from libelle.models.paths import PathsModel
 
-#: What a batch holds instead of the parts of its items, where this is known.
-ITEM_TABLES = ("item_vectors", "item_logits")
-
 
 class PathsNetwork(Network):
     """A word encoder with its dense layers, and beside it what the n-grams say."""
@@ -48,24 +45,25 @@ class PathsNetwork(Network):
 
         The linear path is not trained by steps: it is left out then.
         """
-        words = drop_words(batch["words"], self.word_dropout if self.training else 0)
         beside = [] if self.columns is None else [self.columns.encode(batch)]
-        logits = [self._with(self.words_dense, self.words(words, batch["word_offsets"], batch.get("unseen")), beside)]
+        logits = [self._of_words(batch, beside)]
         if self.ngrams is not None:
-            tables = [batch[name] for name in ITEM_TABLES if name in batch] or self.of_items(batch)
-            logits.append(self._with(self.ngrams_dense, self.ngrams.encode(batch, tables[0]), beside))
+            vectors = self.ngrams.of_items(batch, self.ngram_dropout if self.training else 0)
+            logits.append(self._with(self.ngrams_dense, self.ngrams.encode(batch, vectors), beside))
             if self.wide is not None and not self.training:
-                logits.append(self.wide.logits(batch, tables[1]))
+                logits.append(self.wide.logits(batch))
         return logits
+
+    def of_words(self, batch: Batch) -> Tensor:
+        """Return the logits of the path from the words, float32 [rows, classes]."""
+        return self._of_words(batch, [] if self.columns is None else [self.columns.encode(batch)])
+
+    def _of_words(self, batch: Batch, beside: list[Tensor]) -> Tensor:
+        words = drop_words(batch["words"], self.word_dropout if self.training else 0)
+        return self._with(self.words_dense, self.words(words, batch["word_offsets"], batch.get("unseen")), beside)
 
     @staticmethod
     def _with(dense: Dense, texts: Tensor, beside: list[Tensor]) -> Tensor:
         """Logits of texts, float32 [rows, classes], and of the categories and numbers beside them."""
         logits: Tensor = dense(torch.cat([texts, *beside], dim=1) if beside else texts)
         return logits
-
-    def of_items(self, batch: Batch) -> list[Tensor]:
-        """What the paths of the n-grams compute of items by themselves, float32 [items, ...], from their parts."""
-        assert self.ngrams is not None
-        tables = [self.ngrams.of_items(batch, self.ngram_dropout if self.training else 0)]
-        return tables if self.wide is None or self.training else [*tables, self.wide.of_items(batch)]

@@ -1,4 +1,4 @@
-"""`mlp` scores in numpy what its network computes in torch."""
+"""`mlp` and its relatives score in numpy what their networks compute in torch."""
 
 import subprocess
 import sys
@@ -12,13 +12,12 @@ import pytest
 import scipy.special
 from threadpoolctl import ThreadpoolController
 
+from helpers.networks import scored_by_network
 from helpers.tiny import make_forms
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.dense_scorer import blas_threads, gelu
 from libelle.models.mlp import MLP
-from libelle.models.neural import NeuralModel
-from libelle.models.paths import PathsModel
 from libelle.processes.tokens import Tokens
 
 FIELDS = ["employer", "job", "town"]
@@ -59,8 +58,7 @@ def test_scores_are_those_of_the_network(name: str, ngrams: bool, tmp_path: Path
     model = trained(process, forms, tmp_path, **MODELS[name])
     features = process.transform(records())
     scores = model.predict_proba(features)
-    PathsModel.use(model, model.weights_)
-    np.testing.assert_allclose(scores, NeuralModel.predict_proba(model, features), atol=1e-5)
+    np.testing.assert_allclose(scores, scored_by_network(model, features), atol=1e-5)
     assert scores.std(axis=0).min() > 1e-4
 
 
@@ -87,7 +85,7 @@ def test_gelu_is_that_of_the_error_function() -> None:
 
 
 def test_the_modules_that_score_are_imported_without_torch() -> None:
-    modules = ["mlp", "mlp_scorer", "paths", "neural", "network"]
+    modules = ["mlp", "paths_scorer", "paths", "neural", "network"]
     imports = "; ".join(f"import libelle.models.{name}" for name in modules)
     code = f"import sys; {imports}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

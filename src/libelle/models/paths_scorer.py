@@ -1,4 +1,4 @@
-"""How `mlp` scores: its trained network in numpy, without torch, whose import alone takes longer than an answer.
+"""How `mlp` scores, and the n-grams of its relatives: in numpy; to import torch takes longer than an answer.
 
 Whatever depends on one text alone is computed once for each distinct text of a call: the average of the words and the
 first ones, the n-grams, and the first dense layer of each path (`dense_scorer.py`). A record is the sum of its fields.
@@ -59,28 +59,28 @@ class _Beside:
         return _Beside(self.inputs[rows], self.margins[rows])
 
 
-class MLPScorer:
+class PathsScorer:
     """Scores features; thread-safe."""
 
-    def __init__(self, weights: Weights, fields: int, vocabulary: int) -> None:
+    def __init__(self, weights: Weights, fields: int, vocabulary: int | None) -> None:
         """Read the network.
 
         Args:
             weights: by the names of its state; tables of any precision.
             fields: number of fields.
-            vocabulary: size of the vocabulary of the words.
+            vocabulary: size of the vocabulary of the words; None leaves them out, where torch has to encode them.
         """
         self._fields = fields
         self._columns = _Columns(weights) if "columns.weight" in weights else None
-        self._words = _WordPath(weights, fields, vocabulary)
+        self._words = None if vocabulary is None else _WordPath(weights, fields, vocabulary)
         self._ngrams = _NgramPath(weights, fields) if "ngrams.weight" in weights else None
-        paths = [self._words] if self._ngrams is None else [self._words, self._ngrams]
-        self._pool = Pool(rows_of(weights, "pool"), [path.dense for path in paths])
+        paths: list[_WordPath | _NgramPath] = [path for path in (self._words, self._ngrams) if path is not None]
+        self._pool = Pool(rows_of(weights, "pool")[self._words is None :], [path.dense for path in paths])
         self._width = sum(path.width for path in paths)
 
-    def predict_proba(self, features: Features) -> Floats:
-        """Softmax of the pooled logits, float32 [rows, classes]."""
-        return self._score(features, np.arange(features.rows))
+    def logits(self, features: Features) -> Floats:
+        """The sum of the logits of the paths, each times its weight in the pool, float32 [rows, classes]."""
+        return self._logits(features, np.arange(features.rows))
 
     def warm_up(self) -> None:
         """Compute the vectors of all items that are known from a first call."""
@@ -100,43 +100,47 @@ class MLPScorer:
         starts = np.searchsorted(fields, np.arange(self._fields + 1)).tolist()
         return self._vectors(features, _Texts(words, bag, starts))
 
-    def score_texts(self, vectors: Floats, places: Ints, beside: _Beside | None = None) -> Floats:
+    def score_texts(self, vectors: Floats, places: Ints) -> Floats:
         """Softmax of the pooled logits, float32 [rows, classes].
 
         Args:
             vectors: of texts, as `text_vectors` returns them.
             places: int64 [fields, rows], the text of each field of each record.
-            beside: the categories and numbers of the rows.
         """
+        return softmax(self._of_records(vectors, places, None))
+
+    def _logits(self, features: Features, rows: Ints) -> Floats:
+        texts, places = _Texts.of(features, rows)
+        if len(texts.words) > _TEXTS and len(rows) > 1:
+            return np.concatenate([self._logits(features, half) for half in np.array_split(rows, 2)])
+        beside = None if self._columns is None else self._columns.encode(features, rows)
+        return self._of_records(self._vectors(features, texts), places, beside)
+
+    def _of_records(self, vectors: Floats, places: Ints, beside: _Beside | None) -> Floats:
         logits = []
         for start in range(0, places.shape[1], _ROWS):
             some = slice(start, start + _ROWS)
             sums = _sum(vectors, places[:, some])
             logits.append(self._finish(sums, None if beside is None else beside.take(some)))
-        return softmax(logits[0] if len(logits) == 1 else np.concatenate(logits))
-
-    def _score(self, features: Features, rows: Ints) -> Floats:
-        texts, places = _Texts.of(features, rows)
-        if len(texts.words) > _TEXTS and len(rows) > 1:
-            return np.concatenate([self._score(features, half) for half in np.array_split(rows, 2)])
-        beside = None if self._columns is None else self._columns.encode(features, rows)
-        return self.score_texts(self._vectors(features, texts), places, beside)
+        return logits[0] if len(logits) == 1 else np.concatenate(logits)
 
     def _vectors(self, features: Features, texts: _Texts) -> Floats:
         vectors = np.empty((len(texts.words), self._width), np.float32)
-        words = Stack.of(features.words or {})
-        self._words.of_texts(words, texts, features.vectors, vectors[:, : self._words.width])
+        if self._words is not None:
+            words = Stack.of(features.words or {})
+            self._words.of_texts(words, texts, features.vectors, vectors[:, : self._words.width])
         if self._ngrams is not None:
             assert features.bag is not None
-            self._ngrams.of_texts(features.bag, texts, vectors[:, self._words.width :])
+            self._ngrams.of_texts(features.bag, texts, vectors[:, self._width - self._ngrams.width :])
         return vectors
 
     def _finish(self, sums: Floats, beside: _Beside | None) -> Floats:
         """The pooled logits, float32 [rows, classes], of the sums of the rows' texts, which are overwritten."""
-        values = [self._words.finish(sums[:, : self._words.width], beside)]
-        margins = None
+        values, margins = [], None
+        if self._words is not None:
+            values.append(self._words.finish(sums[:, : self._words.width], beside))
         if self._ngrams is not None:
-            ngrams, margins = self._ngrams.finish(sums[:, self._words.width :], beside)
+            ngrams, margins = self._ngrams.finish(sums[:, self._width - self._ngrams.width :], beside)
             values.append(ngrams)
         return self._pool.logits(values, margins)
 
@@ -268,8 +272,10 @@ class _NgramPath:
         assert weights is not None
         sums = items.sum(bags, ids, offsets, weights)
         squares = bags.squares[texts.bag]
-        inputs = sums[:, : self._dim] / np.sqrt(squares)[:, None]
-        self.dense.apply_first(inputs, self._by_field, texts.starts, out[:, : self.dense.width])
+        lengths: Floats = np.sqrt(squares)
+        self.dense.apply_first(
+            sums[:, : self._dim] / lengths[:, None], self._by_field, texts.starts, out[:, : self.dense.width]
+        )
         if self._constant is not None:
             out[:, self.dense.width : -1] = sums[:, self._dim :]
             out[:, -1] = squares
