@@ -51,6 +51,8 @@ def fasttext(options: dict[str, Any], rates: Sequence[float]) -> Callable[..., S
                     models.append(
                         library.train_supervised(file.name, lr=rate, seed=seed, thread=1, verbose=0, **options)
                     )
+            if not models:
+                raise ValueError(f"fastText diverges at all rates, {rates}")
             if len(models) > 1:
                 right = [(predict(m, texts[0]).argmax(1) == validation).mean() for m in models]
                 models = [models[int(np.argmax(right))]]

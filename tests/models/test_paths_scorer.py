@@ -2,9 +2,12 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from threading import Barrier
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -18,7 +21,11 @@ from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.dense_scorer import blas_threads, gelu
 from libelle.models.mlp import MLP
+from libelle.models.paths import PathsModel
+from libelle.models.transformer import Transformer
 from libelle.processes.tokens import Tokens
+
+M = TypeVar("M", bound=PathsModel)
 
 FIELDS = ["employer", "job", "town"]
 SMALL = {"word_dim": 8, "hidden": [8], "ngram_dim": 4, "ngram_hidden": [4]}
@@ -33,10 +40,21 @@ MODELS = {
 }
 
 
+#: Those whose words torch encodes.
+OTHERS: dict[str, Callable[[], PathsModel]] = {
+    "transformer": lambda: Transformer(dim=8, heads=2, feed_forward=8, ngram_dim=4, ngram_hidden=[4]),
+    "transformer without a linear path": lambda: Transformer(dim=8, ngram_dim=4, ngram_hidden=[4], wide=False),
+    "mlp_lstm": lambda: MLP(**SMALL, word_encoder="lstm", lstm=[8]),  # type: ignore[arg-type]
+}
+
+
 def trained(process: Tokens, forms: pd.DataFrame, folder: Path, **keys: object) -> MLP:
+    return fitted(MLP(**keys), process, forms, folder)  # type: ignore[arg-type]
+
+
+def fitted(model: M, process: Tokens, forms: pd.DataFrame, folder: Path) -> M:
     features = process.transform(forms[FIELDS])
     data = Dataset(features, forms["label"].astype("int64").to_numpy())
-    model = MLP(**keys)  # type: ignore[arg-type]
     return model.fit(data, data, 3, Training(folder, trainer={"max_epochs": 2, "accelerator": "cpu"}))
 
 
@@ -60,6 +78,38 @@ def test_scores_are_those_of_the_network(name: str, ngrams: bool, tmp_path: Path
     scores = model.predict_proba(features)
     np.testing.assert_allclose(scores, scored_by_network(model, features), atol=1e-5)
     assert scores.std(axis=0).min() > 1e-4
+
+
+@pytest.mark.parametrize("ngrams", [True, False], ids=["n-grams", "words alone"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_networks_whose_words_torch_encodes_score_alike(name: str, ngrams: bool, tmp_path: Path) -> None:
+    forms = make_forms(90)
+    process = Tokens(ngrams=ngrams).fit(forms[FIELDS], forms["label"])
+    model = fitted(OTHERS[name](), process, forms, tmp_path)
+    model.warm_up()
+    features = process.transform(records())
+    scores = model.predict_proba(features)
+    np.testing.assert_allclose(scores, scored_by_network(model, features), atol=1e-5)
+    assert scores.std(axis=0).min() > 1e-4
+    assert model.predict_proba(features.take(np.arange(0))).shape == (0, 3)
+    (tmp_path / "saved").mkdir()
+    model.save(tmp_path / "saved")
+    np.testing.assert_array_equal(OTHERS[name]().load(tmp_path / "saved").predict_proba(features), scores)
+
+
+def test_weights_that_are_missing_or_cut_are_found(tmp_path: Path) -> None:
+    forms = make_forms(90)
+    process = Tokens().fit(forms[FIELDS], forms["label"])
+    mlp = trained(process, forms, tmp_path, **SMALL)
+    kept = 6
+    mlp.shape_ = replace(mlp.shape_, words=kept)
+    tables = mlp.weights_["words.table.weight"].reshape(1 + mlp.first_words, -1, mlp.word_dim)
+    mlp.use({**mlp.weights_, "words.table.weight": tables[:, :kept].reshape(-1, mlp.word_dim)})
+    with pytest.raises(LookupError):
+        mlp.predict_proba(process.transform(records()))
+    transformer = fitted(OTHERS["transformer"](), process, forms, tmp_path / "other")
+    with pytest.raises(LookupError, match=r"words_dense"):
+        transformer.use({name: array for name, array in transformer.weights_.items() if "words_dense" not in name})
 
 
 def test_scores_do_not_depend_on_what_was_scored_before(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ _NORMAL = tuple(
 _SQUARE_LIMIT = np.float32(31.36)
 #: Exponents at most, so that none is infinite.
 _EXPONENT_LIMIT = np.float32(80)
-#: Rows from which on BLAS adds up the products of each in the same order, whatever the matrix; a row alone has its own.
+#: Rows that are multiplied at least: BLAS has other functions for a single row, with another order of sums.
 _LEAST_ROWS = 4
 #: Numbers that are kept of an input beside the first layer's outputs: its sum, and that of its squares.
 _SUMS = 2
@@ -128,7 +128,7 @@ class Pool:
 
 
 def times(rows: Floats, matrix: Floats, out: Floats | None = None) -> Floats:
-    """`rows @ matrix`, in which a row has the same product to the last bit, whatever it stands with."""
+    """`rows @ matrix`; a row alone gets nearly the product, and mostly the very bits, that it has among others."""
     if len(rows) >= _LEAST_ROWS:
         return np.matmul(rows, matrix, out=out)
     filled = np.zeros((_LEAST_ROWS, rows.shape[1]), np.float32)

@@ -101,15 +101,17 @@ def multiply(ids: Ints, offsets: Ints, weights: Floats, table: Floats, sums: Flo
     """Weighted sums of rows of a table, float32 [texts, columns]; that of a text is the same beside any others.
 
     Args:
-        ids: rows of the table, of one text after the other.
+        ids: rows of the table, of one text after the other; that they are in it is not checked.
         offsets: [texts + 1].
         weights: float32 [ids].
         table: float32 [rows, columns].
-        sums: float32 [texts, columns], which they are added to in place; zero by default.
+        sums: float32 [texts, columns], contiguous, which they are added to in place; zero by default.
     """
     if sums is None:
         sums = np.zeros((len(offsets) - 1, table.shape[1]), np.float32)
-    # What scipy multiplies a sparse and a dense matrix with. To make the matrix takes ten times as long as a few rows.
+    assert sums.flags.c_contiguous
+    # What scipy itself multiplies a sparse and a dense matrix with, private though it is: to make the matrix takes ten
+    # times as long as to add up a few rows.
     indices, ends = (array.astype(np.int64, copy=False) for array in (ids, offsets))
     csr_matvecs(len(sums), len(table), table.shape[1], ends, indices, weights, table.ravel(), sums.ravel())
     return sums

@@ -32,7 +32,7 @@ if TYPE_CHECKING:  # torch, which scoring an `mlp` does without
     from libelle.models.paths_network import PathsNetwork
 
 #: How the names of those weights begin that score in numpy.
-_NGRAMS = ("ngrams", "wide")
+_IN_NUMPY = ("ngrams", "wide")
 
 
 @dataclass
@@ -83,15 +83,22 @@ class PathsModel(NeuralModel):
         return self
 
     def use(self, weights: Weights) -> None:
-        """Score with these weights, which are those that are saved."""
+        """Score with these weights, which are those that are saved; torch's network gets those of the words alone.
+
+        Raises:
+            KeyError: when one is missing.
+        """
         import torch
 
         self.weights_, self._scorer = weights, None
         with torch.device("meta"):  # no time spent on random weights, and no memory taken by those of n-grams
             self.network_ = self.network(self.shape_, self.classes_)
-        of_words = {name: array for name, array in weights.items() if not name.startswith(_NGRAMS)}
+        of_words = {name: array for name, array in weights.items() if not name.startswith(_IN_NUMPY)}
         state = {name: torch.from_numpy(array) for name, array in exact(of_words).items()}
-        self.network_.load_state_dict(state, assign=True, strict=False)
+        missing, _ = self.network_.load_state_dict(state, assign=True, strict=False)
+        for name in missing:
+            if not name.startswith(_IN_NUMPY):
+                raise KeyError(name)
         self.network_.eval()
 
     def save(self, folder: Path) -> None:
@@ -136,7 +143,8 @@ class PathsModel(NeuralModel):
 
     def warm_up(self) -> None:
         """Compute the vectors of all known items, so that processes that are forked share them."""
-        self._scores().warm_up()
+        if self.shape_.parts:
+            self._scores().warm_up()
 
     def _scores(self) -> PathsScorer:
         if self._scorer is None:

@@ -14,8 +14,8 @@ from libelle.models.item_vectors import ItemVectors, multiply
 from libelle.models.stored_weights import Weights, rows_of
 from libelle.processes.tokens import SPECIAL, UNKNOWN_ID
 
-#: Texts of all fields that are scored at once: memory stays bounded whatever is asked.
-_TEXTS = 1 << 16
+#: Values that are computed at once of texts of all fields, 128 MB: memory stays bounded whatever is asked.
+_VALUES = 1 << 25
 #: Rows that pass the dense layers at once, so that they stay in the processor's cache.
 _ROWS = 256
 
@@ -75,7 +75,7 @@ class PathsScorer:
         self._words = None if vocabulary is None else _WordPath(weights, fields, vocabulary)
         self._ngrams = _NgramPath(weights, fields) if "ngrams.weight" in weights else None
         paths: list[_WordPath | _NgramPath] = [path for path in (self._words, self._ngrams) if path is not None]
-        self._pool = Pool(rows_of(weights, "pool")[self._words is None :], [path.dense for path in paths])
+        self._pool = Pool(rows_of(weights, "pool")[1 if self._words is None else 0 :], [path.dense for path in paths])
         self._width = sum(path.width for path in paths)
 
     def logits(self, features: Features) -> Floats:
@@ -111,7 +111,7 @@ class PathsScorer:
 
     def _logits(self, features: Features, rows: Ints) -> Floats:
         texts, places = _Texts.of(features, rows)
-        if len(texts.words) > _TEXTS and len(rows) > 1:
+        if len(texts.words) * self._width > _VALUES and len(rows) > 1:
             return np.concatenate([self._logits(features, half) for half in np.array_split(rows, 2)])
         beside = None if self._columns is None else self._columns.encode(features, rows)
         return self._of_records(self._vectors(features, texts), places, beside)
@@ -200,9 +200,12 @@ class _WordPath:
     def of_texts(self, words: Stack, texts: _Texts, vectors: Vectors | None, out: Floats) -> None:
         """What texts add to a record, float32 [texts, width]; where fields are fused, the sum of their words, too."""
         ids, offsets, _ = gather(words.ids, words.offsets, None, texts.words)
+        table = self._table(vectors)
+        if ids.min(initial=0) < 0 or ids.max(initial=-1) >= len(table):  # a damaged model; `multiply` does not look
+            raise IndexError(f"a word has the number {ids.max()}, and there are weights of {len(table)}")
         lengths = np.diff(offsets)
         shares = np.repeat(np.float32(1) / lengths.astype(np.float32), lengths)
-        means = multiply(ids, offsets, shares, self._table(vectors))
+        means = multiply(ids, offsets, shares, table)
         first = [self._in_place(ids, offsets, place) for place in range(len(self._first))]
         if self._marks is None:
             self.dense.apply_first(np.concatenate([means, *first], axis=1), self._by_field, texts.starts, out)
