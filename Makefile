@@ -23,7 +23,7 @@ setup: .venv/everything ## install everything: all extras, and what tests need
 train: .venv/core ## install what training needs, and train on the synthetic forms with all defaults, offline
 	@$(BIN)/python train.py
 
-test: setup ## run the tests that need no server, ten to fifteen minutes on two cores
+test: setup ## run the tests that need no server, six to fifteen minutes on two cores
 	$(BIN)/python -m pytest -m 'not slow and not nightly'
 
 test-all: setup ## run all tests, those with servers and kills too
