@@ -4,7 +4,6 @@ A peer is called with the cleaned training and validation tables, their targets,
 classes and a seed; it returns float [rows, classes] for each table, and the seconds it trained and scored.
 """
 
-import contextlib
 import json
 import subprocess
 import tempfile
@@ -46,11 +45,13 @@ def fasttext(options: dict[str, Any], rates: Sequence[float]) -> Callable[..., S
             started = time.process_time()
             models = []
             for rate in rates:
-                # Where a rate is too high, fastText stops with an error: then the others are what there is.
-                with contextlib.suppress(RuntimeError):
-                    models.append(
-                        library.train_supervised(file.name, lr=rate, seed=seed, thread=1, verbose=0, **options)
-                    )
+                try:
+                    model = library.train_supervised(file.name, lr=rate, seed=seed, thread=1, verbose=0, **options)
+                except RuntimeError as error:
+                    if "NaN" not in str(error):  # which it stops with where a rate is too high
+                        raise
+                else:
+                    models.append(model)
             if not models:
                 raise ValueError(f"fastText diverges at all rates, {rates}")
             if len(models) > 1:

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse
 import scipy.special
 from threadpoolctl import ThreadpoolController
 
@@ -20,6 +21,7 @@ from helpers.tiny import make_forms
 from libelle.features import Dataset
 from libelle.models.base import Training
 from libelle.models.dense_scorer import blas_threads, gelu
+from libelle.models.item_vectors import multiply
 from libelle.models.mlp import MLP
 from libelle.models.paths import PathsModel
 from libelle.models.transformer import Transformer
@@ -126,6 +128,20 @@ def test_scores_do_not_depend_on_what_was_scored_before(tmp_path: Path) -> None:
             np.testing.assert_allclose(scores, together[rows], atol=1e-6)
     other = Tokens().fit(forms[FIELDS], forms["label"]).transform(records())
     np.testing.assert_array_equal(model.predict_proba(other), together)
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_sums_are_those_of_a_sparse_matrix(kind: type) -> None:
+    generator = np.random.default_rng(1)
+    table = generator.normal(size=(9, 5)).astype(np.float32)
+    offsets = np.array([0, 3, 3, 4, 12])  # a text without items among them
+    ids, weights = generator.integers(0, 9, 12).astype(kind), generator.random(12).astype(np.float32)
+    sums = scipy.sparse.csr_array((weights, ids, offsets.astype(kind)), (4, 9)) @ table
+    np.testing.assert_array_equal(multiply(ids, offsets, weights, table), sums)
+    before = np.ones((4, 5), np.float32)
+    np.testing.assert_allclose(multiply(ids, offsets, weights, table, before), 1 + sums, rtol=1e-6)
+    with pytest.raises(AssertionError):  # else the sums would be those of a copy
+        multiply(ids, offsets, weights, table, np.ones((4, 6), np.float32)[:, :5])
 
 
 def test_gelu_is_that_of_the_error_function() -> None:
