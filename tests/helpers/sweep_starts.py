@@ -43,9 +43,9 @@ def start(folder: Path, *overrides: str, **environment: str) -> Ended:
         return Ended(returncode, stderr.read())
 
 
-def until(happens: Callable[[], object], what: str) -> None:
-    """Wait for something; fail where it does not come about."""
+def until(happens: Callable[[], object], what: str, said: Path | None = None) -> None:
+    """Wait for something; fail where it does not come about, with what the sweep said in a file."""
     deadline = time.monotonic() + 150
     while not happens():
-        assert time.monotonic() < deadline, f"{what} did not come about"
+        assert time.monotonic() < deadline, f"{what} did not come about; {said.read_text() if said else ''}"
         time.sleep(0.1)

@@ -2,13 +2,14 @@
 
 import pytest
 
+from helpers.ray_nodes import two_nodes
 from helpers.scoring import bytes_in, filled, parts, without_workers
 from helpers.scripts import call
 from libelle.scoring.ledger import Ledger
 
 pytestmark = pytest.mark.slow
 
-cluster_utils = pytest.importorskip("ray.cluster_utils", reason="engine=ray needs the extra ray")
+pytest.importorskip("ray", reason="engine=ray needs the extra ray")
 
 FORMS = "input=forms/*.csv"
 
@@ -21,14 +22,11 @@ def cluster(session_moto):
     with pytest.MonkeyPatch.context() as patch:
         for name, value in session_moto.credentials.items():
             patch.setenv(name, value)
-        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-        head = {"num_cpus": 1, "include_dashboard": False}
-        cluster = cluster_utils.Cluster(initialize_head=True, head_node_args=head)
-        cluster.second = cluster.add_node(num_cpus=1)
-        patch.setenv("RAY_ADDRESS", cluster.address)
-        yield cluster
-        ray.shutdown()
-        cluster.shutdown()
+        with two_nodes() as (cluster, second):
+            cluster.second = second
+            patch.setenv("RAY_ADDRESS", cluster.address)
+            yield cluster
+            ray.shutdown()
 
 
 def test_two_nodes_write_what_one_process_writes(place, cluster):

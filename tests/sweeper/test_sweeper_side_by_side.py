@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers.ray_nodes import two_nodes
 from helpers.sweep_starts import command, start, until
 from helpers.sweeping import read_ledger
 
@@ -57,25 +58,18 @@ def test_a_node_that_dies_costs_its_own_trial_alone_which_runs_again_elsewhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("ray")
-    from ray.cluster_utils import Cluster
-
-    folder, gate = tmp_path / "sweep", tmp_path / "gate"
+    folder, gate, said = tmp_path / "sweep", tmp_path / "gate", tmp_path / "said"
     # Jobs have the environment of the nodes, not that of the sweeper.
     monkeypatch.setenv("HOLD_N", "1,2")
     monkeypatch.setenv("HOLD_UNTIL", "../gate")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    try:
-        node = cluster.add_node(num_cpus=1)
+    with two_nodes() as (cluster, second), said.open("w") as output:
         options = ["n=1,2", "hydra.sweeper.n_jobs=2", RAY[0], f"hydra.launcher.ray.init.address={cluster.address}"]
-        with (tmp_path / "said").open("w") as said:
-            sweep = subprocess.Popen(command(folder, *options), cwd=tmp_path, stderr=said, stdout=said)
-            until(lambda: len(list(folder.glob("trials/*.lock"))) == 2, "two jobs")
-            cluster.remove_node(node, allow_graceful=False)
-            until(lambda: len(launches(folder)) == 3, "the launch of the one that died")
-            gate.touch()
-            assert sweep.wait(timeout=150) == 0, (tmp_path / "said").read_text()
-    finally:
-        cluster.shutdown()
+        sweep = subprocess.Popen(command(folder, *options), cwd=tmp_path, stderr=output, stdout=output)
+        until(lambda: len(list(folder.glob("trials/*.lock"))) == 2, "two jobs", said)
+        cluster.remove_node(second, allow_graceful=False)
+        until(lambda: len(launches(folder)) == 3, "the launch of the one that died", said)
+        gate.touch()
+        assert sweep.wait(timeout=150) == 0, said.read_text()
     finished = {line["trial"]: line["status"] for line in read_ledger(folder) if line["event"] == "finished"}
     assert finished == {0: "completed", 1: "completed"}
     assert len(launches(folder)) == 3
