@@ -6,6 +6,7 @@ classes and a seed; it returns float [rows, classes] for each table, and the sec
 
 import json
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -113,7 +114,9 @@ def torch_text_classifiers(python: str) -> Callable[..., Scores]:
             }  # fmt: skip
             Path(folder, "given.json").write_text(json.dumps(given), encoding="utf-8")
             command = [python, str(Path(__file__).with_name("peer_ttc.py").resolve()), folder]
-            subprocess.run(command, check=True, cwd=folder, capture_output=True)
+            ended = subprocess.run(command, check=False, cwd=folder, capture_output=True, text=True)
+            if ended.returncode:
+                sys.exit(ended.stderr)
             timing = json.loads(Path(folder, "timing.json").read_text(encoding="utf-8"))
             scores = [np.load(Path(folder, f"{number}.npy")) for number in range(len(tables))]
         return scores, timing["training"], timing["scoring"]

@@ -59,7 +59,11 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3])
     parser.add_argument("--data", type=Path, help="folder of the sets that are not shipped")
     parser.add_argument("--cache", type=Path, default=ROOT / "benchmarks" / "cache", help="folder of the cells")
-    parser.add_argument("--ttc-python", help="Python of an environment with torchTextClassifiers; adds it to the peers")
+    parser.add_argument(
+        "--ttc-python",
+        help="Python of an environment with torchTextClassifiers, and with scikit-learn, which it imports without "
+        "requiring it; adds it to the peers",
+    )
     parser.add_argument("--split", choices=SPLITS, default=TEST, help="rows that the table is about")
     parser.add_argument("--print", action="store_true", help="compute nothing: the table of the cells that are there")
     parser.add_argument(
