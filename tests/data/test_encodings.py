@@ -1,10 +1,13 @@
 """Encodings are found as the bytes come; what cannot be is refused row by row, or in a sentence."""
 
+import io
+
 import pytest
 
 from helpers.reading import read_bytes, records_of
 from libelle.data import csv_blocks
 from libelle.data.columns import Column
+from libelle.data.encodings import Prefixed
 from libelle.data.suspicious import find_suspicions
 from libelle.errors import UserError
 
@@ -57,3 +60,9 @@ def test_suspicious_characters_are_found_with_their_first_row():
     (sentence,) = [s.sentence("job", "forms.csv, line 6", "data.") for s in find_suspicions(column)][:1]
     assert sentence.startswith("forms.csv, line 6 and 1 more: control characters in column 'job' ('l\\x92\\xe9t\\xe9')")
     assert "data.encoding=cp1252" in sentence
+
+
+def test_bytes_before_a_stream_are_read_with_it_whole_or_in_pieces():
+    assert Prefixed(b"abc", io.BytesIO(b"defg")).read() == b"abcdefg"
+    stream = Prefixed(b"abc", io.BytesIO(b"defg"))
+    assert [stream.read(2) for _ in range(5)] == [b"ab", b"c", b"de", b"fg", b""]

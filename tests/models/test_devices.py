@@ -2,6 +2,7 @@
 
 import json
 import signal
+import threading
 
 import numpy as np
 import pandas as pd
@@ -115,6 +116,15 @@ def test_the_process_that_failed_first_says_why(tmp_path):
         Failure(when, error).write(tmp_path / ERROR.format(rank))
     assert str(_failure([1, 1], tmp_path)) == str(said[0])
     assert str(_failure([1, 1, -signal.SIGABRT], tmp_path)) == str(said[0])
+
+
+def test_an_exception_that_cannot_be_handed_over_keeps_its_traceback(tmp_path):
+    error = RuntimeError("no", threading.Lock())
+    try:
+        raise error
+    except RuntimeError:
+        Failure(1.0, error).write(tmp_path / "error")
+    assert "test_devices.py" in "".join(Failure.read(tmp_path / "error").error.__notes__)
 
 
 @pytest.mark.parametrize(("code", "words"), [(-signal.SIGKILL, "was killed (SIGKILL)"), (143, "ended with status 143")])

@@ -10,8 +10,8 @@ import torch
 
 from helpers.tiny import make_forms, tiny_plan
 from libelle.errors import UserError
-from libelle.features import Dataset
-from libelle.models.base import Training
+from libelle.features import Dataset, Features
+from libelle.models.base import Training, label_weights
 from libelle.models.batches import Batch
 from libelle.models.layers import drop_ngrams
 from libelle.models.lightning import Classifier
@@ -131,6 +131,18 @@ def test_loss_by_hand(weights: str, gamma: float) -> None:
     weight = torch.tensor([40 / (2 * 30), 40 / (2 * 10)])[targets] if weights == "balanced" else torch.ones(3)
     expected = (weight * (1 - chosen) ** gamma * -chosen.log()).sum() / weight.sum()
     torch.testing.assert_close(classifier.loss(logits, targets, 0.0), expected)
+
+
+def test_balanced_labels_weigh_what_they_weigh_in_models_without_a_network() -> None:
+    weights = np.array([3.5, 3.5, 2.4, 0.6])
+    targets = np.array([0, 0, 0, 2])  # and a label without training rows
+    counts = torch.bincount(torch.from_numpy(targets), torch.from_numpy(weights), minlength=3)
+    classifier = Classifier(MLP().network, LossConfig(class_weights="balanced"), OptimizerConfig(), counts)  # type: ignore[arg-type]
+    found = classifier.class_weights
+    assert found is not None
+    expected = label_weights(Dataset(Features(4), targets, weights), balanced=True)
+    np.testing.assert_allclose(found[[0, 2]], expected)
+    assert found[1] == 10 / 2
 
 
 class TwoPaths(Network):

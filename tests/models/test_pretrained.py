@@ -85,6 +85,15 @@ def test_a_reloaded_process_encodes_the_same(text, bert, tmp_path_factory):
     assert {path.suffix for path in folder.iterdir()} == {".json"}
 
 
+def test_a_damaged_tokenizer_is_one_of_a_damaged_pipeline(bert, tmp_path):
+    process, _ = fitted(bert)
+    process.save(tmp_path)
+    path = tmp_path / "tokenizer.json"
+    path.write_text(path.read_text(encoding="utf-8")[:-2], encoding="utf-8")
+    with pytest.raises(ValueError, match=r"tokenizer\.json: "):
+        PretrainedTokens(encoder=bert).load(tmp_path)
+
+
 def test_no_room_for_the_texts_is_said(bert):
     with pytest.raises(UserError, match=r"process\.max_length=6 leaves no room.*at least 13"):
         fitted(bert, max_length=6)

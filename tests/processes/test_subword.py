@@ -16,7 +16,6 @@ from libelle import Pipeline
 from libelle.components import build, describe
 from libelle.errors import UserError
 from libelle.features import Features
-from libelle.processes import subword
 from libelle.processes.base import Process
 from libelle.processes.subword import Subword
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN_ID, Tokens
@@ -140,7 +139,7 @@ def test_a_tokenizer_that_the_library_panics_at_is_refused(tmp_path):
 def test_encoding_goes_block_by_block(monkeypatch):
     process = fitted()
     expected = ids(process.transform(table(*TEXTS, "maire", None)))
-    monkeypatch.setattr(subword, "_CHUNK", 2)
+    monkeypatch.setattr("libelle.processes.tokenizers._CHUNK", 2)
     assert ids(process.transform(table(*TEXTS, "maire", None))) == expected
 
 

@@ -69,6 +69,12 @@ def test_successive_halving_decides_only_at_rungs() -> None:
     assert decided == [1, 3, 9]
 
 
+@pytest.mark.parametrize("rungs", [{"reduction_factor": 1}, {"min_resource": 0}])
+def test_rungs_that_would_never_end_are_refused(rungs: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="must be at least 1 and 2"):
+        outside_top_of_rung({0: 1.0, 1: 1.0}, [], **rungs)
+
+
 def test_a_curve_survives_being_cut_off(tmp_path: Path) -> None:
     trial = Trial(tmp_path / "trials" / "3")
     assert trial.curve() == {}

@@ -20,6 +20,7 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from ._ledger_reader import SweepRecord, curve_path, read_curve
 
@@ -102,19 +103,18 @@ def worse_than_median(
         warmup_steps: the first step at which a trial may be stopped.
 
     Returns:
-        Whether the best value of `curve` so far is worse than the median of the others' values at its last step. A
-        trial whose last value is not a number is always worse.
+        Whether the best value of `curve` so far is worse than the median of the others' values at its last step, where
+        a last value that is not a number is worse than any; False before `warmup_steps`, and with fewer others than
+        `startup_trials`.
     """
     step = max(curve)
     if step < warmup_steps:
         return False
     losses = _losses(curve, direction)
-    others = sorted(_losses(other, direction)[step] for other in finished if step in other)
+    others = [_losses(other, direction)[step] for other in finished if step in other]
     if len(others) < max(startup_trials, 1):
         return False
-    middle = len(others) // 2
-    median = others[middle] if len(others) % 2 else (others[middle - 1] + others[middle]) / 2
-    return losses[step] == math.inf or min(losses.values()) > median
+    return losses[step] == math.inf or min(losses.values()) > median(others)
 
 
 def outside_top_of_rung(
@@ -139,7 +139,14 @@ def outside_top_of_rung(
     Returns:
         At a rung, whether the trial's value there is not among the best 1/`reduction_factor` of all the values known
         at it, its own included; between rungs False.
+
+    Raises:
+        ValueError: when rungs would not lie further and further apart.
     """
+    if min_resource < 1 or reduction_factor < 2:
+        raise ValueError(
+            f"min_resource={min_resource} and reduction_factor={reduction_factor} must be at least 1 and 2."
+        )
     if not _is_rung(len(curve), min_resource, reduction_factor):
         return False
     step = max(curve)

@@ -44,6 +44,8 @@ class Prefixed(io.RawIOBase):
 
     def read(self, size: int = -1, /) -> bytes:
         """The bytes at hand first."""
+        if size < 0:
+            return self.readall()
         read = self._left[:size] or self._stream.read(size)
         self._left = self._left[len(read) :]
         return read

@@ -46,13 +46,16 @@ class Failure:
 
     def write(self, path: Path) -> None:
         """Write it, with the traceback for the log."""
-        self.error.add_note("".join(traceback.format_exception(self.error)))
+        where = "".join(traceback.format_exception(self.error))
+        self.error.add_note(where)
         try:
             content = pickle.dumps(self)
             pickle.loads(content)
         except Exception:  # an exception may hold anything
             said = f"{type(self.error).__name__}: {self.error}"
-            content = pickle.dumps(replace(self, error=RuntimeError(said)))
+            substitute = RuntimeError(said)
+            substitute.add_note(where)
+            content = pickle.dumps(replace(self, error=substitute))
         with whole_file(path) as temporary:
             temporary.write_bytes(content)
 

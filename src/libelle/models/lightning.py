@@ -36,7 +36,8 @@ class Classifier(pl.LightningModule):
         self.optimizer_config = optimizer
         weights: Tensor | None = None
         if loss.class_weights == "balanced":
-            weights = counts.sum() / ((counts > 0).sum() * counts.clamp(min=1))
+            # A label without training rows, which smoothing alone sees, counts as one of a single row.
+            weights = counts.sum() / ((counts > 0).sum() * counts.where(counts > 0, 1))
         self.register_buffer("class_weights", weights, persistent=False)
         self.class_weights: Tensor | None
         self._losses: list[Tensor] = []

@@ -1,7 +1,7 @@
 """Process `pretrained`: texts as a Hugging Face encoder's own tokenizer cuts them, each field behind a marker."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,15 +12,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.components import Positive, PositiveShare
-from libelle.errors import UserError, needs_extra, no_panics
+from libelle.errors import UserError
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
 from libelle.processes.base import Process
 from libelle.processes.hub import locate_encoder, reading_encoder
+from libelle.processes.tokenizers import read_tokenizer, take_literally, tokenize
 from libelle.stores.base import Store
-
-#: Texts tokenized at once: what the tokenizer makes of a text is a hundred times larger than its ids.
-_CHUNK = 4096
 
 
 @dataclass
@@ -62,7 +60,7 @@ class PretrainedTokens(Process):
         Raises:
             UserError: when there is no tokenizer.
         """
-        return int(self.size_ if hasattr(self, "size_") else _tokenizer(self._fetched[0]).get_vocab_size())
+        return int(self.size_ if hasattr(self, "size_") else _read(self._fetched[0]).get_vocab_size())
 
     def fit(self, table: pd.DataFrame, target: pd.Series) -> Self:
         """Take the encoder's tokenizer, and deal `max_length` out to the fields."""
@@ -71,7 +69,7 @@ class PretrainedTokens(Process):
         needs = []
         for _, column in table.items():
             codes, texts = pd.factorize(column)
-            lengths = np.array([len(ids) for ids in self._tokenize(list(texts))], dtype=np.int64)
+            lengths = np.array([len(ids) for ids in tokenize(self.tokenizer_, texts)], dtype=np.int64)
             needs.append(np.quantile(lengths[codes[codes >= 0]], self.length_quantile) if (codes >= 0).any() else 1)
         room = self.max_length - sum(len(start) + 1 for start in self.starts_)
         if room < len(needs):
@@ -90,7 +88,7 @@ class PretrainedTokens(Process):
         for (name, cap), start in zip(self.lengths_.items(), self.starts_, strict=True):
             codes, texts = pd.factorize(table[name])
             end = self.special_["separator"]
-            rows = [[*start, *(ids[:cap] or [self.special_["empty"]]), end] for ids in self._tokenize(list(texts))]
+            rows = [[*start, *(ids[:cap] or [self.special_["empty"]]), end] for ids in tokenize(self.tokenizer_, texts)]
             rows.append([*start, end])  # the last stored row answers for missing values
             offsets = np.concatenate(([0], np.cumsum([len(row) for row in rows])))
             ids = np.fromiter((item for row in rows for item in row), dtype=np.int32, count=int(offsets[-1]))
@@ -117,22 +115,15 @@ class PretrainedTokens(Process):
 
     def _set(self, serialized: str, special: dict[str, Any], fields: list[str]) -> Self:
         self.serialized_, self.special_ = serialized, special
-        self.tokenizer_ = _tokenizer(serialized)
-        self.tokenizer_.no_truncation()
-        self.tokenizer_.no_padding()
-        self.tokenizer_.encode_special_tokens = True
+        self.tokenizer_ = _read(serialized)
+        take_literally(self.tokenizer_)
         self.size_ = self.tokenizer_.get_vocab_size()
         self.starts_: list[list[int]] = [[] for _ in fields]
         if self.markers == "name":
-            self.starts_ = [list(ids) for ids in self._tokenize([f"{name} :" for name in fields])]
+            self.starts_ = [list(ids) for ids in tokenize(self.tokenizer_, (f"{name} :" for name in fields))]
         if special["start"] is not None:
             self.starts_[0].insert(0, special["start"])
         return self
-
-    def _tokenize(self, texts: list[str]) -> Iterator[list[int]]:
-        for start in range(0, len(texts), _CHUNK):
-            for encoding in self.tokenizer_.encode_batch_fast(texts[start : start + _CHUNK], add_special_tokens=False):
-                yield encoding.ids
 
 
 def deal(room: int, needs: list[int]) -> list[int]:
@@ -152,11 +143,8 @@ def deal(room: int, needs: list[int]) -> list[int]:
     return [int(share) for share in spare]
 
 
-def _tokenizer(serialized: str) -> Any:
-    with needs_extra("model=pretrained", "pretrained"):
-        from tokenizers import Tokenizer
-    with no_panics():
-        return Tokenizer.from_str(serialized)
+def _read(serialized: str) -> Any:
+    return read_tokenizer(serialized, "model=pretrained")
 
 
 def _fetch_tokenizer(encoder: str) -> tuple[str, dict[str, Any]]:

@@ -15,19 +15,19 @@ import pandas as pd
 from libelle.components import Positive, PositiveShare, Several
 from libelle.data.columns import Columns, count_rows, from_frame
 from libelle.data.frequent import fewest_in_clear
-from libelle.errors import UserError, needs_extra, no_panics
+from libelle.errors import UserError, no_panics
 from libelle.features import Features, Ragged
 from libelle.files import read_json, write_json
 from libelle.processes.bags import WordsAndBags
 from libelle.processes.field_texts import FieldTexts
 from libelle.processes.holders import Holders
+from libelle.processes.tokenizers import library, read_tokenizer, take_literally, tokenize
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN, UNKNOWN_ID
 from libelle.stores.base import Store
 
+_WANTED_BY = "process=subword"
 #: Characters of a word that are read.
 _LONGEST_WORD = 200
-#: Texts that are encoded at once: what the library makes of a text is a hundred times larger than its ids.
-_CHUNK = 4096
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Subword(WordsAndBags):
         Raises:
             UserError: when there is none, or `tokenizers` is not installed.
         """
-        _library()
+        library(_WANTED_BY)
         if self.pretrained:
             _ = self._fetched
 
@@ -126,16 +126,13 @@ class Subword(WordsAndBags):
             UserError: when `tokenizers` is not installed.
         """
         self.lengths_ = read_json(folder / "lengths.json")
-        self._use(_stored(folder / "tokenizer.json"))
+        self._use(read_tokenizer((folder / "tokenizer.json").read_text(encoding="utf-8"), _WANTED_BY))
         if self.ngrams:
             self.bags_.load(folder, [])
         return self
 
     def _use(self, tokenizer: Any) -> None:
-        # Forms that say "<unknown>" or "[CLS]" say these characters.
-        tokenizer.encode_special_tokens = True
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
+        take_literally(tokenizer)
         self.tokenizer_ = tokenizer
         unknown = getattr(tokenizer.model, "unk_token", None)
         self.unknown_ = None if unknown is None else tokenizer.token_to_id(unknown)
@@ -145,19 +142,17 @@ class Subword(WordsAndBags):
     def _encode(self, texts: Sequence[str], cap: int) -> Iterator[list[int]]:
         """Ids of the parts of each text, the first `cap` of them; none for a text without words."""
         # Each word has a part at least, so the words after these are not needed.
-        for start in range(0, len(texts), _CHUNK):
-            cut = [_shorten(text, cap) for text in texts[start : start + _CHUNK]]
-            for encoding in self.tokenizer_.encode_batch_fast(cut, add_special_tokens=False):
-                yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in encoding.ids[:cap]]
+        for parts in tokenize(self.tokenizer_, (_shorten(text, cap) for text in texts)):
+            yield [UNKNOWN_ID if part == self.unknown_ else part + len(SPECIAL) for part in parts[:cap]]
 
     def _train(self, texts: FieldTexts, held: npt.NDArray[np.bool_]) -> Any:
         """Train a tokenizer on the distinct texts, as far as their words are held by enough records."""
-        library = _library()
-        models, trainers, pre = library.models, library.trainers, library.pre_tokenizers
+        tokenizers = library(_WANTED_BY)
+        models, trainers, pre = tokenizers.models, tokenizers.trainers, tokenizers.pre_tokenizers
         # Parts within words alone: no text of several words may stand in the vocabulary.
         # Training by unigram or WordPiece differs from one process of Python to the next; by BPE it does not.
         trainer = trainers.BpeTrainer(vocab_size=self.vocab_size, special_tokens=[UNKNOWN], show_progress=False)
-        tokenizer = library.Tokenizer(models.BPE(unk_token=UNKNOWN))
+        tokenizer = tokenizers.Tokenizer(models.BPE(unk_token=UNKNOWN))
         tokenizer.pre_tokenizer = pre.Sequence([pre.WhitespaceSplit(), pre.Metaspace()])  # marks where words begin
         table = texts.table
         words = [word[:_LONGEST_WORD] for word in table.words]
@@ -170,31 +165,14 @@ class Subword(WordsAndBags):
         return tokenizer
 
 
-def _shorten(text: str, words: int = -1) -> str:
-    """The first words, all by default, each cut where no word is that long: the library takes hours over a megabyte."""
-    return " ".join(word[:_LONGEST_WORD] for word in text.split(maxsplit=words)[: None if words < 0 else words])
-
-
-def _library() -> Any:
-    with needs_extra("process=subword", "pretrained"):
-        import tokenizers
-    return tokenizers
-
-
-def _stored(path: Path) -> Any:
-    """A saved tokenizer."""
-    try:
-        with no_panics():
-            return _library().Tokenizer.from_str(path.read_text(encoding="utf-8"))
-    except UserError:
-        raise
-    except Exception as error:  # tokenizers has no class of its own for what is damaged
-        raise ValueError(f"{path.name}: {error}") from error
+def _shorten(text: str, words: int) -> str:
+    """The first words, each cut where no word is that long: the library takes hours over a megabyte."""
+    return " ".join(word[:_LONGEST_WORD] for word in text.split(maxsplit=words)[:words])
 
 
 def _fetch(source: str) -> Any:
     path = Path(source)
-    library = _library()
+    tokenizer = library(_WANTED_BY).Tokenizer
     is_name = re.fullmatch(r"\w[\w.-]*(/[\w.-]+)?", source) and not source.endswith(".json")
     if not path.exists() and not is_name:
         raise UserError(
@@ -204,8 +182,8 @@ def _fetch(source: str) -> Any:
     try:
         with no_panics():
             if path.exists():
-                return library.Tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
-            return library.Tokenizer.from_pretrained(source)
+                return tokenizer.from_file(str(path / "tokenizer.json" if path.is_dir() else path))
+            return tokenizer.from_pretrained(source)
     except Exception as error:  # the library raises bare exceptions
         raise UserError(
             f"process.pretrained={source} is no tokenizer that can be read ({error}); give a tokenizer.json, a folder "
