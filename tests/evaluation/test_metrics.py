@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from helpers.scores import sample
 from libelle.evaluation.bootstrap import average_precision, metric_intervals, roc_auc
 from libelle.evaluation.decision_rule import DecisionRule
+from libelle.evaluation.intervals import share_of
 from libelle.evaluation.metrics import calibration_error, evaluate
 
 BINARY = ["codable", "non"]
@@ -196,3 +197,16 @@ def test_ranking_metrics_of_resamples_are_scikit_learns(rows):
     assume(0 < targets.sum() < len(targets))
     assert average_precision(targets, scores) == pytest.approx(sk.average_precision_score(targets, scores))
     assert roc_auc(targets, scores) == pytest.approx(sk.roc_auc_score(targets, scores))
+
+
+def test_a_weighted_share_is_as_sure_as_its_weights_allow() -> None:
+    targets, every = np.array([1] * 6 + [0] * 14), np.ones(20, dtype=bool)
+    caught = targets == 1
+    equal, none = share_of(caught, caught, np.full(20, 2.0)), share_of(caught, caught)
+    assert (equal.value, equal.low, equal.high) == pytest.approx((none.value, none.low, none.high))
+    assert none.low == pytest.approx(0.61, abs=0.01)
+    unequal = share_of(caught, every, np.linspace(0.1, 3, 20))
+    assert unequal.value == pytest.approx(np.average(caught, weights=np.linspace(0.1, 3, 20)))
+    flat = share_of(np.arange(20) < 3, every)
+    assert unequal.high - unequal.low > flat.high - flat.low
+    assert np.isnan(share_of(caught, caught, np.zeros(20)).value)

@@ -98,6 +98,7 @@ def print_comparison(comparison: "Comparison", page: Path) -> None:
     _print(
         {
             "records": len(comparison.targets),
+            "weighted": comparison.weighted,
             "runs": runs,
             "differences": differences,
             "config": _by_run(comparison.config, ids),

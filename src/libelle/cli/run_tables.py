@@ -93,6 +93,8 @@ def print_comparison(comparison: "Comparison", page: Path) -> None:
         table.add_row(name, *(interval(asdict(candidate.intervals[name])) for candidate in comparison.candidates))
     console = make_console()
     console.print(table)
+    if comparison.weighted:
+        console.print(comparison.weighting(), highlight=False)
     for difference in comparison.differences:
         for sentence in comparison.verdicts(difference).values():
             console.print(sentence, highlight=False)

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.intervals import LEVEL, Interval, share
+from libelle.evaluation.intervals import LEVEL, Interval, share_of
 from libelle.evaluation.metrics import TOP_K
 from libelle.features import Doubles, Floats, Ints
 
@@ -130,7 +130,7 @@ def metric_intervals(
     """Each metric with its interval, the same wherever it is shown, and whatever the order of the rows.
 
     Metrics that are shares of rows have Wilson's interval, as have all shares on pages, on the terminal and in
-    `threshold.json`; the others, and with weights all, have that of the bootstrap (see `_interval`).
+    `threshold.json`; the others have that of the bootstrap (see `_interval`).
 
     Args:
         targets: int64 [rows].
@@ -146,7 +146,7 @@ def metric_intervals(
         name: replace(found, low=max(found.low, 0.0), high=found.high if name in UNBOUNDED else min(found.high, 1.0))
         for name, found in resampled.items()
     }
-    return inside if weights is not None else inside | _shares(ranked.targets, ranked.rows, rule)
+    return inside | _shares(ranked.targets, ranked.rows, rule, ranked.weights)
 
 
 def resamples(rows: int) -> int:
@@ -154,15 +154,19 @@ def resamples(rows: int) -> int:
     return int(np.clip(MOST_DRAWS // max(rows, 1), FEWEST_RESAMPLES, RESAMPLES))
 
 
-def _shares(targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule) -> dict[str, Interval]:
+def _shares(
+    targets: Ints, rows: npt.NDArray[np.float64], rule: DecisionRule, weights: Doubles | None
+) -> dict[str, Interval]:
     """The metrics that are shares of some of the rows."""
-    right = rows[:, 1] == targets
-    found = {"accuracy": share(int(right.sum()), len(rows))}
+    every = np.ones(len(rows), dtype=bool)
+    found = {"accuracy": share_of(rows[:, 1] == targets, every, weights)}
     if not rule.is_binary:
-        return found | {"top_k_accuracy": share(int(rows[:, 2].sum()), len(rows))}
+        return found | {"top_k_accuracy": share_of(rows[:, 2] == 1, every, weights)}
     aside, positive = rows[:, 1] == 1, targets == 1
-    caught = int((aside & positive).sum())
-    return found | {"precision": share(caught, int(aside.sum())), "recall": share(caught, int(positive.sum()))}
+    return found | {
+        "precision": share_of(positive, aside, weights),
+        "recall": share_of(aside, positive, weights),
+    }
 
 
 def paired_bootstrap(
@@ -175,7 +179,8 @@ def paired_bootstrap(
 ) -> dict[str, Interval]:
     """Each metric's difference, `second` less `first`, on the same rows, with the interval of a paired bootstrap.
 
-    The interval is that of `_interval`. A difference is more than chance where its interval does not contain zero.
+    The interval is that of `_interval`. Where the runs differ on a few rows alone, it may leave zero out by chance:
+    `randomization.py` looks after that.
 
     Args:
         targets: int64 [rows].

@@ -15,6 +15,7 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metric_names import metric_name
 from libelle.evaluation.metrics import LOWER_IS_BETTER
+from libelle.evaluation.randomization import reach_zero_by_chance
 from libelle.evaluation.threshold import predictions
 from libelle.features import Doubles, Floats, Ints
 from libelle.installation import how_to_call
@@ -80,6 +81,7 @@ class Comparison:
         differences: one for each run but the first.
         labels: in the order of the score columns.
         targets: positions of labels, int64 [test records].
+        weighted: whether the first run's records have weights, which then count for all runs.
         config: key → the runs' values, for the config keys and data that differ.
     """
 
@@ -87,12 +89,20 @@ class Comparison:
     differences: Sequence[Difference]
     labels: Sequence[str]
     targets: Ints
+    weighted: bool
     config: Sequence[tuple[Any, ...]]
 
     def verdicts(self, difference: Difference) -> dict[str, str]:
         """Metric → what its difference says, in a sentence."""
         name, first = difference.candidate.run_id, self.candidates[0].run_id
         return {metric: verdict(metric, value, name, first) for metric, value in difference.metrics.items()}
+
+    def weighting(self) -> str:
+        """Whose weights count, in a sentence; empty where all records count the same."""
+        if not self.weighted:
+            return ""
+        said = _("Metrics of all runs are weighted by the records' weights in {first}; McNemar's test counts records.")
+        return said.format(first=self.candidates[0].run_id)
 
     def decisions(self, difference: Difference) -> str:
         """What McNemar's test says of the decisions, in a sentence."""
@@ -154,6 +164,7 @@ def compare(runs: Sequence[Run], rules: Sequence[DecisionRule] | None = None) ->
         differences=_differences(candidates, targets, weights),
         labels=labels,
         targets=targets,
+        weighted=weights is not None,
         config=[row for row in differences(*runs) if not row[0].startswith("metrics.")],
     )
 
@@ -203,10 +214,16 @@ def _candidate(run: Run, rule: DecisionRule, targets: Ints, scores: Floats, weig
 def _differences(candidates: Sequence[Candidate], targets: Ints, weights: Doubles | None) -> list[Difference]:
     first, *others = candidates
     p_values = [mcnemar(first.right, other.right) for other in others]
+
+    def metrics(other: Candidate) -> dict[str, Interval]:
+        scores, rules = (first.scores, other.scores), (first.rule, other.rule)
+        found = paired_bootstrap(targets, *scores, rules, weights=weights)
+        return reach_zero_by_chance(found, targets, scores, rules, weights=weights)
+
     return [
         Difference(
             candidate=other,
-            metrics=paired_bootstrap(targets, first.scores, other.scores, (first.rule, other.rule), weights=weights),
+            metrics=metrics(other),
             only_first=int((first.right & ~other.right).sum()),
             only_this=int((other.right & ~first.right).sum()),
             p=p,

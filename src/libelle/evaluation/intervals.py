@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 if TYPE_CHECKING:  # commands that only list what there is need no pandas
     from libelle.features import Doubles
+
+    Flags: TypeAlias = np.ndarray[Any, np.dtype[np.bool_]]
 
 #: Of the intervals that are reported.
 LEVEL = 0.95
@@ -37,6 +39,28 @@ def share(successes: int, rows: int) -> Interval:
     if not rows:
         return Interval(np.nan, np.nan, np.nan)
     return Interval(successes / rows, *wilson(successes, rows, LEVEL))
+
+
+def share_of(part: "Flags", whole: "Flags", weights: "Doubles | None" = None) -> Interval:
+    """The share of some rows that are among others, too, with Wilson's score interval.
+
+    Of weighted rows, the interval is that of as many rows of equal weight as would tell as much (Kish 1965, "Survey
+    Sampling"; Franco et al. 2019 find Wilson's interval with that number to hold what it promises).
+
+    Args:
+        part: bool [rows].
+        whole: bool [rows].
+        weights: how many units each row stands for, float64 [rows]; None where all count the same.
+    """
+    among = part[whole]
+    if weights is None:
+        return share(int(among.sum()), len(among))
+    units = weights[whole]
+    total = float(units.sum())
+    if not total:
+        return Interval(np.nan, np.nan, np.nan)
+    rows, value = total**2 / float((units**2).sum()), float(units[among].sum()) / total
+    return Interval(value, *wilson(value * rows, rows, LEVEL))
 
 
 def lower_bound(part: Any, whole: Any, delta: float) -> "Doubles":
