@@ -1,5 +1,6 @@
-"""Files: written whole or not at all, and JSON."""
+"""Files: written whole or not at all, their SHA-256, and JSON."""
 
+import hashlib
 import json
 import os
 import re
@@ -89,6 +90,12 @@ def flush_to_disk(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_json(path: Path, value: Any) -> None:

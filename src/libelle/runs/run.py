@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from libelle.errors import UserError
+from libelle.files import sha256_of
 from libelle.runs.ids import RunId
 from libelle.runs.lock import Lease, locked
 from libelle.runs.threshold_file import parse_choice
@@ -167,8 +168,7 @@ class Run:
 
     def put_file(self, name: str, path: Path) -> None:
         """Write a copy of, or link to, a local file that nobody will change."""
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = sha256_of(path)
         self.drafts.take_file(self.key(name), path)
         self.manifest.files[f"{self.id}.{name}"] = {"size": path.stat().st_size, "sha256": digest}
 
