@@ -31,6 +31,11 @@ def _one_line(message: str) -> str:
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - _END - 3]} … {shown[-_END:]}"
 
 
+def in_brief(said: object) -> str:
+    """What an exception of a library says, for a sentence of ours: on one line, 200 characters at most."""
+    return " ".join(str(said).split())[:200]
+
+
 class Terminated(KeyboardInterrupt):
     """The process was asked to end (SIGTERM), and does so as it does for Ctrl-C."""
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from libelle.data import frames
-from libelle.errors import UserError
+from libelle.errors import UserError, in_brief
 
 #: Bytes that a file's texts may unpack to: so many, and so many for each of its own.
 _UNPACKED, _RATIO = 50_000_000, 200
@@ -111,8 +111,7 @@ def read_table(source: bytes | Path, name: str) -> pd.DataFrame:
 
 def damaged(name: str, error: BaseException) -> UserError:
     """What to say of a damaged file, in one line."""
-    reason = " ".join(str(error).split())[:200]
-    return UserError(f"{name} is not a whole Parquet file ({reason}); copy or make it again.")
+    return UserError(f"{name} is not a whole Parquet file ({in_brief(error)}); copy or make it again.")
 
 
 def _is_text(kind: pa.DataType) -> bool:
