@@ -7,19 +7,15 @@ from typing import Any
 import yaml
 
 from libelle.cli.schema_keys import composed, did_you_mean, is_group, nearest, options
+from libelle.errors import listed
 from libelle.installation import CONF, how_to_call
 
 #: Names that a sentence lists at most.
-_LISTED = 24
+LISTED = 24
 #: What makes several options of a group.
 _AROUND_OPTIONS = re.compile(r"^\[|\]$|^(choice|shuffle)\(|\)$")
 #: How like another key of the config a key must be to stand for it, and one beside it to come first.
 _ALIKE, _MUCH_ALIKE = 0.75, 0.8
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence."""
-    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
 
 
 def group_mistake(command: str, group: str, value: str, sweeping: bool) -> str | None:
@@ -33,11 +29,13 @@ def group_mistake(command: str, group: str, value: str, sweeping: bool) -> str |
     """
     called, groups, there = how_to_call(command), _groups(command), options(group)
     if group not in groups:
-        return f"{group}={value} is not for {called}; its groups are {listed(groups)}, and --help shows its keys."
+        return (
+            f"{group}={value} is not for {called}; its groups are {listed(groups, LISTED)}, and --help shows its keys."
+        )
     inside = _AROUND_OPTIONS.sub("", value)
     if "(" in inside:
         return None
-    rest = f"the options of {group} are {listed(there)}."
+    rest = f"the options of {group} are {listed(there, LISTED)}."
     if value in ("", "null"):
         return f"{group}={value} names no option; {rest}"
     names = [name.strip(" '\"") for name in inside.split(",")]
@@ -65,7 +63,7 @@ def key_mistake(command: str, key: str, choices: Sequence[tuple[str, ...]]) -> s
         return None
     others = _of_other_options(command, key, choices[0])
     if key in others:
-        of = f"{_chosen(configs[0], key)}, but of {listed(others[key])}"
+        of = f"{_chosen(configs[0], key)}, but of {listed(others[key], LISTED)}"
         return f"{key} is not a key of {of}; add for instance {others[key][0]}, or leave {key} out."
     commands = [how_to_call(other) for other, keys in _pages().items() if other != command and key in keys]
     if commands:
@@ -80,14 +78,14 @@ def _nowhere(command: str, key: str, config: Mapping[str, Any], others: Mapping[
         above = above.rpartition(".")[0]
     node = _look(config, above) if above else config
     names = [str(name) for name in node if not str(name).startswith("_") and name not in ("hydra", "words", "where")]
-    rest = f"the keys of {above or how_to_call(command)} are {listed(names)}."
+    rest = f"the keys of {above or how_to_call(command)} are {listed(names, LISTED)}."
     if command == "runtime":
         rest = f"{rest[:-1]}; a field of the record is written record.<field>=."
     here = [f"{above}.{name}" if above else name for name in names]
     meant = _meant(key, here, [name for name in _dotted(config) if not name.startswith("hydra.")], others)
     if meant is None:
         return f"{key} is not a key; {rest}"
-    needs = f", which needs {listed(others[meant])}" if meant in others and not _holds(config, meant) else ""
+    needs = f", which needs {listed(others[meant], LISTED)}" if meant in others and not _holds(config, meant) else ""
     return f"{key} is not a key; did you mean {meant}{needs}? {rest[0].upper()}{rest[1:]}"
 
 
