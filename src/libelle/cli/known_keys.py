@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 
 from libelle.cli.schema_keys import composed, did_you_mean, is_group, nearest, options
+from libelle.components import look_up
 from libelle.errors import listed
 from libelle.installation import CONF, how_to_call
 
@@ -74,9 +75,9 @@ def key_mistake(command: str, key: str, choices: Sequence[tuple[str, ...]]) -> s
 def _nowhere(command: str, key: str, config: Mapping[str, Any], others: Mapping[str, Sequence[str]]) -> str:
     """The sentence for a key that no option and no command has."""
     above = key
-    while above and (above == key or not isinstance(_look(config, above), Mapping)):
+    while above and (above == key or not isinstance(look_up(config, above), Mapping)):
         above = above.rpartition(".")[0]
-    node = _look(config, above) if above else config
+    node = look_up(config, above) if above else config
     names = [str(name) for name in node if not str(name).startswith("_") and name not in ("hydra", "words", "where")]
     rest = f"the keys of {above or how_to_call(command)} are {listed(names, LISTED)}."
     if command == "runtime":
@@ -121,7 +122,7 @@ def _chosen(config: Mapping[str, Any], key: str) -> str:
     """What has been chosen instead of the options that have a key."""
     group = key.partition(".")[0]
     return (
-        "a run without a search" if group == "hydra" else f"{group}={_look(config, f'hydra.runtime.choices.{group}')}"
+        "a run without a search" if group == "hydra" else f"{group}={look_up(config, f'hydra.runtime.choices.{group}')}"
     )
 
 
@@ -134,19 +135,12 @@ def _pages() -> dict[str, list[str]]:
 
 def _groups(command: str) -> list[str]:
     """The groups that a command chooses from."""
-    return sorted(name for name in _look(composed(command, ()), "hydra.runtime.choices") or () if is_group(str(name)))
-
-
-def _look(config: Mapping[str, Any], key: str) -> Any:
-    node: Any = config
-    for name in key.split("."):
-        node = node.get(name) if isinstance(node, Mapping) else None
-    return node
+    return sorted(name for name in look_up(composed(command, ()), "hydra.runtime.choices") or () if is_group(str(name)))
 
 
 def _holds(config: Mapping[str, Any], key: str) -> bool:
     above, _, last = key.rpartition(".")
-    node = _look(config, above) if above else config
+    node = look_up(config, above) if above else config
     return isinstance(node, Mapping) and last in node
 
 
