@@ -103,9 +103,9 @@ def write_json(path: Path, value: Any) -> None:
     path.write_bytes(json_bytes(value))
 
 
-def json_bytes(value: Any) -> bytes:
-    """A value as `write_json` writes it."""
-    return json.dumps(value, indent=1, ensure_ascii=False).encode()
+def json_bytes(value: Any, *, allow_nan: bool = True) -> bytes:
+    """A value as `write_json` writes it; without `allow_nan`, a `ValueError` where it holds NaN or an infinity."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=allow_nan).encode()
 
 
 def read_json(path: Path, largest: int = LARGEST_JSON) -> Any:

@@ -20,7 +20,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from libelle.errors import UserError
-from libelle.files import sha256_of
+from libelle.files import json_bytes, sha256_of
 from libelle.installation import how_to_call
 from libelle.models.stored import DAMAGED, reason_of
 from libelle.stores.base import Store, in_parallel
@@ -103,7 +103,7 @@ def write_base(
     about = {"format": PREPARED, "version": version, "config": config, "options": options}
     from_file = {} if file is None else {"source_file": file.to_json()}
     manifest = {**about, **from_file, "files": _checksums(folder)}
-    drafts(draft).put(f"{prefix}manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    drafts(draft).put(f"{prefix}manifest.json", json_bytes(manifest))
     what = f"the base {name} of {version.partition('T')[0]}"
     dispatch(draft, store, "base", what, send_base, name=name, version=version)
     return version
