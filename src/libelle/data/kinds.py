@@ -79,6 +79,11 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
         raise UserError(f"{name} is damaged ({in_brief(error)}); copy or make it again.") from error
 
 
+def most_unpacked(packed: int) -> int:
+    """Bytes that so many bytes of a file may unpack to."""
+    return _UNPACKED + _RATIO * packed
+
+
 def kind_in_place(head: bytes) -> Kind | None:
     """What a file is whose bytes can be read from anywhere, by its first bytes; None for what has to be unpacked."""
     packed = head.startswith(_ZIP) or any(re.match(magic, head) for magic in _COMPRESSED)
@@ -101,7 +106,7 @@ class _Bounded:
         if len(read) > asked:  # Arrow, of some damaged files
             raise UserError(f"{self._name} is damaged: it cannot be unpacked; copy or make it again.")
         self._read += len(read)
-        if self._read > _UNPACKED + _RATIO * self._packed():
+        if self._read > most_unpacked(self._packed()):
             raise UserError(f"{self._name} unpacks to far more than a table would; make it again, or unpack it.")
         return read
 
@@ -206,7 +211,7 @@ class _Counted(io.RawIOBase):
 def _refuse_bomb(archive: zipfile.ZipFile, name: str) -> None:
     """Refuse a workbook whose parts are out of all proportion to it: they are read whole."""
     for member in archive.infolist():
-        if member.file_size > _UNPACKED + _RATIO * member.compress_size:
+        if member.file_size > most_unpacked(member.compress_size):
             raise UserError(f"{name} unpacks to far more than a table would; make it again, or save it as CSV.")
 
 
