@@ -15,7 +15,7 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metric_names import metric_name
 from libelle.evaluation.metrics import LOWER_IS_BETTER
-from libelle.evaluation.threshold import predictions
+from libelle.evaluation.outcomes import predictions
 from libelle.features import Doubles, Floats, Ints
 from libelle.installation import how_to_call
 from libelle.language import count, decimal, general

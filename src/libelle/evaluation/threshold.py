@@ -17,7 +17,7 @@ from libelle.errors import UserError
 from libelle.evaluation.curve import Curve, figures, sentence
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import lower_bound, upper_bound
-from libelle.evaluation.outcomes import Outcomes, outcomes, predictions, titles
+from libelle.evaluation.outcomes import Outcomes, predictions, titles
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubts
 from libelle.features import Doubles
@@ -26,9 +26,6 @@ from libelle.runs.run import THRESHOLD, Run
 from libelle.runs.threshold_file import parse_choice
 
 log = logging.getLogger(__name__)
-
-#: What callers and the notebook look for here.
-__all__ = ["choose", "decide", "outcomes", "predictions", "save"]
 
 
 def choose(curve: Curve, request: ThresholdRequest) -> float:
