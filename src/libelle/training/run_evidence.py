@@ -17,7 +17,7 @@ from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.evaluation.outcomes import predictions, scores_of
-from libelle.evaluation.repeated import evaluate_without_repeated
+from libelle.evaluation.repeated import with_new_apart
 from libelle.features import Floats, Ints
 from libelle.files import write_json
 from libelle.reports.page import language_of
@@ -103,7 +103,7 @@ def read_evidence(run: Run) -> Evidence | None:
 
 def _evaluate(
     rows: pd.DataFrame, targets: Ints, scores: Mapping[str, Floats], rule: DecisionRule
-) -> dict[str, Metrics]:
+) -> Mapping[str, Metrics]:
     """The metrics by the chosen threshold, as a run keeps those of its own."""
     places = {name: (rows["split"] == name).to_numpy() for name in SPLITS}
     weights = rows["weight"].to_numpy(np.float64) if "weight" in rows else None
@@ -111,8 +111,7 @@ def _evaluate(
         name: evaluate(targets[own], scores[name], rule, None if weights is None else weights[own])
         for name, own in places.items()
     }
-    apart = evaluate_without_repeated(rows, targets[places[TEST]], scores[TEST], rule)
-    return metrics if apart is None else {**metrics, TEST: {**metrics[TEST], "without_repeated": apart}}
+    return with_new_apart(metrics, rows, targets[places[TEST]], scores[TEST], rule)
 
 
 def _uncalibrated(run: Run, scored: pd.DataFrame, rule: DecisionRule) -> Uncalibrated | None:

@@ -203,7 +203,7 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     page = run.key("report.html")
     return Outcome(
         run_id=str(run.id),
-        metrics=fitted.kept_metrics,
+        metrics=fitted.metrics,
         objective=fitted.objective,
         value=fitted.value,
         pipeline=replace(fitted.pipeline, name=str(run.id)),
