@@ -16,7 +16,8 @@ from libelle.cli.publish import PublishRequest
 from libelle.errors import UserError
 from libelle.evaluation.comparison import compare
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.threshold import decide, predictions, save
+from libelle.evaluation.outcomes import predictions
+from libelle.evaluation.threshold import decide, save
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.gate import examine
 from libelle.loading import load_published

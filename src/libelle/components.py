@@ -127,6 +127,14 @@ def load_class(target: object, base: type[C], key: str) -> type[C]:
     return found
 
 
+def look_up(config: Mapping[str, Any], key: str) -> Any:
+    """The value at a dotted key; None where the key is missing."""
+    value: Any = config
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return value
+
+
 def _import_path(name: str, base: type[Component]) -> str:
     """What the option's own file says; nothing where there is no such option, or it only varies another one."""
     file = CONF / base.conf_group / f"{name}.yaml"

@@ -1,7 +1,7 @@
-"""The one class of errors that a user can cause, the commonest of them (a library that is missing), SIGTERM, panics."""
+"""The one class of errors that a user can cause, and what their sentences are made of; also SIGTERM, and panics."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 #: Characters that end a line, or that a terminal obeys: control characters, those that turn the direction of writing
@@ -29,6 +29,16 @@ def _one_line(message: str) -> str:
     """The message in characters that are shown, the middle left out where a value in it is endless."""
     shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), message)
     return shown if len(shown) <= _LONGEST else f"{shown[: _LONGEST - _END - 3]} … {shown[-_END:]}"
+
+
+def in_brief(said: object) -> str:
+    """What an exception of a library says, for a sentence of ours: on one line, 200 characters at most."""
+    return " ".join(str(said).split())[:200]
+
+
+def listed(names: Sequence[str], shown: int) -> str:
+    """The first names, for a sentence, and an ellipsis where there are more."""
+    return ", ".join([*names[:shown], *(["…"] if len(names) > shown else [])])
 
 
 class Terminated(KeyboardInterrupt):

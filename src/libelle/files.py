@@ -1,5 +1,6 @@
-"""Files: written whole or not at all, and JSON."""
+"""Files: written whole or not at all, their SHA-256, and JSON."""
 
+import hashlib
 import json
 import os
 import re
@@ -91,14 +92,20 @@ def flush_to_disk(path: Path) -> None:
         os.close(descriptor)
 
 
+def sha256_of(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write a value as UTF-8 JSON that people can read."""
     path.write_bytes(json_bytes(value))
 
 
-def json_bytes(value: Any) -> bytes:
-    """A value as `write_json` writes it."""
-    return json.dumps(value, indent=1, ensure_ascii=False).encode()
+def json_bytes(value: Any, *, allow_nan: bool = True) -> bytes:
+    """A value as `write_json` writes it; without `allow_nan`, a `ValueError` where it holds NaN or an infinity."""
+    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=allow_nan).encode()
 
 
 def read_json(path: Path, largest: int = LARGEST_JSON) -> Any:

@@ -15,7 +15,8 @@ from helpers.tiny import make_forms, tiny_plan
 from libelle.data.file_source import FileSource
 from libelle.errors import UserError
 from libelle.evaluation.comparison import MOST_RUNS, compare
-from libelle.evaluation.threshold import decide, predictions, save
+from libelle.evaluation.outcomes import predictions
+from libelle.evaluation.threshold import decide, save
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.runs.ids import RunId
 from libelle.runs.run import FAILED, Run

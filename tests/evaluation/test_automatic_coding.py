@@ -16,6 +16,7 @@ from libelle.evaluation import threshold
 from libelle.evaluation.automatic_coding import by_accuracy
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import share
+from libelle.evaluation.outcomes import Outcomes, predictions
 from libelle.evaluation.threshold_request import Cost, ThresholdRequest
 from libelle.evaluation.threshold_table import threshold_table
 from libelle.pipeline import Pipeline
@@ -37,7 +38,7 @@ def many(tmp_path_factory):
 
 
 def test_one_threshold_codes_as_many_records_as_the_accuracy_allows(many):
-    labels, table = threshold.predictions(many)
+    labels, table = predictions(many)
     part = table[table["split"] == "validation"]
     scores = part[[f"score_{label}" for label in labels]].to_numpy(dtype=float)
     right = np.array(labels)[scores.argmax(axis=1)] == part["target"]
@@ -64,7 +65,7 @@ def test_each_label_gets_the_best_threshold_that_meets_the_target(many, name, ta
     choice = threshold.decide(many, ThresholdRequest(**{name: target}))
     assert choice["value"] is None
     assert set(choice["classes"]) == {"0", "1", "2"}
-    labels, table = threshold.predictions(many)
+    labels, table = predictions(many)
     part = table[table["split"] == "validation"]
     decided, score = chosen_labels(part, labels)
     for label, limit in choice["classes"].items():
@@ -106,7 +107,7 @@ def test_with_confidence_automatic_coding_is_as_right_in_the_population(measure,
         table = pd.DataFrame({"target": labels[np.where(right, decided, (decided + 1) % 3)]})
         for place, name in enumerate(labels):
             table[f"score_{name}"] = np.where(decided == place, score, (1 - score) / 2)
-        outcomes = threshold.outcomes(table, DecisionRule(labels.tolist()), label)
+        outcomes = Outcomes(table, DecisionRule(labels.tolist())).of(label)
         for confidence in broken:
             try:
                 limit = choose(*outcomes, **{measure: asked}, confidence=confidence)
@@ -160,7 +161,7 @@ def test_commands_decide_as_the_choice_says(many, tmp_path):
     own = [limit for limit in choice["classes"].values() if limit is not None]
     assert f"thresholds of {len(own)} of 3 labels" in published.stdout
     assert "by label" in call("publish.py", "list=true", store, cwd=tmp_path).stdout
-    labels, table = threshold.predictions(many)
+    labels, table = predictions(many)
     test = table[table["split"] == "test"].reset_index(drop=True)
     forms = pd.read_csv(Path(many.store.root).parent / "forms.csv", dtype="str", keep_default_na=False)
     forms.set_index("form").loc[test["id"]].reset_index().to_csv(tmp_path / "forms.csv", index=False)
@@ -212,7 +213,7 @@ def test_a_target_that_no_label_reaches_is_refused(many):
 
 def test_a_label_that_costs_leave_to_clerks_has_no_threshold(many):
     choice = threshold.decide(many, ThresholdRequest(cost=Cost(fp=1e6, fn=1)))
-    labels, table = threshold.predictions(many)
+    labels, table = predictions(many)
     decided, scores = chosen_labels(table[table["split"] == "validation"], labels)
     for label, limit in choice["classes"].items():
         assert limit is None or (scores[decided == label] >= limit).any()

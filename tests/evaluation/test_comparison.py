@@ -16,7 +16,8 @@ from helpers.comparing import put_predictions, runs_in
 from helpers.tiny import make_forms, tiny_plan
 from libelle.evaluation.comparison import compare, holm, verdict
 from libelle.evaluation.intervals import Interval
-from libelle.evaluation.threshold import decide, predictions, save
+from libelle.evaluation.outcomes import predictions
+from libelle.evaluation.threshold import decide, save
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.reports.comparison_report import make_page
 from libelle.runs.run import Run

@@ -14,12 +14,13 @@ from omegaconf import DictConfig, OmegaConf
 from libelle.cli.command import plain
 from libelle.cli.lightning_nodes import make_lightning
 from libelle.cli.raw_arguments import hide
+from libelle.components import look_up
 from libelle.errors import UserError
 from libelle.processes.union import refuse_unchosen
 from libelle.runs.ids import RunId
 from libelle.stores.base import Store
 from libelle.training.pairings import refuse_devices
-from libelle.training.plan import BASE_NODES, Plan, Provenance, look_up
+from libelle.training.plan import BASE_NODES, Plan, Provenance
 from libelle.training.resuming import find_begun
 from libelle.training.schema import build_plan
 

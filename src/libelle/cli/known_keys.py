@@ -7,19 +7,16 @@ from typing import Any
 import yaml
 
 from libelle.cli.schema_keys import composed, did_you_mean, is_group, nearest, options
+from libelle.components import look_up
+from libelle.errors import listed
 from libelle.installation import CONF, how_to_call
 
 #: Names that a sentence lists at most.
-_LISTED = 24
+LISTED = 24
 #: What makes several options of a group.
 _AROUND_OPTIONS = re.compile(r"^\[|\]$|^(choice|shuffle)\(|\)$")
 #: How like another key of the config a key must be to stand for it, and one beside it to come first.
 _ALIKE, _MUCH_ALIKE = 0.75, 0.8
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names in a sentence."""
-    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
 
 
 def group_mistake(command: str, group: str, value: str, sweeping: bool) -> str | None:
@@ -33,11 +30,13 @@ def group_mistake(command: str, group: str, value: str, sweeping: bool) -> str |
     """
     called, groups, there = how_to_call(command), _groups(command), options(group)
     if group not in groups:
-        return f"{group}={value} is not for {called}; its groups are {listed(groups)}, and --help shows its keys."
+        return (
+            f"{group}={value} is not for {called}; its groups are {listed(groups, LISTED)}, and --help shows its keys."
+        )
     inside = _AROUND_OPTIONS.sub("", value)
     if "(" in inside:
         return None
-    rest = f"the options of {group} are {listed(there)}."
+    rest = f"the options of {group} are {listed(there, LISTED)}."
     if value in ("", "null"):
         return f"{group}={value} names no option; {rest}"
     names = [name.strip(" '\"") for name in inside.split(",")]
@@ -65,7 +64,7 @@ def key_mistake(command: str, key: str, choices: Sequence[tuple[str, ...]]) -> s
         return None
     others = _of_other_options(command, key, choices[0])
     if key in others:
-        of = f"{_chosen(configs[0], key)}, but of {listed(others[key])}"
+        of = f"{_chosen(configs[0], key)}, but of {listed(others[key], LISTED)}"
         return f"{key} is not a key of {of}; add for instance {others[key][0]}, or leave {key} out."
     commands = [how_to_call(other) for other, keys in _pages().items() if other != command and key in keys]
     if commands:
@@ -76,18 +75,18 @@ def key_mistake(command: str, key: str, choices: Sequence[tuple[str, ...]]) -> s
 def _nowhere(command: str, key: str, config: Mapping[str, Any], others: Mapping[str, Sequence[str]]) -> str:
     """The sentence for a key that no option and no command has."""
     above = key
-    while above and (above == key or not isinstance(_look(config, above), Mapping)):
+    while above and (above == key or not isinstance(look_up(config, above), Mapping)):
         above = above.rpartition(".")[0]
-    node = _look(config, above) if above else config
+    node = look_up(config, above) if above else config
     names = [str(name) for name in node if not str(name).startswith("_") and name not in ("hydra", "words", "where")]
-    rest = f"the keys of {above or how_to_call(command)} are {listed(names)}."
+    rest = f"the keys of {above or how_to_call(command)} are {listed(names, LISTED)}."
     if command == "runtime":
         rest = f"{rest[:-1]}; a field of the record is written record.<field>=."
     here = [f"{above}.{name}" if above else name for name in names]
     meant = _meant(key, here, [name for name in _dotted(config) if not name.startswith("hydra.")], others)
     if meant is None:
         return f"{key} is not a key; {rest}"
-    needs = f", which needs {listed(others[meant])}" if meant in others and not _holds(config, meant) else ""
+    needs = f", which needs {listed(others[meant], LISTED)}" if meant in others and not _holds(config, meant) else ""
     return f"{key} is not a key; did you mean {meant}{needs}? {rest[0].upper()}{rest[1:]}"
 
 
@@ -123,7 +122,7 @@ def _chosen(config: Mapping[str, Any], key: str) -> str:
     """What has been chosen instead of the options that have a key."""
     group = key.partition(".")[0]
     return (
-        "a run without a search" if group == "hydra" else f"{group}={_look(config, f'hydra.runtime.choices.{group}')}"
+        "a run without a search" if group == "hydra" else f"{group}={look_up(config, f'hydra.runtime.choices.{group}')}"
     )
 
 
@@ -136,19 +135,12 @@ def _pages() -> dict[str, list[str]]:
 
 def _groups(command: str) -> list[str]:
     """The groups that a command chooses from."""
-    return sorted(name for name in _look(composed(command, ()), "hydra.runtime.choices") or () if is_group(str(name)))
-
-
-def _look(config: Mapping[str, Any], key: str) -> Any:
-    node: Any = config
-    for name in key.split("."):
-        node = node.get(name) if isinstance(node, Mapping) else None
-    return node
+    return sorted(name for name in look_up(composed(command, ()), "hydra.runtime.choices") or () if is_group(str(name)))
 
 
 def _holds(config: Mapping[str, Any], key: str) -> bool:
     above, _, last = key.rpartition(".")
-    node = _look(config, above) if above else config
+    node = look_up(config, above) if above else config
     return isinstance(node, Mapping) and last in node
 
 

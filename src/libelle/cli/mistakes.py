@@ -15,10 +15,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
 
-from libelle.cli.known_keys import group_mistake, key_mistake, listed
+from libelle.cli.known_keys import LISTED, group_mistake, key_mistake
 from libelle.cli.options import split_options
 from libelle.cli.raw_arguments import SWEEPS, as_typed, decoded, is_raw, is_sweep
 from libelle.cli.schema_keys import choices_in, did_you_mean, is_group, members, options, type_of
+from libelle.errors import listed
 from libelle.installation import how_to_call
 from libelle.runs.ids import RunId
 
@@ -189,7 +190,7 @@ def _said(line: _Line, error: Exception) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, Exception) else error
     if isinstance(error, MissingConfigException) and error.options:
         group, _, wanted = str(error.missing_cfg_file).rpartition("/")
-        rest = f"the options of {group} are {listed(error.options)}."
+        rest = f"the options of {group} are {listed(error.options, LISTED)}."
         if group == "hydra/launcher" and wanted in _LAUNCHERS:
             return (
                 f"{group}={wanted} needs a library that is not installed; "

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from libelle.cli.command import as_shell_needs
 from libelle.cli.terminal import cell, in_bytes, interval, make_console, make_table, print_list
+from libelle.errors import listed
 from libelle.installation import how_to_call
 from libelle.published import Publication
 from libelle.runs.cleaning import Leftover
@@ -134,7 +135,12 @@ def print_cleaning(found: Sequence[Leftover], done: bool, overrides: Sequence[st
     for item in found:
         kinds.setdefault(item.kind, []).append(item)
     rows = [
-        [kind, str(len(items)), in_bytes(sum(item.size for item in items)), _some([item.name for item in items])]
+        [
+            kind,
+            str(len(items)),
+            in_bytes(sum(item.size for item in items)),
+            listed([item.name for item in items], _NAMED),
+        ]
         for kind, items in kinds.items()
     ]
     print_list(["what", "count", "size", "which"], rows, ["which"], "which")
@@ -144,12 +150,6 @@ def print_cleaning(found: Sequence[Leftover], done: bool, overrides: Sequence[st
     make_console().print("Nothing is removed yet. It goes, for good, with", highlight=False)
     wanted = [override for override in overrides if override.startswith(("older_than=", "status="))]
     _print_command(["clean", *wanted, "yes=true"], overrides)
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first few names."""
-    more = [f"and {len(names) - _NAMED:,} more"] if len(names) > _NAMED else []
-    return ", ".join([*names[:_NAMED], *more])
 
 
 def _print_command(words: Sequence[str], overrides: Sequence[str]) -> None:

@@ -24,7 +24,7 @@ from libelle.components import build
 from libelle.errors import UserError
 from libelle.files import whole_file
 from libelle.runs.run import COMPLETED, Manifest
-from libelle.runs.run_list import runs_of_sweep
+from libelle.runs.run_list import run_of_trial, runs_of_sweep
 from libelle.stores.base import Store
 from libelle.training import workflow
 
@@ -79,7 +79,7 @@ class SweepCallback(Callback):
 def _with_command(path: Path, manifests: Sequence[Manifest]) -> dict[str, Any]:
     """The sweeper's results, rewritten: the best overrides as they train the best run again, alone, and the command."""
     results: dict[str, Any] = yaml.safe_load(path.read_text("utf-8"))
-    best = terminal_tables.best_run(results, manifests)
+    best = run_of_trial(manifests, results["best_trial"])
     if best is not None:
         # A command is two words, as `python train.py`.
         results["best_overrides"] = shlex.split(best.command)[2:]

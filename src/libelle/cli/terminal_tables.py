@@ -19,6 +19,7 @@ from libelle.data.split import SPLITS, TEST
 from libelle.processes.base import Process
 from libelle.published import COMPARISON, Publication
 from libelle.runs.run import THRESHOLDS, Manifest, Run
+from libelle.runs.run_list import run_of_trial
 from libelle.stores.base import Store
 from libelle.training.pairings import usual_models
 
@@ -143,12 +144,6 @@ def print_base(name: str, version: str, process: Process, overrides: Sequence[st
     )
 
 
-def best_run(results: Mapping[str, Any], manifests: Sequence[Manifest]) -> Manifest | None:
-    """The run of a search's best trial, the newest where a trial has several; None where none has completed."""
-    done = [item for item in manifests if item.trial == results["best_trial"] and item.value is not None]
-    return max(done, key=lambda item: item.started, default=None)
-
-
 def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page: Path) -> None:
     """Print the best run of a search, and the command that trains it again.
 
@@ -158,7 +153,7 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
         page: the sweep's report.
     """
     console = _console()
-    best = best_run(results, manifests)
+    best = run_of_trial(manifests, results["best_trial"])
     if best is None:
         console.print("no trial has completed")
         return

@@ -1,11 +1,8 @@
 """How many rows of each label go to each cut, so that the shares hold for all rows together and for each label."""
 
 import numpy as np
-import numpy.typing as npt
 
-from libelle.features import Ints
-
-Doubles = npt.NDArray[np.float64]
+from libelle.features import Doubles, Ints
 
 
 def apportion(sizes: Ints, shares: Doubles) -> Ints:

@@ -12,7 +12,7 @@ from typing import BinaryIO, Literal
 import pyarrow as pa
 
 from libelle.data.encodings import Prefixed, Readable, marked_encoding
-from libelle.errors import UserError
+from libelle.errors import UserError, in_brief
 
 #: What a file can be read as.
 Kind = Literal["csv", "parquet", "excel"]
@@ -76,7 +76,12 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
         with _opened(stream, name) as found:
             yield found
     except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError) as error:
-        raise UserError(f"{name} is damaged ({_one_line(error)}); copy or make it again.") from error
+        raise UserError(f"{name} is damaged ({in_brief(error)}); copy or make it again.") from error
+
+
+def most_unpacked(packed: int) -> int:
+    """Bytes that so many bytes of a file may unpack to."""
+    return _UNPACKED + _RATIO * packed
 
 
 def kind_in_place(head: bytes) -> Kind | None:
@@ -101,7 +106,7 @@ class _Bounded:
         if len(read) > asked:  # Arrow, of some damaged files
             raise UserError(f"{self._name} is damaged: it cannot be unpacked; copy or make it again.")
         self._read += len(read)
-        if self._read > _UNPACKED + _RATIO * self._packed():
+        if self._read > most_unpacked(self._packed()):
             raise UserError(f"{self._name} unpacks to far more than a table would; make it again, or unpack it.")
         return read
 
@@ -143,7 +148,7 @@ def _unpacked(stream: Prefixed, compression: str, name: str) -> Iterator[Readabl
         if isinstance(error, OSError) and error.errno is not None:
             raise
         raise UserError(
-            f"{name} is damaged: it cannot be unpacked ({_one_line(error)}); copy or make it again."
+            f"{name} is damaged: it cannot be unpacked ({in_brief(error)}); copy or make it again."
         ) from error
 
 
@@ -183,7 +188,7 @@ def _unpacking(name: str) -> Iterator[None]:
     try:
         yield
     except (LookupError, RuntimeError, ValueError) as error:
-        raise UserError(f"{name} cannot be unpacked ({_one_line(error)}); unpack it, or make it again.") from error
+        raise UserError(f"{name} cannot be unpacked ({in_brief(error)}); unpack it, or make it again.") from error
 
 
 class _Counted(io.RawIOBase):
@@ -206,12 +211,8 @@ class _Counted(io.RawIOBase):
 def _refuse_bomb(archive: zipfile.ZipFile, name: str) -> None:
     """Refuse a workbook whose parts are out of all proportion to it: they are read whole."""
     for member in archive.infolist():
-        if member.file_size > _UNPACKED + _RATIO * member.compress_size:
+        if member.file_size > most_unpacked(member.compress_size):
             raise UserError(f"{name} unpacks to far more than a table would; make it again, or save it as CSV.")
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
 
 
 def _seekable(stream: BinaryIO | Readable, whole: Prefixed) -> BinaryIO:

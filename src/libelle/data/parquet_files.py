@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 from pyarrow import parquet
 
 from libelle.data import frames
-from libelle.errors import UserError
+from libelle.data.kinds import most_unpacked
+from libelle.errors import UserError, in_brief
 
-#: Bytes that a file's texts may unpack to: so many, and so many for each of its own.
-_UNPACKED, _RATIO = 50_000_000, 200
-#: Rows likewise: equal rows take next to nothing.
+#: Rows that a file may hold: so many, and so many for each of its bytes, since equal rows take next to nothing.
 _ROWS, _ROWS_A_BYTE = 1_000_000, 20
 #: Bytes of a file that might still say a huge text once and repeat it a thousand times.
 _SMALL = 1 << 24
@@ -39,7 +38,7 @@ def open_parquet(stream: BinaryIO, name: str) -> parquet.ParquetFile:
     file = parquet.ParquetFile(stream)
     about = file.metadata
     unpacked = sum(about.row_group(number).total_byte_size for number in range(about.num_row_groups))
-    if about.num_rows > _ROWS + _ROWS_A_BYTE * size or unpacked > _UNPACKED + _RATIO * size:
+    if about.num_rows > _ROWS + _ROWS_A_BYTE * size or unpacked > most_unpacked(size):
         raise _implausible(name)
     texts = [field.name for field in file.schema_arrow if _is_text(field.type)] if size < _SMALL else []
     return parquet.ParquetFile(stream, metadata=about, read_dictionary=texts) if texts else file
@@ -82,7 +81,7 @@ def require_room(column: pa.Array, size: int, name: str) -> None:
     """
     if pa.types.is_dictionary(column.type) and _is_text(column.type.value_type):
         lengths = pc.binary_length(column.dictionary).take(column.indices)
-        if (pc.sum(lengths).as_py() or 0) > _UNPACKED + _RATIO * size:
+        if (pc.sum(lengths).as_py() or 0) > most_unpacked(size):
             raise _implausible(name)
 
 
@@ -111,8 +110,7 @@ def read_table(source: bytes | Path, name: str) -> pd.DataFrame:
 
 def damaged(name: str, error: BaseException) -> UserError:
     """What to say of a damaged file, in one line."""
-    reason = " ".join(str(error).split())[:200]
-    return UserError(f"{name} is not a whole Parquet file ({reason}); copy or make it again.")
+    return UserError(f"{name} is not a whole Parquet file ({in_brief(error)}); copy or make it again.")
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -16,7 +16,7 @@ from libelle.data.columns import Columns, take, to_frame
 from libelle.data.frames import to_chunks
 from libelle.data.names import nfc
 from libelle.data.stored_tables import as_arrow
-from libelle.errors import UserError
+from libelle.errors import UserError, listed
 
 
 @dataclass(frozen=True)
@@ -145,5 +145,4 @@ def _missing_column(there: Sequence[str], key: str, name: str, source: str, keys
             f"{source} has a single column, {there[0][:60]!r}, so the delimiter looks wrong; "
             f"try {keys}delimiter='{'tab' if mark == chr(9) else mark}'."
         )
-    listed = ", ".join(there[:20]) + (", …" if len(there) > 20 else "")
-    return f"{source} has no column {name!r} (wanted by {key}); its columns are {listed}."
+    return f"{source} has no column {name!r} (wanted by {key}); its columns are {listed(there, 20)}."

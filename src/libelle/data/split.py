@@ -9,10 +9,10 @@ import pandas as pd
 
 from libelle import shards
 from libelle.components import Component, OpenShare
-from libelle.data.apportionment import Doubles, apportion
+from libelle.data.apportionment import apportion
 from libelle.data.frames import named
 from libelle.errors import UserError
-from libelle.features import Ints
+from libelle.features import Doubles, Ints
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 

@@ -10,7 +10,7 @@ from libelle.data.frames import Chunks
 from libelle.data.options import BadRow, FileOptions, FileReport
 from libelle.data.shipped import resolve
 from libelle.data.tables import read_file
-from libelle.errors import UserError
+from libelle.errors import UserError, listed
 
 log = logging.getLogger(__name__)
 
@@ -49,13 +49,13 @@ class Titles:
         unknown = [code for code in self.by_code if code not in set(labels)]
         if len(without) == len(labels):
             raise UserError(
-                f"data.titles={self.path} names none of the labels ({_some(labels)}); its codes are {_some(unknown)}; "
-                "write them as in the data, zeros included."
+                f"data.titles={self.path} names none of the labels ({listed(labels, NAMED)}); its codes are "
+                f"{listed(unknown, NAMED)}; write them as in the data, zeros included."
             )
         if without:
             log.warning(
                 "data.titles: %d of %d labels have no title in %s: %s",
-                *(len(without), len(labels), self.path, _some(without)),
+                *(len(without), len(labels), self.path, listed(without, NAMED)),
             )
         if unknown:
             log.info(
@@ -113,8 +113,8 @@ def _columns(names: list[str], path: str) -> tuple[str, str]:
         return names[lower.index(COLUMNS[0])], names[lower.index(COLUMNS[1])]
     if len(names) != 2:
         raise UserError(
-            f"data.titles={path} has {len(names)} columns ({_some(names)}); give it two, the code and its title, "
-            "or call two of them code and title."
+            f"data.titles={path} has {len(names)} columns ({listed(names, NAMED)}); give it two, the code and its "
+            "title, or call two of them code and title."
         )
     return names[0], names[1]
 
@@ -128,7 +128,3 @@ def _rows(path: str, report: FileReport) -> Chunks:
         raise UserError(f"data.titles={path}, {bad.place}: {bad.reason}; correct it.")
 
     yield from read_file(place, FileOptions(keys=""), on_bad_row=stop, report=report)
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:NAMED]) + (", …" if len(names) > NAMED else "")

@@ -12,6 +12,9 @@ from libelle.data.frames import to_array
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.features import Floats, Ints
 
+#: The best labels that a file and the service list where there are more than two and nobody says how many.
+TOP = 3
+
 
 def answers(
     scores: Floats,

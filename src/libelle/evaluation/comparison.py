@@ -9,14 +9,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.data.split import TEST
-from libelle.errors import UserError
+from libelle.errors import UserError, listed
 from libelle.evaluation.bootstrap import mcnemar, metric_intervals, paired_bootstrap
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval
 from libelle.evaluation.metric_names import metric_name
 from libelle.evaluation.metrics import LOWER_IS_BETTER
+from libelle.evaluation.outcomes import predictions
 from libelle.evaluation.randomization import reach_zero_by_chance
-from libelle.evaluation.threshold import predictions
 from libelle.features import Doubles, Floats, Ints
 from libelle.installation import how_to_call
 from libelle.language import count, decimal, general
@@ -149,9 +149,10 @@ def compare(runs: Sequence[Run], rules: Sequence[DecisionRule] | None = None) ->
     for place, run in enumerate(runs):
         own_labels, own = _test_records(run.require_completed())
         if set(own_labels) != set(labels):
+            odd = listed(sorted(set(own_labels) ^ set(labels)), 3)
             raise UserError(
-                f"runs {first.id} and {run.id} have different labels ({_some(labels, own_labels)}); compare runs that "
-                f"were trained on the same data."
+                f"runs {first.id} and {run.id} have different labels ({odd}); compare runs that were trained on the "
+                "same data."
             )
         _require_same(first, records, run, own)
         scores = own.loc[records.index, [f"score_{label}" for label in labels]].to_numpy(dtype=np.float32)
@@ -191,12 +192,6 @@ def _require_same(first: Run, records: pd.DataFrame, run: Run, own: pd.DataFrame
             f"runs {first.id} and {run.id} have different labels for {int(changed.sum()):,} test records, for instance "
             f"{changed.idxmax()!r}; compare runs that were trained on the same data."
         )
-
-
-def _some(labels: Sequence[str], others: Sequence[str]) -> str:
-    """The first few of the labels that only one of them has."""
-    odd = sorted(set(labels) ^ set(others))
-    return ", ".join(odd[:3]) + (" ..." if len(odd) > 3 else "")
 
 
 def _candidate(run: Run, rule: DecisionRule, targets: Ints, scores: Floats, weights: Doubles | None) -> Candidate:

@@ -5,7 +5,7 @@ share set aside = π·TPR + (1-π)·FPR, and precision = π·TPR / share.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule, reaches
-from libelle.evaluation.intervals import LEVEL, wilson
+from libelle.evaluation.intervals import LEVEL, share, wilson
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.features import Doubles
 from libelle.language import decimal, percent
@@ -131,10 +131,8 @@ def figures(
 
 
 def _estimate(part: int, whole: int) -> dict[str, float | None]:
-    if not whole:
-        return {"value": None, "low": None, "high": None}
-    low, high = wilson(part, whole, LEVEL)
-    return {"value": part / whole, "low": low, "high": high}
+    """A share with its interval, as JSON has it: null where there are no rows."""
+    return asdict(share(part, whole)) if whole else dict.fromkeys(("value", "low", "high"))
 
 
 def sentence(test: Mapping[str, Any], rule: DecisionRule) -> str:

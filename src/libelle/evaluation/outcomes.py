@@ -1,7 +1,6 @@
 """What a run has stored of its validation and test records, and what a threshold is about."""
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -58,8 +57,3 @@ class Outcomes:
             return self._right, self.decisive
         place = list(self.rule.labels).index(label)
         return self.targets == place, np.where(self.decisions == place, self.decisive, -np.inf)
-
-
-def outcomes(part: pd.DataFrame, rule: DecisionRule, label: str | None = None) -> tuple[Any, Doubles]:
-    """What a threshold is about, see `Outcomes.of`."""
-    return Outcomes(part, rule).of(label)

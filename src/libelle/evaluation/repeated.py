@@ -1,5 +1,7 @@
 """Records that stand in the training rows, too: what a model says of them, it may have learnt by heart."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -21,10 +23,13 @@ def repeated_in_training(rows: pd.DataFrame, split: str) -> npt.NDArray[np.bool_
     return rows["content"][rows["split"] == split].isin(seen).to_numpy(dtype=np.bool_)
 
 
-def evaluate_without_repeated(rows: pd.DataFrame, targets: Ints, scores: Floats, rule: DecisionRule) -> Metrics | None:
-    """Metrics of the test records that do not stand in the training rows, too; None where none does.
+def with_new_apart(
+    metrics: Mapping[str, Metrics], rows: pd.DataFrame, targets: Ints, scores: Floats, rule: DecisionRule
+) -> Mapping[str, Metrics]:
+    """The metrics as a run keeps them: where test records stand in the training rows, too, those of the others apart.
 
     Args:
+        metrics: split → metric → value; those of the test get `without_repeated`.
         rows: as for `repeated_in_training`, with `weight` where records have one.
         targets: of the test records, int64 [test records].
         scores: theirs, float32 [test records, classes].
@@ -32,8 +37,9 @@ def evaluate_without_repeated(rows: pd.DataFrame, targets: Ints, scores: Floats,
     """
     repeated = repeated_in_training(rows, TEST)
     if not repeated.any():
-        return None
-    if repeated.all():
-        return {"rows": 0}
-    weights = rows["weight"][rows["split"] == TEST].to_numpy(np.float64)[~repeated] if "weight" in rows else None
-    return evaluate(targets[~repeated], scores[~repeated], rule, weights, by_label=False)
+        return metrics
+    apart: Metrics = {"rows": 0}
+    if not repeated.all():
+        weights = rows["weight"][rows["split"] == TEST].to_numpy(np.float64)[~repeated] if "weight" in rows else None
+        apart = evaluate(targets[~repeated], scores[~repeated], rule, weights, by_label=False)
+    return {**metrics, TEST: {**metrics[TEST], "without_repeated": apart}}

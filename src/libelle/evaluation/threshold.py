@@ -17,17 +17,15 @@ from libelle.errors import UserError
 from libelle.evaluation.curve import Curve, figures, sentence
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import lower_bound, upper_bound
-from libelle.evaluation.outcomes import Outcomes, outcomes, predictions, titles
+from libelle.evaluation.outcomes import Outcomes, predictions, titles
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubts
 from libelle.features import Doubles
+from libelle.files import json_bytes
 from libelle.runs.run import THRESHOLD, Run
 from libelle.runs.threshold_file import parse_choice
 
 log = logging.getLogger(__name__)
-
-#: What callers and the notebook look for here.
-__all__ = ["choose", "decide", "outcomes", "predictions", "save"]
 
 
 def choose(curve: Curve, request: ThresholdRequest) -> float:
@@ -237,9 +235,7 @@ def save(run: Run, choice: Mapping[str, Any]) -> dict[str, Any]:
 
     def add(stored: bytes | None) -> bytes:
         history = parse_choice(stored, f"{THRESHOLD} of run {run.id}").get("history", []) if stored else []
-        return json.dumps(
-            {**choice, "history": [*history, dict(choice)]}, indent=1, ensure_ascii=False, allow_nan=False
-        ).encode()
+        return json_bytes({**choice, "history": [*history, dict(choice)]}, allow_nan=False)
 
     saved: dict[str, Any] = json.loads(run.change(THRESHOLD, add))
     return saved

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from libelle.data.split import TEST
+from libelle.errors import listed
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.language import count, decimal
 from libelle.language import gettext as _
@@ -79,14 +80,13 @@ def doubt_of_labels(test: Mapping[str, Mapping[str, Any]], request: ThresholdReq
     missed = [label for label, found in test.items() if refuted(found, request)]
     if not missed:
         return None
-    listed = ", ".join(missed[:NAMED]) + (", …" if len(missed) > NAMED else "")
     target = request.asked[request.name]
     text = _(
         "{wish} was reached on the validation rows, and the test rows refute it for {missed} of {count} labels with a "
         "threshold: {labels}."
     )
     wish = f"{request.name}={target:g}"
-    return text.format(wish=wish, missed=count(len(missed)), count=count(len(test)), labels=listed)
+    return text.format(wish=wish, missed=count(len(missed)), count=count(len(test)), labels=listed(missed, NAMED))
 
 
 def _figure(found: Mapping[str, Any], request: ThresholdRequest) -> Mapping[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from libelle.components import build
+from libelle.errors import in_brief
 from libelle.models.base import Model
 
 #: What damaged files make libraries raise.
@@ -29,7 +30,7 @@ DAMAGED = (
 
 def reason_of(error: BaseException) -> str:
     """What one of them says, for a sentence."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+    return in_brief(f"{type(error).__name__}: {error}")
 
 
 def load_model(node: Any, folder: Path, labels: int) -> Model:

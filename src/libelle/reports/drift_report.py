@@ -7,7 +7,7 @@ from libelle.evaluation.drift_seen import DRAWN_BINS, Seen
 from libelle.language import ENGLISH, count, speaking
 from libelle.language import gettext as _
 from libelle.reports import drift_figures
-from libelle.reports.look import shortened
+from libelle.reports.look import score_name
 from libelle.reports.page import render
 
 #: Labels in the table of those whose shares differ most.
@@ -42,8 +42,6 @@ def _page(seen: Seen, drift: Drift, model: str, source: str) -> str:
             file=source, model=model, count=count(len(rule.labels))
         )
     before = np.histogram(seen.reference.scores, bins=DRAWN_BINS, range=(0, 1))[0]
-    # scikit-learn takes a second to import, and the page does without: the name is that of the run's report.
-    name = _("score of label {label}").format(label=rule.positive) if rule.is_binary else _("score of the decision")
     return render(
         "reports/drift_report.html.j2",
         title=title,
@@ -60,7 +58,7 @@ def _page(seen: Seen, drift: Drift, model: str, source: str) -> str:
         moderate=MODERATE,
         large=LARGE,
         labels=label_table(seen) if drift.decisions is not None else [],
-        scores=drift_figures.scores(seen.drawn, before, rule.threshold, shortened(name, 40)) if comparable else "",
+        scores=drift_figures.scores(seen.drawn, before, rule.threshold, score_name(rule)) if comparable else "",
         fields=drift_figures.fields(drift.empty, drift.new) if comparable else "",
     )
 

@@ -29,6 +29,7 @@ from libelle.reports.look import (
     WIDTH,
     panel,
     round_ticks,
+    score_name,
     shortened,
     side_by_side,
     style,
@@ -205,13 +206,6 @@ def _distribution(axes: Axes, runs: Mapping[str, Scored], rule: DecisionRule) ->
         )
     axes.set(xlabel=score_name(rule), ylabel=_("records"), yscale="log", xlim=(-0.01, 1.01))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _place: count(round(value))))
-
-
-def score_name(rule: DecisionRule) -> str:
-    """What the score is called that a threshold is held against."""
-    if rule.is_binary:
-        return _("score of label {label}").format(label=shortened(rule.positive))
-    return _("score of the decision")
 
 
 def confusion(counts: npt.NDArray[np.int64], labels: Sequence[str]) -> Markup:

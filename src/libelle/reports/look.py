@@ -16,7 +16,9 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from libelle.evaluation.decision_rule import DecisionRule
 from libelle.language import ENGLISH, current_language
+from libelle.language import gettext as _
 
 #: Okabe and Ito (2008): distinct for colour-blind readers, and different greys in print.
 BLUE, ORANGE, GREEN, VERMILION = "#0072b2", "#e69f00", "#009e73", "#d55e00"
@@ -124,3 +126,10 @@ def shortened(text: str, length: int = 28) -> str:
         return text
     head = length // 3
     return f"{text[:head]}…{text[head + 1 - length :]}"
+
+
+def score_name(rule: DecisionRule) -> str:
+    """What the score is called that a threshold is held against."""
+    if rule.is_binary:
+        return _("score of label {label}").format(label=shortened(rule.positive))
+    return _("score of the decision")

@@ -39,9 +39,9 @@ def render(template: str, **values: Any) -> str:
         "language": language.current_language(),
         "how_to_call": how_to_call,
         "count": language.count,
-        "decimal": _known(language.decimal),
-        "signed": _known(language.signed),
-        "percent": _known(language.percent),
+        "decimal": known(language.decimal),
+        "signed": known(language.signed),
+        "percent": known(language.percent),
         "general": language.general,
         "metric_name": metric_name,
         **{
@@ -52,7 +52,7 @@ def render(template: str, **values: Any) -> str:
     return environment.get_template(template).render(**values)
 
 
-def _known(written: Any) -> Any:
+def known(written: Any) -> Any:
     """The same for numbers that may be missing or not defined: a dash stands for them."""
 
     def write(value: float | None, *arguments: Any) -> str:

@@ -4,6 +4,7 @@ from libelle.evaluation.metric_names import metric_name
 from libelle.evaluation.metrics import Metrics
 from libelle.language import count, decimal
 from libelle.language import gettext as _
+from libelle.reports.page import known
 
 #: The figures that are told: those of two labels, then those of more.
 _FIGURES = ("average_precision", "precision", "recall", "accuracy", "f1_macro")
@@ -21,15 +22,11 @@ def without_repeated(test: Metrics) -> str:
             "figures say nothing of new ones."
         )
         return text.format(**rows)
-    text = _("{metric} {new} (all: {all})")
+    text, figure = _("{metric} {new} (all: {all})"), known(decimal)
     figures = ", ".join(
-        text.format(metric=metric_name(name), new=_figure(apart[name]), all=_figure(test[name]))
+        text.format(metric=metric_name(name), new=figure(apart[name]), all=figure(test[name]))
         for name in _FIGURES
         if name in apart
     )
     text = _("{repeated} of {rows} test records have the texts of a training record; without them: {figures}.")
     return text.format(**rows, figures=figures)
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else decimal(value)

@@ -131,7 +131,7 @@ def coordinates(sweep: Sweep, parameters: Sequence[Parameter]) -> Markup:
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
         heights = [_draw_axis(axes, place, p, trials) for place, p in enumerate(parameters)]
-        heights.append(_draw_objective(axes, len(parameters), sweep, trials, (low, high)))
+        heights.append(_draw_objective(axes, len(parameters), trials, (low, high)))
         for trial, *ys in zip(trials, *heights, strict=True):
             is_best = trial is sweep.best
             color = VERMILION if is_best else colors(shade(trial.value))
@@ -167,9 +167,7 @@ def _draw_axis(axes: Axes, place: int, parameter: Parameter, trials: Sequence[Tr
     return [_ABSENT if isnan(position) else (position - low) / span for position in positions]
 
 
-def _draw_objective(
-    axes: Axes, place: int, sweep: Sweep, trials: Sequence[TrialRecord], view: tuple[float, float]
-) -> list[float]:
+def _draw_objective(axes: Axes, place: int, trials: Sequence[TrialRecord], view: tuple[float, float]) -> list[float]:
     low, high = view
     span = high - low or 1.0
     marks = [((at - low) / span, general(at)) for at in round_ticks(6).tick_values(low, high) if low <= at <= high]

@@ -1,7 +1,6 @@
 """A run: its id, its folder in the store, its manifest. Nobody else builds the name of a run's file."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import Field
 
 from libelle.errors import UserError
+from libelle.files import json_bytes, sha256_of
 from libelle.runs.ids import RunId
 from libelle.runs.lock import Lease, locked
 from libelle.runs.threshold_file import parse_choice
@@ -96,7 +96,7 @@ class Manifest:
 
     def to_json(self) -> bytes:
         """The manifest as it is stored."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False).encode()
+        return json_bytes(asdict(self))
 
 
 class Run:
@@ -163,12 +163,11 @@ class Run:
 
     def put_json(self, name: str, value: Any) -> None:
         """Store a value as JSON."""
-        self.put(name, json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False).encode())
+        self.put(name, json_bytes(value, allow_nan=False))
 
     def put_file(self, name: str, path: Path) -> None:
         """Write a copy of, or link to, a local file that nobody will change."""
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = sha256_of(path)
         self.drafts.take_file(self.key(name), path)
         self.manifest.files[f"{self.id}.{name}"] = {"size": path.stat().st_size, "sha256": digest}
 

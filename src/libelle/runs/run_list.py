@@ -35,6 +35,17 @@ def runs_of_sweep(store: Store, sweep: str) -> list[Manifest]:
     return sorted(found, key=lambda manifest: manifest.trial or 0)
 
 
+def run_of_trial(runs: Sequence[Manifest], trial: int | None) -> Manifest | None:
+    """The completed run of a sweep's trial, the newest where it has several; None where none has completed.
+
+    Args:
+        runs: manifests of the sweep's runs.
+        trial: its number; None where the sweep has no such trial.
+    """
+    done = [item for item in runs if item.trial == trial and item.value is not None]
+    return max(done, key=lambda item: item.started, default=None)
+
+
 def newest(store: Store) -> RunId:
     """Id of the newest completed run.
 

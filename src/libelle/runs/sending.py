@@ -6,8 +6,8 @@ from pathlib import Path
 from libelle.errors import UserError
 from libelle.runs.heartbeat import stop_beating
 from libelle.runs.ids import RunId
-from libelle.runs.run import COMPLETED, DELETED, Manifest, Run, Status
-from libelle.runs.work import drop_work, forget
+from libelle.runs.run import COMPLETED, DELETED, RUNNING, Manifest, Run, Status
+from libelle.runs.work import LOG, drop_work, forget
 from libelle.stores.base import Store
 from libelle.stores.documents import LARGEST, parse_document
 from libelle.stores.outbox import Parcel, dispatch, drafts
@@ -36,7 +36,7 @@ def finish(run: Run, work: Path, status: Status, error: str | None = None) -> No
     if status != COMPLETED:
         shutil.rmtree(work / _DRAFTS, ignore_errors=True)
         run.manifest.files.clear()
-    run.put("log.txt", (work / "log.txt").read_bytes())
+    run.put(LOG, (work / LOG).read_bytes())
     run.finish(status, error)
     run.drafts = run.store
 
@@ -55,7 +55,7 @@ def send_run(parcel: Parcel, store: Store) -> None:
         UserError: when the store fails, or holds another run of this id.
     """
     run_id = RunId.parse(str(parcel.target.about["run_id"]))
-    run = Run(store, run_id, Manifest(str(run_id), "running", ""))
+    run = Run(store, run_id, Manifest(str(run_id), RUNNING, ""))
     key = run.key("manifest.json")
     ended = parse_document(parcel.objects.get(key), Manifest, f"{key} in {parcel.folder}")
     try:
@@ -66,7 +66,7 @@ def send_run(parcel: Parcel, store: Store) -> None:
         said = "was deleted there" if there.status == DELETED else "is another run there"
         raise UserError(f"run_id={run_id} {said}, so it is not sent; remove {parcel.folder} if it is not wanted.")
     if there.status != COMPLETED:
-        last = [run.key("log.txt"), key]
+        last = [run.key(LOG), key]
         parcel.upload(store, run_id.folder, but=last)
         for each in last:
             parcel.put(store, each)
@@ -76,6 +76,6 @@ def send_late(parcel: Parcel, store: Store) -> None:
     """As `send_run`, when the process of the run is no more, and remove what it left behind."""
     send_run(parcel, store)
     run_id = RunId.parse(str(parcel.target.about["run_id"]))
-    stop_beating(Run(store, run_id, Manifest(str(run_id), "running", "")))
+    stop_beating(Run(store, run_id, Manifest(str(run_id), RUNNING, "")))
     if parcel.target.about["status"] == COMPLETED:
         drop_work(store, str(run_id))  # of a process that was killed between its last two steps

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from libelle.errors import UserError, needs_extra
+from libelle.errors import UserError, in_brief, needs_extra
 from libelle.scoring.engines import REPEATED, Failure, Losses, attempt
 from libelle.scoring.job import Job, Outcome, Shard
 from libelle.scoring.shard import ShardScorer
@@ -84,9 +84,9 @@ def _cluster(workers: int) -> Iterator[Any]:
             local = {"num_cpus": workers, "include_dashboard": False}
             ray.init(address="local", log_to_driver=False, logging_level="ERROR", **local)
     except (ConnectionError, ValueError, RuntimeError, OSError) as error:
-        where, reason = address or "a cluster on this machine", " ".join(str(error).split())[:200]
+        where = address or "a cluster on this machine"
         raise UserError(
-            f"engine=ray: {where} does not answer ({reason}); correct {_ADDRESS}, or leave it out."
+            f"engine=ray: {where} does not answer ({in_brief(error)}); correct {_ADDRESS}, or leave it out."
         ) from error
     try:
         yield ray

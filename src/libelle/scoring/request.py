@@ -12,10 +12,9 @@ from libelle.data.options import OPTIONS, FileOptions
 from libelle.data.records import Names, name_list, require_columns
 from libelle.data.table_files import JSON_ENDINGS, Excel, check_output, ending_of
 from libelle.errors import UserError
+from libelle.evaluation.answers import TOP
 from libelle.pipeline import Pipeline
 
-#: The best labels that a file lists where there are more than two and `top` is not set.
-FILE_TOP = 3
 #: JSON holds the scores of all labels where there are at most this many, and with `scores=all`; as does a table that is
 #: printed, with `scores=all`.
 SCORED_LABELS = 20
@@ -30,7 +29,7 @@ class AnswerRequest(Component):
     Attributes:
         output: a file of a kind that `libelle.data.table_files` writes; by default stdout.
         format: of stdout.
-        top: how many of the best labels are listed with their scores; by default none, but `FILE_TOP` in files if there
+        top: how many of the best labels are listed with their scores; by default none, but `TOP` in files if there
             are more than two labels.
         scores: `all` for the score of each label; by default JSON alone has them, of at most `SCORED_LABELS` labels.
         keep: columns of the input that are written before the answers, a list or a comma-separated text; `all` for all.
@@ -82,7 +81,7 @@ class AnswerRequest(Component):
                 f"scores=all makes a table of {labels:,} columns; write it with output=scores.csv, print it with "
                 "format=json, or ask for the best labels with top=5."
             )
-        top = self.top or (FILE_TOP if self.output is not None and labels > 2 else None)
+        top = self.top or (TOP if self.output is not None and labels > 2 else None)
         return {"top": top, "every_score": bool(self.scores) or (self.as_json and labels <= SCORED_LABELS)}
 
     @property

@@ -1,10 +1,8 @@
 """Scoring a shard: the rows of a part of a file become one Parquet file, which takes its name when it is whole."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from pathlib import Path
 
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
@@ -13,6 +11,7 @@ from libelle.data.file_parts import read_part
 from libelle.data.options import BadRow, FileReport
 from libelle.data.table_files import ParquetFile
 from libelle.evaluation.drift_seen import Seen
+from libelle.files import sha256_of
 from libelle.pipeline import Pipeline
 from libelle.scoring.answer_table import answer_table
 from libelle.scoring.file_scorer import REPORTED_ROWS, FileScorer, passed_row, refused_row
@@ -51,7 +50,7 @@ class ShardScorer:
                 file.abandon()
                 raise
             file.close()
-            size, digest = path.stat().st_size, _sha256(path)
+            size, digest = path.stat().st_size, sha256_of(path)
         return scoring.outcome(size, digest)
 
 
@@ -120,8 +119,3 @@ def _compute_by_one_thread() -> None:
     threadpool_limits(1)
     pa.set_cpu_count(1)
     pa.set_io_thread_count(1)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

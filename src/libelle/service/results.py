@@ -5,13 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from libelle.evaluation.answers import best
+from libelle.evaluation.answers import TOP, best
 from libelle.features import Floats, Ints
 from libelle.pipeline import Pipeline
 from libelle.service.records import Judged
-
-#: The best labels that are listed where there are more than two and a request does not say how many.
-TOP = 3
 
 
 def results(pipeline: Pipeline, judged: Judged, scores: Floats, top: int | None) -> tuple[list[dict[str, Any]], int]:
@@ -21,7 +18,7 @@ def results(pipeline: Pipeline, judged: Judged, scores: Floats, top: int | None)
         pipeline: that scored.
         judged: the records.
         scores: of those that could be scored, float32 [rows, classes].
-        top: how many of the best labels are listed; None for `TOP` if there are more than two, else for none.
+        top: how many of the best labels are listed; None for `answers.TOP` if there are more than two, else for none.
 
     Returns:
         The results, as `libelle.service.bodies.Result` says; and how many records are set aside: binary: positive;

@@ -21,6 +21,15 @@ from libelle.stores.base import Store
 _AGAIN = 60.0
 _SELDOM = 3600.0
 
+#: Reference → version that was refused, when, and how often.
+Tried = dict[str, tuple[int, float, int]]
+
+
+def note_refusal(tried: Tried, reference: str, version: int) -> None:
+    """Note that a version was refused, now."""
+    before, _, count = tried.get(reference, (None, 0.0, 0))
+    tried[reference] = version, time.monotonic(), count + 1 if before == version else 1
+
 
 @dataclass
 class Scout:
@@ -30,13 +39,13 @@ class Scout:
         store: where versions are.
         settings: of the service.
         served: reference → version that is served.
-        tried: reference → version that was refused, when, and how often.
+        tried: what was refused.
     """
 
     store: Store
     settings: Settings
     served: Mapping[str, int]
-    tried: dict[str, tuple[int, float, int]] = field(default_factory=dict)
+    tried: Tried = field(default_factory=dict)
 
     def look(self, tell: Callable[[dict[str, Any]], None]) -> bool:
         """Look once.
@@ -69,12 +78,6 @@ class Scout:
         tell({"store": away})
         return moved
 
-    def refuse(self, reference: str, version: int) -> None:
-        """Remember that a version was refused."""
-        before = self.tried.get(reference)
-        count = before[2] + 1 if before is not None and before[0] == version else 1
-        self.tried[reference] = version, time.monotonic(), count
-
     def _is_due(self, reference: str, version: int) -> bool:
         before = self.tried.get(reference)
         if before is None or before[0] != version:
@@ -87,7 +90,7 @@ class Scout:
             signed = find(self.store, str(publication), self.settings.trusted)
             load(self.store, signed)
         except UserError as error:
-            self.refuse(reference, publication.version)
+            note_refusal(self.tried, reference, publication.version)
             tell({"refused": reference, "version": publication.version, "reason": str(error)})
             return False
         tell({"moved": reference, "publication": asdict(signed)})

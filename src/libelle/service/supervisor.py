@@ -12,7 +12,6 @@ import select
 import signal
 import socket
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from libelle.service import children
 from libelle.service.crew import Crew
 from libelle.service.metrics import write_state
 from libelle.service.models_served import Catalogue, Loaded, load, load_first
+from libelle.service.scout import Tried, note_refusal
 from libelle.service.settings import TOKEN, Settings
 from libelle.service.tokens import Tokens
 from libelle.service.watch import Watch
@@ -54,8 +54,7 @@ class Supervisor:
         self._loaded, refused = load_first(store, settings)
         #: Reference → version and reason, of what cannot be served.
         self._refused: dict[str, dict[str, Any]] = {}
-        #: Reference → version, when it was last refused, and how often.
-        self._tried: dict[str, tuple[int, float, int]] = {}
+        self._tried: Tried = {}
         #: Why the store cannot be read.
         self._away: str | None = None
         self._crew = Crew(settings, tokens, listener, folder)
@@ -210,8 +209,7 @@ class Supervisor:
             beside = f"; {goes_on.publication} goes on" if goes_on else ""
             log.error("%s, version %d, is not served: %s%s", reference, version, reason.rstrip("."), beside)
         self._refused[reference] = known
-        before = self._tried.get(reference, (0, 0.0, 0))
-        self._tried[reference] = version, time.monotonic(), before[2] + 1 if before[0] == version else 1
+        note_refusal(self._tried, reference, version)
         self._write_state()
 
     def _settle(self, reference: str) -> None:

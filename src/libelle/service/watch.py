@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from libelle.service import children
-from libelle.service.scout import Scout, watch
+from libelle.service.scout import Scout, Tried, watch
 from libelle.service.settings import Settings
 from libelle.stores.base import Store
 
@@ -31,7 +31,7 @@ class Watch:
         settings: Settings,
         listener: socket.socket,
         served: dict[str, int],
-        tried: dict[str, tuple[int, float, int]],
+        tried: Tried,
     ) -> None:
         """Begin it.
 
@@ -40,7 +40,7 @@ class Watch:
             settings: of the service.
             listener: of the service, of which this process wants nothing.
             served: reference → version that is served.
-            tried: reference → version that was refused, when, and how often.
+            tried: what was refused.
         """
         # A copy of the store makes connections of its own.
         scout = Scout(replace(store), settings, served, dict(tried))  # type: ignore[type-var]

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from libelle.errors import UserError
-from libelle.files import whole_file
+from libelle.files import sha256_of, whole_file
 from libelle.stores.base import Store, check_key, in_parallel
 
 
@@ -124,8 +124,7 @@ def _has_content(path: Path, sha256: str, size: int | None) -> bool:
         about = path.stat()
         if not stat.S_ISREG(about.st_mode) or (size is not None and about.st_size != size):
             return False
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        return sha256_of(path) == sha256
     except OSError:
         return False
 

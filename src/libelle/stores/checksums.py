@@ -7,6 +7,8 @@ from pathlib import Path
 from minio.error import InvalidResponseError, MinioException
 from minio.helpers import DictType, ObjectWriteResult
 
+from libelle.files import sha256_of
+
 _SHA256 = "X-Amz-Meta-Sha256"
 
 
@@ -18,8 +20,7 @@ def checksum_of(content: bytes | Path) -> DictType:
     """The metadata of an object with the content of a file, or with these bytes."""
     if isinstance(content, bytes):
         return {_SHA256: hashlib.sha256(content).hexdigest()}
-    with content.open("rb") as file:
-        return {_SHA256: hashlib.file_digest(file, "sha256").hexdigest()}
+    return {_SHA256: sha256_of(content)}
 
 
 def require_whole(key: str, headers: Mapping[str, str], sha256: str) -> None:

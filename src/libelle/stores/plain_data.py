@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from libelle.errors import UserError
+from libelle.errors import UserError, in_brief
 
 #: Bytes of a config at most.
 _LARGEST_CONFIG = 1 << 17
@@ -65,5 +65,4 @@ def _count(value: Any, known: dict[int, int]) -> int:
 
 
 def _damaged(where: str, error: BaseException) -> UserError:
-    reason = " ".join(str(error).split())[:200]
-    return UserError(f"{where} is damaged ({reason}); use another run.")
+    return UserError(f"{where} is damaged ({in_brief(error)}); use another run.")

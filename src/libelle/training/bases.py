@@ -5,7 +5,6 @@ A base is a folder `based/<name>/<version>/` that is written once, its manifest 
 pointer, which an object store does atomically.
 """
 
-import hashlib
 import json
 import logging
 import os
@@ -21,6 +20,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from libelle.errors import UserError
+from libelle.files import json_bytes, sha256_of
 from libelle.installation import how_to_call
 from libelle.models.stored import DAMAGED, reason_of
 from libelle.stores.base import Store, in_parallel
@@ -103,7 +103,7 @@ def write_base(
     about = {"format": PREPARED, "version": version, "config": config, "options": options}
     from_file = {} if file is None else {"source_file": file.to_json()}
     manifest = {**about, **from_file, "files": _checksums(folder)}
-    drafts(draft).put(f"{prefix}manifest.json", json.dumps(manifest, indent=1, ensure_ascii=False).encode())
+    drafts(draft).put(f"{prefix}manifest.json", json_bytes(manifest))
     what = f"the base {name} of {version.partition('T')[0]}"
     dispatch(draft, store, "base", what, send_base, name=name, version=version)
     return version
@@ -206,9 +206,7 @@ def _current(store: Store, name: str) -> str | None:
 def _checksums(folder: Path) -> dict[str, dict[str, Any]]:
     files = {}
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": digest}
+        files[path.relative_to(folder).as_posix()] = {"size": path.stat().st_size, "sha256": sha256_of(path)}
     return files
 
 

@@ -13,7 +13,7 @@ from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
-from libelle.evaluation.repeated import evaluate_without_repeated
+from libelle.evaluation.repeated import with_new_apart
 from libelle.features import Dataset, Floats
 from libelle.models.base import Model, Training
 from libelle.pipeline import Pipeline
@@ -30,12 +30,10 @@ class Fitted:
     Attributes:
         pipeline: the pipeline.
         scores: split → float32 [rows of the split, classes].
-        metrics: split → metric → value.
+        metrics: split → metric → value, as a run keeps them (`libelle.evaluation.repeated.with_new_apart`).
         objective: name of the metric that it is judged by.
         seconds: step → how long it took.
         uncalibrated: what scores were before calibration; None without calibration.
-        without_repeated: metrics of the test records with texts of their own, not those of training rows; None where
-            all have.
     """
 
     pipeline: Pipeline
@@ -44,14 +42,6 @@ class Fitted:
     objective: str
     seconds: Mapping[str, float]
     uncalibrated: Uncalibrated | None = None
-    without_repeated: Metrics | None = None
-
-    @property
-    def kept_metrics(self) -> Mapping[str, Metrics]:
-        """The metrics as a run keeps them: those of the test with `without_repeated`, where there are such."""
-        if self.without_repeated is None:
-            return self.metrics
-        return {**self.metrics, TEST: {**self.metrics[TEST], "without_repeated": self.without_repeated}}
 
     @property
     def value(self) -> float:
@@ -122,10 +112,8 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         reading=prepared.reading,
         min_records=_fewest(prepared, plan.model),
     )
-    apart = evaluate_without_repeated(
-        prepared.rows, datasets[TEST].targets, scores[TEST], DecisionRule(prepared.labels)
-    )
-    return Fitted(pipeline, scores, metrics, objective, seconds, before, apart)
+    kept = with_new_apart(metrics, prepared.rows, datasets[TEST].targets, scores[TEST], pipeline.rule)
+    return Fitted(pipeline, scores, kept, objective, seconds, before)
 
 
 def _fewest(prepared: Prepared, model: Model) -> int | None:

@@ -102,11 +102,3 @@ class Plan:
     lightning: Callable[[Path], tuple[Sequence[Any], Sequence[Any]]] = no_lightning
     provenance: Provenance = field(default_factory=Provenance)
     resumed: Resumed | None = None
-
-
-def look_up(config: Mapping[str, Any], key: str) -> Any:
-    """The value at a dotted key; None where the key is missing."""
-    value: Any = config
-    for part in key.split("."):
-        value = value.get(part) if isinstance(value, Mapping) else None
-    return value

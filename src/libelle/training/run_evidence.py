@@ -7,7 +7,6 @@ were asked for: values of the report's slices that few records have are numbers 
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.evaluation.outcomes import predictions, scores_of
-from libelle.evaluation.repeated import evaluate_without_repeated
+from libelle.evaluation.repeated import with_new_apart
 from libelle.features import Floats, Ints
 from libelle.files import write_json
 from libelle.reports.page import language_of
@@ -65,15 +64,15 @@ def read_evidence(run: Run) -> Evidence | None:
     """
     if not run.folder_files(EVIDENCE):
         return None
-    about = _json(run, f"{EVIDENCE}/evidence.json")
-    data = _json(run, "data.json")
+    about = run.read_json(f"{EVIDENCE}/evidence.json")
+    data = run.read_json("data.json")
     choice = run.read_threshold()
     labels, scored = predictions(run)
     rule = DecisionRule.chosen(labels, choice)
     rows = pd.concat([_table(run, "split.parquet"), _table(run, f"{EVIDENCE}/rows.parquet")], axis=1)
     scores = {name: _array(scored[scored["split"] == name], rule) for name in (VALIDATION, TEST)}
     targets = pd.Index(labels).get_indexer(pd.Index(rows["target"])).astype(np.int64)
-    metrics = _json(run, "metrics.json")
+    metrics = run.read_json("metrics.json")
     if rule.is_binary:
         scores[TRAIN] = _array(_table(run, f"{EVIDENCE}/train.parquet"), rule)
         metrics = _evaluate(rows, targets, scores, rule)
@@ -94,7 +93,7 @@ def read_evidence(run: Run) -> Evidence | None:
         history=pd.read_csv(io.BytesIO(run.read("history.csv"))) if history else None,
         seconds=about["seconds"],
         config=run.read("config.yaml").decode(),
-        environment=_json(run, "environment.json"),
+        environment=run.read_json("environment.json"),
         uncalibrated=_uncalibrated(run, scored, rule),
         titles=data.get("titles", {}),
         choice=choice,
@@ -104,7 +103,7 @@ def read_evidence(run: Run) -> Evidence | None:
 
 def _evaluate(
     rows: pd.DataFrame, targets: Ints, scores: Mapping[str, Floats], rule: DecisionRule
-) -> dict[str, Metrics]:
+) -> Mapping[str, Metrics]:
     """The metrics by the chosen threshold, as a run keeps those of its own."""
     places = {name: (rows["split"] == name).to_numpy() for name in SPLITS}
     weights = rows["weight"].to_numpy(np.float64) if "weight" in rows else None
@@ -112,8 +111,7 @@ def _evaluate(
         name: evaluate(targets[own], scores[name], rule, None if weights is None else weights[own])
         for name, own in places.items()
     }
-    apart = evaluate_without_repeated(rows, targets[places[TEST]], scores[TEST], rule)
-    return metrics if apart is None else {**metrics, TEST: {**metrics[TEST], "without_repeated": apart}}
+    return with_new_apart(metrics, rows, targets[places[TEST]], scores[TEST], rule)
 
 
 def _uncalibrated(run: Run, scored: pd.DataFrame, rule: DecisionRule) -> Uncalibrated | None:
@@ -122,7 +120,7 @@ def _uncalibrated(run: Run, scored: pd.DataFrame, rule: DecisionRule) -> Uncalib
     table = _table(run, f"{EVIDENCE}/uncalibrated.parquet")
     split = scored["split"].to_numpy()
     scores = {name: _array(table[split == name], rule) for name in (VALIDATION, TEST)}
-    stored = _json(run, "calibration.json")
+    stored = run.read_json("calibration.json")
     return Uncalibrated(scores, {name: stored[name]["before"] for name in SPLITS})
 
 
@@ -147,7 +145,3 @@ def _array(table: pd.DataFrame, rule: DecisionRule) -> Floats:
 
 def _table(run: Run, name: str) -> pd.DataFrame:
     return read_table(run.read(name), run.key(name))
-
-
-def _json(run: Run, name: str) -> Any:
-    return run.read_json(name)

@@ -29,7 +29,7 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
         plan: what it was made by.
         scratch: a folder for temporary files; the logger's are in it.
     """
-    pipeline, scores, metrics = fitted.pipeline, fitted.scores, fitted.kept_metrics
+    pipeline, scores, metrics = fitted.pipeline, fitted.scores, fitted.metrics
     config = yaml.safe_dump(dict(plan.provenance.config), sort_keys=False, allow_unicode=True)
     about = {"command": plan.provenance.command, "seed": plan.seed, **environment()}
     folder = scratch / "pipeline"

@@ -1,14 +1,13 @@
 """The file that a base was prepared from: whether it is still the same."""
 
-import hashlib
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, Self
 
 from libelle.data.file_source import FileSource
 from libelle.data.shipped import resolve
 from libelle.data.source import Source
 from libelle.errors import UserError
+from libelle.files import sha256_of
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class SourceFile:
         try:
             place = resolve(source.path)
             about = place.stat()
-            return cls(source.path, about.st_size, about.st_mtime_ns, _sha256(place))
+            return cls(source.path, about.st_size, about.st_mtime_ns, sha256_of(place))
         except (OSError, UserError):
             return None  # reading it will say why
 
@@ -47,7 +46,7 @@ class SourceFile:
             if about.st_size == self.size and about.st_mtime_ns == self.modified:
                 return None
             # Copied or written again: only what is in it counts.
-            if about.st_size == self.size and _sha256(place) == self.sha256:
+            if about.st_size == self.size and sha256_of(place) == self.sha256:
                 return None
         except (OSError, UserError):
             return (
@@ -62,8 +61,3 @@ class SourceFile:
     def to_json(self) -> dict[str, Any]:
         """As plain values."""
         return asdict(self)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from libelle.cleaners.base import Cleaner
+from libelle.components import look_up
 from libelle.data.check.findings import DataCheck
 from libelle.data.check.look import look_at
 from libelle.data.records import Records
@@ -30,7 +31,7 @@ from libelle.runs.work import CHECKPOINTS, LOG, work_folder
 from libelle.shards import in_shards
 from libelle.training.bases import Base, has_base, read_base, write_base
 from libelle.training.pairings import check_pairing, check_weights
-from libelle.training.plan import BASE_NODES, Plan, look_up
+from libelle.training.plan import BASE_NODES, Plan
 from libelle.training.prepared_data import Prepared, tell
 from libelle.training.resuming import begin, resume_command, take_up
 from libelle.training.source_file import SourceFile
@@ -202,7 +203,7 @@ def _train(plan: Plan, training: Training, prepared: Prepared, run: Run, scratch
     page = run.key("report.html")
     return Outcome(
         run_id=str(run.id),
-        metrics=fitted.kept_metrics,
+        metrics=fitted.metrics,
         objective=fitted.objective,
         value=fitted.value,
         pipeline=replace(fitted.pipeline, name=str(run.id)),

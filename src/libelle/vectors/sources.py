@@ -1,7 +1,6 @@
 """Where word vectors come from: trained on the run's own texts, a file, the store, or a download."""
 
 import contextlib
-import hashlib
 import logging
 import os
 import re
@@ -16,7 +15,7 @@ import pandas as pd
 
 from libelle.components import Component, Positive, Seed
 from libelle.errors import UserError, needs_extra
-from libelle.files import SCRATCH, TEMPORARY, owned, whole_file
+from libelle.files import SCRATCH, TEMPORARY, owned, sha256_of, whole_file
 from libelle.installation import how_to_call
 from libelle.memory import require_disk, require_memory
 from libelle.stores.base import Store
@@ -192,11 +191,10 @@ class WordVectors(Component):
                 )
             local = found
         reduced = self._reduced(local)
-        with reduced.open("rb") as file:
-            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        checksum = sha256_of(reduced)
         store.put_file(self._key(), reduced)
         # As sha256sum writes it; last, so that a model without it is not there yet.
-        store.put(f"{self._key()}.sha256", f"{sha256}  {Path(self._key()).name}\n".encode())
+        store.put(f"{self._key()}.sha256", f"{checksum}  {Path(self._key()).name}\n".encode())
         log.info("%s is now in %s", self._key(), store)
         return reduced
 

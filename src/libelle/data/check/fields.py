@@ -3,10 +3,11 @@
 import re
 from collections.abc import Mapping, Sequence
 
-from libelle.data.check.findings import Finding, listed
+from libelle.data.check.findings import SHOWN, Finding
 from libelle.data.columns import Column, Columns
 from libelle.data.split import SYNONYMS
 from libelle.data.suspicious import count_suspicious
+from libelle.errors import listed
 from libelle.language import N_
 
 #: Rows from which on a field that never repeats a value is no accident.
@@ -62,7 +63,7 @@ def _role_too(name: str, roles: Mapping[str, Sequence[str]]) -> Finding | None:
     message = N_(
         "Field {field!r} is also the column of {keys}, and says nothing of new records; leave it out of data.columns."
     )
-    return Finding("role as field", message, {"field": name, "keys": listed(keys)}, leave_out=(name,))
+    return Finding("role as field", message, {"field": name, "keys": listed(keys, SHOWN)}, leave_out=(name,))
 
 
 def _says_nothing(name: str, column: Column) -> Finding | None:

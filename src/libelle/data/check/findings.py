@@ -6,7 +6,7 @@ from typing import Any
 
 from libelle.data.check.messages import MORE, fill
 from libelle.data.split import SPLITS
-from libelle.errors import UserError
+from libelle.errors import UserError, listed
 from libelle.language import N_
 
 #: Names in a list before it ends with an ellipsis, and labels in one with what is said of each.
@@ -80,13 +80,13 @@ class DataCheck:
                 N_("{source:source}: {rows:,} rows, {labels:,} labels"),
                 {"source": self.source, "rows": self.rows, "labels": len(self.labels)},
             ),
-            (N_("fields: {names}"), {"names": listed(self.fields)}),
-            *((N_("{key}: {names}"), {"key": key, "names": listed(names)}) for key, names in self.roles.items()),
+            (N_("fields: {names}"), {"names": listed(self.fields, SHOWN)}),
+            *((N_("{key}: {names}"), {"key": key, "names": listed(names, SHOWN)}) for key, names in self.roles.items()),
             (N_("labels: {labels:counts}"), {"labels": first([[shorten(label), sizes[label]] for label in most])}),
             (N_("split: {train:,} train, {validation:,} validation, {test:,} test"), rows),
         ]
         if self.unused:
-            lines.append((N_("not used: {names}"), {"names": listed(self.unused)}))
+            lines.append((N_("not used: {names}"), {"names": listed(self.unused, SHOWN)}))
         if self.unlabelled:
             lines.append((N_("rows passed over, without a label: {rows:,}"), {"rows": self.unlabelled}))
         return lines
@@ -150,11 +150,6 @@ def sentences(kept: Mapping[str, Any]) -> list[str]:
     if kept["advice"] is not None:
         found.append(fill(N_("Without the fields named above: {advice}"), {"advice": kept["advice"]}))
     return found
-
-
-def listed(names: Sequence[str]) -> str:
-    """The first names, and an ellipsis where there are more."""
-    return ", ".join(first(names))
 
 
 def first(items: Sequence[Any], shown: int = SHOWN) -> list[Any]:

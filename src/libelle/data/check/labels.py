@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from libelle.data.check.findings import LABELS_SHOWN, LONGEST, Finding, first, listed, shorten
+from libelle.data.check.findings import LABELS_SHOWN, LONGEST, SHOWN, Finding, first, shorten
 from libelle.data.split import SPLITS, TRAIN
 from libelle.data.targets import without_case_and_blanks
+from libelle.errors import listed
 from libelle.features import Ints
 from libelle.language import N_
 
@@ -74,7 +75,7 @@ def _untrained(labels: Sequence[str], rows: Ints) -> Finding | None:
     message = N_("{count:,} labels have no training row and cannot be learnt: {labels}; give more rows of them.")
     if len(unseen) == 1:
         message = N_("label {labels} has no training row and cannot be learnt; give more rows of it.")
-    return Finding("label without training rows", message, {"count": len(unseen), "labels": listed(unseen)})
+    return Finding("label without training rows", message, {"count": len(unseen), "labels": listed(unseen, SHOWN)})
 
 
 def _unmeasured(label: str, counts: Ints, split_by: Mapping[str, str]) -> Finding | None:
@@ -160,5 +161,5 @@ def _free_text(labels: Sequence[str], sizes: Ints, targets: Sequence[str]) -> Fi
         "free text, an id or a number, not like labels; name the column of labels with data.target."
     )
     longest = max(labels, key=len)
-    values = {"target": listed(targets), "labels": len(labels), "rows": rows, "example": shorten(longest)}
+    values = {"target": listed(targets, SHOWN), "labels": len(labels), "rows": rows, "example": shorten(longest)}
     return Finding("free text as target", message, values)
