@@ -10,10 +10,14 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from helpers.scores import sample
+from libelle.evaluation.answers import best
+from libelle.evaluation.automatic_coding import surest_half
 from libelle.evaluation.bootstrap import average_precision, metric_intervals, roc_auc
+from libelle.evaluation.calibration import Beta
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import share_of
-from libelle.evaluation.metrics import calibration_error, evaluate
+from libelle.evaluation.metrics import among_best, calibration_error, evaluate
+from libelle.reports.run_sentences import headline
 
 BINARY = ["codable", "non"]
 MANY = ["a", "b", "c", "d"]
@@ -210,3 +214,47 @@ def test_a_weighted_share_is_as_sure_as_its_weights_allow() -> None:
     flat = share_of(np.arange(20) < 3, every)
     assert unequal.high - unequal.low > flat.high - flat.low
     assert np.isnan(share_of(caught, caught, np.zeros(20)).value)
+
+
+def test_among_the_best_is_what_answers_list_also_where_scores_are_equal() -> None:
+    generator = np.random.default_rng(1)
+    scores = (generator.integers(3, size=(200, 6)) / 4).astype(np.float32)
+    scores[:, 0] += 1e-3
+    scores /= scores.sum(axis=1, keepdims=True)
+    targets = generator.integers(6, size=200)
+    for count in (1, 2, 5):
+        listed = np.stack(list(best(scores, count)), axis=1)
+        assert (among_best(targets, scores, count) == (listed == targets[:, None]).any(axis=1)).all()
+    rule = DecisionRule([*"abcdef"])
+    expected = among_best(targets, scores, 5).mean()
+    assert evaluate(targets, scores, rule)["top_k_accuracy"] == pytest.approx(expected)
+    assert metric_intervals(targets, scores, rule)["top_k_accuracy"].value == pytest.approx(expected)
+    assert f"For {100 * expected:.0f} (" in headline(targets, scores, rule)[1]
+
+
+def test_the_surest_half_does_not_depend_on_the_order_of_equal_scores() -> None:
+    targets, rule = np.array([0] * 50 + [1] * 50), DecisionRule(MANY)
+    scores = np.tile(np.float32([0.7, 0.1, 0.1, 0.1]), (100, 1))
+    assert surest_half(targets, scores, rule).value == surest_half(targets[::-1], scores, rule).value == 0.5
+    scores[:10] = [0.8, 0.1, 0.1, 0]
+    assert surest_half(targets, scores, rule).value == pytest.approx((10 + 40 * 40 / 90) / 50)
+
+
+@pytest.mark.parametrize("labels", [BINARY, MANY])
+def test_rows_that_weigh_nothing_are_as_if_they_were_not_there(labels: list[str]) -> None:
+    targets, scores = sample(len(labels), 60)
+    weights = np.where(targets == 1, 0.0, np.linspace(0.5, 2, 60))
+    kept, rule = weights > 0, DecisionRule(labels)
+    found, expected = (
+        evaluate(targets, scores, rule, weights),
+        evaluate(targets[kept], scores[kept], rule, weights[kept]),
+    )
+    assert {**found, "rows": None} == {**expected, "rows": None}
+    with_them, without = (
+        metric_intervals(targets, scores, rule, weights=weights),
+        metric_intervals(targets[kept], scores[kept], rule, weights=weights[kept]),
+    )
+    for name, value in without.items():
+        assert vars(with_them[name]) == pytest.approx(vars(value), nan_ok=True)
+    calibrations = [Beta().fit(scores, targets, weights), Beta().fit(scores[kept], targets[kept], weights[kept])]
+    np.testing.assert_array_equal(*(calibration.transform(scores) for calibration in calibrations))

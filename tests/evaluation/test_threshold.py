@@ -50,9 +50,11 @@ def test_targets_are_met_as_well_as_any_score_could(rows, target):
     assert found[1] >= target
     assert found[0] == pytest.approx(max(o[0] for o in outcomes.values() if o[1] >= target))
     assert outcomes[choose(positive, scores, f=0.5)][4] == pytest.approx(max(o[4] for o in outcomes.values()))
-    cost = choose(positive, scores, cost=Cost(fp=5, fn=1))
     nothing = positive.sum()
-    assert outcomes.get(cost, (0, 0, 0, nothing))[3] == min(nothing, *(o[3] for o in outcomes.values()))
+    cheapest = min(o[3] for o in outcomes.values())
+    # Where a score is 1, no threshold sets nothing aside.
+    cost = choose(positive, scores, cost=Cost(fp=5, fn=1)) if scores.max() < 1 or cheapest < nothing else 0
+    assert not cost or outcomes.get(cost, (0, 0, 0, nothing))[3] == min(nothing, cheapest)
     for name, fits, best in (
         ("precision", [o for o in outcomes.values() if o[0] >= target], 1),
         ("workload", [o for o in outcomes.values() if o[2] <= target], 2),
@@ -245,3 +247,10 @@ def test_a_lock_left_by_the_dead_is_taken_over(run):
     run.store.put(run.key("threshold.json.lock"), b"somebody")
     threshold.save(run, threshold.decide(run, ThresholdRequest(value=0.3)))
     assert run.read_threshold()["value"] == 0.3
+
+
+def test_setting_nothing_aside_is_refused_where_no_threshold_does_it() -> None:
+    positive, scores = np.array([True, False, False, False]), np.array([1.0, 1.0, 1.0, 0.2])
+    with pytest.raises(UserError, match=r"cost\.fp=50 cost\.fn=1: it costs least to set nothing aside"):
+        choose(positive, scores, cost=Cost(fp=50, fn=1))
+    assert 0.9 < choose(positive, scores * 0.9, cost=Cost(fp=50, fn=1)) < 1

@@ -68,10 +68,18 @@ def reachable_wish(targets: Ints, scores: Floats, rule: DecisionRule) -> str:
 
 
 def surest_half(targets: Ints, scores: Floats, rule: DecisionRule) -> Interval:
-    """Share of right decisions among the half of the rows with the highest scores."""
+    """Share of right decisions among the half of the rows with the highest scores.
+
+    Of rows with equal scores, of which some are in the half and some are not, all count in part: none is surer.
+    """
     right, decisive = _right(targets, scores, rule)
-    half = np.argsort(-decisive, kind="stable")[: (len(decisive) + 1) // 2]
-    return share(int(right[half].sum()), len(half))
+    half = (len(decisive) + 1) // 2
+    if not half:
+        return share(0, 0)
+    last = np.sort(decisive)[-half]
+    above, equal = decisive > last, decisive == last
+    found = float(right[above].sum() + right[equal].mean() * (half - above.sum()))
+    return share(found, half)
 
 
 def _right(targets: Ints, scores: Floats, rule: DecisionRule) -> tuple[np.ndarray, Doubles]:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import LEVEL, Interval, share_of
-from libelle.evaluation.metrics import TOP_K
+from libelle.evaluation.metrics import TOP_K, among_best
 from libelle.features import Doubles, Floats, Ints
 
 #: Resamples of the bootstrap, fewer where rows are many: their product is at most `MOST_DRAWS`.
@@ -51,10 +51,7 @@ def _multiclass_statistics(targets: Ints, scores: Floats, rule: DecisionRule) ->
     exact = scores.astype(np.float64)
     exact /= exact.sum(axis=1, keepdims=True)
     true = exact[np.arange(len(targets)), targets]
-    # Among equal scores the later class ranks higher, as in scikit-learn.
-    rank = (exact > true[:, None]).sum(axis=1)
-    rank += ((exact == true[:, None]) & (np.arange(exact.shape[1]) > targets[:, None])).sum(axis=1)
-    among = rank < min(TOP_K, exact.shape[1] - 1)
+    among = among_best(targets, exact, min(TOP_K, exact.shape[1] - 1))
     error = (exact**2).sum(axis=1) - 2 * true + 1
     return np.stack([true, rule.decide(scores), among, error], axis=1)
 
@@ -140,7 +137,7 @@ def metric_intervals(
         weights: how many units each row stands for, float64 [rows]; None where all count the same.
     """
     ranked = _Ranked.of(targets, scores, rule, weights)
-    values = np.array([ranked.values(counts) for counts in _draws(len(targets), seed)])
+    values = np.array([ranked.values(counts) for counts in _draws(len(ranked.order), seed)])
     resampled = {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
     inside = {
         name: replace(found, low=max(found.low, 0.0), high=found.high if name in UNBOUNDED else min(found.high, 1.0))
@@ -212,7 +209,7 @@ class _Ranked:
     """Rows, those with the highest scores first: to rank what is in order takes no time.
 
     Attributes:
-        order: int64 [rows], the rows as they are numbered elsewhere.
+        order: int64 [rows], the rows as they are numbered elsewhere, without those that weigh nothing.
         targets: int64 [rows].
         rows: their `row_statistics`.
         rule: the decision rule.
@@ -230,6 +227,8 @@ class _Ranked:
         """Rank scored rows."""
         rows = row_statistics(targets, scores, rule)
         order = np.lexsort((targets, *(-rows.T[::-1])))
+        if weights is not None:
+            order = order[weights[order] > 0]
         return cls(order, targets[order], rows[order], rule, _taken(weights, order))
 
     def values(self, counts: Ints) -> Doubles:

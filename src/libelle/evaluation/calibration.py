@@ -41,6 +41,9 @@ class Calibration(Component, ABC):
             raise UserError(
                 "calibration needs validation rows; give data.split.validation a share, or calibration=none."
             )
+        if weights is not None:  # a class whose rows weigh nothing is one without rows
+            counted = weights > 0
+            probabilities, targets, weights = probabilities[counted], targets[counted], weights[counted]
         self._fit(probabilities.astype(np.float64), targets, weights)
         return self
 

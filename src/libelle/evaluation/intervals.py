@@ -34,7 +34,7 @@ class Interval:
     high: float
 
 
-def share(successes: int, rows: int) -> Interval:
+def share(successes: float, rows: int) -> Interval:
     """A share with Wilson's score interval (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it)."""
     if not rows:
         return Interval(np.nan, np.nan, np.nan)

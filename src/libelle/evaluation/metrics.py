@@ -36,8 +36,11 @@ def evaluate(
     Returns:
         Metric names and values, ready for JSON; a metric that is not defined on these rows is None. With weights all
         are weighted, as by scikit-learn's `sample_weight`, `tp` and its like are sums of weights, and `weight` is that
-        of all rows; `rows` are rows.
+        of all rows; `rows` are rows. A label whose rows all weigh nothing counts as one without rows.
     """
+    rows = len(targets)
+    if weights is not None:
+        targets, scores, weights = targets[weights > 0], scores[weights > 0], weights[weights > 0]
     with warnings.catch_warnings():
         # Classes without rows: scikit-learn warns, and we say None or 0.
         warnings.simplefilter("ignore")
@@ -46,7 +49,7 @@ def evaluate(
         else:
             values = _multiclass(targets, scores.astype(np.float64), rule, weights, by_label)
     total = {} if weights is None else {"weight": float(weights.sum())}
-    return {"rows": len(targets), **total, **{name: _json(value) for name, value in values.items()}}
+    return {"rows": rows, **total, **{name: _json(value) for name, value in values.items()}}
 
 
 def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule, weights: Doubles | None) -> Metrics:
@@ -98,7 +101,7 @@ def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Dou
     totals = {
         "accuracy": sk.accuracy_score(targets, decisions, **by),
         "balanced_accuracy": recall[present].mean() if len(present) else None,
-        "top_k_accuracy": sk.top_k_accuracy_score(targets, scores, k=k, labels=classes, **by),
+        "top_k_accuracy": _average(among_best(targets, scores, k), weights),
         "top_k": k,
         # Macro averages are over the classes that have rows here.
         "f1_macro": f1[present].mean(),
@@ -129,6 +132,24 @@ def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Dou
             for c, label in enumerate(labels)
         },
     }
+
+
+def among_best(targets: Ints, scores: npt.NDArray[np.floating], count: int) -> npt.NDArray[np.bool_]:
+    """Whether the right label is among the best ones as they are listed, of equal scores the first label's first.
+
+    scikit-learn's `top_k_accuracy_score` takes the last label first, and so contradicts what is decided.
+
+    Args:
+        targets: int64 [rows].
+        scores: [rows, classes].
+        count: how many labels are listed.
+
+    Returns:
+        bool [rows].
+    """
+    true = scores[np.arange(len(targets)), targets][:, None]
+    before = np.arange(scores.shape[1]) < targets[:, None]
+    return np.asarray(((scores > true) | ((scores == true) & before)).sum(axis=1) < count)
 
 
 def calibration_error(
@@ -166,7 +187,7 @@ def _curves(positive: npt.NDArray[np.bool_], scores: Doubles, weights: Doubles |
     }
 
 
-def _average(values: Doubles, weights: Doubles | None) -> float | None:
+def _average(values: npt.NDArray[Any], weights: Doubles | None) -> float | None:
     return float(np.average(values, weights=weights)) if len(values) else None
 
 

@@ -63,6 +63,9 @@ def randomization_test(
     They are never 0: the difference itself counts as one of those drawn (Phipson and Smyth 2010). A metric that is not
     defined where answers are exchanged counts as a difference as large.
     """
+    if weights is not None:
+        counted = weights > 0
+        targets, scores, weights = targets[counted], (scores[0][counted], scores[1][counted]), weights[counted]
     metrics = metrics_of(rules[0])
     first, second = (row_statistics(targets, *judged) for judged in zip(scores, rules, strict=True))
     by_order = tuple(_ranked(rows) for rows in (first, second)) if _OF_ORDER & set(names) else (first, second)

@@ -89,7 +89,14 @@ def _cheapest(curve: Curve, cost: Mapping[str, float]) -> float:
     )
     # Equal costs must not differ by rounding.
     best = int(np.flatnonzero(total <= total.min() * (1 + 1e-12))[0])
-    return float(np.nextafter(curve.thresholds[0], 2) if best == 0 else curve.thresholds[best - 1])
+    if best > 0:
+        return float(curve.thresholds[best - 1])
+    if curve.thresholds[0] == 1:
+        raise UserError(
+            f"cost.fp={cost['fp']:g} cost.fn={cost['fn']:g}: it costs least to set nothing aside, which no threshold "
+            "does where scores of validation rows are 1; choose it by something else, for instance f=0.5."
+        )
+    return float(np.nextafter(curve.thresholds[0], 2))
 
 
 def _share_bound(curve: Curve, delta: float) -> Doubles:

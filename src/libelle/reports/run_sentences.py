@@ -8,7 +8,7 @@ from libelle.data.split import TEST, VALIDATION
 from libelle.evaluation import automatic_coding
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import Interval, share
-from libelle.evaluation.metrics import TOP_K
+from libelle.evaluation.metrics import TOP_K, among_best
 from libelle.features import Floats, Ints
 from libelle.language import count, decimal, general, ngettext, percent
 from libelle.language import gettext as _
@@ -48,8 +48,7 @@ def _many_headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[st
     ]
     k = min(TOP_K, len(labels) - 1)
     if k > 1:
-        first = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-        among = share(int((first == targets[:, None]).any(axis=1).sum()), rows)
+        among = share(int(among_best(targets, scores, k).sum()), rows)
         text = _("For {among} of 100, the right label is among the {k} with the best scores.")
         said.append(text.format(among=_of_100(among), k=k))
     text = _("Of the half with the highest scores, {surest} of 100 are right.")
