@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -201,10 +202,23 @@ def test_other_records_cannot_be_compared_and_pass(place: Path) -> None:
     answer = publish(place, other)
     assert answer.returncode == 0, answer.stderr
     assert "Nothing could be compared with forms@1" in answer.stdout
-    assert "was trained on other data" in answer.stdout
+    assert "have different test records" in answer.stdout
     version = find(other.store, "forms")
     assert version.gate is not None
     assert version.gate.page is None
+
+
+def test_a_run_that_reads_fewer_fields_of_the_same_records_is_held_to_the_current_version(place: Path) -> None:
+    plan = tiny_plan(place)
+    full(replace(plan, source=replace(plan.source, columns=["town"])))
+    *_, fewer = runs_in(place)
+    current = runs_in(place)[1]
+    answer = publish(place, fewer)
+    assert answer.returncode == 2
+    assert f"run_id={fewer.id} is worse than forms@1, run {current.id}, more than by chance" in answer.stderr
+    version = published(place, fewer, "force=a field is gone")
+    assert version.gate is not None
+    assert any("their fields or other records differ" in said for said in version.gate.sentences)
 
 
 def test_a_version_whose_run_is_gone_cannot_be_compared_and_is_replaced(place: Path) -> None:

@@ -77,8 +77,6 @@ def _compared(store: Store, current: Publication, run: Run, rule: DecisionRule) 
     """
     if current.run_id == str(run.id):
         raise UserError(f"{current} is a copy of the same run")
-    if current.data_fingerprint is None or current.data_fingerprint != run.manifest.data_fingerprint:
-        raise UserError(f"run {current.run_id} was trained on other data, or on another split of them")
     before = Run.open(store, RunId.parse(current.run_id))
     return compare([before, run], [DecisionRule(rule.labels, current.threshold, current.label_thresholds), rule])
 
@@ -121,6 +119,8 @@ def _sentences(current: Publication, comparison: Comparison) -> list[str]:
     shown = [deciding, *(name for name in _DECISIONS if name in difference.metrics)]
     said = [verdict(name, difference.metrics[name], f"run {now.run_id}", str(current)) for name in shown]
     said.append(comparison.decisions(difference))
+    if before.manifest.data_fingerprint != now.manifest.data_fingerprint:
+        said.append("Their test records are the same, by ids and labels; their fields or other records differ.")
     coding = [_coding(candidate, comparison) for candidate in (now, before)]
     if all(coding):
         said.append(f"Coded automatically: {coding[0]}; by {current}, {coding[1]}.")

@@ -68,4 +68,4 @@ def test_of_decisions_it_is_the_exact_test_of_signs(only_first: int, only_second
     second[100 : 100 + only_first] = 0.2
     p_value = randomization_test(["accuracy"], targets, (scores_of(first), scores_of(second)), (RULE, RULE))["accuracy"]
     expected = stats.binomtest(only_first, only_first + only_second).pvalue
-    assert p_value == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 500) + 1 / 500)
+    assert p_value == pytest.approx(expected, abs=4 * np.sqrt(expected * (1 - expected) / 200) + 1 / 200)
