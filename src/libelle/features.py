@@ -1,7 +1,7 @@
 """Features: what processes make and models take.
 
-Named blocks: `words` maps fields to `Ragged` rows, `bag` holds n-grams (`Bags`), and `matrix` maps names to scipy CSR
-or dense float32 matrices. A row of any block is one record.
+Named blocks: `words` maps fields to `Ragged` rows, `bag` holds n-grams (`Bags`), `matrix` maps names to scipy CSR or
+dense float32 matrices, and `texts` are the raw ones. A row of any block is one record; `vectors` are those of words.
 """
 
 from collections.abc import Iterator, Mapping

@@ -20,7 +20,7 @@ class FileSource(Source):
         delimiter: between CSV fields; `tab` for a tab, `none` for a single column; found where left out.
         encoding: of a CSV file; found where left out.
         quote: `none` where quotes in a CSV file are ordinary characters, `"` where they certainly enclose fields.
-        sheet: of an Excel file; by default the first.
+        sheet: of an Excel file; by default the first that has the wanted columns.
     """
 
     conf_name = "csv"

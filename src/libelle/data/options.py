@@ -24,8 +24,8 @@ class FileOptions:
         delimiter: between the fields of a CSV file: one character, `tab`, or `none` for a file of one column.
         encoding: of a CSV file.
         quote: `none` where quotes are characters like others; `"` where they certainly enclose fields.
-        sheet: of an Excel file; the first by default.
-        wanted: names of columns that must be there; they show which delimiter is right. None: not known.
+        sheet: of an Excel file; by default the first that has the wanted columns.
+        wanted: names of columns that must be there; they show which delimiter is right. Empty: not known.
         needed: names of all columns that will be used; None: all of them.
         remembered: how the file was read that a model learnt from, tried first where nothing was typed.
         keys: what stands before the keys in this command, for messages.

@@ -18,7 +18,7 @@ def read_weights(column: pd.Series, source: str) -> pd.Series:
         source: what messages call the data.
 
     Raises:
-        UserError: names the first row whose weight is missing, no number or negative, or says that all are zero.
+        UserError: names the first row whose weight is missing, no number or negative.
     """
     key, unit = f"data.weight={column.name}", column.index.name or "row"
     missing = np.flatnonzero(column.isna())

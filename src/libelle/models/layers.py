@@ -36,7 +36,7 @@ class NgramEncoder(nn.EmbeddingBag):
         nn.init.normal_(self.weight, std=0.1)
         self.width = shape.fields * dim
 
-    def of_items(self, batch: Batch, dropout: float = 0.0) -> Tensor:
+    def of_items(self, batch: Batch, dropout: float) -> Tensor:
         """Embed items, float32 [items, dim]; `dropout` is the share of their parts that are left out."""
         parts = drop_ngrams(batch["parts"], batch["part_offsets"], batch["part_weights"], dropout)
         return sum_rows(self.weight, *parts, sparse=True)

@@ -29,7 +29,6 @@ class EncoderNetwork(Network):
         self.columns = ColumnEncoder(shape.columns) if shape.columns else None
         beside = 0 if self.columns is None else self.columns.width
         self.head = nn.Linear(encoder.config.hidden_size + beside, classes)
-        self.make_pool([False])
         encoder.requires_grad_(not self.frozen)
         if config.tuning == "lora":
             self.encoder = config.lora.add_to(encoder)

@@ -50,7 +50,7 @@ class MatrixProcess(Process):
         return {field: columns[field] for field in self.fields_}
 
     def transform(self, table: pd.DataFrame) -> Features:
-        """As `encode`."""
+        """As `transform_columns`."""
         return MatrixProcess.transform_columns(self, from_frame(table))
 
     def transform_columns(self, columns: Columns) -> Features:

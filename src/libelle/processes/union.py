@@ -70,7 +70,7 @@ class Union(Process):
         return self
 
     def transform(self, table: pd.DataFrame) -> Features:
-        """As `encode`."""
+        """As `transform_columns`."""
         return Union.transform_columns(self, from_frame(table))
 
     def transform_columns(self, columns: Columns) -> Features:

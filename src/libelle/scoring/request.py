@@ -116,7 +116,7 @@ class FileRequest(AnswerRequest):
         delimiter: of a CSV input; here and below, what is left out is as in the training data, or found.
         encoding: of a CSV input.
         quote: `none` where quotes in a CSV input are ordinary characters, `"` where they certainly enclose fields.
-        sheet: of an Excel input; by default the first.
+        sheet: of an Excel input; by default the training data's, or the first that has the wanted columns.
     """
 
     input: str | None = None
