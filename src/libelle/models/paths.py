@@ -60,7 +60,7 @@ class PathsModel(NeuralModel):
     word_dropout: PartialShare = 0.1
     ngram_dropout: PartialShare = 0.5
     wide: bool = True
-    wide_cost: AboveZero = 0.5
+    wide_cost: AboveZero = 1.0
     freeze_words: bool = False
 
     def __post_init__(self) -> None:
