@@ -4,7 +4,6 @@ The process that works in a folder holds it (`stores.outbox.held`), so that ever
 """
 
 import contextlib
-import errno
 import os
 import shutil
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from libelle.errors import UserError
-from libelle.files import SCRATCH, json_bytes, owned, whole_file
+from libelle.files import SCRATCH, is_full, json_bytes, owned, whole_file
 from libelle.stores.base import Store
 from libelle.stores.documents import parse_document
 from libelle.stores.outbox import held, is_held, make_state_folder, place_of, state_folder
@@ -31,7 +30,6 @@ _KEPT = (_RUN, CHECKPOINTS, LOG)
 _RESUMABLE = (KeyboardInterrupt, OSError, MemoryError)
 #: Seconds after which a folder that belongs to no run was left by a process that died.
 _ABANDONED = 3600.0
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -151,6 +149,5 @@ def _sweep_up() -> None:
 def _is_full(error: BaseException, folder: Path) -> bool:
     """Whether work ended because the disk of its folder is full; libraries say so in words of their own."""
     if isinstance(error, UserError):  # that of a store that is full, or of the drafts in the folder
-        cause = error.__cause__
-        return str(folder) in str(error) and isinstance(cause, OSError) and cause.errno in _FULL
-    return (isinstance(error, OSError) and error.errno in _FULL) or "No space left on device" in str(error)
+        return str(folder) in str(error) and is_full(error.__cause__)
+    return is_full(error) or "No space left on device" in str(error)
