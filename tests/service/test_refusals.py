@@ -2,6 +2,7 @@
 
 import pytest
 
+from helpers.openssl import make_certificate, openssl
 from helpers.serving import client_of, context_of
 from libelle.errors import UserError
 from libelle.service.settings import Settings
@@ -145,6 +146,27 @@ def test_settings_that_cannot_be_are_one_sentence(keys, sentence, monkeypatch):
     monkeypatch.delenv("LIBELLE_TRUSTED_KEYS", raising=False)
     with pytest.raises(UserError, match=sentence):
         Settings(**keys)
+
+
+@pytest.mark.parametrize(
+    ("certificate", "key", "sentence"),
+    [
+        ("mine.crt", "other.key", "tls_key=other.key is not the key of tls_certificate=mine.crt"),
+        ("mine.key", "mine.crt", "tls_certificate=mine.key holds no certificate"),
+        ("mine.crt", "other.crt", "tls_key=other.crt holds no private key"),
+        ("mine.crt", "secret.key", "tls_key=secret.key is encrypted, and workers begin without being asked"),
+        ("mine.crt", "short.key", "tls_key=short.key is no file"),
+    ],
+)
+def test_tls_files_that_cannot_be_used_are_one_sentence_that_names_them(
+    tmp_path, monkeypatch, certificate, key, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "other"):
+        make_certificate(tmp_path / f"{name}.crt", tmp_path / f"{name}.key")
+    openssl("pkey", "-in", "mine.key", "-aes256", "-passout", "pass:secret", "-out", "secret.key")
+    with pytest.raises(UserError, match=sentence):
+        Settings(tls_certificate=certificate, tls_key=key)
 
 
 def test_pages_of_other_hosts_ask_only_where_they_are_named(published, monkeypatch):
