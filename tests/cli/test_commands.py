@@ -141,7 +141,9 @@ def test_choose_a_threshold_then_score_and_publish_with_it(place):
     chosen_run = f"{newest.parent.name}_{newest.name}"
     refused = call("publish.py", f"run_id={chosen_run}", "name=chosen", cwd=place)
     assert refused.returncode == 2
-    assert f"python threshold.py run_id={chosen_run}" in refused.stderr
+    assert f"python threshold.py run_id={chosen_run} precision=0.8, or" in refused.stderr
+    elsewhere = call("publish.py", f"run_id={chosen_run}", "name=chosen", "store.root=./store/../store", cwd=place)
+    assert f"precision=0.8 store.root={place}/store/../store, or" in elsewhere.stderr
     impossible = call("threshold.py", "precision=1", "confidence=0.999999", cwd=place)
     assert impossible.returncode == 2
     assert "ask for precision=0." in impossible.stderr
