@@ -139,6 +139,9 @@ def test_a_file_of_tokens_that_cannot_be_is_one_sentence(tmp_path, lines, senten
         ({"shadow": "forms"}, "shadow=forms names no version; write forms@ and its number."),
         ({"trusted": "keys.pem"}, "add verify=required, or leave it out."),
         ({"verify": "required"}, "verify=required needs the keys to trust"),
+        ({"origins": "foo"}, "origins=foo is no origin as browsers send it; write https://<host>"),
+        ({"origins": "https://a.fr,https://b.fr/"}, "origins=https://b.fr/ is no origin"),
+        ({"origins": "https://a.fr:443"}, "origins=https://a.fr:443 is no origin"),
     ],
 )
 def test_settings_that_cannot_be_are_one_sentence(keys, sentence, monkeypatch):
@@ -174,7 +177,7 @@ def test_pages_of_other_hosts_ask_only_where_they_are_named(published, monkeypat
     preflight = {"Origin": "https://a.fr", "Access-Control-Request-Method": "POST"}
     closed = client_of(context_of(published)).options("/models/forms/predict", headers=preflight)
     assert "access-control-allow-origin" not in closed.headers
-    client = client_of(context_of(published, origins="https://a.fr"))
+    client = client_of(context_of(published, origins="https://a.fr,http://[::1]:8080"))
     opened = client.options("/models/forms/predict", headers=preflight)
     assert opened.headers["access-control-allow-origin"] == "https://a.fr"
     refused = client.post("/models/forms/predict", headers={"Origin": "https://a.fr"})

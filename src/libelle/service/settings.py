@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,11 @@ from libelle.signatures import trusted_file
 
 #: The environment variable that holds a token.
 TOKEN = "LIBELLE_TOKEN"
+
+#: An origin as browsers send it.
+_ORIGIN = re.compile(
+    r"(?!http://[^/]*:80$|https://[^/]*:443$)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?"
+)
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -82,10 +88,20 @@ class Settings(Limits):
 
     def __post_init__(self) -> None:
         self._check_door()
+        self._check_origins()
         self.trusted = trusted_file(self.verify, self.trusted)
         for shadow in self.shadows:
             if "@" not in shadow:
                 raise UserError(f"shadow={shadow} names no version; write {shadow}@ and its number.")
+
+    def _check_origins(self) -> None:
+        """Raise `UserError` for an origin that no browser sends: it would let nobody in, and nobody would know why."""
+        for origin in self.allowed_origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise UserError(
+                    f"origins={origin} is no origin as browsers send it; write https://<host>, with :<port> where it "
+                    "is not the usual one, in small letters and without a path."
+                )
 
     @property
     def references(self) -> list[str] | None:
