@@ -22,7 +22,16 @@ from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.files import SCRATCH, owned
 from libelle.pipeline import Pipeline
-from libelle.published import COMPARISON, Gate, Publication, current_number, find, prefix_of, unless_damaged, versions
+from libelle.published import (
+    COMPARISON,
+    Gate,
+    Publication,
+    current_number,
+    not_there,
+    prefix_of,
+    unless_damaged,
+    versions,
+)
 from libelle.runs.ids import RunId
 from libelle.runs.lock import locked
 from libelle.runs.run import Run
@@ -171,8 +180,8 @@ def rollback(store: Store, name: str) -> Publication:
     _check_name(name)
     current = current_number(store, name)
     if current is None:
-        find(store, name)  # says what is there
-    older = [item for item in versions(store, name) if current is not None and item.version < current]
+        raise not_there(store, f"name={name}")
+    older = [item for item in versions(store, name) if item.version < current]
     if not older:
         raise UserError(f"name={name}: version {current} is the first that is whole; there is nothing to roll back to.")
     _point(store, older[-1])

@@ -1,6 +1,6 @@
 """What the commands print on stdout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # importing it takes a second
 #: Labels whose own thresholds are printed; of more, the table in the run has them.
 PRINTED_LABELS = 20
 #: Columns that a narrow terminal does without, the least important first.
-_PUBLISHED_LOSE = ("published", "data", "model", "run", "threshold")
+_PUBLISHED_LOSE = ("published", "data", "model", "run", "threshold", "signed")
 
 _HEADLINES = {
     2: ("average_precision", "roc_auc", "log_loss", "precision", "recall", "accuracy"),
@@ -198,15 +198,16 @@ def print_gate(store: Store, publication: Publication) -> None:
     console.print()
 
 
-def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:
-    """Print one line a published version."""
-    columns = ["name", "version", "current", "run", "data", "model", "threshold", "published", "forced"]
+def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]], signed: Collection[str]) -> None:
+    """Print one line a published version; `signed` are those that have a signature, as `forms@1`."""
+    columns = ["name", "version", "current", "run", "data", "model", "threshold", "published", "signed", "forced"]
     rows = []
     for name, (current, versions) in overview.items():
         for item in versions:
             mark = "current" if item.version == current else ""
             threshold = item.threshold if item.label_thresholds is None else "by label"
-            values = (item.run_id, item.data, item.model, threshold, item.published, item.forced)
+            is_signed = "yes" if str(item) in signed else "no"
+            values = (item.run_id, item.data, item.model, threshold, item.published, is_signed, item.forced)
             rows.append([name, str(item.version), mark, *map(_cell, values)])
     if all(item.forced is None for _, versions in overview.values() for item in versions):
         columns, rows = columns[:-1], [row[:-1] for row in rows]
