@@ -30,6 +30,9 @@ PRINTED_LABELS = 20
 #: Columns that a narrow terminal does without, the least important first.
 _PUBLISHED_LOSE = ("published", "data", "model", "run", "threshold", "signed")
 
+#: What the sweeper calls trials that gave no value.
+_LOST = ("failed", "nan", "timeout")
+
 _HEADLINES = {
     2: ("average_precision", "roc_auc", "log_loss", "precision", "recall", "accuracy"),
     3: ("accuracy", "f1_macro", "top_k_accuracy", "log_loss"),
@@ -162,10 +165,20 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
     if best is None:
         console.print("no trial has completed")
         return
+    counts: Mapping[str, int] = results["trials"]
+    total, lost = sum(counts.values()), {name: counts[name] for name in _LOST if counts.get(name)}
+    of_them = f" ({', '.join(f'{count} {status}' for status, count in sorted(counts.items()))})" if lost else ""
     console.print(
-        f"best of {sum(results['trials'].values())} trials: #{best.trial}, run {best.run_id}, "
-        f"{best.objective} = {best.value:.6f}\n\nAgain, alone:"
+        f"best of {total} trials{of_them}: #{best.trial}, run {best.run_id}, {best.objective} = {best.value:.6f}"
     )
+    if lost:
+        console.print(
+            f"{sum(lost.values())} of them gave no value and are not tried again; {page.parent / 'trials'} says why, "
+            f"and the same command with hydra.sweeper.max_trials={total + sum(lost.values())} tries as many others.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print("\nAgain, alone:")
     console.print(f"  {as_shell_needs(best.command)}", highlight=False, soft_wrap=True)
     console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
 
