@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -90,6 +92,19 @@ def test_a_worse_run_is_refused_with_the_figures_and_nothing_changes(place: Path
     ):
         assert words in sentence
     assert {path: path.read_bytes() for path in place.glob("store/published/**/*") if path.is_file()} == before
+
+
+def test_the_comparison_that_is_proposed_finds_the_runs_in_a_store_elsewhere(place: Path) -> None:
+    current, worse = with_a_worse_one(place)
+    (place / "store").rename(place / "another store")
+    root = f"store.root={place / 'another store'}"
+    answer = publish(place, worse, root)
+    assert answer.returncode == 2
+    proposed = re.search(r"see (python runs.py compare [^)]*)\)", answer.stderr)
+    assert proposed is not None
+    words = shlex.split(proposed[1])[2:]
+    assert words == ["compare", str(current.id), str(worse.id), root]
+    assert call("runs.py", *words, cwd=place).returncode == 0
 
 
 def test_a_reason_lets_a_worse_run_through_and_is_kept_and_shown(place: Path) -> None:

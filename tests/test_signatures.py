@@ -10,6 +10,7 @@ from helpers.scripts import call
 from libelle.errors import UserError
 from libelle.loading import load_published
 from libelle.publication import publish
+from libelle.published import find
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.local import LocalStore
@@ -75,11 +76,14 @@ def test_no_flipped_byte_of_a_manifest_or_signature_is_believed(store, keys):
 
 
 @pytest.mark.parametrize("content", [b"", b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n", None])
-def test_a_file_without_keys_is_one_sentence(store, tmp_path, trained, content):
+def test_a_file_without_keys_is_one_sentence(store, tmp_path, trained, content, monkeypatch):
     file = tmp_path / "key.pem"
     if content is not None:
         file.write_bytes(content)
-    with pytest.raises(UserError, match=r"verify=.*key\.pem"):
+    with pytest.raises(UserError, match=r"trusted=.*key\.pem"):
+        load_published("forms", store, trusted=file)
+    monkeypatch.setenv("LIBELLE_TRUSTED_KEYS", str(file))
+    with pytest.raises(UserError, match=r"LIBELLE_TRUSTED_KEYS=.*key\.pem"):
         load_published("forms", store, trusted=file)
     with pytest.raises(UserError, match=r"sign=.*key\.pem"):
         publish(store, Run.open(store, RunId.parse(trained[1])), "forms", threshold=0.5, sign=str(file))
@@ -92,6 +96,10 @@ def test_the_command_uses_what_is_signed_and_says_what_is_missing(store, keys, t
     refused = call("runtime.py", *wanted, f"trusted={keys['stranger'][1]}", "text=a", cwd=tmp_path)
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "was not signed by a key of" in refused.stderr
+    publish(store, Run.open(store, RunId.parse(find(store, "forms").run_id)), "unsigned", threshold=0.5)
+    listed = call("publish.py", "list=true", f"store.root={store.root}", cwd=tmp_path).stdout.splitlines()
+    ends = {line.split()[0]: line.split()[-1] for line in listed if line.strip()}
+    assert (ends["name"], ends["forms"], ends["unsigned"]) == ("signed", "yes", "no")
     for arguments, sentence in (
         (wanted, "verify=required needs the keys to trust"),
         (["verify=required", "run_id=2026-11-23_1"], "verify=required is for published models"),

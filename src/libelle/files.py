@@ -1,5 +1,6 @@
-"""Files: written whole or not at all, their SHA-256, and JSON."""
+"""Files: written whole or not at all, their SHA-256, JSON, and disks that take no more."""
 
+import errno
 import hashlib
 import json
 import os
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+#: What the system says of a disk that takes no more.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 #: Prefix of the names of files that are not complete yet.
 TEMPORARY = ".tmp-"
 #: Bytes of a small JSON file at most.
@@ -55,6 +58,11 @@ def _is_zombie(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] == "Z"
     except (OSError, IndexError):
         return False
+
+
+def is_full(error: BaseException | None) -> bool:
+    """Whether an error of the system's says that a disk takes no more."""
+    return isinstance(error, OSError) and error.errno in _FULL
 
 
 @contextmanager

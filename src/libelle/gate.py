@@ -13,7 +13,6 @@ from libelle.errors import UserError
 from libelle.evaluation.comparison import Candidate, Comparison, compare, verdict
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import Interval
-from libelle.installation import how_to_call
 from libelle.language import percent
 from libelle.publication import Evidence
 from libelle.published import Gate, Publication, current_number, find
@@ -22,6 +21,7 @@ from libelle.reports.page import language_of
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.base import Store
+from libelle.stores.outbox import command_line
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def _judged(current: Publication, run: Run, comparison: Comparison, force: str |
     metric, found = next(iter(difference.metrics.items()))
     worse = found.high < 0  # of both metrics that decide, average precision and accuracy, more is better
     if worse and force is None:
-        raise UserError(_refusal(current, comparison, metric, found))
+        raise UserError(_refusal(run.store, current, comparison, metric, found))
     page = make_page(comparison, language_of(run)).encode()
     gate = Gate(
         replaced=str(current),
@@ -99,15 +99,15 @@ def _judged(current: Publication, run: Run, comparison: Comparison, force: str |
     return Evidence(gate, page)
 
 
-def _refusal(current: Publication, comparison: Comparison, metric: str, found: Interval) -> str:
+def _refusal(store: Store, current: Publication, comparison: Comparison, metric: str, found: Interval) -> str:
     before, now = comparison.candidates
     values = now.intervals[metric].value, before.intervals[metric].value
+    comparing = command_line(store, "runs", "compare", before.run_id, now.run_id)
     return (
         f"run_id={now.run_id} is worse than {current}, run {before.run_id}, more than by chance: {metric} "
         f"{values[0]:.4f} instead of {values[1]:.4f} on the same {len(comparison.targets):,} test records, by "
         f"{-found.value:.4f} ({-found.high:.4f} to {-found.low:.4f}); publish a better run (see "
-        f"{how_to_call('runs')} compare {before.run_id} {now.run_id}), or say why this one is to be published all the "
-        f'same: force="...".'
+        f'{comparing}), or say why this one is to be published all the same: force="...".'
     )
 
 

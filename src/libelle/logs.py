@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _NAMES = ("libelle", "pytorch_lightning", "py.warnings")
 _SWEEPER = "hydra_plugins.hydra_hyperopt_sweeper"
+
+log = logging.getLogger(__name__)
 
 _console: "Console | None" = None
 
@@ -48,10 +50,30 @@ def _is_for_people(record: logging.LogRecord) -> bool:
     return record.name.startswith("libelle") or record.levelno >= logging.ERROR
 
 
+class _LogFile(logging.FileHandler):
+    """A file of messages. That it cannot be written is said once, without a traceback, and ends nothing."""
+
+    _said = False
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging calls it so
+        """Say that a message was lost."""
+        error = sys.exc_info()[1]
+        if not isinstance(error, OSError):
+            super().handleError(record)
+        elif not self._said:
+            self._said = True  # before it is said: that comes here, too
+            log.warning("%s cannot be written (%s) and misses lines", self.baseFilename, error.strerror or error)
+
+    def close(self) -> None:
+        """Close the file; what could not be written until now is lost."""
+        with suppress(OSError):
+            super().close()
+
+
 @contextmanager
 def log_to_file(path: Path) -> Iterator[None]:
     """Write what libelle, Lightning and warnings say into a file, tracebacks included."""
-    handler = logging.FileHandler(path, encoding="utf-8")
+    handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in _NAMES]
     level = loggers[0].level

@@ -21,9 +21,17 @@ from libelle.data.frequent import require_records
 from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.files import SCRATCH, owned
-from libelle.installation import how_to_call
 from libelle.pipeline import Pipeline
-from libelle.published import COMPARISON, Gate, Publication, current_number, find, prefix_of, unless_damaged, versions
+from libelle.published import (
+    COMPARISON,
+    Gate,
+    Publication,
+    current_number,
+    not_there,
+    prefix_of,
+    unless_damaged,
+    versions,
+)
 from libelle.runs.ids import RunId
 from libelle.runs.lock import locked
 from libelle.runs.run import Run
@@ -31,7 +39,7 @@ from libelle.runs.work import work_folder
 from libelle.stores.base import Store
 from libelle.stores.cache import fetch_folder
 from libelle.stores.documents import LARGEST, expected_files
-from libelle.stores.outbox import Parcel, dispatch, drafts
+from libelle.stores.outbox import Parcel, command_line, dispatch, drafts
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +104,8 @@ def publish(
     if threshold is None and pipeline.rule.is_binary and run.read_threshold() is None:
         raise UserError(
             f"run_id={run.id} has no chosen threshold; choose one, for instance "
-            f"{how_to_call('threshold')} run_id={run.id} precision=0.8, or say threshold=0.5 to publish without."
+            f"{command_line(store, 'threshold', f'run_id={run.id}', 'precision=0.8')}, or say threshold=0.5 to publish "
+            "without."
         )
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)
@@ -171,8 +180,8 @@ def rollback(store: Store, name: str) -> Publication:
     _check_name(name)
     current = current_number(store, name)
     if current is None:
-        find(store, name)  # says what is there
-    older = [item for item in versions(store, name) if current is not None and item.version < current]
+        raise not_there(store, f"name={name}")
+    older = [item for item in versions(store, name) if item.version < current]
     if not older:
         raise UserError(f"name={name}: version {current} is the first that is whole; there is nothing to roll back to.")
     _point(store, older[-1])

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -158,9 +158,20 @@ def find(store: Store, reference: str, trusted: str | Path | None = None) -> Pub
     version = int(match["version"]) if match["version"] else current_number(store, match["name"])
     found = None if version is None else _read(store, match["name"], version, trusted)
     if found is None:
-        names = ", ".join(store.folders("published/")) or "nothing yet"
-        raise UserError(f"published={reference} is not in {store}; published there: {names}.")
+        raise not_there(store, f"published={reference}")
     return found
+
+
+def not_there(store: Store, typed: str) -> UserError:
+    """What to say of a name that was typed, with its key, and under which nothing is published."""
+    names = ", ".join(store.folders("published/")) or "nothing yet"
+    return UserError(f"{typed} is not in {store}; published there: {names}.")
+
+
+def signed(store: Store, publications: Sequence[Publication]) -> set[str]:
+    """Which of these versions have a signature beside them, as `forms@1`; it is not verified."""
+    found = in_parallel(lambda each: any(store.list(f"{each.prefix}manifest.sig")), publications)
+    return {str(each) for each, is_signed in zip(publications, found, strict=True) if is_signed}
 
 
 def versions(store: Store, name: str) -> list[Publication]:

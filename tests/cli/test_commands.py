@@ -132,6 +132,18 @@ def test_publish_version_rollback_and_runtime(place, run_id):
     listed = call("publish.py", "list=true", cwd=place).stdout
     assert "forms" in listed
     assert "current" in listed
+    assert call("publish.py", "list=true", "name=forms", cwd=place).stdout == listed
+    for what in ("list=true", "rollback=true"):
+        sentence = call("publish.py", "name=nosuch", what, cwd=place).stderr
+        assert "name=nosuch is not in the local store store/; published there: forms." in sentence
+
+
+@pytest.mark.parametrize("key", ["sign=key.pem", "threshold=0.5", "min_records=3"])
+@pytest.mark.parametrize("what", [["rollback=true", "name=forms"], ["list=true"]])
+def test_a_key_of_publish_that_would_have_no_effect_is_refused(place, key, what):
+    answer = call("publish.py", *what, key, cwd=place)
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert f"{key} is for run_id=, and {what[0]} publishes nothing new; leave it out." in answer.stderr
 
 
 @pytest.mark.slow
@@ -141,7 +153,9 @@ def test_choose_a_threshold_then_score_and_publish_with_it(place):
     chosen_run = f"{newest.parent.name}_{newest.name}"
     refused = call("publish.py", f"run_id={chosen_run}", "name=chosen", cwd=place)
     assert refused.returncode == 2
-    assert f"python threshold.py run_id={chosen_run}" in refused.stderr
+    assert f"python threshold.py run_id={chosen_run} precision=0.8, or" in refused.stderr
+    elsewhere = call("publish.py", f"run_id={chosen_run}", "name=chosen", "store.root=./store/../store", cwd=place)
+    assert f"precision=0.8 store.root={place}/store/../store, or" in elsewhere.stderr
     impossible = call("threshold.py", "precision=1", "confidence=0.999999", cwd=place)
     assert impossible.returncode == 2
     assert "ask for precision=0." in impossible.stderr

@@ -1,5 +1,7 @@
 """What newcomers mistype, in every command: one sentence that names it and says what to do, and nothing is changed."""
 
+import re
+
 import pytest
 from hydra.errors import MissingConfigException
 
@@ -149,6 +151,20 @@ def test_a_mistyped_command_line_is_one_sentence_and_status_2(tmp_path, script, 
 def test_a_mistake_about_data_and_runs_is_one_sentence_and_status_2(place, script, arguments, words):
     sentence = one_sentence(place, script, arguments)
     assert all(word in sentence for word in words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "remedy"),
+    [
+        (["--multirun", "model=logreg,naive_bayes"], "set hydra.sweep.dir to a folder elsewhere."),
+        (["--multirun", "seed=1,2", "hydra.sweep.dir=sweeps/new"], "correct hydra.sweep.dir, or leave it out."),
+        (["hydra.run.dir=sweeps/new"], "correct hydra.run.dir, or leave it out."),
+    ],
+)
+def test_a_folder_of_hydras_that_cannot_be_made_is_named_with_its_key(tmp_path, arguments, remedy):
+    (tmp_path / "sweeps").touch()
+    sentence = one_sentence(tmp_path, "train.py", arguments)
+    assert re.fullmatch(r"Hydra cannot make its folder \S*sweeps\S* \(.*\); (.*)", sentence)[1] == remedy
 
 
 def test_a_job_of_a_sweep_that_fails_says_so_without_a_word_of_hydras(place):

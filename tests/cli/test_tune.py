@@ -157,6 +157,11 @@ def test_a_trial_that_fails_says_why_in_a_sentence_and_ends_nothing(place):
     assert "Traceback" not in answer.stderr
     results = yaml.safe_load((place / "sweeps" / "custom" / "optimization_results.yaml").read_text())
     assert results["trials"] == {"completed": 1, "failed": 1}
+    again = tune(place, *DATA, *FAST, "tune=custom", "model.dropout=0.1,2.0")  # nothing is left to try
+    for said in (answer.stdout, again.stdout):
+        assert "best of 2 trials (1 completed, 1 failed): #" in said
+        assert "1 of them gave no value and are not tried again" in said
+        assert "hydra.sweeper.max_trials=3" in said
 
 
 @pytest.mark.parametrize("pruning", ["pruning=median", "pruning=halving"])

@@ -1,6 +1,9 @@
 """Parts in a bucket are those of a folder, and the work goes on after whatever ended it."""
 
+import errno
 import json
+import os
+import tempfile
 from dataclasses import replace
 
 import pytest
@@ -108,6 +111,19 @@ def test_another_request_or_input_is_refused(place, bucket, into):
     assert into().returncode == 0
     assert "was begun with keep=null" in into("keep=all").stderr
     assert "was begun with other input files" in into("input=forms/0.csv").stderr
+
+
+def test_a_full_folder_of_temporary_files_is_a_sentence_that_names_it(bucket, into, monkeypatch):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: ...")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("libelle.scoring.shard.ParquetFile.write", fail)
+        answer = into()
+    assert answer.returncode == 2
+    where = f"its parts are made in {tempfile.gettempdir()} (TMPDIR) first ({os.strerror(errno.ENOSPC)})"
+    assert f"output=s3://{bucket.bucket}/scores/ cannot be written to: {where}; make room" in answer.stderr
+    assert into().returncode == 0
 
 
 def test_a_damaged_ledger_is_a_sentence(bucket, into):

@@ -1,6 +1,8 @@
 """Scoring into a folder of parts: each row once, gone on with after whatever ended it, and nothing mixed up."""
 
+import errno
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -276,6 +278,23 @@ def flip(path):
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("output", "full"),
+    [("full_0", "libelle.scoring.shard.ParquetFile.write"), ("full_1", "libelle.scoring.outputs._Lines.add")],
+)
+def test_a_full_disk_is_a_sentence_that_names_it_and_room_lets_the_work_go_on(place, score, monkeypatch, output, full):
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "Error writing bytes to file. Detail: ...")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(full, fail)
+        answer = score(FORMS, f"output={output}/")
+    assert answer.returncode == 2
+    assert f"output={output} cannot be written to ({os.strerror(errno.ENOSPC)}); make room" in answer.stderr
+    assert score(FORMS, f"output={output}/").returncode == 0
+    assert len(answers_in(place / output)) == 162
 
 
 def test_a_damaged_ledger_is_a_sentence(place, score, output):

@@ -1,6 +1,7 @@
 """Signed models, and HTTPS."""
 
 import json
+import signal
 import ssl
 from urllib.request import Request, urlopen
 
@@ -82,3 +83,8 @@ def test_it_speaks_tls_where_it_has_a_certificate(place):
         url = f"https://localhost:{service.port}/models/forms/predict"
         with urlopen(Request(url, body), timeout=PATIENCE, context=context) as answer:
             assert json.load(answer)["results"][0]["status"] == "ok"
+        make_certificate(place / "other.pem", key)
+        workers = service.children()
+        service.process.send_signal(signal.SIGHUP)
+        service.until(lambda: f"The workers stay as they were: tls_key={key} is not the key of" in service.log)
+        assert service.children() == workers

@@ -2,6 +2,7 @@
 
 import pytest
 
+from helpers.openssl import make_certificate, openssl
 from helpers.serving import client_of, context_of
 from libelle.errors import UserError
 from libelle.service.settings import Settings
@@ -138,6 +139,9 @@ def test_a_file_of_tokens_that_cannot_be_is_one_sentence(tmp_path, lines, senten
         ({"shadow": "forms"}, "shadow=forms names no version; write forms@ and its number."),
         ({"trusted": "keys.pem"}, "add verify=required, or leave it out."),
         ({"verify": "required"}, "verify=required needs the keys to trust"),
+        ({"origins": "foo"}, "origins=foo is no origin as browsers send it; write https://<host>"),
+        ({"origins": "https://a.fr,https://b.fr/"}, "origins=https://b.fr/ is no origin"),
+        ({"origins": "https://a.fr:443"}, "origins=https://a.fr:443 is no origin"),
     ],
 )
 def test_settings_that_cannot_be_are_one_sentence(keys, sentence, monkeypatch):
@@ -147,12 +151,33 @@ def test_settings_that_cannot_be_are_one_sentence(keys, sentence, monkeypatch):
         Settings(**keys)
 
 
+@pytest.mark.parametrize(
+    ("certificate", "key", "sentence"),
+    [
+        ("mine.crt", "other.key", "tls_key=other.key is not the key of tls_certificate=mine.crt"),
+        ("mine.key", "mine.crt", "tls_certificate=mine.key holds no certificate"),
+        ("mine.crt", "other.crt", "tls_key=other.crt holds no private key"),
+        ("mine.crt", "secret.key", "tls_key=secret.key is encrypted, and workers begin without being asked"),
+        ("mine.crt", "short.key", "tls_key=short.key is no file"),
+    ],
+)
+def test_tls_files_that_cannot_be_used_are_one_sentence_that_names_them(
+    tmp_path, monkeypatch, certificate, key, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("mine", "other"):
+        make_certificate(tmp_path / f"{name}.crt", tmp_path / f"{name}.key")
+    openssl("pkey", "-in", "mine.key", "-aes256", "-passout", "pass:secret", "-out", "secret.key")
+    with pytest.raises(UserError, match=sentence):
+        Settings(tls_certificate=certificate, tls_key=key)
+
+
 def test_pages_of_other_hosts_ask_only_where_they_are_named(published, monkeypatch):
     monkeypatch.setenv("LIBELLE_TOKEN", TOKEN)
     preflight = {"Origin": "https://a.fr", "Access-Control-Request-Method": "POST"}
     closed = client_of(context_of(published)).options("/models/forms/predict", headers=preflight)
     assert "access-control-allow-origin" not in closed.headers
-    client = client_of(context_of(published, origins="https://a.fr"))
+    client = client_of(context_of(published, origins="https://a.fr,http://[::1]:8080"))
     opened = client.options("/models/forms/predict", headers=preflight)
     assert opened.headers["access-control-allow-origin"] == "https://a.fr"
     refused = client.post("/models/forms/predict", headers={"Origin": "https://a.fr"})

@@ -2,11 +2,12 @@
 
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
 
-from helpers.scripts import CONF
+from helpers.scripts import CONF, call
 from helpers.servers import MotoServer, S3Server, free_ports
 from libelle.errors import UserError
 from libelle.stores.minio import MinioStore
@@ -116,13 +117,26 @@ def test_what_is_not_an_address_is_refused_unrepeated(credentials: Credentials, 
         ({"bucket": ""}, r"store\.bucket= or "),
         ({"prefix": "a/../b"}, r"store\.prefix=a/\.\./b cannot be one"),
         ({"region": "no region"}, r"store\.region=no region is wrong"),
+        ({"endpoint": "127.0.0.1:99999"}, r"store\.endpoint=127\.0\.0\.1:99999 is wrong"),
         ({"secure": True}, r"store\.endpoint=\S+ does not answer over TLS .* store\.secure=false"),
         ({"endpoint": "nowhere.invalid:9000"}, r"does not answer \(no such host\); check the address"),
     ],
 )
 def test_a_wrong_config(moto_server: MotoServer, changes: dict[str, str], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        moto_server.store(**changes).check()
+    for ask in (MinioStore.check, MinioStore.reach):
+        with pytest.raises(UserError, match=message):
+            ask(moto_server.store(**changes))
+
+
+def test_a_list_of_runs_waits_no_longer_for_a_dead_endpoint_than_training_does(
+    credentials: Credentials, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    credentials({"AWS_ACCESS_KEY_ID": "user", "AWS_SECRET_ACCESS_KEY": _SECRET})
+    monkeypatch.setattr("libelle.stores.minio.PATIENT", None)  # whoever asks so would wait for twenty seconds
+    endpoint = f"127.0.0.1:{free_ports(1)[0]}"
+    answer = call("runs.py", "list", "store=minio", f"store.endpoint={endpoint}", "store.secure=false", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert f"store.endpoint={endpoint} does not answer" in answer.stderr
 
 
 def test_a_dead_endpoint(moto_server: MotoServer) -> None:

@@ -208,7 +208,7 @@ def _said(line: _Line, error: Exception) -> str:
         if found is not None:
             return f"{found} refers to a key that does not exist; write the value itself."
     if isinstance(error, OSError) and error.strerror:  # Hydra's own are some, too, and have none
-        return f"Hydra cannot make its folder ({error.strerror}); correct hydra.run.dir, or leave it out."
+        return _no_folder(line, error)
     first = decoded(str(cause)).strip().partition("\n")[0].rstrip(".:")
     merging = re.match(r"Error merging override (?P<override>.*)", decoded(str(error)))
     if merging and cause is not error:
@@ -216,3 +216,11 @@ def _said(line: _Line, error: Exception) -> str:
     return (
         f"The command line does not fit: {first}; {how_to_call(line.command)} --help shows the keys and their options."
     )
+
+
+def _no_folder(line: _Line, error: OSError) -> str:
+    """What to say where Hydra's own folder cannot be made, which a sweep has by default."""
+    key = "hydra.sweep.dir" if line.sweeping else "hydra.run.dir"
+    typed = any(override.lstrip("+").startswith(f"{key}=") for override in line.overrides)
+    remedy = f"correct {key}, or leave it out" if typed else f"set {key} to a folder elsewhere"
+    return f"Hydra cannot make its folder {error.filename or ''} ({error.strerror}); {remedy}."

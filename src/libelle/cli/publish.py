@@ -9,7 +9,7 @@ from libelle.cli import terminal_tables
 from libelle.cli.command import plain_errors, typed_overrides, values_and_store
 from libelle.components import Component, Positive, Share, validate
 from libelle.errors import UserError
-from libelle.published import overview
+from libelle.published import not_there, overview, signed
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 
@@ -23,7 +23,7 @@ class PublishRequest(Component):
 
     Attributes:
         run_id: the run to publish.
-        name: of the published model; the name of the run's data where left out.
+        name: of the published model; the name of the run's data where left out; of the list, the one to show.
         threshold: of a binary decision; the one chosen for the run where left out.
         sign: file of the private key that signs what is published, PEM.
         min_records: training records that must hold any word, n-gram or text of the model, at least; any number where
@@ -47,9 +47,19 @@ class PublishRequest(Component):
             raise UserError("Say what to do: run_id=... to publish, name=... rollback=true to go back, or list=true.")
         if self.rollback and self.name is None:
             raise UserError("rollback=true needs name=, the published model to roll back.")
+        self._check_keys()
         if self.force is not None:
             self.force = " ".join(self.force.split())
             _check_reason(self.force, self.run_id)
+
+    def _check_keys(self) -> None:
+        """Raise `UserError` for a key that would have no effect: somebody may rely on it."""
+        asked = "rollback=true" if self.rollback else "list=true"
+        for key in ("threshold", "sign", "min_records") if self.run_id is None else ():
+            if getattr(self, key) is not None:
+                raise UserError(
+                    f"{key}={getattr(self, key)} is for run_id=, and {asked} publishes nothing new; leave it out."
+                )
 
 
 def _check_reason(force: str, run_id: str | None) -> None:
@@ -69,7 +79,14 @@ def publish(config: DictConfig) -> None:
         request = validate(PublishRequest, values, "")
         store.check()
         if request.list:
-            terminal_tables.print_published(overview(store))
+            found = overview(store)
+            if request.name is not None:
+                if request.name not in found:
+                    raise not_there(store, f"name={request.name}")
+                found = {request.name: found[request.name]}
+            terminal_tables.print_published(
+                found, signed(store, [item for _, items in found.values() for item in items])
+            )
         elif request.rollback:
             published = publication.rollback(store, str(request.name))
             terminal_tables.print_publication(store, published, typed_overrides())

@@ -46,6 +46,7 @@ def runs(config: DictConfig) -> None:
         where = json.loads(values["where"])
         _check_words(verb, names, where)
         output = json_output if _as_json(where) else run_tables
+        store.reach()
         found = [Run.open(store, RunId.parse(name)) for name in names]
         match verb, found:
             case "list", []:

@@ -1,6 +1,6 @@
 """What the commands print on stdout."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,10 @@ if TYPE_CHECKING:  # importing it takes a second
 #: Labels whose own thresholds are printed; of more, the table in the run has them.
 PRINTED_LABELS = 20
 #: Columns that a narrow terminal does without, the least important first.
-_PUBLISHED_LOSE = ("published", "data", "model", "run", "threshold")
+_PUBLISHED_LOSE = ("published", "data", "model", "run", "threshold", "signed")
+
+#: What the sweeper calls trials that gave no value.
+_LOST = ("failed", "nan", "timeout")
 
 _HEADLINES = {
     2: ("average_precision", "roc_auc", "log_loss", "precision", "recall", "accuracy"),
@@ -157,10 +160,20 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
     if best is None:
         console.print("no trial has completed")
         return
+    counts: Mapping[str, int] = results["trials"]
+    total, lost = sum(counts.values()), {name: counts[name] for name in _LOST if counts.get(name)}
+    of_them = f" ({', '.join(f'{count} {status}' for status, count in sorted(counts.items()))})" if lost else ""
     console.print(
-        f"best of {sum(results['trials'].values())} trials: #{best.trial}, run {best.run_id}, "
-        f"{best.objective} = {best.value:.6f}\n\nAgain, alone:"
+        f"best of {total} trials{of_them}: #{best.trial}, run {best.run_id}, {best.objective} = {best.value:.6f}"
     )
+    if lost:
+        console.print(
+            f"{sum(lost.values())} of them gave no value and are not tried again; {page.parent / 'trials'} says why, "
+            f"and the same command with hydra.sweeper.max_trials={total + sum(lost.values())} tries as many others.",
+            highlight=False,
+            soft_wrap=True,
+        )
+    console.print("\nAgain, alone:")
     console.print(f"  {as_shell_needs(best.command)}", highlight=False, soft_wrap=True)
     console.print(f"\nReport: {page}", highlight=False, soft_wrap=True)
 
@@ -193,15 +206,16 @@ def print_gate(store: Store, publication: Publication) -> None:
     console.print()
 
 
-def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]]) -> None:
-    """Print one line a published version."""
-    columns = ["name", "version", "current", "run", "data", "model", "threshold", "published", "forced"]
+def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publication]]], signed: Collection[str]) -> None:
+    """Print one line a published version; `signed` are those that have a signature, as `forms@1`."""
+    columns = ["name", "version", "current", "run", "data", "model", "threshold", "published", "signed", "forced"]
     rows = []
     for name, (current, versions) in overview.items():
         for item in versions:
             mark = "current" if item.version == current else ""
             threshold = item.threshold if item.label_thresholds is None else "by label"
-            values = (item.run_id, item.data, item.model, threshold, item.published, item.forced)
+            is_signed = "yes" if str(item) in signed else "no"
+            values = (item.run_id, item.data, item.model, threshold, item.published, is_signed, item.forced)
             rows.append([name, str(item.version), mark, *map(_cell, values)])
     if all(item.forced is None for _, versions in overview.values() for item in versions):
         columns, rows = columns[:-1], [row[:-1] for row in rows]

@@ -4,9 +4,9 @@ The process that works in a folder holds it (`stores.outbox.held`), so that ever
 """
 
 import contextlib
-import errno
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from libelle.errors import UserError
-from libelle.files import SCRATCH, json_bytes, owned, whole_file
+from libelle.files import SCRATCH, is_full, json_bytes, owned, whole_file
 from libelle.stores.base import Store
 from libelle.stores.documents import parse_document
 from libelle.stores.outbox import held, is_held, make_state_folder, place_of, state_folder
@@ -31,7 +31,6 @@ _KEPT = (_RUN, CHECKPOINTS, LOG)
 _RESUMABLE = (KeyboardInterrupt, OSError, MemoryError)
 #: Seconds after which a folder that belongs to no run was left by a process that died.
 _ABANDONED = 3600.0
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 @dataclass
@@ -80,14 +79,11 @@ def work_folder(resumed: Path | None = None) -> Iterator[Path]:
         try:
             yield folder
         except BaseException as error:
-            full = _is_full(error, folder)
+            full = _full_disk(error, folder)  # before its folder goes, which makes room
             if not (folder / _RUN).exists() or not (resumed or full or isinstance(error, _RESUMABLE)):
                 shutil.rmtree(folder, ignore_errors=True)
             if full:
-                raise UserError(
-                    f"There is no room left to work in {folder} (its disk is full); make room, or set XDG_STATE_HOME "
-                    "to a folder on another disk."
-                ) from error
+                raise UserError(f"There is no room left to work in {full} to a folder on another disk.") from error
             raise
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -148,9 +144,23 @@ def _sweep_up() -> None:
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def _is_full(error: BaseException, folder: Path) -> bool:
-    """Whether work ended because the disk of its folder is full; libraries say so in words of their own."""
+def _full_disk(error: BaseException, folder: Path) -> str | None:
+    """Which folder's disk is full, and what to set, where work ended of that; libraries say so in words of their own.
+
+    Lightning writes weights into the folder of temporary files before they get to the work folder.
+    """
     if isinstance(error, UserError):  # that of a store that is full, or of the drafts in the folder
-        cause = error.__cause__
-        return str(folder) in str(error) and isinstance(cause, OSError) and cause.errno in _FULL
-    return (isinstance(error, OSError) and error.errno in _FULL) or "No space left on device" in str(error)
+        full = str(folder) in str(error) and is_full(error.__cause__)
+    else:
+        full = is_full(error) or "No space left on device" in str(error)
+    if not full:
+        return None
+    temporary = Path(tempfile.gettempdir())
+    if str(folder) not in str(error) and _room(temporary) < _room(folder):
+        return f"{temporary}, where temporary files are made (its disk is full); make room, or set TMPDIR"
+    return f"{folder} (its disk is full); make room, or set XDG_STATE_HOME"
+
+
+def _room(folder: Path) -> int:
+    """Bytes that are free on the disk of a folder."""
+    return shutil.disk_usage(folder).free

@@ -75,6 +75,15 @@ class BucketOutput(Output):
             yield path
             self.store.put_file(name, path)
 
+    @property
+    def unwritable(self) -> str:
+        """How a sentence begins that says that no part can be written."""
+        return f"{self.place} cannot be written to: its parts are made in {self.written_in()} (TMPDIR) first"
+
+    def written_in(self) -> Path:
+        """The system's folder of temporary files."""
+        return Path(tempfile.gettempdir())
+
 
 @dataclass(frozen=True)
 class _Objects:

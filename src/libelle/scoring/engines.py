@@ -57,8 +57,9 @@ def attempt(scorer: ShardScorer, shard: Shard, advance: Callable[[int], None]) -
         return Failure("mistake", str(error))
     except MemoryError as error:
         return Failure("memory", f"MemoryError {error}".strip())
-    except Exception:
-        return Failure("defect", traceback.format_exc())
+    except Exception as error:
+        unwritten = scorer.job.output.unwritten(error) if isinstance(error, OSError) else None
+        return Failure("mistake", str(unwritten)) if unwritten else Failure("defect", traceback.format_exc())
 
 
 class Losses:

@@ -1,7 +1,8 @@
 """Scoring many records into a folder: planned once, scored in shards, and gone on with after whatever ended it."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def score_into_folder(
     output.require_apart(str(request.input), inputs)
     # Planned before the folder is made: a mistake leaves nothing behind.
     planned = None if output.is_begun() else _plan(inputs, request, pipeline, model)
-    with open_ledger(output) as ledger:
+    with _ledger_of(output) as ledger:
         if ledger.about is None:
             job = Job(request, model, output, planned or _plan(inputs, request, pipeline, model))
             ledger.begin(job)
@@ -66,6 +67,19 @@ def score_into_folder(
     total = FileReport(read=sum(each.rows for each in outcomes), refused=sum(each.refused for each in outcomes))
     total.close(str(request.input), "scored")
     return outcomes, bool(left)
+
+
+@contextmanager
+def _ledger_of(output: Output) -> Iterator[Ledger]:
+    """Open the ledger; an entry of it that cannot be written is a sentence, as a part that cannot is."""
+    try:
+        with open_ledger(output) as ledger:
+            yield ledger
+    except OSError as error:
+        unwritten = output.unwritten(error)
+        if unwritten is None:
+            raise
+        raise unwritten from error
 
 
 def _plan(inputs: Sequence[Input], request: FileRequest, pipeline: Pipeline, model: ModelSource) -> list[Planned]:

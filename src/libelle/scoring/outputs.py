@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from libelle.errors import UserError
-from libelle.files import TEMPORARY, flush_to_disk, owner_died, whole_file
+from libelle.files import TEMPORARY, flush_to_disk, is_full, owner_died, whole_file
 from libelle.scoring.inputs import Input, list_inputs
 from libelle.stores.base import Store
 
@@ -85,6 +85,23 @@ class Output(ABC):
     def new_part(self, name: str) -> AbstractContextManager[Path]:
         """Yield a path; the file that is written there becomes a part at the end, whole or not at all."""
 
+    @property
+    def unwritable(self) -> str:
+        """How a sentence begins that says that no part can be written."""
+        return f"{self.place} cannot be written to"
+
+    @abstractmethod
+    def written_in(self) -> Path:
+        """The folder of this machine in which a part is written."""
+
+    def unwritten(self, error: OSError) -> UserError | None:
+        """What to say of an error that came while parts were written; None where it is not about their folder."""
+        folder = self.written_in()
+        if not is_full(error) and not Path(str(error.filename or "")).is_relative_to(folder):
+            return None
+        reason = os.strerror(error.errno) if error.errno else error  # Arrow's own words are longer
+        return UserError(f"{self.unwritable} ({reason}); make room or check rights, and the same command goes on.")
+
 
 @dataclass(frozen=True)
 class LocalOutput(Output):
@@ -147,6 +164,10 @@ class LocalOutput(Output):
             yield temporary
             flush_to_disk(temporary)
         flush_to_disk(self.path)
+
+    def written_in(self) -> Path:
+        """The folder itself."""
+        return self.path
 
     def _remove_leftovers(self) -> None:
         """Remove what killed workers were writing."""

@@ -2,9 +2,11 @@
 
 import ipaddress
 import os
+import re
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NoReturn
 
 from pydantic import Field
 
@@ -15,6 +17,11 @@ from libelle.signatures import trusted_file
 
 #: The environment variable that holds a token.
 TOKEN = "LIBELLE_TOKEN"
+
+#: An origin as browsers send it.
+_ORIGIN = re.compile(
+    r"(?!http://[^/]*:80$|https://[^/]*:443$)[a-z][a-z0-9+.-]*://([a-z0-9._-]+|\[[0-9a-f:.]+\])(:\d{1,5})?"
+)
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 
@@ -81,10 +88,20 @@ class Settings(Limits):
 
     def __post_init__(self) -> None:
         self._check_door()
+        self._check_origins()
         self.trusted = trusted_file(self.verify, self.trusted)
         for shadow in self.shadows:
             if "@" not in shadow:
                 raise UserError(f"shadow={shadow} names no version; write {shadow}@ and its number.")
+
+    def _check_origins(self) -> None:
+        """Raise `UserError` for an origin that no browser sends: it would let nobody in, and nobody would know why."""
+        for origin in self.allowed_origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                raise UserError(
+                    f"origins={origin} is no origin as browsers send it; write https://<host>, with :<port> where it "
+                    "is not the usual one, in small letters and without a path."
+                )
 
     @property
     def references(self) -> list[str] | None:
@@ -117,7 +134,49 @@ class Settings(Limits):
             )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise UserError("tls_certificate= and tls_key= belong together; give both files, or neither.")
-        for key in ("tls_certificate", "tls_key"):
-            path = getattr(self, key)
-            if path is not None and not Path(path).is_file():
-                raise UserError(f"{key}={path} is no file; give a file in PEM format.")
+        self.check_tls()
+
+    def check_tls(self) -> None:
+        """Load the certificates and their key, if there are any, as each worker will.
+
+        Raises:
+            UserError: when they cannot be used; names the one that is wrong.
+        """
+        if self.tls_certificate is not None and self.tls_key is not None:
+            _check_pair(self.tls_certificate, self.tls_key)
+
+
+def _check_pair(certificate: str, private: str) -> None:
+    """Raise `UserError` unless these are files of certificates and of their private key."""
+    certificates, key = f"tls_certificate={certificate}", f"tls_key={private}"
+    for place, path in ((certificates, certificate), (key, private)):
+        if not Path(path).is_file():
+            raise UserError(f"{place} is no file; give a file in PEM format.")
+        try:
+            Path(path).open("rb").close()
+        except OSError as error:
+            raise UserError(f"{place} cannot be read ({error.strerror}); check its rights.") from error
+
+    def refuse() -> NoReturn:  # else each worker asks for a passphrase, on a terminal
+        raise UserError(
+            f"{key} is encrypted, and workers begin without being asked; give a key without a passphrase, which the "
+            "service alone may read."
+        )
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    try:
+        context.load_verify_locations(certificate)
+    except ssl.SSLError as error:
+        raise UserError(f"{certificates} holds no certificate; give the file of certificates, PEM.") from error
+    try:
+        context.load_cert_chain(certificate, private, refuse)
+    except ssl.SSLError as error:
+        if error.reason in ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"):  # the latter of another kind of key
+            raise UserError(
+                f"{key} is not the key of {certificates}, whose first certificate counts; give files that belong "
+                "together."
+            ) from error
+        if error.reason and error.library == "SSL":  # of keys that are too short, for instance
+            reason = error.reason.lower().replace("_", " ")
+            raise UserError(f"{certificates} and {key} cannot be used ({reason}); give others.") from error
+        raise UserError(f"{key} holds no private key; give the file of the certificate's key, PEM.") from error

@@ -84,10 +84,19 @@ class Supervisor:
                 self._look_after_watch()
                 if self._asked_again:
                     self._asked_again = False
-                    self._serve(self._loaded)
+                    self._begin_again()
                 self._crew.fill()
         finally:
             self._end()
+
+    def _begin_again(self) -> None:
+        """Replace the workers by others, which read the certificate anew."""
+        try:
+            self._settings.check_tls()
+        except UserError as error:
+            log.error("The workers stay as they were: %s", error)
+        else:
+            self._serve(self._loaded)
 
     def _listen_to_signals(self) -> None:
         def end(*_: object) -> None:

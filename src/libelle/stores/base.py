@@ -49,6 +49,12 @@ class Store(Component, ABC):
     def check(self) -> None:
         """Raise `UserError` unless the store can be reached and written to; called before any work starts."""
 
+    def reach(self) -> None:
+        """Raise `UserError` where a server does not answer at once; reading would wait for it much longer.
+
+        A folder has no server.
+        """
+
     @abstractmethod
     def put(self, key: str, data: bytes) -> None:
         """Write `data`, replacing what was there."""

@@ -27,6 +27,8 @@ with needs_extra("store=minio", "minio"):
 #: For what one request cannot repeat by itself: a download cut short, an upload in parts, a claim put off.
 _ATTEMPTS = 4
 _PAUSE = 0.2
+#: How the key of an object begins that tries a bucket.
+_PROBE = ".probe"
 
 T = TypeVar("T")
 
@@ -49,20 +51,19 @@ class MinioStore(Store):
     secure: bool = True
     region: str | None = None
 
+    def reach(self) -> None:
+        """Ask for one key; whether the bucket is there, whoever reads will say."""
+        self._check_names(_PROBE)
+        self._is_there()
+
     def check(self) -> None:
         """Make the bucket if it is missing, then claim a probe twice, which must fail once, and delete it.
 
         Some servers take the condition of a claim and ignore it: two runs would then get the same id.
         """
-        probe = f".probe-{uuid4().hex}"
-        try:
-            check_bucket_name(self.bucket, strict=True)
-            self._name(probe)
-        except ValueError as error:
-            raise UserError(
-                f"store.bucket={self.bucket} or store.prefix={self.prefix} cannot be one: {error}."
-            ) from error
-        if not self._ask(self._has_bucket, client=connect(self.endpoint, self.secure, self.region, HASTY)):
+        probe = f"{_PROBE}-{uuid4().hex}"
+        self._check_names(probe)
+        if not self._is_there():
             self._ask(self._make_bucket)
         claims = [self.create_if_absent(probe, b""), self.create_if_absent(probe, b"")]
         self.delete(probe)
@@ -186,6 +187,20 @@ class MinioStore(Store):
         # All in one go: a listing that broke off half-way would look like a short one.
         root = self._root + prefix
         return self._ask(lambda client: [*client.list_objects(self.bucket, root, recursive)])
+
+    def _check_names(self, key: str) -> None:
+        """Raise `UserError` for a bucket or a prefix that can be none."""
+        try:
+            check_bucket_name(self.bucket, strict=True)
+            self._name(key)
+        except ValueError as error:
+            raise UserError(
+                f"store.bucket={self.bucket} or store.prefix={self.prefix} cannot be one: {error}."
+            ) from error
+
+    def _is_there(self) -> bool:
+        """Whether the bucket is, asked of a server that is to answer at once."""
+        return self._ask(self._has_bucket, client=connect(self.endpoint, self.secure, self.region, HASTY))
 
     def _has_bucket(self, client: Minio) -> bool:
         try:

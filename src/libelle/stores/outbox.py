@@ -190,6 +190,11 @@ def sync_command(place: Mapping[str, Any]) -> str:
     return " ".join([how_to_call("runs"), "sync", *store_arguments(place)])
 
 
+def command_line(store: Store, command: str, *words: str) -> str:
+    """A command that is ready to be pasted, for sentences that propose one: with the keys that name its store."""
+    return " ".join([how_to_call(command), *map(shlex.quote, words), *store_arguments(place_of(store))])
+
+
 def parcels() -> list[Parcel]:
     """The parcels of this machine; one whose `target.json` is damaged is passed over."""
     found = []

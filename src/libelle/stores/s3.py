@@ -121,7 +121,8 @@ def connect(endpoint: str, secure: bool, region: str | None, patience: Patience)
     try:
         return Minio(endpoint, key, secret, token, secure=secure, region=region, http_client=pool)
     except ValueError as error:
-        raise UserError(f"store.endpoint={endpoint} or store.region={region} is wrong: {error}.") from error
+        region_too = "" if region is None else f" or store.region={region}"
+        raise UserError(f"store.endpoint={endpoint}{region_too} is wrong: {error}.") from error
 
 
 def _credentials() -> tuple[str, str, str | None]:

@@ -21,13 +21,12 @@ from typing_extensions import TypedDict
 
 from libelle.errors import UserError
 from libelle.files import json_bytes, sha256_of
-from libelle.installation import how_to_call
 from libelle.models.stored import DAMAGED, reason_of
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
 from libelle.stores.documents import FileName, StoredFile, expected_files, read_document, read_formatted
 from libelle.stores.formats import PREPARED
-from libelle.stores.outbox import Parcel, dispatch, drafts
+from libelle.stores.outbox import Parcel, command_line, dispatch, drafts
 from libelle.training.prepared_data import Prepared
 from libelle.training.source_file import SourceFile
 
@@ -145,9 +144,10 @@ def read_base(store: Store, name: str, scratch: Path) -> Base:
     for attempt in range(_ATTEMPTS):
         version = _current(store, name)
         if version is None:
+            named = [] if name == "based" else [f"base.name={name}"]
             raise UserError(
                 f"There is no base {name!r} in {store}; make it first, with the same data, cleaner and process: "
-                f"{how_to_call('train')} mode=prepare{'' if name == 'based' else f' base.name={name}'}."
+                f"{command_line(store, 'train', 'mode=prepare', *named)}."
             )
         try:
             return _read_version(store, name, version, scratch / f"base-{attempt}")

@@ -13,7 +13,7 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, DELETED, RUNNING, Run
 from libelle.runs.work import Begun, find_work, remember
 from libelle.stores.base import Store
-from libelle.stores.outbox import is_held, place_of, state_folder, store_arguments, sync_command, unsent
+from libelle.stores.outbox import command_line, is_held, place_of, state_folder, sync_command, unsent
 from libelle.training.plan import Provenance, Resumed
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def how_to_go_on(store: Store, run: Run) -> str:
 
 def resume_command(store: Store, run_id: str) -> str:
     """The command that resumes a run."""
-    return " ".join([how_to_call("train"), f"resume={run_id}", *store_arguments(place_of(store))])
+    return command_line(store, "train", f"resume={run_id}")
 
 
 def _unfinished(store: Store, run_id: str) -> Run:
