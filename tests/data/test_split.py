@@ -153,6 +153,12 @@ def test_missing_validation_keeps_groups_whole():
     assert set(result) == set(SPLITS)
 
 
+def test_a_given_column_that_keeps_groups_whole_is_taken():
+    given = ["train", "train", "val", "test", "test", "train"]
+    result = split(SplitConfig(column="split", group="g"), given=given, groups=list("aabcca"))
+    assert result.tolist() == [TRAIN, TRAIN, VALIDATION, TEST, TEST, TRAIN]
+
+
 def test_labels_seen_only_in_test_do_not_stop():
     given = ["train"] * 20 + ["test"] * 2
     targets = ["a", "b"] * 10 + ["only here"] * 2
@@ -172,6 +178,14 @@ def test_rare_classes_are_for_training_first():
         ({"config": SplitConfig(column="part"), "given": ["train", "val"]}, ["no row is left for test", "2 rows"]),
         ({"config": SplitConfig(group="g"), "groups": ["x", None, "y"]}, ["row 1", "'g'", "empty"]),
         ({"config": SplitConfig(group="g"), "groups": ["x"] * 9}, ["no row is left", "data.split"]),
+        (
+            {
+                "config": SplitConfig(column="part", group="home"),
+                "given": ["train", "val", "test", "train"],
+                "groups": ["a", "b", "c", "b"],
+            },
+            ["row 3", "'part'", "train", "validation in row 1", "'home'", "'b'", "data.split.group"],
+        ),
         ({"targets": ["0", "1"]}, ["no row is left", "more rows"]),
         ({"targets": [f"text {row}" for row in range(90)]}, ["each of the 90 labels has one row", "data.target"]),
     ],
