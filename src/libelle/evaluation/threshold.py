@@ -169,7 +169,15 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     classes: dict[str, float | None] = {}
     value: float | None = None
     if rule.is_binary and request.accuracy is not None:
-        raise UserError(f"accuracy={request.accuracy} is for more than two labels; ask for a precision or a recall.")
+        raise UserError(
+            f"accuracy={request.accuracy} is for more than two labels, and run {run.id} has two; ask for a precision or "
+            "a recall, or name another run with run_id=."
+        )
+    if not rule.is_binary and request.prevalence is not None:
+        raise UserError(
+            f"prevalence={request.prevalence} is a share of positives, and the {len(labels)} labels of run {run.id} have "
+            "none; leave it out."
+        )
     if rule.is_binary or request.name in ("accuracy", "value"):
         value = choose(Curve.of(*split[VALIDATION].of(), request.prevalence), request)
     else:
@@ -201,7 +209,7 @@ def _label_thresholds(part: Outcomes, request: ThresholdRequest) -> dict[str, fl
     refusal = None
     for label in part.rule.labels:
         try:
-            curve = Curve.of(*part.of(label), request.prevalence)
+            curve = Curve.of(*part.of(label))
             limit = choose(curve, request)
             # A threshold above all scores means to code nothing, not even later records.
             thresholds[label] = limit if limit <= curve.thresholds[0] else None
@@ -217,8 +225,7 @@ def _coded(part: Outcomes, rule: DecisionRule, request: ThresholdRequest) -> dic
     right, _ = part.of()
     automatic = rule.set_aside(part.decisions, part.decisive)
     assert automatic is not None
-    # A prevalence is that of one label.
-    return figures(right, automatic, 1, replace(request, prevalence=None))
+    return figures(right, automatic, 1, request)
 
 
 def _who() -> str | None:
