@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION, SplitConfig, split_rows
@@ -108,6 +108,17 @@ def test_three_rows_of_a_binary_label_stand_in_all_three_splits():
     result = split(targets=targets)
     assert set(result[997:]) == set(SPLITS)
     assert result.value_counts().to_dict() == {TRAIN: 700, VALIDATION: 150, TEST: 150}
+
+
+@given(st.integers(3, 40), st.integers(3, 40), seeds, st.floats(0.001, 0.98), st.floats(0.01, 0.99))
+@example(3, 3, 1, 0.55, 0.1 / 0.55)
+@example(9, 3, 1, 0.75, 0.09 / 0.75)
+def test_of_two_labels_with_three_rows_each_has_rows_in_all_splits_whatever_the_shares(no, yes, seed, held, test):
+    config = SplitConfig(test=held * test, validation=held - held * test, seed=seed)
+    targets = ["no"] * no + ["yes"] * yes
+    counts = pd.crosstab(pd.Series(targets), split(config, targets=targets).to_numpy())
+    assert counts.columns.tolist() == sorted(SPLITS)
+    assert (counts > 0).all(axis=None), counts
 
 
 def test_another_seed_gives_another_split_and_the_shares_stay():

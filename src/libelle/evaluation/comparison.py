@@ -104,7 +104,8 @@ class Comparison:
                 p=general(difference.p_holm, 2), count=count(compared)
             )
         return _(
-            "{name} alone is right on {only_this} of the test records, {first} alone on {only_first}: {chance} ({test})."
+            "{name} alone is right on {only_this} of the test records, {first} alone on {only_first}: {chance} "
+            "({test})."
         ).format(
             name=difference.candidate.run_id,
             only_this=count(difference.only_this),
