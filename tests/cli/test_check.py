@@ -1,6 +1,8 @@
 """The look at the data, by the commands: alone, before training, in the report and from a base."""
 
 import json
+import re
+import shlex
 
 import pandas as pd
 import pytest
@@ -36,6 +38,25 @@ def test_the_look_alone_trains_nothing_and_says_what_to_type_next(entries, tmp_p
     assert "- Without the fields named above: data.columns=employer,job,town" in lines
     assert lines[-1].endswith(f"train.py {' '.join(DATA)} data.split.column=part")
     assert not (tmp_path / "store").exists()
+
+
+def test_the_advice_runs_as_it_is_pasted_whatever_key_the_fields_stand_in(entries, tmp_path):
+    number = list(range(300))
+    entries(**{"age": number, "bien, sûr": "x", "l'ami": "y", "secteur é": ["a", "b", "c"] * 100})
+    keys = ['data.categorical=code,town,"l\'ami"', "data.numeric=age", "data.text=country", "data.split.column=part"]
+    columns = 'data.columns=employer,country,job,"bien, sûr","secteur é"'
+    first = call("check.py", *DATA, *keys, columns, cwd=tmp_path)
+    assert first.returncode == 0, first.stderr
+    assert "- Field 'code' gives the label away" in first.stdout
+    assert "leave it out of data.categorical." in first.stdout
+    (advice,) = re.findall("- Without the fields named above: (.*)", first.stdout)
+    # As a shell takes it, on the same command line.
+    typed = [word for word in [*keys, columns] if word.partition("=")[0] not in advice]
+    second = call("check.py", *DATA, *typed, *shlex.split(advice), cwd=tmp_path)
+    assert second.returncode == 0, second.stderr
+    assert "Field '" not in second.stdout
+    assert "  fields: employer, job, secteur é, town" in second.stdout
+    assert "  data.categorical: town" in second.stdout
 
 
 def test_the_look_is_one_json_object_for_programs(entries, tmp_path):

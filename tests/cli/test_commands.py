@@ -209,12 +209,12 @@ def test_prepare_once_and_sweep_over_models_and_samplers(place):
 
 
 def test_a_failed_run_says_so(place):
-    answer = call("train.py", *train_arguments(optimize="validation.nothing"), cwd=place)
+    answer = call("train.py", *train_arguments(**{"model.optimizer.lr": "1e20"}), cwd=place)
     assert answer.returncode == 2
     listed = call("runs.py", "list", "status=failed", "limit=1", cwd=place).stdout
     failed = next(word for line in listed.splitlines() for word in line.split() if word.startswith("20"))
     manifest = json.loads(run_file(place, failed, "manifest.json").read_text())
-    assert "validation.nothing" in manifest["error"]
+    assert "model.optimizer.lr=1e+20" in manifest["error"]
     assert "Traceback" in run_file(place, failed, "log.txt").read_text()
     refused = call("runtime.py", f"run_id={failed}", "text=x", cwd=place)
     assert refused.returncode == 2

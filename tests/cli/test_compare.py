@@ -123,7 +123,7 @@ def test_the_page_goes_to_output(compared: Path, tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_what_cannot_be_compared_is_refused_in_a_sentence(place: Path) -> None:
     first, second, third = (str(run.id) for run in runs_in(place))
-    assert "1 were given" in refused(place, first)
+    assert "takes 2 to 6 run ids, and 1 was given" in refused(place, first)
     assert "0 were given" in refused(place)
     assert f"{MOST_RUNS}" in refused(place, *[first] * 7)
     assert f"run_id={first} is given twice" in refused(place, first, second, first)

@@ -194,6 +194,7 @@ def test_text_that_is_not_utf8_is_refused(argument):
 def test_a_sweep_says_that_commas_of_data_are_no_sweep(caplog):
     with caplog.at_level("INFO", logger="libelle"):
         protect(["data=csv", "data.columns=a,b,c"])
+        protect(["tune=mlp", "data=csv", "data.columns=a,b,c"])  # something else is searched
         assert not caplog.messages
         protect(["-m", "data=csv", "data.columns=a,b,c"])
     assert caplog.messages == [

@@ -13,6 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import OmegaConf
 
+from helpers.place import files_below
 from helpers.scripts import ROOT, call
 from helpers.tiny import make_forms
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import read_space
@@ -103,6 +104,22 @@ def test_a_search_goes_on_to_a_larger_total(continued):
     assert answer.returncode == 0, answer.stderr
     assert len(runs(place)) == 4
     assert "preparing it" not in answer.stderr
+
+
+def test_a_search_in_the_folder_of_another_is_refused_before_its_data_are_prepared(continued):
+    place, _ = continued
+    make_forms(200).to_csv(place / "others, too.csv", index=False)
+    data = ["data.path=others, too.csv" if key.startswith("data.path") else key for key in DATA]
+    before = files_below(place)
+    answer = tune(place, *data, *FAST, *SPACE, "base.name=others")
+    assert answer.returncode == 2
+    (sentence,) = answer.stderr.strip().splitlines()
+    assert "sweeps/widths is another one: " in sentence
+    assert "data.path='others, too.csv' was not set and is" in sentence
+    assert "tune.name=" in sentence
+    assert files_below(place) == before
+    again = tune(place, *data, *FAST, *SPACE, "base.name=others", "tune.name=others", trials=1)
+    assert again.returncode == 0, again.stderr
 
 
 def test_the_metric_says_which_way_is_better(place):

@@ -1,6 +1,7 @@
 """The look at the data: what is found, what is not, and what each sentence says to do."""
 
 import json
+import shlex
 
 import numpy as np
 import pandas as pd
@@ -180,7 +181,22 @@ def test_a_column_with_another_role_among_the_fields_is_found():
 
 def test_the_advice_quotes_names_that_hold_commas():
     table = forms(country=["FRANCE"] * 400).rename(columns={"employer": "employer, address"})
-    assert look(table).advice == 'data.columns="employer, address",job,town'
+    advice = look(table).advice
+    assert advice is not None
+    assert shlex.split(advice) == ['data.columns="employer, address",job,town']
+
+
+def test_the_advice_names_the_key_that_each_field_stands_in():
+    table = forms(country=["FRANCE"] * 400, age=["40"] * 400)
+    assert look(table, categorical="town,country").advice == "data.columns=employer,job data.categorical=town"
+    # Without data.columns, a category that is left out would be a text.
+    assert look(table.drop(columns="age"), categorical="country").advice == (
+        "data.columns=employer,job,town data.categorical="
+    )
+    check = look(table.drop(columns="country"), numeric="age", text="job")
+    assert check.advice == "data.columns=employer,job,town data.numeric="
+    assert said(check, "constant field").endswith("leave it out of data.numeric.")
+    assert look(table, columns="country", categorical="town").advice is None  # no text would be left
 
 
 @pytest.mark.parametrize("text", ["pÃ©dagogie", "caf\x82", "l\ufffdcole", "Lâ€™Ã‰cole", "26Â°"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION, SplitConfig, split_rows
@@ -110,6 +110,17 @@ def test_three_rows_of_a_binary_label_stand_in_all_three_splits():
     assert result.value_counts().to_dict() == {TRAIN: 700, VALIDATION: 150, TEST: 150}
 
 
+@given(st.integers(3, 40), st.integers(3, 40), seeds, st.floats(0.001, 0.98), st.floats(0.01, 0.99))
+@example(3, 3, 1, 0.55, 0.1 / 0.55)
+@example(9, 3, 1, 0.75, 0.09 / 0.75)
+def test_of_two_labels_with_three_rows_each_has_rows_in_all_splits_whatever_the_shares(no, yes, seed, held, test):
+    config = SplitConfig(test=held * test, validation=held - held * test, seed=seed)
+    targets = ["no"] * no + ["yes"] * yes
+    counts = pd.crosstab(pd.Series(targets), split(config, targets=targets).to_numpy())
+    assert counts.columns.tolist() == sorted(SPLITS)
+    assert (counts > 0).all(axis=None), counts
+
+
 def test_another_seed_gives_another_split_and_the_shares_stay():
     first, second = (split(SplitConfig(seed=seed), targets=["0"] * 1000) for seed in (1, 2))
     assert 0.3 < (first != second).mean() < 0.6
@@ -153,6 +164,12 @@ def test_missing_validation_keeps_groups_whole():
     assert set(result) == set(SPLITS)
 
 
+def test_a_given_column_that_keeps_groups_whole_is_taken():
+    given = ["train", "train", "val", "test", "test", "train"]
+    result = split(SplitConfig(column="split", group="g"), given=given, groups=list("aabcca"))
+    assert result.tolist() == [TRAIN, TRAIN, VALIDATION, TEST, TEST, TRAIN]
+
+
 def test_labels_seen_only_in_test_do_not_stop():
     given = ["train"] * 20 + ["test"] * 2
     targets = ["a", "b"] * 10 + ["only here"] * 2
@@ -172,6 +189,14 @@ def test_rare_classes_are_for_training_first():
         ({"config": SplitConfig(column="part"), "given": ["train", "val"]}, ["no row is left for test", "2 rows"]),
         ({"config": SplitConfig(group="g"), "groups": ["x", None, "y"]}, ["row 1", "'g'", "empty"]),
         ({"config": SplitConfig(group="g"), "groups": ["x"] * 9}, ["no row is left", "data.split"]),
+        (
+            {
+                "config": SplitConfig(column="part", group="home"),
+                "given": ["train", "val", "test", "train"],
+                "groups": ["a", "b", "c", "b"],
+            },
+            ["row 3", "'part'", "train", "validation in row 1", "'home'", "'b'", "data.split.group"],
+        ),
         ({"targets": ["0", "1"]}, ["no row is left", "more rows"]),
         ({"targets": [f"text {row}" for row in range(90)]}, ["each of the 90 labels has one row", "data.target"]),
     ],

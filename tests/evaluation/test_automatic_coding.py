@@ -211,6 +211,21 @@ def test_a_target_that_no_label_reaches_is_refused(many):
         threshold.decide(many, ThresholdRequest(precision=1, confidence=0.999999))
 
 
+@pytest.mark.parametrize("target", [{"accuracy": 1.0}, {"precision": 1.0}])
+def test_a_refusal_says_of_coded_records_that_they_are_coded(many, target):
+    with pytest.raises(UserError, match="is not reached") as error:
+        threshold.decide(many, ThresholdRequest(**target, confidence=0.999999))
+    assert "% coded automatically" in str(error.value)
+    assert "set aside" not in str(error.value)
+    assert ("recall" in str(error.value)) == ("precision" in target)
+
+
+@pytest.mark.parametrize("target", [{"accuracy": 0.6}, {"precision": 0.6}, {"value": 0.5}])
+def test_a_prevalence_is_refused_since_several_labels_have_no_positives(many, target):
+    with pytest.raises(UserError, match=rf"prevalence=0\.2 .* 3 labels of run {many.id} .*leave it out"):
+        threshold.decide(many, ThresholdRequest(**target, prevalence=0.2))
+
+
 def test_a_label_that_costs_leave_to_clerks_has_no_threshold(many):
     choice = threshold.decide(many, ThresholdRequest(cost=Cost(fp=1e6, fn=1)))
     labels, table = predictions(many)

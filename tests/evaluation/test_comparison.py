@@ -49,6 +49,9 @@ def test_numbers_are_those_of_other_libraries(compared: Path) -> None:
     assert difference.p == pytest.approx(reference.pvalue)
     assert (difference.only_first, difference.only_this) == (table[0][1], table[1][0])
 
+    alone = f"{second.id} alone is right on {table[1][0]} of the test records, {first.id} alone on {table[0][1]}: "
+    assert comparison.decisions(difference).startswith(alone)
+
     # The Brier score is a mean over records: its paired bootstrap is scipy's of the records' differences.
     own = (scores[1] - targets) ** 2 - (scores[0] - targets) ** 2
     interval = stats.bootstrap((own,), np.mean, method="percentile", n_resamples=5000, rng=0).confidence_interval

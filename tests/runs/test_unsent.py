@@ -89,10 +89,12 @@ def test_a_finished_run_is_kept_when_the_store_fails_and_sent_later(place, faili
 
 
 def test_a_run_that_failed_ends_with_its_own_error_though_the_store_fails_too(place, failing):
+    rare = ["1" if number % 33 == 0 else "0" for number in range(600)]  # so that nothing is decided to be positive
+    make_forms(600).assign(label=rare).to_csv(place / "forms.csv", index=False)
     with failing(".log.txt"):
-        answer = call("train.py", *TRAIN, "optimize=validation.nothing", cwd=place)
+        answer = call("train.py", *DATA, "model=logreg", "optimize=validation.precision", cwd=place)
     assert answer.returncode == 2
-    assert answer.stderr.splitlines()[-1].startswith("optimize=validation.nothing is not a metric")
+    assert answer.stderr.splitlines()[-1].startswith("optimize=validation.precision has no value")
     assert call("runs.py", "sync", cwd=place).returncode == 0
     assert whole_run(place).status == "failed"
 

@@ -45,6 +45,18 @@ def test_a_note_is_shown_by_list_and_show_and_taken_away(place: Path, ids: list[
     assert "note" not in call("runs.py", "list", cwd=place).stdout
 
 
+def test_a_list_without_runs_says_why_and_not_where_programs_read(place: Path) -> None:
+    for keys, words in (
+        (["status=failed", "model=svm"], "matches status=failed model=svm"),
+        (["limit=0"], "limit=0 leaves no run"),
+        (["store.root=elsewhere"], "there is no run in"),
+    ):
+        answer = call("runs.py", "list", *keys, "format=json", cwd=place)
+        assert (answer.returncode, answer.stdout.strip()) == (0, "[]")
+        assert words in answer.stderr
+    assert call("runs.py", "list", "status=completed", cwd=place).stderr == ""
+
+
 def test_deletion_shows_what_would_go_and_with_yes_it_goes(place: Path, ids: list[str]) -> None:
     before = files_below(place)
     shown = call("runs.py", "delete", *ids[:2], cwd=place)

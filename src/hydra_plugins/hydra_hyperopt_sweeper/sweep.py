@@ -19,6 +19,7 @@ from ._ledger_reader import (
     TrialRecord,
     ranked,
 )
+from ._space import Space
 from ._space_parser import read_space
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "RUNNING",
     "DimensionRecord",
     "Header",
+    "Space",
     "SweepError",
     "SweepRecord",
     "TrialRecord",

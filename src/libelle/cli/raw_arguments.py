@@ -61,8 +61,8 @@ def protect(arguments: list[str], command: str = "train") -> list[str]:
     record: dict[str, str] = {}
     choices = choices_in(arguments)
     # Hydra's own sweeper takes quotes away, and jobs could not be read then; a search keeps them, and shows its jobs.
-    quotes = any(argument.startswith(_SEARCHES) for argument in arguments)
-    sweep = partial(_encode, quotes=quotes) if is_sweep(arguments) else None
+    searches = any(argument.startswith(_SEARCHES) for argument in arguments)
+    sweep = partial(_encode, quotes=searches) if is_sweep(arguments) else None
     for argument in arguments:
         match = _ARGUMENT.fullmatch(argument)
         if match is None or argument.startswith("-"):
@@ -76,6 +76,8 @@ def protect(arguments: list[str], command: str = "train") -> list[str]:
         if key != "text":
             _refuse_secret(key, value)
         if not _is_plain(value) and is_raw(command, key, choices):
+            if sweep and not searches:
+                _say_commas(key, value)
             value = _raw(key, value, sweep)
         elif key.startswith("hydra.") and not value.isascii():
             value = _quoted(value)
@@ -173,16 +175,28 @@ def _is_plain(value: str) -> bool:
 
 def _raw(key: str, value: str, sweep: Callable[[str], str] | None) -> str:
     """The value of a raw key, as Hydra has to get it; in a sweep, `sweep` encodes each of several values."""
-    is_data = key.split(".")[0] in _DATA
+    is_data = _is_data(key)
     if not is_data and value == "null":
         return value
-    if sweep and SWEEPS.match(value) and value.endswith(")"):
+    if sweep and _draws(value):
         return _raw_choice(value, sweep)
     if sweep and not is_data and "," in value:
         return ",".join(sweep(part.strip()) for part in value.split(","))
-    if sweep and "," in value:
-        log.info("%s: commas are part of the value; to sweep over several, write %s=\"choice('…','…')\"", key, key)
     return _encode(value)
+
+
+def _say_commas(key: str, value: str) -> None:
+    """Say that the commas of data part no values: a search draws by other keys, but these may be all that is swept."""
+    if _is_data(key) and "," in value and not _draws(value):
+        log.info("%s: commas are part of the value; to sweep over several, write %s=\"choice('…','…')\"", key, key)
+
+
+def _is_data(key: str) -> bool:
+    return key.split(".")[0] in _DATA
+
+
+def _draws(value: str) -> bool:
+    return SWEEPS.match(value) is not None and value.endswith(")")
 
 
 def _raw_choice(value: str, sweep: Callable[[str], str]) -> str:

@@ -52,6 +52,8 @@ def runs(config: DictConfig) -> None:
             case "list", []:
                 chosen = run_list.select(run_list.manifests(store), where)
                 output.print_runs(chosen, _ways_on(store, chosen))
+                if not chosen:
+                    _say_none(store, where)
             case "show", [run]:
                 _refuse_keys(verb, where, "a run id and format=")
                 run.manifest = as_seen(store, run.manifest)
@@ -72,7 +74,8 @@ def runs(config: DictConfig) -> None:
                 _refuse_keys(verb, where, "store keys and format=")
                 _sync(store, output)
             case _:
-                raise UserError(f"{how_to_call('runs')} {verb} takes {_RUNS_TAKEN[verb]}, and {len(found)} were given.")
+                given = f"{len(found)} {'was' if len(found) == 1 else 'were'} given"
+                raise UserError(f"{how_to_call('runs')} {verb} takes {_RUNS_TAKEN[verb]}, and {given}.")
 
 
 def _check_words(verb: str, names: list[str], where: Mapping[str, str]) -> None:
@@ -86,6 +89,17 @@ def _check_words(verb: str, names: list[str], where: Mapping[str, str]) -> None:
     if verb == "note" and loose and "text" in where:
         text = " ".join([where["text"], *loose])
         raise UserError(f'{loose[0]} belongs to no key; a note with blanks stands in quotes: text="{text}".')
+
+
+def _say_none(store: Store, where: Mapping[str, str]) -> None:
+    """Say why a list is empty: not on stdout, where programs read."""
+    asked = [f"{key}={value}" for key, value in where.items() if key not in ("sort", "limit")]
+    if not where.get("limit", "").strip("0") and "limit" in where:
+        log.info("limit=%s leaves no run", where["limit"])
+    elif asked:
+        log.info("no run in %s matches %s", store, " ".join(asked))
+    else:
+        log.info("there is no run in %s", store)
 
 
 def _compare(runs: list[Run], where: dict[str, str], output: Any) -> None:

@@ -16,10 +16,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError, SweepRecord, read_space
+from hydra_plugins.hydra_hyperopt_sweeper.sweep import Header, Space, SweepError, SweepRecord, read_space
 from libelle.cli import run_tables, terminal_tables
 from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain
 from libelle.cli.composition import make_plan
+from libelle.cli.raw_arguments import decoded
 from libelle.components import build
 from libelle.errors import UserError
 from libelle.files import whole_file
@@ -42,6 +43,7 @@ class SweepCallback(Callback):
         HydraConfig.instance().set_config(config)
         with _only_exits():
             _refuse_other_model(config)
+            _refuse_other_sweep(config)
             if config.mode == "train":
                 for process in _processes(config):
                     _require_base(config, process)
@@ -116,14 +118,37 @@ def _refuse_other_model(config: DictConfig) -> None:
             )
 
 
+def _refuse_other_sweep(config: DictConfig) -> None:
+    """Refuse a folder that holds another sweep before data are prepared for nothing; the sweeper looks once more."""
+    options, folder = config.hydra.sweeper, Path(config.hydra.sweep.dir)
+    if "direction" not in options:  # another sweeper, which keeps no ledger
+        return
+    try:
+        before = SweepRecord.read(folder).header
+    except SweepError:
+        return  # there is none, or what there is cannot be read, which the sweeper says
+    space = _space(config)
+    header = Header(space.records, space.fixed, options.direction, options.objective, options.seed)
+    if space.dimensions and (differences := header.differences(before)):
+        raise UserError(
+            f"The sweep in {folder} is another one: {decoded('; '.join(differences))}; name this one with tune.name=, "
+            "or choose another hydra.sweep.dir."
+        )
+
+
+def _space(config: DictConfig) -> Space:
+    params: Any = config.hydra.sweeper.params
+    params = OmegaConf.to_container(params, resolve=True) if params else {}
+    return read_space(params, list(config.hydra.overrides.task), GlobalHydra.instance().config_loader())
+
+
 def _processes(config: DictConfig) -> list[str]:
     """The processes whose bases the trials start from: those of `tune.processes` that the narrowed space still draws.
 
     Raises:
         SweepError: for a bad space, before the data are prepared.
     """
-    params: Any = OmegaConf.to_container(config.hydra.sweeper.params, resolve=True)
-    space = read_space(params, list(config.hydra.overrides.task), GlobalHydra.instance().config_loader())
+    space = _space(config)
     if config.tune.processes is None:
         return [config.hydra.runtime.choices.process]
     drawn = {option for d in space.dimensions if d.name == "process" for option in d.distribution.options or ()}

@@ -65,10 +65,19 @@ def _fill(more: Ints, room: Ints, wanted: Ints) -> None:
 
 
 def _one_of_each(least: Ints, more: Ints, sizes: Ints) -> None:
-    """Give both labels a row in each cut, where one is left for training; `more` changes."""
+    """Give both labels a row in each cut, as long as they have rows, and one for training; `more` changes."""
     for label, size in enumerate(sizes):
+        other = 1 - label
         for cut in np.flatnonzero(least[label] + more[label] == 0):
-            if (least[label] + more[label]).sum() + 1 < size:
-                more[label, cut] = 1
+            part = least[label] + more[label]
+            fullest = part.argmax()
+            if part.sum() + 1 < size:
+                more[label, cut] += 1
                 # The other label's row, if it has more than its share: the total stays.
-                more[1 - label, cut] *= least[1 - label, cut] == 0
+                if min(least[other, cut], more[other, cut]) > 0:
+                    more[other, cut] -= 1
+            elif part[fullest] > 1:
+                # Where shares are large, the row is not one for training, which has the last: the labels swap cuts.
+                more[label, [cut, fullest]] += [1, -1]
+                if least[other, cut] + more[other, cut] > 1:
+                    more[other, [cut, fullest]] += [-1, 1]

@@ -35,6 +35,10 @@ class Kinds:
         """Config key → columns."""
         return {"data.categorical": list(self.categorical), "data.numeric": list(self.numeric)}
 
+    def key_of(self, name: str) -> str:
+        """The config key that makes a column a field."""
+        return next((key for key, names in self.by_key.items() if name in names), "data.columns")
+
     def check(self, columns: Columns, rows: pd.Index, source: str) -> None:
         """Raise `UserError` where a numeric column of a source holds something that is no number.
 

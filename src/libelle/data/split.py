@@ -34,7 +34,7 @@ class SplitConfig(Component):
 
     Attributes:
         column: a column that says `train`, `validation` (also `val`, `valid`, `dev`) or `test`.
-        group: a column whose equal values stay together, such as a household.
+        group: a column whose equal values stay together, such as a household; where `column` tears them, it is refused.
         validation: share of the rows for validation; of the training rows where `column` names no validation rows.
         test: share of the rows for the test.
         seed: changes which rows go where. Not the training seed, so that runs with different seeds are comparable.
@@ -77,7 +77,7 @@ def split_rows(
         source: what messages call the data.
 
     Raises:
-        UserError: when a split would be empty or a given value is not understood.
+        UserError: when a split would be empty, a given value is not understood, or given values tear a group.
     """
     units = ids if groups is None else groups
     if groups is not None and groups.isna().any():
@@ -89,6 +89,8 @@ def split_rows(
         splits = _cut(units, strata, cuts, config.seed)
     else:
         splits = _read_given(given, config, source)
+        if groups is not None:
+            _refuse_torn(groups, splits, config, source)
         if not (splits == VALIDATION).any():
             train = splits == TRAIN
             cuts = {VALIDATION: config.validation}
@@ -118,6 +120,24 @@ def _read_given(given: pd.Series, config: SplitConfig, source: str) -> pd.Series
             f"{', '.join(SYNONYMS)} must stand; correct it."
         )
     return splits.astype("str")
+
+
+def _refuse_torn(groups: pd.Series, splits: pd.Series, config: SplitConfig, source: str) -> None:
+    """Raise `UserError` where a given column puts rows of one group into two splits, and a test would flatter."""
+    codes, _ = pd.factorize(groups)
+    given, _ = pd.factorize(splits)
+    first = np.full(codes.max(initial=-1) + 1, -1)
+    first[codes[::-1]] = given[::-1]
+    torn = np.flatnonzero(given != first[codes])
+    if len(torn):
+        row = int(torn[0])
+        other = int(np.flatnonzero(codes == codes[row])[0])
+        unit = groups.index.name or "row"
+        raise UserError(
+            f"{source}, {unit} {groups.index[row]}: the split column {config.column!r} says {splits.iloc[row]}, and "
+            f"{splits.iloc[other]} in {unit} {groups.index[other]}, which has the same {config.group!r}, "
+            f"{groups.iloc[row]!r}; correct the column, or leave data.split.column or data.split.group out."
+        )
 
 
 def _cut(units: pd.Series, strata: pd.Series | None, cuts: dict[str, float], seed: int) -> pd.Series:

@@ -114,7 +114,8 @@ class Comparison:
                 p=general(difference.p_holm, 2), count=count(compared)
             )
         return _(
-            "{name} alone decides {only_this} test records rightly, {first} alone {only_first}: {chance} ({test})."
+            "{name} alone is right on {only_this} of the test records, {first} alone on {only_first}: {chance} "
+            "({test})."
         ).format(
             name=difference.candidate.run_id,
             only_this=count(difference.only_this),
@@ -136,7 +137,8 @@ def compare(runs: Sequence[Run], rules: Sequence[DecisionRule] | None = None) ->
         UserError: when they are too few or too many, one has not completed, or test records or labels differ.
     """
     if not 2 <= len(runs) <= MOST_RUNS:
-        raise UserError(f"{how_to_call('runs')} compare takes two to {MOST_RUNS} run ids, and {len(runs)} were given.")
+        given = f"{len(runs)} {'was' if len(runs) == 1 else 'were'} given"
+        raise UserError(f"{how_to_call('runs')} compare takes 2 to {MOST_RUNS} run ids, and {given}.")
     ids = [str(run.id) for run in runs]
     for run_id in ids:
         if ids.count(run_id) > 1:

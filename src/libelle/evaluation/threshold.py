@@ -28,7 +28,7 @@ from libelle.runs.threshold_file import parse_choice
 log = logging.getLogger(__name__)
 
 
-def choose(curve: Curve, request: ThresholdRequest) -> float:
+def choose(curve: Curve, request: ThresholdRequest, *, coding: bool = False) -> float:
     """The threshold that meets a request, among all distinct scores.
 
     With `confidence` = 1-δ, the target is met in the whole population with probability 1-δ, though the threshold is
@@ -40,6 +40,11 @@ def choose(curve: Curve, request: ThresholdRequest) -> float:
     variant). A threshold is itself a score of the sample: the row that it comes from is not counted as evidence.
     With another prevalence, the bounds of TPR and FPR hold at half the level each.
 
+    Args:
+        curve: of the validation rows.
+        request: what is asked for.
+        coding: whether records that reach the threshold are coded automatically, rather than set aside for a clerk.
+
     Raises:
         UserError: when no threshold does; names the nearest value that can be reached.
     """
@@ -47,9 +52,10 @@ def choose(curve: Curve, request: ThresholdRequest) -> float:
     if name == "value":
         return float(target)
     if not curve.tp.any():
-        raise UserError(
-            f"{name}={target} cannot be chosen: no positive record of the validation rows can be set aside; use value=."
-        )
+        nothing = "no positive record of the validation rows can be set aside"
+        if coding:
+            nothing = "no record of the validation rows would be coded rightly"
+        raise UserError(f"{name}={target} cannot be chosen: {nothing}; use value=.")
     delta = None if request.confidence is None else 1 - request.confidence
     if name == "cost":
         return _cheapest(curve, target)
@@ -75,7 +81,11 @@ def choose(curve: Curve, request: ThresholdRequest) -> float:
         best = int(np.argmin(reached) if name == "workload" else np.argmax(reached))
         if delta is not None and name in ("precision", "accuracy"):  # a sequence proves its start or nothing
             best = max(_starts(curve), key=lambda start: float(reached[start]))
-        raise UserError(_nearest(name, target, request.confidence, float(reached[best]), curve, best))
+        shown = f"{curve.share[best]:.1%} {'coded automatically' if coding else 'set aside'}"
+        if name != "accuracy":  # its curve is one of decisions, of which no label has a recall
+            shown += f", recall {curve.recall[best]:.1%}"
+        limit = f"{curve.thresholds[best]:.6g} ({shown})"
+        raise UserError(_nearest(name, target, request.confidence, float(reached[best]), limit))
     chosen = np.flatnonzero(fits)
     best = np.lexsort([key[chosen] for key in order])[0]
     return float(curve.thresholds[chosen[best]])
@@ -136,7 +146,7 @@ def _sequences(curve: Curve, target: float, delta: float) -> npt.NDArray[np.bool
     return proven
 
 
-def _nearest(name: str, target: float, confidence: float | None, reached: float, curve: Curve, best: int) -> str:
+def _nearest(name: str, target: float, confidence: float | None, reached: float, limit: str) -> str:
     sure = "" if confidence is None else f" with confidence={confidence:g}"
     # Rounded to the side on which asking for it succeeds.
     digits = 10_000
@@ -144,8 +154,7 @@ def _nearest(name: str, target: float, confidence: float | None, reached: float,
     word = "lowest" if name == "workload" else "highest"
     return (
         f"{name}={target:g} is not reached{sure} on the validation rows: the {word} is {near:.4f}, at threshold "
-        f"{curve.thresholds[best]:.6g} ({curve.share[best]:.1%} set aside, recall {curve.recall[best]:.1%}); "
-        f"ask for {name}={near:.4f} or {'more' if name == 'workload' else 'less'}, or for something else."
+        f"{limit}; ask for {name}={near:.4f} or {'more' if name == 'workload' else 'less'}, or for something else."
     )
 
 
@@ -174,9 +183,18 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     classes: dict[str, float | None] = {}
     value: float | None = None
     if rule.is_binary and request.accuracy is not None:
-        raise UserError(f"accuracy={request.accuracy} is for more than two labels; ask for a precision or a recall.")
+        raise UserError(
+            f"accuracy={request.accuracy} is for more than two labels, and run {run.id} has two; ask for a precision "
+            "or a recall, or name another run with run_id=."
+        )
+    if not rule.is_binary and request.prevalence is not None:
+        raise UserError(
+            f"prevalence={request.prevalence} is a share of positives, and the {len(labels)} labels of run {run.id} "
+            "have none; leave it out."
+        )
     if rule.is_binary or request.name in ("accuracy", "value"):
-        value = choose(Curve.of(*split[VALIDATION].of(), request.prevalence), request)
+        curve = Curve.of(*split[VALIDATION].of(), request.prevalence)
+        value = choose(curve, request, coding=not rule.is_binary)
     else:
         classes = _label_thresholds(split[VALIDATION], request)
     found = {
@@ -206,8 +224,8 @@ def _label_thresholds(part: Outcomes, request: ThresholdRequest) -> dict[str, fl
     refusal = None
     for label in part.rule.labels:
         try:
-            curve = Curve.of(*part.of(label), request.prevalence)
-            limit = choose(curve, request)
+            curve = Curve.of(*part.of(label))
+            limit = choose(curve, request, coding=True)
             # A threshold above all scores means to code nothing, not even later records.
             thresholds[label] = limit if limit <= curve.thresholds[0] else None
         except UserError as error:
@@ -222,8 +240,7 @@ def _coded(part: Outcomes, rule: DecisionRule, request: ThresholdRequest) -> dic
     right, _ = part.of()
     automatic = rule.set_aside(part.decisions, part.decisive)
     assert automatic is not None
-    # A prevalence is that of one label.
-    return figures(right, automatic, 1, replace(request, prevalence=None))
+    return figures(right, automatic, 1, request)
 
 
 def _who() -> str | None:

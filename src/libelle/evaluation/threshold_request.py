@@ -31,7 +31,7 @@ class ThresholdRequest(Component):
         value: this very threshold.
         accuracy: multiclass: code automatically as many records as can be, with at least this accuracy.
         confidence: the target holds for the lower confidence bound, not for the estimate alone.
-        prevalence: share of positives where the model will be used; by default that of the rows.
+        prevalence: binary: share of positives where the model will be used; by default that of the rows.
         output: a file for the table with a line a label, of a kind that `libelle.data.table_files` writes.
         excel: whose Excel the table is for, see `libelle.data.table_files.Excel`.
         format: `text` for people, `json` for programs.

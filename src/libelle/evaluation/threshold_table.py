@@ -24,7 +24,8 @@ def threshold_table(run: Run, choice: Mapping[str, Any], request: ThresholdReque
 
     Returns:
         `label`, `title` (where titles are known), `threshold` (missing for a label that is never coded automatically)
-        and for each split `<split>_rows` (records that truly have the label), `_set_aside`, `_right` (of these),
+        and for each split `<split>_rows` (records that truly have the label), `_set_aside` (multiclass: coded
+        automatically as it; the column keeps its name, by which it is read since it first was), `_right` (of these),
         `_precision` and `_recall`, each with `_low` and `_high`; `borne_out`: `no` where the test rows refute what was
         asked for of this label, `yes` where they do not, missing where nothing was asked of single labels.
     """

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field
 
@@ -28,6 +28,7 @@ LOST: Final = "lost"
 COMPLETED: Final = "completed"
 FAILED: Final = "failed"
 DELETED: Final = "deleted"
+STATUSES: Final[tuple[str, ...]] = get_args(Status)
 
 #: The file of the decision threshold that was chosen, with all choices before.
 THRESHOLD = "threshold.json"

@@ -9,7 +9,7 @@ from libelle.errors import UserError
 from libelle.installation import how_to_call
 from libelle.runs.heartbeat import as_seen
 from libelle.runs.ids import RunId
-from libelle.runs.run import COMPLETED, DELETED, Manifest, Run
+from libelle.runs.run import COMPLETED, DELETED, STATUSES, Manifest, Run
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.documents import parse_document
 
@@ -107,13 +107,15 @@ def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Mani
             are chosen by `status=deleted` alone.
 
     Raises:
-        UserError: when a key is not a column or `limit` is not a number.
+        UserError: when a key is not a column, `status` is none, or `limit` is not a number.
     """
     where = dict(where)
     sort, limit = where.pop("sort", None), where.pop("limit", "50")
     for key in [*where, *([sort.removeprefix("-")] if sort else [])]:
         if key not in COLUMNS:
             raise UserError(f"{key} is not a column of runs; choose {', '.join(COLUMNS)}, sort or limit.")
+    if "status" in where and where["status"] not in STATUSES:
+        raise UserError(f"status={where['status']} is not the status of a run; choose {', '.join(STATUSES)}.")
     if not limit.isdecimal():
         raise UserError(f"limit={limit} is not a number of runs; write for instance limit=20.")
     there = [item for item in manifests if item.status != DELETED or "status" in where]

@@ -10,7 +10,6 @@ import numpy as np
 
 from libelle.data.frequent import fewest_of
 from libelle.data.split import SPLITS, TEST, TRAIN, VALIDATION
-from libelle.errors import UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.metrics import Metrics, evaluate
 from libelle.evaluation.repeated import with_new_apart
@@ -19,6 +18,7 @@ from libelle.models.base import Model, Training
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
 from libelle.reports.run_report import CALIBRATED, Uncalibrated
+from libelle.training.objective import objective_of, require_defined
 from libelle.training.plan import Plan
 from libelle.training.prepared_data import Prepared
 
@@ -46,8 +46,7 @@ class Fitted:
     @property
     def value(self) -> float:
         """Value of the objective."""
-        split, _, metric = self.objective.partition(".")
-        return float(self.metrics[split][metric])
+        return _value(self.objective, self.metrics)
 
     @property
     def calibration(self) -> dict[str, Any] | None:
@@ -73,9 +72,10 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         prepared: the data.
 
     Raises:
-        UserError: when `optimize` names no metric of these data, or training fails for a reason that a setting removes.
+        UserError: when `optimize` names no metric of these data, or one without a value for this model, or training
+            fails for a reason that a setting removes.
     """
-    objective = objective_of(plan.objective, prepared)
+    objective = objective_of(plan.objective, prepared.labels)
     datasets = {split: prepared.dataset(split) for split in SPLITS}
     seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
     started = time.monotonic()
@@ -93,6 +93,7 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
         before = Uncalibrated(scores, metrics)
         scores = {split: plan.calibration.transform(values) for split, values in scores.items()}
         metrics = _evaluate(prepared, datasets, scores)
+    _value(objective, metrics)
     pipeline = Pipeline(
         fields=prepared.fields,
         text=prepared.text,
@@ -116,6 +117,11 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
     return Fitted(pipeline, scores, kept, objective, seconds, before)
 
 
+def _value(objective: str, metrics: Mapping[str, Metrics]) -> float:
+    split, _, metric = objective.partition(".")
+    return require_defined(objective, metrics[split][metric])
+
+
 def _fewest(prepared: Prepared, model: Model) -> int | None:
     fewest = fewest_of((prepared.min_records, model.fewest_records()))
     return None if fewest is None else int(fewest)
@@ -126,24 +132,3 @@ def _evaluate(prepared: Prepared, datasets: Mapping[str, Dataset], scores: Mappi
         split: evaluate(data.targets, scores[split], DecisionRule(prepared.labels), prepared.weights(split))
         for split, data in datasets.items()
     }
-
-
-def objective_of(name: str | None, prepared: Prepared) -> str:
-    """The metric that the run is judged by; a wrong name must not cost a training.
-
-    Raises:
-        UserError: when there is no such metric, or it is not defined on the rows of its split.
-    """
-    rule = DecisionRule(prepared.labels)
-    name = name or f"{VALIDATION}.{'average_precision' if rule.is_binary else 'accuracy'}"
-    split, _, metric = name.partition(".")
-    if split not in SPLITS:
-        raise UserError(f"optimize={name}: {split} is not a split; choose {', '.join(SPLITS)}.")
-    # Scores that say nothing, on the targets of the split or, if multiclass, on one row of each label.
-    targets = prepared.dataset(split).targets if rule.is_binary else np.arange(len(prepared.labels))
-    scores = np.full((len(targets), len(prepared.labels)), 1 / len(prepared.labels), dtype=np.float32)
-    example = evaluate(targets, scores, rule)
-    known = [key for key, value in example.items() if isinstance(value, int | float)]
-    if metric not in known:
-        raise UserError(f"optimize={name} is not a metric of these data; choose among {', '.join(known)}.")
-    return name

@@ -128,6 +128,10 @@ def build_plan(
             f"optimize={checked.optimize} is not a split and a metric; write for instance "
             "optimize=validation.average_precision."
         )
+    if checked.optimize is not None:
+        from libelle.training.objective import refuse_unknown  # importing scikit-learn takes a second
+
+        refuse_unknown(checked.optimize)
     plan = Plan(
         source=build(checked.data, Source, "data"),
         cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in checked.cleaner.items() if node},

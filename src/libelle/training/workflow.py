@@ -4,7 +4,7 @@ import logging
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -108,6 +108,7 @@ def train(plan: Plan) -> Outcome:
         _refuse_differences(plan, base)
         _check_parts(plan, base.prepared.process, base.prepared.cleaners, base.options.get("process"))
         check_weights(plan.sampler, base.prepared.weight)
+        _refuse_objective(plan, base.prepared.labels)
         if _first(plan):
             _say_what_the_base_holds(base)
         config = {**plan.provenance.config, **base.config}
@@ -160,7 +161,15 @@ def _read(plan: Plan, scratch: Path, *, keep: bool = True) -> tuple[Training, Re
     records = plan.source.read()
     check = _look(plan, records)
     plan.model.accept(records)
+    _refuse_objective(plan, records.labels)
     return training, records, check
+
+
+def _refuse_objective(plan: Plan, labels: Sequence[str]) -> None:
+    """Raise `UserError` where data with these labels have no such metric: no run begins for it."""
+    from libelle.training.objective import objective_of  # importing scikit-learn takes a second
+
+    objective_of(plan.objective, labels)
 
 
 def _look(plan: Plan, records: Records) -> DataCheck:

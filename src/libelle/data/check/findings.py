@@ -1,10 +1,12 @@
 """What a look at the data comes to: a summary, and findings that each say what to do."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from libelle.data.check.messages import MORE, fill
+from libelle.data.field_kinds import TEXT_ALONE
 from libelle.data.split import SPLITS
 from libelle.errors import UserError, listed
 from libelle.language import N_
@@ -50,6 +52,7 @@ class DataCheck:
         unlabelled: how many rows were passed over, since they have no label.
         fields: names of the fields.
         roles: config key → columns.
+        text: the field that `data.text` names.
         unused: columns without a role.
         labels: label → split → rows, in the order of the score columns.
         findings: what a person should know.
@@ -61,6 +64,7 @@ class DataCheck:
     unlabelled: int
     fields: Sequence[str]
     roles: Mapping[str, Sequence[str]]
+    text: str | None
     unused: Sequence[str]
     labels: Mapping[str, Mapping[str, int]]
     findings: Sequence[Finding]
@@ -93,10 +97,25 @@ class DataCheck:
 
     @property
     def advice(self) -> str | None:
-        """The key that leaves out the fields that one would train without; None where there are none, or all are."""
+        """The keys that leave out the fields that one would train without, as a shell takes them.
+
+        None where there are none, or no text field would be left.
+        """
         out = {name for finding in self.findings for name in finding.leave_out}
-        kept = [name for name in self.fields if name not in out]
-        return f"data.columns={','.join(map(_quoted, kept))}" if out and kept else None
+        kinds = {key: self.roles.get(key, ()) for key in TEXT_ALONE.by_key}
+        others = {name for names in kinds.values() for name in names}
+        texts = [name for name in self.fields if name not in out | others]
+        if not out or not texts:
+            return None
+        # Said even where it loses nothing: without it, what another key leaves out would become text.
+        changed = {"data.columns": texts}
+        changed |= {
+            key: [name for name in names if name not in out]
+            for key, names in kinds.items()
+            if not out.isdisjoint(names)
+        }
+        words = [f"{key}={','.join(map(_quoted, names))}" for key, names in changed.items()]
+        return shlex.join([*words, *(["data.text="] if self.text in out else [])])
 
     @property
     def kept(self) -> dict[str, Any]:

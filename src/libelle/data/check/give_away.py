@@ -7,6 +7,7 @@ import numpy as np
 from libelle.data.check.findings import Finding
 from libelle.data.columns import Column, Columns
 from libelle.data.distinct import distinct_numbers
+from libelle.data.field_kinds import Kinds
 from libelle.features import Ints
 from libelle.language import N_
 
@@ -70,12 +71,13 @@ class Relation:
         )
 
 
-def find(columns: Columns, target: Column) -> list[Finding]:
+def find(columns: Columns, target: Column, kinds: Kinds) -> list[Finding]:
     """Fields from whose values the label follows, or the other way round.
 
     Args:
         columns: the fields.
         target: each row's label; none is missing.
+        kinds: which fields are not text.
     """
     rows = len(target)
     chosen = np.arange(rows)
@@ -84,40 +86,38 @@ def find(columns: Columns, target: Column) -> list[Finding]:
     labels = target.index[chosen].astype(np.int64)
     found = []
     for name, column in columns.items():
-        finding = _judge(name, column, column.index[chosen].astype(np.int64), target, labels)
-        if finding is not None:
-            found.append(finding)
+        message = _judge(column, column.index[chosen].astype(np.int64), target, labels)
+        if message is not None:
+            values = {"field": name, "key": kinds.key_of(name)}
+            found.append(Finding("gives the label away", message, values, leave_out=(name,)))
     return found
 
 
-def _judge(name: str, column: Column, values: Ints, target: Column, labels: Ints) -> Finding | None:
+def _judge(column: Column, values: Ints, target: Column, labels: Ints) -> str | None:
+    """What is to be said of a field, as a template."""
     there = values < len(column.texts)
     if not there.any():
         return None
     commonest = int(np.bincount(labels).argmax())
     values, known = values[there], labels[there]
     if _is_the_label(column, values, target, known):
-        message = N_(
-            "Field {field!r} holds the label itself: a model would only copy it; leave it out of data.columns."
-        )
-    elif Relation.of(values, known, commonest).settles(_wanted(column, values)):
-        message = N_(
+        return N_("Field {field!r} holds the label itself: a model would only copy it; leave it out of {key}.")
+    if Relation.of(values, known, commonest).settles(_wanted(column, values)):
+        return N_(
             "Field {field!r} gives the label away: nearly all rows of one value have the same label, as with a code; "
-            "unless it is known before the label, leave it out of data.columns."
+            "unless it is known before the label, leave it out of {key}."
         )
-    elif len(target.texts) > 2 and _follows(values, known):
-        message = N_(
+    if len(target.texts) > 2 and _follows(values, known):
+        return N_(
             "Field {field!r} follows from the label: all rows of a label have the same value, as with the first digits "
-            "of a code; unless it is known before the label, leave it out of data.columns."
+            "of a code; unless it is known before the label, leave it out of {key}."
         )
-    elif Relation.of(there.astype(np.int64), labels, commonest).settles():
-        message = N_(
+    if Relation.of(there.astype(np.int64), labels, commonest).settles():
+        return N_(
             "Field {field!r} gives the label away by being filled in or empty; unless that is known before the label, "
-            "leave it out of data.columns."
+            "leave it out of {key}."
         )
-    else:
-        return None
-    return Finding("gives the label away", message, {"field": name}, leave_out=(name,))
+    return None
 
 
 def _wanted(column: Column, values: Ints) -> float:

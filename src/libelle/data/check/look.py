@@ -30,14 +30,15 @@ def look_at(source: Source, records: Records) -> DataCheck:
     rows = _count(order, target.index, split)
     roles = source.roles
     split_by = {key: names[0] for key, names in roles.items() if key in ("data.split.column", "data.split.group")}
+    alike = [without_case_and_blanks(text) for text in target.texts]
     found = [
         *labels.find(records.labels, rows, roles["data.target"], split_by),
         *labels.nearly_positive(records.nearly_positive, source.target_value),
         *fields.odd_characters(fields.ODD_TARGET, records.labels),
         *fields.odd_characters(fields.ODD_HEADER, [*records.columns, *records.unused]),
         # Labels that are alike would hide that a code settles them.
-        *give_away.find(records.columns, target.replace([without_case_and_blanks(text) for text in target.texts])),
-        *fields.find(records.columns, roles),
+        *give_away.find(records.columns, target.replace(alike), source.kinds),
+        *fields.find(records.columns, roles, source.kinds),
         *_without_texts(records),
         *_in_two_splits(records, split),
     ]
@@ -48,6 +49,7 @@ def look_at(source: Source, records: Records) -> DataCheck:
         unlabelled=records.unlabelled,
         fields=list(records.columns),
         roles={**roles, **{key: list(names) for key, names in source.kinds.by_key.items() if names}},
+        text=source.text,
         unused=records.unused,
         labels={
             label: dict(zip(SPLITS, counts, strict=True))
