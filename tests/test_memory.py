@@ -46,7 +46,7 @@ PLANS: dict[str, Callable[[Plan], Plan]] = {
     "xgboost": lambda plan: replace(plan, process=Tfidf(), model=XGBoost(rounds=3)),
 }
 #: Scores at most of labels without a training row; label smoothing leaves each label a little in networks.
-HIGHEST = {"mlp": 0.1, "subword transformer": 0.1, "logreg": 0, "svm": 0, "xgboost": 0}
+HIGHEST = {"mlp": 0.1, "subword transformer": 0.12, "logreg": 0, "svm": 0, "xgboost": 0}
 
 
 def odd_forms() -> pd.DataFrame:

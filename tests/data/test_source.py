@@ -45,7 +45,7 @@ def test_records_of_a_file(forms_file):
 def test_roles_are_never_fields_unless_asked_for(forms_file):
     def add(forms):
         forms["household"] = [str(row // 3) for row in range(60)]
-        forms["split"] = ["train", "val", "test"] * 20
+        forms["split"] = [split for split in ["train", "val", "test", "train"] * 5 for _ in range(3)]
 
     path = forms_file(add)
     split = SplitConfig(column="split", group="household")

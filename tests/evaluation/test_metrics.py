@@ -249,7 +249,11 @@ def test_rows_that_weigh_nothing_are_as_if_they_were_not_there(labels: list[str]
         evaluate(targets, scores, rule, weights),
         evaluate(targets[kept], scores[kept], rule, weights[kept]),
     )
-    assert {**found, "rows": None} == {**expected, "rows": None}
+    for counted in (found, expected):  # rows are rows all the same
+        del counted["rows"]
+        for label in counted.get("classes", {}).values():
+            del label["rows"]
+    assert found == expected
     with_them, without = (
         metric_intervals(targets, scores, rule, weights=weights),
         metric_intervals(targets[kept], scores[kept], rule, weights=weights[kept]),

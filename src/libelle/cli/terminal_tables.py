@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # importing it takes a second
 #: Labels whose own thresholds are printed; of more, the table in the run has them.
 PRINTED_LABELS = 20
 #: Columns that a narrow terminal does without, the least important first.
-_PUBLISHED_LOSE = ("published", "data", "model", "run", "threshold", "signed")
+_PUBLISHED_LOSE = ("published", "data", "model", "signed", "run", "threshold")
 
 #: What the sweeper calls trials that gave no value.
 _LOST = ("failed", "nan", "timeout")

@@ -38,7 +38,7 @@ def evaluate(
         are weighted, as by scikit-learn's `sample_weight`, `tp` and its like are sums of weights, and `weight` is that
         of all rows; `rows` are rows. A label whose rows all weigh nothing counts as one without rows.
     """
-    rows = len(targets)
+    rows = np.bincount(targets, minlength=len(rule.labels))
     if weights is not None:
         targets, scores, weights = targets[weights > 0], scores[weights > 0], weights[weights > 0]
     with warnings.catch_warnings():
@@ -47,9 +47,9 @@ def evaluate(
         if rule.is_binary:
             values = _binary(targets, scores, rule, weights)
         else:
-            values = _multiclass(targets, scores.astype(np.float64), rule, weights, by_label)
+            values = _multiclass(targets, scores.astype(np.float64), rule, weights, rows if by_label else None)
     total = {} if weights is None else {"weight": float(weights.sum())}
-    return {"rows": rows, **total, **{name: _json(value) for name, value in values.items()}}
+    return {"rows": int(rows.sum()), **total, **{name: _json(value) for name, value in values.items()}}
 
 
 def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule, weights: Doubles | None) -> Metrics:
@@ -84,7 +84,10 @@ def _binary(targets: Ints, probabilities: Floats, rule: DecisionRule, weights: D
     }
 
 
-def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Doubles | None, by_label: bool) -> Metrics:
+def _multiclass(
+    targets: Ints, scores: Doubles, rule: DecisionRule, weights: Doubles | None, rows: Ints | None
+) -> Metrics:
+    """Metrics of more than two labels; `rows` are those of each label, for its own metrics, which None leaves out."""
     by = {"sample_weight": weights}
     labels = rule.labels
     classes = np.arange(len(labels))
@@ -92,8 +95,7 @@ def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Dou
     precision, recall, f1, _ = sk.precision_recall_fscore_support(
         targets, decisions, labels=classes, zero_division=0, **by
     )
-    support = np.bincount(targets, minlength=len(labels))
-    present = np.flatnonzero(support)
+    present = np.unique(targets)
     one_hot = targets[:, None] == classes
     # Float32 rows add up to 1 only nearly, and log_loss insists.
     scores = scores / scores.sum(axis=1, keepdims=True)
@@ -115,7 +117,7 @@ def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Dou
         "cohen_kappa": sk.cohen_kappa_score(targets, decisions, labels=classes, **by),
         "matthews_corrcoef": sk.matthews_corrcoef(targets, decisions, **by),
     }
-    if not by_label:
+    if rows is None:
         return totals
     curves = [_curves(one_hot[:, c], scores[:, c], weights) for c in classes]
     return {
@@ -123,7 +125,7 @@ def _multiclass(targets: Ints, scores: Doubles, rule: DecisionRule, weights: Dou
         **{f"{name}_macro": _mean([curve[name] for curve in curves]) for name in ("average_precision", "roc_auc")},
         "classes": {
             label: {
-                "rows": int(support[c]),
+                "rows": int(rows[c]),
                 "precision": float(precision[c]),
                 "recall": float(recall[c]),
                 "f1": float(f1[c]),
