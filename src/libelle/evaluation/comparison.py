@@ -249,7 +249,7 @@ def verdict(metric: str, difference: Interval, name: str, first: str) -> str:
         return _("{name} and {first} are equal in {metric}.").format(name=name, first=first, metric=metric)
     better = (value > 0) != lower
     if value < 0:
-        value, low, high = -value, -high, -low
+        value, low, high = 0 - value, 0 - high, 0 - low  # the negative of 0.0 would be shown as -0.0000
     if value == 0:
         said = _("{name} and {first} are equal in {metric}, give or take ({low} to {high}).")
     elif better:
