@@ -233,7 +233,7 @@ def test_a_run_that_reads_fewer_fields_of_the_same_records_is_held_to_the_curren
     assert f"run_id={fewer.id} is worse than forms@1, run {current.id}, more than by chance" in answer.stderr
     version = published(place, fewer, "force=a field is gone")
     assert version.gate is not None
-    assert any("their fields or other records differ" in said for said in version.gate.sentences)
+    assert any("fields, weights or other records differ" in said for said in version.gate.sentences)
 
 
 def test_a_version_whose_run_is_gone_cannot_be_compared_and_is_replaced(place: Path) -> None:

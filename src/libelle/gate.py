@@ -120,7 +120,9 @@ def _sentences(current: Publication, comparison: Comparison) -> list[str]:
     said = [verdict(name, difference.metrics[name], f"run {now.run_id}", str(current)) for name in shown]
     said.append(comparison.decisions(difference))
     if before.manifest.data_fingerprint != now.manifest.data_fingerprint:
-        said.append("Their test records are the same, by ids and labels; their fields or other records differ.")
+        said.append("Their test records are the same, by ids and labels; fields, weights or other records differ.")
+    if comparison.weighted:
+        said.append(comparison.weighting())
     coding = [_coding(candidate, comparison) for candidate in (now, before)]
     if all(coding):
         said.append(f"Coded automatically: {coding[0]}; by {current}, {coding[1]}.")

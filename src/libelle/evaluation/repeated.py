@@ -39,7 +39,8 @@ def with_new_apart(
     if not repeated.any():
         return metrics
     apart: Metrics = {"rows": 0}
-    if not repeated.all():
-        weights = rows["weight"][rows["split"] == TEST].to_numpy(np.float64)[~repeated] if "weight" in rows else None
+    weights = rows["weight"][rows["split"] == TEST].to_numpy(np.float64)[~repeated] if "weight" in rows else None
+    # New records that all weigh nothing say nothing, either.
+    if not repeated.all() and (weights is None or weights.any()):
         apart = evaluate(targets[~repeated], scores[~repeated], rule, weights, by_label=False)
     return {**metrics, TEST: {**metrics[TEST], "without_repeated": apart}}

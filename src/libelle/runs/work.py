@@ -155,9 +155,10 @@ def _full_disk(error: BaseException, folder: Path) -> str | None:
         full = is_full(error) or "No space left on device" in str(error)
     if not full:
         return None
-    temporary = Path(tempfile.gettempdir())
-    if str(folder) not in str(error) and _room(temporary) < _room(folder):
-        return f"{temporary}, where temporary files are made (its disk is full); make room, or set TMPDIR"
+    with contextlib.suppress(OSError):  # of a folder of temporary files that is gone, or that no file can be made in
+        temporary = Path(tempfile.gettempdir())
+        if str(folder) not in str(error) and _room(temporary) < _room(folder):
+            return f"{temporary}, where temporary files are made (its disk is full); make room, or set TMPDIR"
     return f"{folder} (its disk is full); make room, or set XDG_STATE_HOME"
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from libelle.errors import UserError
-from libelle.files import SCRATCH, owned
+from libelle.files import SCRATCH, is_full, owned
 from libelle.scoring.inputs import Input, is_named, list_inputs
 from libelle.scoring.outputs import Entries, Output
 from libelle.stores.base import Store, in_parallel
@@ -83,6 +83,10 @@ class BucketOutput(Output):
     def written_in(self) -> Path:
         """The system's folder of temporary files."""
         return Path(tempfile.gettempdir())
+
+    def unwritten(self, error: OSError) -> UserError | None:
+        """As of any output, of a full disk alone: much else lies in the folder of temporary files."""
+        return super().unwritten(error) if is_full(error) else None
 
 
 @dataclass(frozen=True)
