@@ -12,7 +12,7 @@ from libelle.data.words import WordTable
 
 TEXTS = st.lists(
     st.text("ab \t\n\x1c\x85\u00a0\u2028\u3000\u200bé☃") | st.text(st.characters(codec="utf-8")), max_size=8
-)
+) | st.lists(st.text("ab .~"), max_size=8)
 
 
 @settings(max_examples=100, deadline=None)

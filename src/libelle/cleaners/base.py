@@ -3,8 +3,9 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import compress, groupby
-from typing import Any
+from typing import Any, TypeGuard
 
+import numpy as np
 import pandas as pd
 
 from libelle.components import Component
@@ -14,6 +15,8 @@ from libelle.errors import UserError
 
 #: Texts from which on plain ones are cleaned all at once.
 _MANY = 32
+#: The printable characters of ASCII.
+_FIRST, _LAST = ord(" "), ord("~")
 
 
 class Cleaner(Component, ABC):
@@ -90,13 +93,30 @@ def _clean_each(texts: Sequence[str | None], cleaners: Sequence[Any]) -> Sequenc
 
 def _clean_plain(texts: Sequence[str | None], cleaners: Sequence[Any]) -> Sequence[str | None]:
     """Clean plain texts all at once, and the others one by one."""
+    if _are_plain(texts):
+        return _clean_lines(texts, cleaners)
     plain = [text is not None and text.isascii() and text.isprintable() for text in texts]
-    lines = "\n".join(compress(texts, plain))  # type: ignore[arg-type]
-    for cleaner in cleaners:
-        lines = cleaner.clean_lines(lines)
-    cleaned = iter(lines.split("\n"))
+    cleaned = iter(_clean_lines(compress(texts, plain), cleaners))  # type: ignore[arg-type]
     others = iter(_clean_each([text for text, is_plain in zip(texts, plain, strict=True) if not is_plain], cleaners))
     return [next(cleaned) if is_plain else next(others) for is_plain in plain]
+
+
+def _are_plain(texts: Sequence[str | None]) -> TypeGuard[Sequence[str]]:
+    """Whether all texts are of printable ASCII; to look at each takes as long as to clean them."""
+    if None in texts:
+        return False
+    joined = "".join(texts)  # type: ignore[arg-type]
+    if not joined.isascii():
+        return False
+    letters = np.frombuffer(joined.encode(), np.uint8)
+    return bool(letters.min(initial=_FIRST) >= _FIRST and letters.max(initial=_FIRST) <= _LAST)
+
+
+def _clean_lines(texts: Iterable[str], cleaners: Sequence[Any]) -> list[str]:
+    lines = "\n".join(texts)
+    for cleaner in cleaners:
+        lines = cleaner.clean_lines(lines)
+    return lines.split("\n")
 
 
 def _clean_series(texts: pd.Series, cleaner: Cleaner) -> list[str | None]:

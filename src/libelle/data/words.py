@@ -8,6 +8,7 @@ from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from libelle.data.distinct import number_by_place
@@ -17,6 +18,7 @@ from libelle.data.stored_tables import as_arrow
 _KEPT_WORDS, _KEPT_LENGTH = 1 << 18, 64
 #: Texts up to which Python splits them faster than Arrow.
 _FEW_TEXTS = 256
+_BLANK = ord(" ")
 #: The hash of nothing yet: a copy takes half the time of a new one.
 _HASH = hashlib.blake2b(digest_size=8)
 
@@ -44,7 +46,7 @@ class WordTable:
             array = as_arrow(texts)
         except UnicodeEncodeError:  # a lone surrogate, which Arrow does not hold
             return cls._split_few(texts)
-        found = pc.utf8_split_whitespace(array)
+        found = (pc.ascii_split_whitespace if _is_plain(array) else pc.utf8_split_whitespace)(array)
         coded = found.values.dictionary_encode()
         words, codes, ends = coded.dictionary.to_pylist(), coded.indices.to_numpy(), found.offsets.to_numpy()
         # Arrow's white space is Python's, but it has empty words at the ends of texts, and of empty ones.
@@ -102,6 +104,13 @@ class WordTable:
 def _end_in_space(texts: Sequence[str]) -> bool:
     """Whether white space is the last character of all: Arrow reads on there, and splits by what follows in memory."""
     return next((text for text in reversed(texts) if text), "")[-1:].isspace()
+
+
+def _is_plain(texts: pa.Array) -> bool:
+    """Whether all are of ASCII from the blank on, which alone of it is white space to whoever splits."""
+    *_, letters = texts.buffers()
+    codes = np.frombuffer(letters or b"", np.uint8)
+    return bool(codes.max(initial=0) < 128 and codes.min(initial=_BLANK) >= _BLANK)
 
 
 def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
