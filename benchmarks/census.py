@@ -1,4 +1,4 @@
-"""What a census costs: preparing, scoring file to file, and one call; prints the table of docs/performance.md.
+"""What a census costs: training, preparing, scoring file to file, one call; prints the tables of docs/performance.md.
 
     python benchmarks/census.py                          100,000 forms, a minute or two
     python benchmarks/census.py --sizes 500000 1660000   a census
@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-#: Forms that the model which scores is trained on.
-TRAINED = 20_000
+#: Forms that are trained on, split among them; and those of the model which scores.
+LEARNT, TRAINED = 100_000, 20_000
 ROLES = ["data.id=cabbi", "data.target=[siretm,siretc]", "data.target_rule=all_empty"]
 #: What the processes run that measure; each prints a line of JSON as its last.
 COST = """
@@ -84,7 +84,11 @@ def main() -> None:
     for size in arguments.sizes:
         for file in write_forms(arguments.cache, size):
             row(f"prepare {size:,} forms, {file.suffix[1:]}", prepare(file, store))
-    folder = train(store)
+    for keys in (["model=mlp"], ["model=transformer", "trainer.max_epochs=1"]):
+        cost, folder = train(store, LEARNT, *keys)
+        metrics = json.loads(next(folder.parent.glob("*.metrics.json")).read_text())
+        row(f"{' '.join(keys)}, {LEARNT:,} forms, average precision {metrics['test']['average_precision']:.3f}", cost)
+    _, folder = train(store, TRAINED, "model=mlp", "trainer.max_epochs=1")
     for size in arguments.sizes:
         for file in write_forms(arguments.cache, size):
             row(f"score {size:,} forms, {file.suffix[1:]} to {file.suffix[1:]}", score(file, store))
@@ -122,10 +126,10 @@ def prepared(file: Path, store: Path) -> list[str]:
     return [f"data={file.suffix[1:]}", f"data.path={file}", *ROLES, f"store.root={store}"]
 
 
-def train(store: Path) -> Path:
-    """Train the model that scores; returns its pipeline's folder."""
-    command("train.py", "data=bi", f"data.size={TRAINED}", "model=mlp", "trainer.max_epochs=1", f"store.root={store}")
-    return max(store.glob("runs/*/*/*.pipeline"), key=lambda folder: folder.stat().st_mtime)
+def train(store: Path, size: int, *keys: str) -> tuple[Cost, Path]:
+    """Cost of a whole run, report included, and its pipeline's folder."""
+    cost = command("train.py", "data=bi", f"data.size={size}", *keys, f"store.root={store}")
+    return cost, max(store.glob("runs/*/*/*.pipeline"), key=lambda folder: folder.stat().st_mtime)
 
 
 def score(file: Path, store: Path) -> Cost:
