@@ -32,7 +32,7 @@ class Transformer(PathsModel):
     hidden: list[Positive] = field(default_factory=list)
     dim: Positive = 64
     blocks: Positive = 1
-    heads: Positive = 4
+    heads: Positive = 1
     feed_forward: Positive = 128
     norm_first: bool = False
     batch_size: Positive = 128
