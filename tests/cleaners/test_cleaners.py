@@ -77,7 +77,11 @@ def test_each_text_is_cleaned_on_its_own_and_once_is_enough(cleaner, values):
 
 
 @settings(max_examples=60, deadline=None)
-@given(columns | st.lists(st.text("ab .,A"), max_size=8), st.lists(st.text("ab .,-'\\_{}~A\x7f\t\n"), max_size=8), st.permutations(list(CLEANERS.values())))
+@given(
+    columns | st.lists(st.text("ab .,A"), max_size=8),
+    st.lists(st.text("ab .,-'\\_{}~A\x7f\t\n"), max_size=8),
+    st.permutations(list(CLEANERS.values())),
+)
 def test_many_texts_at_once_are_cleaned_as_each_alone(values, plain, order):
     values = [*values, *plain, *values]
     with pytest.MonkeyPatch.context() as patch:

@@ -32,7 +32,8 @@ MODELS = {
     "mlp_lstm": lambda: MLP(**SMALL, word_dim=8, word_encoder="lstm", lstm=[6, 4]),
     "mlp_fusion": lambda: MLP(**SMALL, word_dim=8, word_encoder="lstm", lstm=[6], fusion="fused"),
     "transformer": lambda: Transformer(**SMALL, dim=8, heads=2, feed_forward=16),
-    "transformer of two pre-norm blocks": lambda: Transformer(dim=8, heads=2, blocks=2, norm_first=True, wide=False),
+    "transformer of two post-norm blocks": lambda: Transformer(dim=8, heads=2, blocks=2, norm_first=False, wide=False),
+    "transformer of one head": lambda: Transformer(**SMALL, dim=8, feed_forward=16),
 }
 
 

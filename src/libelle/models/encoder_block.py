@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from libelle.models.dropout import Dropout
+from libelle.models.layers import masked_mean
 
 
 class EncoderBlock(nn.Module):
@@ -41,8 +42,35 @@ class EncoderBlock(nn.Module):
         normed: Tensor = self.feed_forward_norm(states + self.drop(self.feed_forward(states)))
         return normed
 
+    def average(self, states: Tensor, mask: Tensor) -> Tensor:
+        """The average over a row's tokens of what `forward` returns, float32 [rows, dim]."""
+        if not self.norm_first:
+            return masked_mean(self(states, mask), mask)
+        states = states + self.drop(self._attend(self.attention_norm(states), mask))
+        # What is last is linear: it is applied once a row, to the average.
+        inner, last = self.feed_forward[:-1], self.feed_forward[-1]
+        added: Tensor = last(masked_mean(inner(self.feed_forward_norm(states)), mask))
+        return masked_mean(states, mask) + added
+
     def _attend(self, states: Tensor, mask: Tensor) -> Tensor:
+        if self.heads == 1:
+            return self._attend_at_once(states, mask[:, None, None])
         queries, keys, values = self.projections(states).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         attended: Tensor = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=mask[:, None, None])
         projected: Tensor = self.output(attended.transpose(1, 2).flatten(2))
+        return projected
+
+    def _attend_at_once(self, states: Tensor, mask: Tensor) -> Tensor:
+        """Attention of a single head, whose projections are products of weights: two of a token instead of four.
+
+        A query times a key is a product with the states themselves, but for what is the same for all keys, which the
+        softmax leaves out; and so is a sum of values.
+        """
+        query, key, value = self.projections.weight.chunk(3)
+        query_bias, _, value_bias = self.projections.bias.chunk(3)
+        queries = functional.linear(states, key.T @ query, query_bias @ key)
+        keys = states[:, None]
+        attended = functional.scaled_dot_product_attention(queries[:, None], keys, keys, attn_mask=mask)[:, 0]
+        bias = self.output.weight @ value_bias + self.output.bias
+        projected: Tensor = functional.linear(attended, self.output.weight @ value, bias)
         return projected

@@ -134,7 +134,8 @@ class LSTMEncoder(WordEncoder):
 class TransformerEncoder(WordEncoder):
     """Encoder blocks over the words of all fields; the average of their output.
 
-    Vaswani et al. 2017, "Attention Is All You Need"; post-norm unless `norm_first`, as in the paper.
+    Vaswani et al. 2017, "Attention Is All You Need", where layer norm comes last; with `norm_first` it comes first, as in
+    Xiong et al. 2020, "On Layer Normalization in the Transformer Architecture".
     """
 
     def __init__(
@@ -166,9 +167,11 @@ class TransformerEncoder(WordEncoder):
         positions = positions.clamp(max=self.positions.num_embeddings - 1)
         states = self.words(ids, unseen) + self.positions(positions) + self.field(fields)
         states = self.drop(self.norm(states))
-        for block in self.blocks:
+        *first, last = self.blocks
+        for block in first:
             states = block(states, mask)
-        return masked_mean(states, mask)
+        averages: Tensor = last.average(states, mask)  # type: ignore[operator]
+        return averages
 
 
 def _word_embedding(shape: Shape, dim: int) -> WordEmbedding | VectorEmbedding:

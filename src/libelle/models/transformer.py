@@ -21,7 +21,8 @@ class Transformer(PathsModel):
         blocks: number of encoder blocks.
         heads: attention heads; `dim` must be a multiple.
         feed_forward: inner size of each block.
-        norm_first: layer norm before attention and feed-forward instead of after.
+        norm_first: layer norm before attention and feed-forward, after which the last layer is computed once a row;
+            False for after them, as at first.
     """
 
     conf_name = "transformer"
@@ -34,7 +35,7 @@ class Transformer(PathsModel):
     blocks: Positive = 1
     heads: Positive = 1
     feed_forward: Positive = 128
-    norm_first: bool = False
+    norm_first: bool = True
     batch_size: Positive = 128
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
 
