@@ -1,8 +1,11 @@
 """Signed models, and HTTPS."""
 
 import json
+import os
 import signal
 import ssl
+from contextlib import suppress
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -81,10 +84,22 @@ def test_it_speaks_tls_where_it_has_a_certificate(place):
         context = ssl.create_default_context(cafile=str(certificate))
         body = json.dumps({"records": [{"job": "maçon"}]}).encode()
         url = f"https://localhost:{service.port}/models/forms/predict"
-        with urlopen(Request(url, body), timeout=PATIENCE, context=context) as answer:
-            assert json.load(answer)["results"][0]["status"] == "ok"
+
+        def answers(context):
+            with suppress(URLError), urlopen(Request(url, body), timeout=PATIENCE, context=context) as answer:
+                return json.load(answer)["results"][0]["status"] == "ok"
+            return False  # the certificate is another one
+
+        assert answers(context)
         make_certificate(place / "other.pem", key)
         workers = service.children()
         service.process.send_signal(signal.SIGHUP)
         service.until(lambda: f"The workers stay as they were: tls_key={key} is not the key of" in service.log)
         assert service.children() == workers
+        os.kill(*workers, signal.SIGKILL)  # the one that takes its place has the former key, too
+        assert answers(context)
+        assert service.children() != workers
+        make_certificate(certificate, key)
+        service.process.send_signal(signal.SIGHUP)
+        renewed = ssl.create_default_context(cafile=str(certificate))
+        service.until(lambda: answers(renewed))
