@@ -120,6 +120,7 @@ class Supervisor:
         if self._alarm in found:
             with suppress(BlockingIOError):
                 os.read(self._alarm, 1 << 16)
+        self._tokens.refresh()
         self._crew.hear(found)
         self._reap()
         return not self._ending

@@ -126,6 +126,7 @@ class Worker(uvicorn.Server):
     async def _live(self) -> None:
         for listener in self._listeners:
             listener.tell()
+        self._context.tokens.refresh()
         with suppress(OSError):  # nobody has listened for long
             os.write(self._life, b".")
 
