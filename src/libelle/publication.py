@@ -107,6 +107,12 @@ def publish(
             f"{command_line(store, 'threshold', f'run_id={run.id}', 'precision=0.8')}, or say threshold=0.5 to publish "
             "without."
         )
+    if threshold is not None and not pipeline.rule.is_binary:
+        raise UserError(
+            f"run_id={run.id} has {len(pipeline.labels)} labels, and threshold={threshold} is for two; leave it out, "
+            "and choose one before where records are to be coded automatically, for instance "
+            f"{command_line(store, 'threshold', f'run_id={run.id}', 'accuracy=0.95')}."
+        )
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)
     rule = pipeline.rule
