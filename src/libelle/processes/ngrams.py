@@ -17,6 +17,7 @@ import scipy.sparse
 
 from libelle import shards
 from libelle.data.words import WordTable, mix
+from libelle.errors import UserError
 from libelle.features import Floats, Ints
 
 Hashes = npt.NDArray[np.uint64]
@@ -30,6 +31,15 @@ _BLANK = ord(" ")
 _WORDS = 1 << 16
 #: Hashes up to which bisection finds them faster than buckets do.
 _FEW = 32
+
+
+def check_lengths(shortest: int, longest: int) -> None:
+    """Raise `UserError` where n-grams of characters are wanted, `longest` above 0, and none has such a length."""
+    if longest and longest < shortest:
+        raise UserError(
+            f"process.char_ngrams_max={longest} is below process.char_ngrams_min={shortest}; raise it, or set it to 0 "
+            "for none."
+        )
 
 
 def word_keys(table: WordTable) -> Hashes:
@@ -176,6 +186,11 @@ def sort_hashes(hashes: Hashes) -> tuple[Hashes, Ints]:
     return ordered, order
 
 
+def inverse_frequency(rows: Ints | int, frequency: Ints | int) -> Floats:
+    """The inverse document frequency of what stands in some of the rows, float32; as scikit-learn's `smooth_idf`."""
+    return np.asarray(np.log((1 + rows) / (1 + frequency)) + 1, dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class NgramVocabulary:
     """The n-grams that are kept, and how much each says.
@@ -204,8 +219,7 @@ class NgramVocabulary:
         kept = np.flatnonzero(frequency >= min_count)
         if len(kept) > max_size:
             kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:max_size]])
-        idf = np.log((1 + rows) / (1 + frequency[kept])) + 1  # scikit-learn's smooth_idf
-        return cls(distinct[kept], idf.astype(np.float32))
+        return cls(distinct[kept], inverse_frequency(rows, frequency[kept]))
 
     def __len__(self) -> int:
         return len(self.hashes)
