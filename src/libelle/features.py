@@ -254,11 +254,6 @@ class Features:
             object.__setattr__(self, "words", Stack.of(self.words, self.rows))
 
     @property
-    def blocks(self) -> frozenset[str]:
-        """Names of the blocks that are there."""
-        return frozenset(name for name in ("words", "bag", "matrix", "texts") if getattr(self, name) is not None)
-
-    @property
     def table(self) -> scipy.sparse.csr_array | None:
         """Categories and numbers, float32 CSR [rows, columns]; None where all fields are text."""
         return None if self.matrix is None else self.matrix.get(TABLE)
