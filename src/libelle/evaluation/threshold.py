@@ -17,7 +17,7 @@ from libelle.errors import UserError
 from libelle.evaluation.curve import Curve, figures, sentence
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import lower_bound, upper_bound
-from libelle.evaluation.outcomes import Outcomes, predictions, titles
+from libelle.evaluation.outcomes import Outcomes, by_split, predictions, titles
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubts
 from libelle.features import Doubles
@@ -177,7 +177,7 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     run.require_completed()
     labels, scored = predictions(run)
     rule = DecisionRule(labels)
-    split = {name: Outcomes(scored[scored["split"] == name], rule) for name in (VALIDATION, TEST)}
+    split = by_split(scored, rule)
     if "weight" in scored:
         log.warning("the records of %s have weights, and a threshold counts each record once", run.id)
     try:
