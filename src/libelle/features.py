@@ -52,10 +52,6 @@ class Ragged:
         """Items in each row, int64 [rows]."""
         return np.diff(self.offsets)[self.index]
 
-    def take(self, rows: Ints) -> "Ragged":
-        """The given rows, in the given order; items are shared, not copied."""
-        return replace(self, index=self.index[rows])
-
 
 def gather(
     ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], weights: Floats | None, rows: Ints
