@@ -38,6 +38,7 @@ from sklearn.model_selection import KFold
 
 from libelle.cleaners.base import clean_table
 from libelle.cli.lightning_nodes import make_lightning
+from libelle.data.columns import take, to_frame
 from libelle.data.records import Records
 from libelle.data.split import TEST, TRAIN, VALIDATION
 from libelle.models.base import Training
@@ -184,7 +185,8 @@ def libelle(model: str, data: list[str], records: Records, seed: int) -> Judged:
         training = Training(Path(name), seed, plan.trainer, callbacks, loggers)
         plan.model.fit(datasets[TRAIN], datasets[VALIDATION], len(prepared.labels), training)
     fitted = time.process_time()
-    cleaned = clean_table(records.take(TEST).fields, plan.cleaners.values())
+    rows = np.flatnonzero(records.splits == TEST)
+    cleaned = clean_table(to_frame(take(records.columns, rows)), plan.cleaners.values())
     test = plan.model.predict_proba(plan.process.transform(cleaned))
     scored = time.process_time()
     scores = [plan.model.predict_proba(datasets[VALIDATION].features), test]

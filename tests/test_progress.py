@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from libelle import logs, progress
+from libelle.errors import shortened
 
 
 class Heard(logging.Handler):
@@ -102,8 +103,8 @@ def test_a_terminal_shows_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_long_text_is_cut_in_its_middle_to_what_fits() -> None:
     what = "reading /home/somebody/folder/census_forms_of_2026.csv"
-    shortened = progress._shortened(what, 30)
-    assert len(shortened) == 30
-    assert shortened.startswith("reading")
-    assert shortened.endswith("_2026.csv")
-    assert progress._shortened(what, 60) == what
+    cut = shortened(what, 30)
+    assert len(cut) == 30
+    assert cut.startswith("reading")
+    assert cut.endswith("_2026.csv")
+    assert shortened(what, 60) == what

@@ -1,4 +1,4 @@
-"""The one class of errors that a user can cause, and what their sentences are made of; also SIGTERM, and panics."""
+"""The one class of errors that a user can cause, and what sentences are made of; also SIGTERM, and panics."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -39,6 +39,14 @@ def in_brief(said: object) -> str:
 def listed(names: Sequence[str], shown: int) -> str:
     """The first names, for a sentence, and an ellipsis where there are more."""
     return ", ".join([*names[:shown], *(["…"] if len(names) > shown else [])])
+
+
+def shortened(text: str, length: int) -> str:
+    """A text of so many characters at most; what is cut is its middle: paths and config keys differ at their ends."""
+    if len(text) <= length:
+        return text
+    head = length // 3
+    return f"{text[:head]}…{text[head + 1 - length :]}"
 
 
 class Terminated(KeyboardInterrupt):

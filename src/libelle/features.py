@@ -52,10 +52,6 @@ class Ragged:
         """Items in each row, int64 [rows]."""
         return np.diff(self.offsets)[self.index]
 
-    def take(self, rows: Ints) -> "Ragged":
-        """The given rows, in the given order; items are shared, not copied."""
-        return replace(self, index=self.index[rows])
-
 
 def gather(
     ids: npt.NDArray[np.int32], offsets: npt.NDArray[np.int64], weights: Floats | None, rows: Ints
@@ -252,11 +248,6 @@ class Features:
     def __post_init__(self) -> None:
         if self.words is not None:
             object.__setattr__(self, "words", Stack.of(self.words, self.rows))
-
-    @property
-    def blocks(self) -> frozenset[str]:
-        """Names of the blocks that are there."""
-        return frozenset(name for name in ("words", "bag", "matrix", "texts") if getattr(self, name) is not None)
 
     @property
     def table(self) -> scipy.sparse.csr_array | None:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import socket
 import stat
 from collections.abc import Iterator
@@ -89,6 +90,14 @@ def temporary_beside(path: Path) -> Iterator[Path]:
         # Still there after success too, where another process has just put a link to the same file in its place.
         with suppress(OSError):
             temporary.unlink()
+
+
+def link_or_copy(path: Path, link: Path) -> None:
+    """Make a hard link to a file that nobody will change, or a copy where links are not possible: on another disk."""
+    try:
+        link.hardlink_to(path)
+    except OSError:
+        shutil.copyfile(path, link)
 
 
 def flush_to_disk(path: Path) -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 from libelle import logs
+from libelle.errors import shortened
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ def _show_bar(what: str, total: int | None, counter: _Counter, ended: Event, con
 
     bar_width = _BARS[console.width >= _WIDE]
     figures = 2 * _FIGURES if counter.unit else _FIGURES
-    what = _shortened(what, max(console.width - figures - bar_width, _FIGURES // 2))
+    what = shortened(what, max(console.width - figures - bar_width, _FIGURES // 2))
     # A file's name may hold what rich would read as markup.
     columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()]
     with Progress(*columns, console=console, transient=True) as bar:
@@ -90,14 +91,6 @@ def _show_bar(what: str, total: int | None, counter: _Counter, ended: Event, con
                 columns += [TextColumn("{task.fields[pace]}")] if counter.unit else []
                 bar.columns = tuple(columns)
             bar.update(task, completed=counter.done, pace=counter.pace())
-
-
-def _shortened(what: str, room: int) -> str:
-    """A text that fits; what is cut is its middle, since paths end with what they are about."""
-    if len(what) <= room:
-        return what
-    begin = room // 3
-    return f"{what[:begin]}…{what[begin + 1 - room :]}"
 
 
 def _write_lines(what: str, total: int | None, counter: _Counter, ended: Event) -> None:

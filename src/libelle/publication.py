@@ -7,7 +7,6 @@
 import json
 import logging
 import os
-import re
 import socket
 import tempfile
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from libelle.files import SCRATCH, owned
 from libelle.pipeline import Pipeline
 from libelle.published import (
     COMPARISON,
+    NAME,
     Gate,
     Publication,
     current_number,
@@ -43,8 +43,6 @@ from libelle.stores.outbox import Parcel, command_line, dispatch, drafts
 
 log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"(?=.{1,100}$)[\w.-]*\w", re.ASCII)
-
 
 @dataclass(frozen=True)
 class Evidence:
@@ -56,11 +54,11 @@ class Evidence:
 
 def is_name(name: str) -> bool:
     """Whether a published model can be called so."""
-    return _NAME.fullmatch(name) is not None and not RunId.matches(name)
+    return NAME.fullmatch(name) is not None and not RunId.matches(name)
 
 
 def _check_name(name: str) -> None:
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise UserError(
             f"name={name} may hold letters, digits, '.', '_' and '-' alone, 100 at most; choose another name."
         )
@@ -106,6 +104,12 @@ def publish(
             f"run_id={run.id} has no chosen threshold; choose one, for instance "
             f"{command_line(store, 'threshold', f'run_id={run.id}', 'precision=0.8')}, or say threshold=0.5 to publish "
             "without."
+        )
+    if threshold is not None and not pipeline.rule.is_binary:
+        raise UserError(
+            f"run_id={run.id} has {len(pipeline.labels)} labels, and threshold={threshold} is for two; leave it out, "
+            "and choose one before where records are to be coded automatically, for instance "
+            f"{command_line(store, 'threshold', f'run_id={run.id}', 'accuracy=0.95')}."
         )
     if threshold is not None:
         pipeline = pipeline.with_threshold(threshold)

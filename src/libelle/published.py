@@ -29,7 +29,9 @@ T = TypeVar("T")
 #: The page that compares a version with the one before, among the version's files (`libelle.gate`).
 COMPARISON = "comparison.html"
 
-_REFERENCE = re.compile(r"(?P<name>[\w.-]{0,99}\w)(@(?P<version>\d{1,9}))?", re.ASCII)
+#: What a published model may be called.
+NAME = re.compile(r"[\w.-]{0,99}\w", re.ASCII)
+_REFERENCE = re.compile(rf"(?P<name>{NAME.pattern})(@(?P<version>\d{{1,9}}))?", re.ASCII)
 
 
 class _Pointer(TypedDict):

@@ -78,7 +78,7 @@ def test_the_record_fills_few_fields_with_short_texts():
     ("data", "name"),
     [
         ("forms", None),
-        ("mes données", "mes_donn_es"),
+        ("mes données", "mes_donnees"),
         ("2026-11-23_1", "model"),
         ("…", "model"),
         (None, "model"),

@@ -10,6 +10,7 @@ from libelle.data.census.source import BISample
 from libelle.data.file_source import FileSource
 from libelle.data.frame_source import FrameSource
 from libelle.data.numbers import number_of
+from libelle.data.split import SplitConfig
 from libelle.errors import UserError
 
 HEADER = "job,region,age,w,label"
@@ -111,6 +112,19 @@ def test_a_wrong_weight_is_named_with_its_row(tmp_path, weight, sentence):
 def test_weights_that_are_all_zero_are_refused(tmp_path):
     rows = [f"agent,Corse,1,0,{label}" for label in "abab" * 5]
     assert "data.weight=w is 0 in every test row" in refusal(tmp_path, rows, weight="w")
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("label", ["a", "b"])
+def test_one_of_two_labels_needs_rows_that_count_in_each_split(tmp_path, split, label):
+    def rows(*labels: str) -> list[str]:
+        cells = [(part, each) for part in ("train", "validation", "test") for each in labels]
+        return [f"agent,{part},1,{int((part, each) != (split, label))},{each}" for part, each in cells] * 2
+
+    given = {"weight": "w", "columns": "job", "split": SplitConfig(column="region")}
+    sentence = refusal(tmp_path, rows("a", "b"), **given)
+    assert sentence.startswith(f"people.csv: data.weight=w is 0 in every {split} row with the label {label}, and two")
+    assert source(tmp_path, rows("a", "b", "c"), **given).read().labels == ["a", "b", "c"]
 
 
 def test_numbers_of_a_dataframe_are_numbers():

@@ -207,13 +207,14 @@ def test_labels_without_a_threshold_are_named(many, capsys):
 
 
 def test_a_target_that_no_label_reaches_is_refused(many):
-    with pytest.raises(UserError, match="No label reaches it"):
+    sentence = f"run_id={many.id}: no label reaches what is asked for; the last one: precision=1 is not reached"
+    with pytest.raises(UserError, match=sentence):
         threshold.decide(many, ThresholdRequest(precision=1, confidence=0.999999))
 
 
 @pytest.mark.parametrize("target", [{"accuracy": 1.0}, {"precision": 1.0}])
 def test_a_refusal_says_of_coded_records_that_they_are_coded(many, target):
-    with pytest.raises(UserError, match="is not reached") as error:
+    with pytest.raises(UserError, match=f"run_id={many.id}: .*is not reached") as error:
         threshold.decide(many, ThresholdRequest(**target, confidence=0.999999))
     assert "% coded automatically" in str(error.value)
     assert "set aside" not in str(error.value)
@@ -222,8 +223,16 @@ def test_a_refusal_says_of_coded_records_that_they_are_coded(many, target):
 
 @pytest.mark.parametrize("target", [{"accuracy": 0.6}, {"precision": 0.6}, {"value": 0.5}])
 def test_a_prevalence_is_refused_since_several_labels_have_no_positives(many, target):
-    with pytest.raises(UserError, match=rf"prevalence=0\.2 .* 3 labels of run {many.id} .*leave it out"):
+    with pytest.raises(UserError, match=rf"run_id={many.id}: prevalence=0\.2 .* 3 labels of this run .*leave it out"):
         threshold.decide(many, ThresholdRequest(**target, prevalence=0.2))
+
+
+def test_a_threshold_of_two_labels_is_not_published_with_three(many):
+    with pytest.raises(UserError) as error:
+        publish(many.store, reopened(many), "many", threshold=0.5)
+    sentence = str(error.value)
+    assert sentence.startswith(f"run_id={many.id} has 3 labels, and threshold=0.5 is for two; leave it out")
+    assert f"threshold.py run_id={many.id} accuracy=0.95 store.root=" in sentence
 
 
 def test_a_label_that_costs_leave_to_clerks_has_no_threshold(many):

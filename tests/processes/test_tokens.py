@@ -14,6 +14,7 @@ from helpers.ragged import flatten
 from libelle.errors import UserError
 from libelle.features import Ragged
 from libelle.processes.ngrams import sort_hashes
+from libelle.processes.tfidf import Tfidf
 from libelle.processes.tokens import EMPTY_ID, MISSING_ID, SPECIAL, UNKNOWN_ID, Tokens
 
 TEXTS = ["boulangerie du centre", "boulangerie", "mairie du centre", "mairie de la ville", "du pain du vin du fromage"]
@@ -154,8 +155,9 @@ def test_what_is_saved_comes_back(tmp_path: Path) -> None:
 
 
 def test_contradicting_lengths_are_one_sentence() -> None:
-    with pytest.raises(UserError, match="char_ngrams_max=2"):
-        Tokens(char_ngrams_min=3, char_ngrams_max=2)
+    for process in (Tokens, Tfidf):
+        with pytest.raises(UserError, match="char_ngrams_max=2"):
+            process(char_ngrams_min=3, char_ngrams_max=2)
 
 
 @given(st.lists(st.sampled_from([0, 1, 2, 7, 8, 1 << 40, (1 << 63) + 1, (1 << 64) - 1]), max_size=40))

@@ -227,15 +227,16 @@ def test_what_a_field_is_worth_is_what_blanking_it_costs(tmp_path):
     page = stored(outcome.run_id, plan.store).read("report.html").decode()
     assert "employer" in page
     pipeline = Pipeline.load(outcome.run_id, plan.store)
-    records = plan.source.read().take("test")
-    true = pd.Index(records.labels).get_indexer(records.targets)
+    records = plan.source.read()
+    tested = records.splits == "test"
+    fields, true = records.fields[tested], pd.Index(records.labels).get_indexer(records.targets[tested])
     rows = np.arange(len(true))
-    blanked = records.fields.assign(job=pd.Series(None, index=records.fields.index, dtype="str"))
-    change = pipeline.predict_proba(records.fields)[rows, true] - pipeline.predict_proba(blanked)[rows, true]
+    blanked = fields.assign(job=pd.Series(None, index=fields.index, dtype="str"))
+    change = pipeline.predict_proba(fields)[rows, true] - pipeline.predict_proba(blanked)[rows, true]
     from libelle.evaluation.field_worth import worth
     from libelle.training.prepared_data import Prepared
 
-    prepared = Prepared.from_source(plan.source, plan.source.read(), plan.cleaners, plan.process)
+    prepared = Prepared.from_source(plan.source, records, plan.cleaners, plan.process)
     table = worth(prepared.erased, plan.model.predict_proba, prepared.targets, prepared.fields)
     job = table[(table["field"] == "job") & table["word"].isna()].iloc[0]
     assert job["toward"] == pytest.approx(change.mean(), abs=1e-6)

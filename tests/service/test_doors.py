@@ -1,8 +1,11 @@
 """Signed models, and HTTPS."""
 
 import json
+import os
 import signal
 import ssl
+from contextlib import suppress
+from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import pytest
@@ -73,6 +76,20 @@ def test_a_refused_version_is_tried_again_later_and_less_and_less_often(place, m
     assert tries == [0, 70, 200, 450]
 
 
+def test_a_revoked_token_stays_so_where_the_file_is_damaged_and_a_worker_replaced(place):
+    old, new, file = "0123456789abcdef0123", "0123456789abcdef4567", place / "tokens"
+    file.write_text(f"recap {old}", encoding="utf-8")
+    with serving(place, "published=forms", "workers=1", "reload=0", f"tokens={file}") as service:
+        file.write_text(f"recap {new}", encoding="utf-8")
+        service.until(lambda: service.log.count("was read again: recap") == 2)  # though nobody has asked
+        file.write_text("recap", encoding="utf-8")
+        service.until(lambda: service.log.count("The tokens stay as they were") == 2)
+        workers = service.children()
+        os.kill(*workers, signal.SIGKILL)
+        assert [service.ask("/models", token=token)[0] for token in (old, new)] == [401, 200]
+        assert service.children() != workers
+
+
 def test_it_speaks_tls_where_it_has_a_certificate(place):
     certificate, key = place / "cert.pem", place / "key.pem"
     make_certificate(certificate, key)
@@ -81,10 +98,22 @@ def test_it_speaks_tls_where_it_has_a_certificate(place):
         context = ssl.create_default_context(cafile=str(certificate))
         body = json.dumps({"records": [{"job": "maçon"}]}).encode()
         url = f"https://localhost:{service.port}/models/forms/predict"
-        with urlopen(Request(url, body), timeout=PATIENCE, context=context) as answer:
-            assert json.load(answer)["results"][0]["status"] == "ok"
+
+        def answers(context):
+            with suppress(URLError), urlopen(Request(url, body), timeout=PATIENCE, context=context) as answer:
+                return json.load(answer)["results"][0]["status"] == "ok"
+            return False  # the certificate is another one
+
+        assert answers(context)
         make_certificate(place / "other.pem", key)
         workers = service.children()
         service.process.send_signal(signal.SIGHUP)
         service.until(lambda: f"The workers stay as they were: tls_key={key} is not the key of" in service.log)
         assert service.children() == workers
+        os.kill(*workers, signal.SIGKILL)  # the one that takes its place has the former key, too
+        assert answers(context)
+        assert service.children() != workers
+        make_certificate(certificate, key)
+        service.process.send_signal(signal.SIGHUP)
+        renewed = ssl.create_default_context(cafile=str(certificate))
+        service.until(lambda: answers(renewed))

@@ -1,7 +1,6 @@
 """The commands that one would type next, ready to be pasted: with a record of the data, and what concerns the store."""
 
 import json
-import re
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from rich.console import Console
 
 from libelle.cli.command import as_shell_needs
+from libelle.data.data_names import publishable
 from libelle.installation import how_to_call
 from libelle.publication import is_name
 
@@ -65,7 +65,7 @@ def publication_arguments(run_id: str, data: str | None) -> list[str]:
     """Arguments of `publish` that publish a run: with a name where that of the data cannot be one."""
     if data is not None and is_name(data):
         return [f"run_id={run_id}"]
-    name = re.sub(r"[^\w.-]+", "_", data or "", flags=re.ASCII).strip("_.-") or "model"
+    name = publishable(data or "")
     return [f"run_id={run_id}", f"name={name if is_name(name) else 'model'}"]
 
 

@@ -119,16 +119,12 @@ class Layout:
     Attributes:
         first: int64 [records], each record's first line.
         last: int64 [records], its last one.
-        filled: int64 [records], lines that are not blank.
         whole: bool [records], whether it has several lines that look like whole rows, see `looks_like_rows`.
-        lines: of the block.
     """
 
     first: _Positions
     last: _Positions
-    filled: _Positions
     whole: npt.NDArray[np.bool_]
-    lines: int
 
 
 def lay_out(block: bytes, width: int, dialect: Dialect, *, single: bool) -> Layout:
@@ -156,7 +152,7 @@ def lay_out(block: bytes, width: int, dialect: Dialect, *, single: bool) -> Layo
     alike, filled = (np.add.reduceat(values.astype(np.int64), first) for values in (like_row, ~blank))
     spread = (first < last) & like_row[first] & like_row[last] & (2 * alike >= filled)
     kept = np.ones(len(first), dtype=bool) if single else ~((first == last) & blank[first])
-    return Layout(first[kept], last[kept], filled[kept], spread[kept] & (width > 1), len(starts))
+    return Layout(first[kept], last[kept], spread[kept] & (width > 1))
 
 
 def looks_like_rows(lines: Sequence[str], width: int, delimiter: str) -> bool:

@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from libelle import shards
-from libelle.data.columns import Columns, take, to_frame
+from libelle.data.columns import Columns, to_frame
 from libelle.data.frames import to_chunks
 from libelle.data.names import nfc
 from libelle.data.stored_tables import as_arrow
@@ -55,14 +55,6 @@ class Records:
     def fields(self) -> pd.DataFrame:
         """The fields as a table, one `str` column each, missing where missing."""
         return to_frame(self.columns, self.ids.index)
-
-    def take(self, split: str) -> "Records":
-        """The records of one split."""
-        rows = (self.splits == split).to_numpy()
-        columns = take(self.columns, np.flatnonzero(rows))
-        chosen = {name: getattr(self, name)[rows] for name in ("ids", "targets", "splits", "slices")}
-        weights = None if self.weights is None else self.weights[rows]
-        return replace(self, columns=columns, weights=weights, **chosen)
 
     def fingerprint(self) -> str:
         """SHA-256 of ids, fields, targets, split and weights, in row order."""

@@ -122,7 +122,7 @@ class Source(Component, ABC):
         groups = table[self.split.group] if self.split.group else None
         splits = split_rows(self.split, ids, labels, given, groups, str(self))
         if weights is not None:
-            require_weights(weights, splits, f"{self}: data.weight={self.weight}")
+            require_weights(weights, splits, labels, f"{self}: data.weight={self.weight}")
             weights = weights.set_axis(numbers)
         slices = table[name_list(self.slices)].set_axis(numbers, axis=0)
         ids, labels, splits = (series.set_axis(numbers) for series in (ids, labels, splits))

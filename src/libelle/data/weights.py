@@ -53,14 +53,26 @@ def weights_of(records: pd.DataFrame, name: str | None) -> Doubles | None:
     return read_weights(column.set_axis(pd.RangeIndex(1, len(column) + 1)), "The records").to_numpy()
 
 
-def require_weights(weights: pd.Series, splits: pd.Series, what: str) -> None:
+def require_weights(weights: pd.Series, splits: pd.Series, labels: pd.Series, what: str) -> None:
     """Raise `UserError` where the weights of a split add up to zero, so that nothing can be said of its rows.
+
+    Or those of either of two labels in a split: what weighs nothing counts as if it were not there, and two labels need
+    rows in each split (`libelle.data.check.labels`).
 
     Args:
         weights: float64 [rows], none below zero.
         splits: the split of each row.
+        labels: the label of each row.
         what: what messages call the weights.
     """
     for split, total in weights.groupby(splits).sum().items():
         if not total > 0:
             raise UserError(f"{what} is 0 in every {split} row, so that none of them counts; name another column.")
+    if labels.nunique() > 2:
+        return
+    totals = weights.groupby([splits, labels]).sum()
+    for split, label in totals.index[~(totals > 0)].tolist():
+        raise UserError(
+            f"{what} is 0 in every {split} row with the label {label}, and two labels need rows that count in each "
+            "split; give more rows of it, or name another column."
+        )

@@ -7,6 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from libelle.data.parquet_files import read_table
+from libelle.data.split import TEST, VALIDATION
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.features import Doubles
 from libelle.runs.run import Run
@@ -27,6 +28,11 @@ def titles(run: Run) -> dict[str, str]:
 def scores_of(part: pd.DataFrame, rule: DecisionRule) -> Doubles:
     """The scores of rows of `predictions`, float64 [rows, classes]."""
     return part[[f"score_{name}" for name in rule.labels]].to_numpy(dtype=np.float64)
+
+
+def by_split(scored: pd.DataFrame, rule: DecisionRule) -> dict[str, "Outcomes"]:
+    """What came of the validation and the test rows of `predictions`."""
+    return {name: Outcomes(scored[scored["split"] == name], rule) for name in (VALIDATION, TEST)}
 
 
 class Outcomes:

@@ -17,7 +17,7 @@ from libelle.errors import UserError
 from libelle.evaluation.curve import Curve, figures, sentence
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import lower_bound, upper_bound
-from libelle.evaluation.outcomes import Outcomes, predictions, titles
+from libelle.evaluation.outcomes import Outcomes, by_split, predictions, titles
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubts
 from libelle.features import Doubles
@@ -55,7 +55,7 @@ def choose(curve: Curve, request: ThresholdRequest, *, coding: bool = False) -> 
         nothing = "no positive record of the validation rows can be set aside"
         if coding:
             nothing = "no record of the validation rows would be coded rightly"
-        raise UserError(f"{name}={target} cannot be chosen: {nothing}; use value=.")
+        raise UserError(f"{name}={target} cannot be chosen: {nothing}; choose a value yourself, as value=0.5.")
     delta = None if request.confidence is None else 1 - request.confidence
     if name == "cost":
         return _cheapest(curve, target)
@@ -177,26 +177,13 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     run.require_completed()
     labels, scored = predictions(run)
     rule = DecisionRule(labels)
-    split = {name: Outcomes(scored[scored["split"] == name], rule) for name in (VALIDATION, TEST)}
+    split = by_split(scored, rule)
     if "weight" in scored:
         log.warning("the records of %s have weights, and a threshold counts each record once", run.id)
-    classes: dict[str, float | None] = {}
-    value: float | None = None
-    if rule.is_binary and request.accuracy is not None:
-        raise UserError(
-            f"accuracy={request.accuracy} is for more than two labels, and run {run.id} has two; ask for a precision "
-            "or a recall, or name another run with run_id=."
-        )
-    if not rule.is_binary and request.prevalence is not None:
-        raise UserError(
-            f"prevalence={request.prevalence} is a share of positives, and the {len(labels)} labels of run {run.id} "
-            "have none; leave it out."
-        )
-    if rule.is_binary or request.name in ("accuracy", "value"):
-        curve = Curve.of(*split[VALIDATION].of(), request.prevalence)
-        value = choose(curve, request, coding=not rule.is_binary)
-    else:
-        classes = _label_thresholds(split[VALIDATION], request)
+    try:
+        value, classes = _chosen(split[VALIDATION], request)
+    except UserError as error:  # by default it is the newest run, which nobody has typed
+        raise UserError(f"run_id={run.id}: {error}") from error
     found = {
         name: {label: figures(*part.of(label), limit, request)
                for label, limit in classes.items() if limit is not None}
@@ -219,6 +206,25 @@ def decide(run: Run, request: ThresholdRequest) -> dict[str, Any]:
     }
 
 
+def _chosen(part: Outcomes, request: ThresholdRequest) -> tuple[float | None, dict[str, float | None]]:
+    """The threshold of all labels, or else that of each."""
+    rule = part.rule
+    if rule.is_binary and request.accuracy is not None:
+        raise UserError(
+            f"accuracy={request.accuracy} is for more than two labels, and this run has two; ask for precision= or "
+            "recall=, or name another run with run_id=."
+        )
+    if not rule.is_binary and request.prevalence is not None:
+        raise UserError(
+            f"prevalence={request.prevalence} is a share of positives, and the {len(rule.labels)} labels of this run "
+            "have none; leave it out."
+        )
+    if rule.is_binary or request.name in ("accuracy", "value"):
+        curve = Curve.of(*part.of(), request.prevalence)
+        return choose(curve, request, coding=not rule.is_binary), {}
+    return None, _label_thresholds(part, request)
+
+
 def _label_thresholds(part: Outcomes, request: ThresholdRequest) -> dict[str, float | None]:
     thresholds: dict[str, float | None] = {}
     refusal = None
@@ -231,7 +237,7 @@ def _label_thresholds(part: Outcomes, request: ThresholdRequest) -> dict[str, fl
         except UserError as error:
             refusal, thresholds[label] = error, None
     if refusal is not None and not any(value is not None for value in thresholds.values()):
-        raise UserError(f"No label reaches it; the last one: {refusal}")
+        raise UserError(f"no label reaches what is asked for; the last one: {refusal}")
     return thresholds
 
 

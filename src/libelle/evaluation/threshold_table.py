@@ -5,10 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from libelle.data.split import TEST, VALIDATION
 from libelle.evaluation.curve import figures
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.outcomes import Outcomes, predictions, titles
+from libelle.evaluation.outcomes import by_split, predictions, titles
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import refuted
 from libelle.runs.run import Run
@@ -31,7 +30,7 @@ def threshold_table(run: Run, choice: Mapping[str, Any], request: ThresholdReque
     """
     labels, table = predictions(run)
     rule = DecisionRule(labels)
-    parts = {name: Outcomes(table[table["split"] == name], rule) for name in (VALIDATION, TEST)}
+    parts = by_split(table, rule)
     limits = choice.get("classes") or dict.fromkeys(labels, choice["value"])
     own = bool(choice.get("classes"))
     named = titles(run)

@@ -18,7 +18,6 @@ from safetensors.numpy import load_file, save_file
 from libelle import shards
 from libelle.components import Natural, Positive
 from libelle.data.words import WordTable
-from libelle.errors import UserError
 from libelle.features import Bags, Floats, Ints, Items, Stack
 from libelle.memory import require_memory
 from libelle.processes.base import Process
@@ -30,9 +29,11 @@ from libelle.processes.ngrams import (
     Hashes,
     NgramVocabulary,
     characters_of_words,
+    check_lengths,
     count_characters,
     count_rows,
     field_keys,
+    inverse_frequency,
     word_keys,
     word_ngrams,
 )
@@ -67,11 +68,7 @@ class NgramBags:
     max_size: int
 
     def __post_init__(self) -> None:
-        if self.char_ngrams_max and self.char_ngrams_max < self.char_ngrams_min:
-            raise UserError(
-                f"process.char_ngrams_max={self.char_ngrams_max} is below "
-                f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
-            )
+        check_lengths(self.char_ngrams_min, self.char_ngrams_max)
 
     def fit(self, texts: FieldTexts, words: Sequence[str], holders: Holders) -> Self:
         """Keep the items and n-grams of the training rows.
@@ -89,10 +86,9 @@ class NgramBags:
             own = np.flatnonzero(fields == field)
             kept[own[np.argsort(-frequency[own], kind="stable")[self.max_size :]]] = False
         rows = np.bincount(texts.fields, weights=texts.counts, minlength=len(texts.names))
-        idf = np.log((1 + rows[fields[kept]]) / (1 + frequency[kept])) + 1  # scikit-learn's smooth_idf
-        self.items_ = NgramVocabulary(distinct[kept], idf.astype(np.float32))
+        self.items_ = NgramVocabulary(distinct[kept], inverse_frequency(rows[fields[kept]], frequency[kept]))
         #: What a word outside the vocabulary would weigh, had it been in no row: one number for each field.
-        self.unseen_ = (np.log1p(rows) + 1).astype(np.float32)
+        self.unseen_ = inverse_frequency(rows, 0)
         distinct, frequency = self._count_characters(texts, holders)
         total = int(texts.word_counts.sum())
         self.characters_ = NgramVocabulary.of_frequent(distinct, frequency, total, self.min_count, self.max_size)

@@ -6,7 +6,7 @@ the data, and two n-grams share an id about once in 2^64 pairs. Everything is co
 for each distinct word, word n-grams once for each distinct text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ import scipy.sparse
 
 from libelle import shards
 from libelle.data.words import WordTable, mix
+from libelle.errors import UserError
 from libelle.features import Floats, Ints
 
 Hashes = npt.NDArray[np.uint64]
@@ -30,6 +31,15 @@ _BLANK = ord(" ")
 _WORDS = 1 << 16
 #: Hashes up to which bisection finds them faster than buckets do.
 _FEW = 32
+
+
+def check_lengths(shortest: int, longest: int) -> None:
+    """Raise `UserError` where n-grams of characters are wanted, `longest` above 0, and none has such a length."""
+    if longest and longest < shortest:
+        raise UserError(
+            f"process.char_ngrams_max={longest} is below process.char_ngrams_min={shortest}; raise it, or set it to 0 "
+            "for none."
+        )
 
 
 def word_keys(table: WordTable) -> Hashes:
@@ -61,17 +71,21 @@ def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hash
 def _word_ngrams(values: Hashes, texts: Ints, longest: int, shortest: int) -> tuple[Hashes, Ints]:
     """As `word_ngrams`, of words by their hashes and the text of each."""
     hashes, rows = [], []
-    current = np.zeros(len(values), dtype=np.uint64)
-    for n in range(1, longest + 1):
-        if n > len(values):
-            break
-        current = current[: len(values) - n + 1] * _MULTIPLIER + values[n - 1 :]
-        if n < shortest:
-            continue
-        inside = texts[: len(current)] == texts[n - 1 :]
+    for _, current, inside in _runs(values, texts, longest, shortest):
         hashes.append(mix(current[inside]))
         rows.append(texts[: len(current)][inside])
     return _concatenate(hashes, np.uint64), _concatenate(rows, np.int64)
+
+
+def _runs(
+    values: Hashes, owners: Ints, longest: int, shortest: int
+) -> Iterator[tuple[int, Hashes, npt.NDArray[np.bool_]]]:
+    """For each length, the hashes of all runs of so many values, not mixed yet, and whether a run is of one owner."""
+    current = np.zeros(len(values), dtype=np.uint64)
+    for n in range(1, min(longest, len(values)) + 1):
+        current = current[: len(values) - n + 1] * _MULTIPLIER + values[n - 1 :]
+        if n >= shortest:
+            yield n, current, owners[: len(current)] == owners[n - 1 :]
 
 
 def characters_of_words(words: Sequence[str], shortest: int, longest: int) -> tuple[Hashes, Ints]:
@@ -115,14 +129,7 @@ def _characters_of_words(words: Sequence[str], shortest: int, longest: int) -> t
     characters = np.frombuffer(text, dtype="<u4").astype(np.uint64)
     word_of = np.repeat(np.arange(len(words)), np.fromiter(map(len, words), np.int64, len(words)) + 2)
     hashes, rows = [], []
-    current = np.zeros(len(characters), dtype=np.uint64)
-    for n in range(1, longest + 1):
-        if n > len(characters):
-            break
-        current = current[: len(characters) - n + 1] * _MULTIPLIER + characters[n - 1 :]
-        if n < shortest:
-            continue
-        inside = word_of[: len(current)] == word_of[n - 1 :]
+    for n, current, inside in _runs(characters, word_of, longest, shortest):
         if n == 1:
             inside &= characters != _BLANK
         # The length keeps "a" of one character apart from the word "a".
@@ -176,6 +183,11 @@ def sort_hashes(hashes: Hashes) -> tuple[Hashes, Ints]:
     return ordered, order
 
 
+def inverse_frequency(rows: Ints | int, frequency: Ints | int) -> Floats:
+    """The inverse document frequency of what stands in some of the rows, float32; as scikit-learn's `smooth_idf`."""
+    return np.asarray(np.log((1 + rows) / (1 + frequency)) + 1, dtype=np.float32)
+
+
 @dataclass(frozen=True)
 class NgramVocabulary:
     """The n-grams that are kept, and how much each says.
@@ -204,8 +216,7 @@ class NgramVocabulary:
         kept = np.flatnonzero(frequency >= min_count)
         if len(kept) > max_size:
             kept = np.sort(kept[np.argsort(-frequency[kept], kind="stable")[:max_size]])
-        idf = np.log((1 + rows) / (1 + frequency[kept])) + 1  # scikit-learn's smooth_idf
-        return cls(distinct[kept], idf.astype(np.float32))
+        return cls(distinct[kept], inverse_frequency(rows, frequency[kept]))
 
     def __len__(self) -> int:
         return len(self.hashes)

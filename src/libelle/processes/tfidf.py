@@ -12,7 +12,7 @@ from libelle.data.words import WordTable
 from libelle.errors import UserError
 from libelle.processes.columns import FUSED, fuse
 from libelle.processes.matrices import NgramProcess
-from libelle.processes.ngrams import NgramVocabulary
+from libelle.processes.ngrams import NgramVocabulary, check_lengths
 from libelle.processes.occurrences import Occurrences
 
 
@@ -50,11 +50,7 @@ class Tfidf(NgramProcess):
     min_records: Positive = 2
 
     def __post_init__(self) -> None:
-        if self.char_ngrams_max and self.char_ngrams_max < self.char_ngrams_min:
-            raise UserError(
-                f"process.char_ngrams_max={self.char_ngrams_max} is below "
-                f"process.char_ngrams_min={self.char_ngrams_min}; raise it, or set it to 0 for none."
-            )
+        check_lengths(self.char_ngrams_min, self.char_ngrams_max)
         if not (self.per_field or self.fused):
             raise UserError("process.per_field=false and process.fused=false leave no matrix; set one of them to true.")
 

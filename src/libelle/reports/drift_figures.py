@@ -8,9 +8,10 @@ import numpy.typing as npt
 from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter
 
+from libelle.errors import shortened
 from libelle.language import general, percent
 from libelle.language import gettext as _
-from libelle.reports.look import BLUE, LINE, PANEL, SOFT, VERMILION, WIDTH, panel, shortened, side_by_side, style, svg
+from libelle.reports.look import BLUE, LINE, PANEL, SOFT, VERMILION, WIDTH, panel, side_by_side, style, svg
 
 if TYPE_CHECKING:
     from libelle.evaluation.drift import Change
@@ -53,7 +54,7 @@ def fields(empty: Mapping[str, "Change"], new: Mapping[str, "Change"]) -> Markup
             axes.plot(now, places, "o", color=VERMILION, markersize=5, label=_("this file"))
             axes.set(title=title, xlabel=whole, xlim=(-0.02, 1.02), ylim=(len(names) - 0.5, -0.5))
             axes.xaxis.set_major_formatter(FuncFormatter(_percent))
-            axes.set_yticks(places, [shortened(name) for name in names])
+            axes.set_yticks(places, [shortened(name, 28) for name in names])
             figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
             drawn.append((figure, _("{what}, in training and in this file").format(what=title)))
         return side_by_side(*drawn)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 from sklearn import metrics as sk
 
+from libelle.errors import shortened
 from libelle.evaluation.curve import Curve
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.reliability import reliability
@@ -30,7 +31,6 @@ from libelle.reports.look import (
     panel,
     round_ticks,
     score_name,
-    shortened,
     side_by_side,
     style,
     svg,

@@ -16,6 +16,7 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
+from libelle.errors import shortened
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.language import ENGLISH, current_language
 from libelle.language import gettext as _
@@ -120,16 +121,8 @@ def round_ticks(count: int, *, whole: bool = False) -> MaxNLocator:
     return MaxNLocator(count, steps=[1, 2, 5, 10], integer=whole)
 
 
-def shortened(text: str, length: int = 28) -> str:
-    """Shorten a text for a label in the middle: config keys differ at their ends."""
-    if len(text) <= length:
-        return text
-    head = length // 3
-    return f"{text[:head]}…{text[head + 1 - length :]}"
-
-
 def score_name(rule: DecisionRule) -> str:
     """What the score is called that a threshold is held against."""
     if rule.is_binary:
-        return _("score of label {label}").format(label=shortened(rule.positive))
+        return _("score of label {label}").format(label=shortened(rule.positive, 28))
     return _("score of the decision")

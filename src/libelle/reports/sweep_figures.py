@@ -11,6 +11,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import COMPLETED, FAILURES, PRUNED, TrialRecord
+from libelle.errors import shortened
 from libelle.language import decimal, general
 from libelle.language import gettext as _
 from libelle.reports.look import (
@@ -22,7 +23,6 @@ from libelle.reports.look import (
     WIDTH,
     panel,
     round_ticks,
-    shortened,
     side_by_side,
     style,
     svg,

@@ -7,7 +7,7 @@ same bytes whoever writes them, so that two commands at the same time do the wor
 
 import json
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,20 +46,19 @@ class BucketOutput(Output):
         """Whether there is a plan."""
         return any(entry.key == _PLAN for entry in self.store.list(_PLAN))
 
-    def require_apart(self, wanted: str, inputs: Sequence[Input]) -> None:
-        """Raise `UserError` where the output would be among the inputs."""
-        if is_named(f"{self.folder}part-00000.parquet", wanted):
-            raise UserError(f"{self.place} lies in input={wanted}, and would be read as well; choose another folder.")
-        inside = next((file for file in inputs if file.path.startswith(self.folder)), None)
-        if inside is not None:
-            raise UserError(f"{self.place} is where the input {inside.name} lies; choose another folder.")
+    def is_read_as(self, wanted: str) -> bool:
+        """Whether the address names its parts, too."""
+        return is_named(f"{self.folder}part-00000.parquet", wanted)
+
+    def holds(self, path: str) -> bool:
+        """Whether an input lies in it."""
+        return path.startswith(self.folder)
 
     @contextmanager
     def hold(self) -> Iterator[Entries]:
         """Make sure that the bucket can be written to, and holds nothing else there."""
         there = [entry.key for entry in self.store.list("") if not entry.key.startswith(".")]
-        if there and _PLAN not in there:
-            raise UserError(f"{self.place} holds other files, {min(there)} for instance; choose a new folder.")
+        self.require_new(there, _PLAN)
         self.store.check()
         yield _Objects(self)
 

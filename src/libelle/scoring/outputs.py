@@ -66,8 +66,25 @@ class Output(ABC):
         """Whether there is a ledger."""
 
     @abstractmethod
+    def is_read_as(self, wanted: str) -> bool:
+        """Whether its parts would be among the inputs that `wanted` names."""
+
+    @abstractmethod
+    def holds(self, path: str) -> bool:
+        """Whether an input lies in it."""
+
     def require_apart(self, wanted: str, inputs: Sequence[Input]) -> None:
         """Raise `UserError` where the output would be among the inputs, which `wanted` names."""
+        if self.is_read_as(wanted):
+            raise UserError(f"{self.place} lies in input={wanted}, and would be read as well; choose another folder.")
+        inside = next((file for file in inputs if self.holds(file.path)), None)
+        if inside is not None:
+            raise UserError(f"{self.place} is where the input {inside.name} lies; choose another folder.")
+
+    def require_new(self, others: Sequence[str], ledger: str) -> None:
+        """Raise `UserError` where files are there already, and the `ledger` is not among them."""
+        if others and ledger not in others:
+            raise UserError(f"{self.place} holds other files, {min(others)} for instance; choose a new folder.")
 
     @abstractmethod
     def hold(self) -> AbstractContextManager[Entries]:
@@ -125,13 +142,13 @@ class LocalOutput(Output):
         """Whether there is a ledger."""
         return (self.path / NAME).exists()
 
-    def require_apart(self, wanted: str, inputs: Sequence[Input]) -> None:
-        """Raise `UserError` where the output would be among the inputs."""
-        if Path(wanted).is_dir() and self.path.is_relative_to(Path(wanted).resolve()):
-            raise UserError(f"{self.place} lies in input={wanted}, and would be read as well; choose another folder.")
-        inside = next((file for file in inputs if Path(file.path).is_relative_to(self.path)), None)
-        if inside is not None:
-            raise UserError(f"{self.place} is where the input {inside.name} lies; choose another folder.")
+    def is_read_as(self, wanted: str) -> bool:
+        """Whether it lies in a folder that is read."""
+        return Path(wanted).is_dir() and self.path.is_relative_to(Path(wanted).resolve())
+
+    def holds(self, path: str) -> bool:
+        """Whether an input lies in it."""
+        return Path(path).is_relative_to(self.path)
 
     @contextmanager
     def hold(self) -> Iterator[Entries]:
@@ -139,8 +156,7 @@ class LocalOutput(Output):
         try:
             self.path.mkdir(exist_ok=True)
             others = [path.name for path in self.path.iterdir() if not path.name.startswith(TEMPORARY)]
-            if others and NAME not in others:
-                raise UserError(f"{self.place} holds other files, {min(others)} for instance; choose a new folder.")
+            self.require_new(others, NAME)
             file = (self.path / NAME).open("a+b")
         except OSError as error:
             reason = error.strerror or error

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -68,6 +69,7 @@ class Crew:
         self._workers: dict[int, _Worker] = {}
         self._shares = Shares()
         self._catalogue: Catalogue | None = None
+        self._tls: ssl.SSLContext | None = None
         self._generation = 0
         self._stillborn = 0
         self._pauses = children.Pauses()
@@ -88,18 +90,19 @@ class Crew:
             if worker.pipe in pipes and os.read(worker.pipe, 1 << 10):
                 worker.ready, worker.heard = True, time.monotonic()
 
-    def serve(self, catalogue: Catalogue, wait: Callable[[], bool]) -> bool:
+    def serve(self, catalogue: Catalogue, tls: ssl.SSLContext | None, wait: Callable[[], bool]) -> bool:
         """Let new workers serve, and the former ones leave once these answer.
 
         Args:
             catalogue: what they serve.
+            tls: by which they do, and those that replace one of them; None for connections without.
             wait: waits a moment for signs of life and ends of workers, and returns whether to go on.
 
         Returns:
             Whether they answer in time; else the former ones go on.
         """
-        former = self._catalogue
-        self._catalogue = catalogue
+        former = self._catalogue, self._tls
+        self._catalogue, self._tls = catalogue, tls
         self._generation += 1
         self._stillborn = 0
         until = time.monotonic() + _BOOT
@@ -112,7 +115,7 @@ class Crew:
             if not wait():
                 return True
         self._leave(lambda worker: worker.generation == self._generation)
-        self._catalogue = former
+        self._catalogue, self._tls = former
         # Those that go on are the current ones again.
         for worker in self._workers.values():
             if worker.leaving is None:
@@ -179,8 +182,8 @@ class Crew:
         os.set_blocking(writing, False)
 
         def begin() -> None:
-            settings, tokens, folder = self._settings, self._tokens, self._folder
-            work(self._listener, catalogue, settings, tokens, folder, self._shares, slot, writing, self._lifeline)
+            settings, tokens, folder, tls = self._settings, self._tokens, self._folder, self._tls
+            work(self._listener, tls, catalogue, settings, tokens, folder, self._shares, slot, writing, self._lifeline)
 
         pid = children.fork(begin)
         os.close(writing)

@@ -134,20 +134,21 @@ class Settings(Limits):
             )
         if (self.tls_certificate is None) != (self.tls_key is None):
             raise UserError("tls_certificate= and tls_key= belong together; give both files, or neither.")
-        self.check_tls()
+        self.load_tls()
 
-    def check_tls(self) -> None:
-        """Load the certificates and their key, if there are any, as each worker will.
+    def load_tls(self) -> ssl.SSLContext | None:
+        """Load the certificates and their key; None where there are none.
 
         Raises:
             UserError: when they cannot be used; names the one that is wrong.
         """
-        if self.tls_certificate is not None and self.tls_key is not None:
-            _check_pair(self.tls_certificate, self.tls_key)
+        if self.tls_certificate is None or self.tls_key is None:
+            return None
+        return _load_pair(self.tls_certificate, self.tls_key)
 
 
-def _check_pair(certificate: str, private: str) -> None:
-    """Raise `UserError` unless these are files of certificates and of their private key."""
+def _load_pair(certificate: str, private: str) -> ssl.SSLContext:
+    """Load files of certificates and of their private key; raises `UserError` unless they are."""
     certificates, key = f"tls_certificate={certificate}", f"tls_key={private}"
     for place, path in ((certificates, certificate), (key, private)):
         if not Path(path).is_file():
@@ -163,11 +164,11 @@ def _check_pair(certificate: str, private: str) -> None:
             "service alone may read."
         )
 
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        context.load_verify_locations(certificate)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_verify_locations(certificate)
     except ssl.SSLError as error:
         raise UserError(f"{certificates} holds no certificate; give the file of certificates, PEM.") from error
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, private, refuse)
     except ssl.SSLError as error:
@@ -180,3 +181,4 @@ def _check_pair(certificate: str, private: str) -> None:
             reason = error.reason.lower().replace("_", " ")
             raise UserError(f"{certificates} and {key} cannot be used ({reason}); give others.") from error
         raise UserError(f"{key} holds no private key; give the file of the certificate's key, PEM.") from error
+    return context

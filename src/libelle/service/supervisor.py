@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import socket
+import ssl
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -51,6 +52,8 @@ class Supervisor:
         """
         self._store, self._settings, self._tokens, self._listener = store, settings, tokens, listener
         self._folder = folder
+        #: Loaded once, and shared with the workers as versions are: one that is replaced reads no file.
+        self._tls = settings.load_tls()
         self._loaded, refused = load_first(store, settings)
         #: Reference → version and reason, of what cannot be served.
         self._refused: dict[str, dict[str, Any]] = {}
@@ -74,9 +77,8 @@ class Supervisor:
         """
         self._listen_to_signals()
         self._write_state()
-        children.settle()
         try:
-            if not self._crew.serve(Catalogue.of(self._loaded, self._settings), self._wait):
+            if not self._serve(self._loaded, self._tls):
                 raise UserError("No worker could begin; the messages above say why.")
             self._say_ready()
             self._begin_watch()
@@ -90,13 +92,13 @@ class Supervisor:
             self._end()
 
     def _begin_again(self) -> None:
-        """Replace the workers by others, which read the certificate anew."""
+        """Replace the workers by others, which have the certificate as it is now."""
         try:
-            self._settings.check_tls()
+            tls = self._settings.load_tls()
         except UserError as error:
             log.error("The workers stay as they were: %s", error)
         else:
-            self._serve(self._loaded)
+            self._serve(self._loaded, tls)
 
     def _listen_to_signals(self) -> None:
         def end(*_: object) -> None:
@@ -118,6 +120,7 @@ class Supervisor:
         if self._alarm in found:
             with suppress(BlockingIOError):
                 os.read(self._alarm, 1 << 16)
+        self._tokens.refresh()
         self._crew.hear(found)
         self._reap()
         return not self._ending
@@ -193,7 +196,7 @@ class Supervisor:
         moved = {name: item for name, item in publications.items() if loaded.get(name) is not self._loaded.get(name)}
         if not moved:
             return
-        began = self._serve(loaded)
+        began = self._serve(loaded, self._tls)
         for reference, publication in moved.items():
             if began:
                 self._settle(reference)
@@ -201,12 +204,12 @@ class Supervisor:
             else:
                 self._refuse(reference, publication.version, "no worker could begin with it; the log says why")
 
-    def _serve(self, loaded: dict[str, Loaded]) -> bool:
+    def _serve(self, loaded: dict[str, Loaded], tls: ssl.SSLContext | None) -> bool:
         """Serve other versions, or the same by new workers; whether it has worked."""
         children.settle()
-        if not self._crew.serve(Catalogue.of(loaded, self._settings), self._wait):
+        if not self._crew.serve(Catalogue.of(loaded, self._settings), tls, self._wait):
             return False
-        self._loaded = loaded
+        self._loaded, self._tls = loaded, tls
         return True
 
     # What is known of it

@@ -64,7 +64,7 @@ class Tokens:
         Returns:
             None for a token that is not accepted, and where there is none.
         """
-        self._refresh()
+        self.refresh()
         kind, _, token = (authorization or "").partition(" ")
         given = hashlib.sha256(token.strip().encode("utf-8", "surrogateescape")).digest()
         found = None
@@ -73,8 +73,12 @@ class Tokens:
                 found = name
         return found if kind.lower() == "bearer" else None
 
-    def _refresh(self) -> None:
-        """Read the file again where it has changed; one that cannot be read changes nothing."""
+    def refresh(self) -> None:
+        """Read the file again where it has changed; one that cannot be read changes nothing.
+
+        Every process of the service does so each second, whether it is asked or not: else one that was idle, or took
+        the place of another, would go on with tokens that were revoked before the file was damaged.
+        """
         if self._path is None or time.monotonic() - self._looked < _LOOK:
             return
         self._looked = time.monotonic()

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 import socket
+import ssl
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,11 +39,14 @@ class Worker(uvicorn.Server):
     been used at that moment.
     """
 
-    def __init__(self, context: Context, shares: Shares, slot: int, life: int, lifeline: int) -> None:
+    def __init__(
+        self, context: Context, tls: ssl.SSLContext | None, shares: Shares, slot: int, life: int, lifeline: int
+    ) -> None:
         """Make a worker.
 
         Args:
             context: what its requests share.
+            tls: as the process above has loaded it; None for connections without.
             shares: how many connections each worker has.
             slot: of this one there.
             life: a pipe to write to as long as it answers.
@@ -58,14 +62,12 @@ class Worker(uvicorn.Server):
                 server_header=False,
                 timeout_keep_alive=KEPT_ALIVE,
                 timeout_graceful_shutdown=int(settings.timeout) + 1,
-                ssl_certfile=settings.tls_certificate,
-                ssl_keyfile=settings.tls_key,
                 callback_notify=self._live,
                 timeout_notify=1,
             )
         )
         self._context, self._life, self._lifeline = context, life, lifeline
-        self._shares, self._slot = shares, slot
+        self._tls, self._shares, self._slot = tls, shares, slot
         self._listeners: list[Listener] = []
         context.connections = self._connections
 
@@ -79,7 +81,7 @@ class Worker(uvicorn.Server):
             served.pipeline.predict_proba(served.pipeline.golden)
         await super().startup([])
         self._listeners = [
-            Listener(listener, self._protocol, self.config.ssl, self._shares, self._slot, self._connections)
+            Listener(listener, self._protocol, self._tls, self._shares, self._slot, self._connections)
             for listener in sockets or ()
         ]
         self.servers = list[Any](self._listeners)
@@ -124,6 +126,7 @@ class Worker(uvicorn.Server):
     async def _live(self) -> None:
         for listener in self._listeners:
             listener.tell()
+        self._context.tokens.refresh()
         with suppress(OSError):  # nobody has listened for long
             os.write(self._life, b".")
 
@@ -140,6 +143,7 @@ def log_where(_: asyncio.AbstractEventLoop, about: dict[str, Any]) -> None:
 
 def work(
     listener: socket.socket,
+    tls: ssl.SSLContext | None,
     catalogue: Catalogue,
     settings: Settings,
     tokens: Tokens,
@@ -153,6 +157,7 @@ def work(
 
     Args:
         listener: where connections come in.
+        tls: None for connections without.
         catalogue: what is served.
         settings: of the service.
         tokens: who may ask.
@@ -164,4 +169,4 @@ def work(
     """
     count_in(folder, slot)
     context = Context(settings, catalogue, tokens, folder)
-    Worker(context, shares, slot, life, lifeline).run([listener])
+    Worker(context, tls, shares, slot, life, lifeline).run([listener])

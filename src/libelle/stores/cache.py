@@ -7,14 +7,13 @@ Any number of processes may share the cache, and it may be deleted whenever none
 import hashlib
 import os
 import re
-import shutil
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from libelle.errors import UserError
-from libelle.files import sha256_of, whole_file
+from libelle.files import link_or_copy, sha256_of, whole_file
 from libelle.stores.base import Store, check_key, in_parallel
 
 
@@ -92,10 +91,7 @@ def _link(path: Path, link: Path) -> None:
     if link.exists() and link.samefile(path):
         return
     with _new_file(link) as temporary:
-        try:
-            temporary.hardlink_to(path)
-        except OSError:  # a file system without hard links
-            shutil.copyfile(path, temporary)
+        link_or_copy(path, temporary)
 
 
 @contextmanager

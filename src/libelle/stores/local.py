@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from libelle.errors import UserError
-from libelle.files import TEMPORARY, flush_to_disk, temporary_beside
+from libelle.files import TEMPORARY, flush_to_disk, link_or_copy, temporary_beside
 from libelle.stores.base import Entry, Store, check_key, too_large
 
 _ATTEMPTS = 100
@@ -57,10 +57,7 @@ class LocalStore(Store):
         """Link to a local file that nobody will change, or copy it where links are not possible."""
         with self._complete_file(key) as temporary:
             temporary.unlink()
-            try:
-                temporary.hardlink_to(path)
-            except OSError:  # another file system
-                shutil.copyfile(path, temporary)
+            link_or_copy(path, temporary)
             flush_to_disk(temporary)
             temporary.replace(self._path(key))
 

@@ -8,7 +8,6 @@ pointer, which an object store does atomically.
 import json
 import logging
 import os
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +19,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from libelle.errors import UserError
-from libelle.files import json_bytes, sha256_of
+from libelle.files import json_bytes, link_or_copy, sha256_of
 from libelle.models.stored import DAMAGED, reason_of
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.cache import default_cache, fetch_folder
@@ -188,11 +187,9 @@ def _link_folder(place: Path, files: Mapping[str, Any], folder: Path) -> Path:
         link = folder / path
         link.parent.mkdir(parents=True, exist_ok=True)
         try:
-            link.hardlink_to(place / path)
+            link_or_copy(place / path, link)
         except FileNotFoundError:
             raise UserError(f"{place / path} is missing; prepare the base again with mode=prepare.") from None
-        except OSError:  # another file system
-            shutil.copyfile(place / path, link)
     return folder
 
 
