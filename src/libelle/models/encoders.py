@@ -134,8 +134,8 @@ class LSTMEncoder(WordEncoder):
 class TransformerEncoder(WordEncoder):
     """Encoder blocks over the words of all fields; the average of their output.
 
-    Vaswani et al. 2017, "Attention Is All You Need", where layer norm comes last; with `norm_first` it comes first, as in
-    Xiong et al. 2020, "On Layer Normalization in the Transformer Architecture".
+    Vaswani et al. 2017, "Attention Is All You Need"; layer norm comes last there, with `norm_first` first, as in Xiong
+    et al. 2020, "On Layer Normalization in the Transformer Architecture".
     """
 
     def __init__(
