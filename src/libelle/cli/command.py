@@ -174,6 +174,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
 def values_and_store(config: DictConfig) -> tuple[dict[str, Any], Store]:
     """A composed config as plain values, raw arguments decoded, and apart from them the store that it names."""
     values = plain(config)
+    if "store" not in values:
+        raise UserError("store is not set; choose store=local or store=minio.")
     return values, build(values.pop("store"), Store, "store")
 
 
