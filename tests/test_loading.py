@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,15 @@ def test_a_folder_in_the_working_directory_takes_nobodys_place(decoys):
     again = call("publish.py", f"run_id={run_id}", "name=again", "threshold=0.5", f"store.root={store.root}", cwd=".")
     assert again.returncode == 0, again.stderr
     assert load_published("again", store).rule.threshold == 0.5
+
+
+def test_a_store_is_also_said_by_its_folder(published):
+    store, run_id = published
+    assert load_run(run_id, store.root).rule.threshold == 0.5
+    assert load_published("forms", Path(store.root)).rule.threshold == 0.25
+    assert Pipeline.load("forms", store.root).rule.threshold == 0.25
+    with pytest.raises(UserError, match="store=3 is neither a store nor a folder"):
+        load_run(run_id, 3)
 
 
 def test_a_folder_is_said_as_one(decoys, tmp_path):

@@ -264,3 +264,9 @@ def test_a_run_that_has_not_completed_is_never_loaded(store_of_unfinished_run):
 def store_of_unfinished_run(tmp_path: Path) -> tuple[LocalStore, str]:
     store = LocalStore(root=str(tmp_path / "store"))
     return store, str(Run.begin(store).id)
+
+
+def test_a_number_of_labels_that_is_none_is_refused(trained):
+    store, run_id = trained
+    with pytest.raises(UserError, match="top='3' is not a number of labels"):
+        Pipeline.load(run_id, store).predict(["infirmière"], top="3")

@@ -16,38 +16,40 @@ from libelle.runs.ids import RunId
 from libelle.runs.run import Run
 from libelle.stores.base import Store
 from libelle.stores.cache import default_cache
-from libelle.stores.local import LocalStore
+from libelle.stores.local import store_at
 
 
-def load_run(run_id: str | RunId, store: Store | None = None) -> Pipeline:
+def load_run(run_id: str | RunId, store: Store | str | Path | None = None) -> Pipeline:
     """Load the pipeline of a run, with the threshold that was chosen for it.
 
     Args:
         run_id: the run.
-        store: where it is; the local store `store/` by default.
+        store: where it is, a store or the folder of a local one; by default the local store `store/`.
 
     Raises:
         UserError: when there is no such run, it has not completed, a file was altered, or the golden records no longer
             get their scores.
     """
     run_id = run_id if isinstance(run_id, RunId) else RunId.parse(run_id)
-    return Pipeline.of_run(Run.open(store or LocalStore(), run_id))
+    return Pipeline.of_run(Run.open(store_at(store), run_id))
 
 
-def load_published(reference: str, store: Store | None = None, trusted: str | Path | None = None) -> Pipeline:
+def load_published(
+    reference: str, store: Store | str | Path | None = None, trusted: str | Path | None = None
+) -> Pipeline:
     """Load a published model.
 
     Args:
         reference: `name` for the current version, `name@2` for another.
-        store: where it is; the local store `store/` by default.
+        store: where it is, a store or the folder of a local one; by default the local store `store/`.
         trusted: file of public keys, of which one must have signed it (`libelle.signatures`); None asks for no
             signature.
 
     Raises:
         UserError: when nothing has this name, a file was altered, or the golden records no longer get their scores.
     """
-    store = store or LocalStore()
-    return read_version(store, find(store, reference, trusted), default_cache())
+    place = store_at(store)
+    return read_version(place, find(place, reference, trusted), default_cache())
 
 
 def load_folder(folder: str | Path) -> Pipeline:
@@ -62,12 +64,12 @@ def load_folder(folder: str | Path) -> Pipeline:
     return replace(Pipeline.read(folder), name=folder.resolve().name)
 
 
-def load(source: str | Path, store: Store | None = None) -> Pipeline:
+def load(source: str | Path, store: Store | str | Path | None = None) -> Pipeline:
     """Load by what the source is: a folder (a `Path`, or a text with a path separator), a run id or a published name.
 
     Args:
         source: the folder, id or name.
-        store: for ids and names; the local store `store/` by default.
+        store: for ids and names, a store or the folder of a local one; by default the local store `store/`.
 
     Raises:
         UserError: see the three doors.

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 import pandas as pd
 
@@ -88,13 +88,14 @@ class Pipeline:
         return self.rule.labels
 
     @classmethod
-    def load(cls, source: str | Path, store: Store | None = None) -> "Pipeline":
+    def load(cls, source: str | Path, store: Store | str | Path | None = None) -> "Pipeline":
         """Load a pipeline and replay its golden records: a run, a published model or a folder, by what `source` is.
 
         Args:
             source: a run id; a published name (`forms`, or `forms@2` for a version); a folder that `save` wrote, given
                 as a `Path`, or as a text with a path separator (`./forms`).
-            store: where runs and published models are; the local store `store/` by default.
+            store: where runs and published models are, a store or the folder of a local one; by default the local
+                store `store/`.
 
         Raises:
             UserError: see `libelle.loading`.
@@ -116,8 +117,11 @@ class Pipeline:
             record that has none is `(row 3)`; where there is no column of ids, the row number from 1.
 
         Raises:
-            UserError: when a field is missing or unknown, a column comes twice, or a text is not valid Unicode.
+            UserError: when a field is missing or unknown, a column comes twice, a text is not valid Unicode, or `top`
+                is no number.
         """
+        if top is not None and not isinstance(top, SupportsIndex):
+            raise UserError(f"top={top!r} is not a number of labels; give a whole number.")
         columns = self.columns(records)
         index = records.index if isinstance(records, pd.DataFrame) else pd.RangeIndex(count_rows(columns))
         ids = ids_of_columns(columns, self.id, index)

@@ -160,6 +160,10 @@ def find(store: Store, reference: str, trusted: str | Path | None = None) -> Pub
     version = int(match["version"]) if match["version"] else current_number(store, match["name"])
     found = None if version is None else _read(store, match["name"], version, trusted)
     if found is None:
+        there = versions(store, match["name"]) if match["version"] else []
+        if there:
+            numbers = ", ".join(str(publication.version) for publication in there)
+            raise UserError(f"published={reference} is not in {store}; versions of {match['name']} there: {numbers}.")
         raise not_there(store, f"published={reference}")
     return found
 

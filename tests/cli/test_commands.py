@@ -136,6 +136,14 @@ def test_publish_version_rollback_and_runtime(place, run_id):
     for what in ("list=true", "rollback=true"):
         sentence = call("publish.py", "name=nosuch", what, cwd=place).stderr
         assert "name=nosuch is not in the local store store/; published there: forms." in sentence
+    sentence = call("runtime.py", "published=forms@9", "text=x", cwd=place).stderr
+    assert "published=forms@9 is not in the local store store/; versions of forms there: 1, 2." in sentence
+
+
+def test_a_store_without_a_published_model_says_so(tmp_path):
+    answer = call("publish.py", "list=true", cwd=tmp_path)
+    assert answer.returncode == 0
+    assert "nothing is published in the local store store/" in answer.stderr
 
 
 @pytest.mark.parametrize("key", ["sign=key.pem", "threshold=0.5", "min_records=3"])

@@ -106,6 +106,13 @@ def test_other_verbs_speak_json_too(place: Path) -> None:
 
     assert [run["run_id"] for run in ask("list", "sort=run_id")] == ids
     assert [run["run_id"] for run in ask("list", "seed=2")] == ids[2:]
+    # As the head of the list calls them.
+    assert [run["run_id"] for run in ask("list", "sort=-run")] == ids[::-1]
+    assert ask("list", "sort=seconds") == ask("list", "sort=duration")
+    assert [run["run_id"] for run in ask("list", f"run={ids[1]}")] == [ids[1]]
+    answer = call("runs.py", "list", "sort=limit", cwd=place)
+    assert answer.stderr.startswith("sort=limit is not a column of runs; choose run_id, ")
+    assert "limit" not in answer.stderr.partition(";")[2]
     shown = ask("show", ids[1])
     assert (shown["status"], shown["seed"]) == ("completed", 1)
     assert shown["metrics"]["test"]["rows"] == 60

@@ -3,10 +3,12 @@
 import re
 
 import pytest
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import MissingConfigException
 
 from helpers.place import files_below
 from helpers.scripts import call
+from libelle.cli.command import _is_of_hydra
 from libelle.cli.mistakes import explain
 
 RUN = "2026-11-23_1"
@@ -36,10 +38,25 @@ MISTAKES = [
     ("train.py", ["tune=mlp", "model.lr=0.1"], ["did you mean model.optimizer.lr?"]),
     ("train.py", ["hydra.sweeper.max_trials=3"], ["hydra.sweeper.max_trials", "add for instance tune="]),
     ("train.py", ["hydra/launcher=jobib"], ["did you mean joblib?"]),
+    ("train.py", ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "modle=mlp"], ["did you mean model?"]),
+    (
+        "train.py",
+        ["tune=mlp", "hydra/launcher=submitit_local", "hydra.launcher.timeout_min=600", "hydra.sweeper.n_job=4"],
+        ["hydra.sweeper.n_job is not a key", "did you mean hydra.sweeper.n_jobs?"],
+    ),
+    ("train.py", ["hydra/launcher=joblib", "hydra.launcher.n_job=2"], ["did you mean hydra.launcher.n_jobs?"]),
+    ("train.py", ["hydra.launcher.cpus=2"], ["hydra.launcher.cpus is not a key", "has no keys here; leave"]),
     ("train.py", ["+seed=3"], ["+seed=3", "leave out the +"]),
     ("train.py", ["~callbacks.early_stoping"], ["did you mean callbacks.early_stopping?"]),
     ("train.py", ["~sampler=3"], ["~sampler=3: 3 is no option of sampler", "write ~sampler"]),
     ("train.py", ["~data"], ["data is not set"]),
+    ("train.py", ["~data", "data=csv"], ["data is not set"]),
+    ("train.py", ["~cleaner"], ["cleaner is not set"]),
+    ("train.py", ["data=[]"], ["data=[] is a list, and data takes one option", "diaries"]),
+    ("train.py", ["--multirun", "model=[mlp,svm]"], ["model=[mlp,svm] is a list", "transformer"]),
+    ("train.py", ["cleaner=[]"], ["cleaner=[] names no option", "none"]),
+    ("runtime.py", ["~store", "text=x"], ["store is not set", "store=local"]),
+    ("runs.py", ["list", "store=[]"], ["store=[] is a list", "local, minio"]),
     ("train.py", ["model=null"], ["model=null", "names no option", "logreg"]),
     ("train.py", ["cleaner=[1]"], ["cleaner=1 does not exist", "french"]),
     ("threshold.py", ["+process=false"], ["process=false is not for", "threshold.py"]),
@@ -125,6 +142,8 @@ def test_a_mistyped_command_line_is_one_sentence_and_status_2(tmp_path, script, 
         ("runtime.py", ["run_id=20261123_1", "text=x"], ["run_id=20261123_1", "2026-11-23_4"]),
         ("runtime.py", ["run_id=2020-01-01_1", "text=x"], ["2020-01-01_1"]),
         ("runtime.py", ["input=nowhere.csv"], ["nowhere.csv"]),
+        ("runtime.py", ["input="], ["input= is empty"]),
+        ("runtime.py", ["input=forms.csv", "output="], ["output= is empty"]),
         ("runtime.py", ["published=nothing", "text=x"], ["published=nothing"]),
         ("train.py", ["data=csv"], ["data.path"]),
         ("train.py", ["data=csv", "data.path=nowhere.csv", "data.target=x"], ["nowhere.csv"]),
@@ -179,3 +198,31 @@ def test_a_job_of_a_sweep_that_fails_says_so_without_a_word_of_hydras(place):
     assert answer.returncode == 2
     assert "Error executing job" not in answer.stderr
     assert "nowhere.csv" in answer.stderr.strip().splitlines()[-1]
+    for job in (0, 1):
+        assert f"job {job} (seed={job + 1}) failed: The file nowhere.csv does not exist" in answer.stderr
+
+
+def test_a_job_that_fails_in_another_process_says_its_own_sentence(tmp_path):
+    sweep = ["--multirun", "data=csv", "data.path=nowhere.csv", "data.target=x", "seed=1,2", "model=logreg"]
+    answer = call("train.py", *sweep, "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", cwd=tmp_path)
+    assert answer.returncode == 2
+    assert answer.stderr.strip().splitlines()[-1] == "The file nowhere.csv does not exist; check the path."
+
+
+def test_a_defect_of_a_job_in_another_process_is_none_of_the_command_line():
+    returned = JobReturn(status=JobStatus.FAILED)
+    returned.return_value = KeyError("field")
+    hydra = {"__name__": "hydra.main", "returned": returned}
+    exec("def main():\n    return returned.return_value", hydra)
+    with pytest.raises(KeyError) as caught:
+        hydra["main"]()
+    assert not _is_of_hydra(caught.value)
+
+
+def test_the_job_of_a_sweep_that_fails_is_said_with_what_was_drawn(place):
+    drawn = "data.path=choice('no where.csv',forms.csv)"
+    sweep = ["--multirun", "data=csv", drawn, "data.target=non_codable", "model=naive_bayes", "data.columns=rs_x"]
+    answer = call("train.py", *sweep, cwd=place)
+    assert answer.returncode == 2
+    assert "job 0 (data.path=no where.csv) failed: The file no where.csv does not exist" in answer.stderr
+    assert "job 1" not in answer.stderr

@@ -62,3 +62,25 @@ def test_records_to_evaluate_on_need_a_label_too():
     target = Target(["status"], "equals", "lost")
     with pytest.raises(UserError, match=r"row 2: column 'status' is empty"):
         target.positions(with_gaps(2), ["0", "1"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "columns", "words"),
+    [
+        (
+            {"target_rule": "equals", "target_value": "lots"},
+            {},
+            "column 'status' holds data.target_value=lots in no row",
+        ),
+        ({"target_rule": "equals", "target_value": "x"}, {"status": "x"}, "data.target_value=x in every row"),
+        ({"target_rule": "all_empty"}, {}, "no row is empty in 'status'"),
+        ({"target_rule": "all_empty"}, {"status": None}, "every row is empty in 'status'"),
+        ({}, {"status": "found"}, "all 40 rows have the same label 'found'"),
+    ],
+)
+def test_where_all_rows_have_one_label_the_sentence_says_what_was_typed(changes, columns, words):
+    with pytest.raises(UserError) as caught:
+        FrameSource(frame=frame(**columns), target="status", **changes).read()
+    assert words in str(caught.value)
+    assert "'0'" not in str(caught.value)
+    assert "'1'" not in str(caught.value)

@@ -14,7 +14,7 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import proportion_confint
 
 from helpers.scripts import call
-from helpers.tiny import tiny_plan
+from helpers.tiny import make_forms, tiny_plan
 from libelle.evaluation.bootstrap import mcnemar, metric_intervals, metrics_of, paired_bootstrap, row_statistics
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.errors_csv import CONFIDENT, CONTRADICTION, LABEL, NEAR, find_errors
@@ -219,6 +219,17 @@ def test_the_report_from_a_base_is_that_of_a_whole_run(tmp_path):
 
     assert without_times(whole) == without_times(from_base)
     assert OTHERS in without_times(whole)
+
+
+def test_records_without_any_text_have_a_report(tmp_path):
+    forms = make_forms()
+    for field in ("employer", "job", "town"):
+        forms[field] = None
+    forms.to_csv(tmp_path / "forms.csv", index=False)
+    plan = tiny_plan(tmp_path)
+    run = stored(full(plan).run_id, plan.store)
+    assert run.manifest.status == "completed"
+    assert run.read("report.html")
 
 
 def test_what_a_field_is_worth_is_what_blanking_it_costs(tmp_path):

@@ -106,8 +106,8 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
     try:
         with readable(shows_config(options)):
             main()
-    except SweepError:
-        raise  # it is one of Hydra's, and a sentence already
+    except (UserError, SweepError):
+        raise  # a sentence already, also where it comes from a job in another process; the second is one of Hydra's
     except HYDRA_ERRORS as error:
         if _interruption(error) is not None:
             raise
@@ -122,7 +122,10 @@ def _is_of_hydra(error: Exception) -> bool:
     """Whether Hydra stumbled over the command line by itself: nothing of libelle was at work below it."""
     if isinstance(error, OSError) and error.filename is None:  # a pipe that broke
         return False
-    called = [frame.f_globals.get("__name__", "") for frame, _ in traceback.walk_tb(error.__traceback__)][1:]
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    called = [frame.f_globals.get("__name__", "") for frame in frames][1:]
+    if called[-1:] == ["hydra.core.utils"] and frames[-1].f_code.co_name == "return_value":
+        return False  # what a job has raised, maybe in another process
     ours = any(name == "__main__" or name.partition(".")[0] == "libelle" for name in called)
     return not ours and called[:1] == ["hydra.main"]
 
@@ -174,6 +177,8 @@ def plain(config: DictConfig) -> dict[str, Any]:
 def values_and_store(config: DictConfig) -> tuple[dict[str, Any], Store]:
     """A composed config as plain values, raw arguments decoded, and apart from them the store that it names."""
     values = plain(config)
+    if "store" not in values:
+        raise UserError("store is not set; choose store=local or store=minio.")
     return values, build(values.pop("store"), Store, "store")
 
 

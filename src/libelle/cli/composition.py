@@ -71,7 +71,8 @@ def resumed_plan(store: Store, run_id: RunId) -> Iterator[Plan]:
 def chosen_options(config: DictConfig, settings: Any) -> dict[str, Any]:
     """Config group → chosen option; `settings` is the node `hydra` of the config."""
     # Hydra does not say what was chosen where it is a list.
-    return {"cleaner": f"[{','.join(map(str, config.cleaner))}]", **settings.runtime.choices}
+    cleaners = config.get("cleaner") or ()  # `~cleaner` takes it out, which is refused later, as the schema says
+    return {"cleaner": f"[{','.join(map(str, cleaners))}]", **settings.runtime.choices}
 
 
 def _typed(overrides: Sequence[str], config: Mapping[str, Any], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,7 +83,7 @@ def _typed(overrides: Sequence[str], config: Mapping[str, Any], options: Mapping
         if override.is_sweep_override() or override.is_delete():
             continue  # each job has a value of its own, and what is taken out has none
         if key in BASE_NODES:
-            typed[key] = options[key]
+            typed[key] = options.get(key)  # nothing where `~data` took out what `data=csv` says
         elif key.split(".")[0] in BASE_NODES:
             typed[key] = look_up(config, key)
     return typed

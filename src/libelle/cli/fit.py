@@ -26,7 +26,7 @@ from libelle.models.base import Model
 from libelle.pipeline import Pipeline
 from libelle.processes.union import refuse_unchosen
 from libelle.stores.base import Store
-from libelle.stores.local import LocalStore
+from libelle.stores.local import store_at
 from libelle.training import workflow
 from libelle.training.pairings import refuse_devices
 from libelle.training.plan import Plan, Provenance
@@ -68,7 +68,7 @@ def fit(
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"fit takes a DataFrame, and this is one {type(frame).__name__}; put the records into one.")
     names, texts, typed = _texts("target", target), _texts("columns", columns), _texts("overrides", overrides)
-    place = LocalStore(root=str(store)) if isinstance(store, str | Path) else store
+    place = None if store is None else store_at(store)
     plan = _make_plan(frame, names, texts, model, typed, place)
     with _quiet(plan.model):
         return workflow.fit_alone(plan) if store is None else workflow.full(plan).pipeline

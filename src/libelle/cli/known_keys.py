@@ -80,6 +80,8 @@ def _nowhere(command: str, key: str, config: Mapping[str, Any], others: Mapping[
     node = look_up(config, above) if above else config
     names = [str(name) for name in node if not str(name).startswith("_") and name not in ("hydra", "words", "where")]
     rest = f"the keys of {above or how_to_call(command)} are {listed(names, LISTED)}."
+    if not names:
+        rest = f"{above} has no keys here; leave {key} out."
     if command == "runtime":
         rest = f"{rest[:-1]}; a field of the record is written record.<field>=."
     here = [f"{above}.{name}" if above else name for name in names]

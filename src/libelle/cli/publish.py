@@ -1,5 +1,6 @@
 """The command `publish`: publish a run, go back to the version before, or list what is published."""
 
+import logging
 from dataclasses import dataclass
 
 from omegaconf import DictConfig
@@ -12,6 +13,8 @@ from libelle.errors import UserError
 from libelle.published import not_there, overview, signed
 from libelle.runs.ids import RunId
 from libelle.runs.run import Run
+
+log = logging.getLogger(__name__)
 
 #: What people type to switch something on or off: no reason to publish a worse model.
 _NO_REASONS = frozenset(["", "true", "false", "yes", "no", "on", "off", "1", "0"])
@@ -87,6 +90,8 @@ def publish(config: DictConfig) -> None:
             terminal_tables.print_published(
                 found, signed(store, [item for _, items in found.values() for item in items])
             )
+            if not found:  # not on stdout, where programs read
+                log.info("nothing is published in %s", store)
         elif request.rollback:
             published = publication.rollback(store, str(request.name))
             terminal_tables.print_publication(store, published, typed_overrides())

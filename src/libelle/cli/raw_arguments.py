@@ -21,9 +21,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 
-from libelle.cli.schema_keys import choices_in, is_group, is_text, type_of
+from libelle.cli.schema_keys import choices_in, is_group, is_text, options, type_of
 from libelle.data.passwords import holds_password, is_secret_name
-from libelle.errors import UserError
+from libelle.errors import UserError, listed
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,8 @@ _NO_TEXTS = frozenset(["null", "true", "false", "inf", "nan"])
 _BEYOND_QUOTES = re.compile(rf"\\|\$\{{|\?\?\?|{re.escape(_MARK)}")
 #: What Hydra draws values by.
 SWEEPS = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag|int|float|str)\(")
+#: The groups of which several options may be chosen, in brackets. And names that a sentence lists at most.
+_SEVERAL, _LISTED = ("cleaner", "callbacks", "logger"), 24
 #: What makes a sweep a search by hyperopt.
 _SEARCHES = ("tune=", "+tune=", "hydra/sweeper=")
 
@@ -75,6 +77,8 @@ def protect(arguments: list[str], command: str = "train") -> list[str]:
             continue
         if key != "text":
             _refuse_secret(key, value)
+        if value.startswith("[") and is_group(key):
+            _refuse_list(key, value)
         if not _is_plain(value) and is_raw(command, key, choices):
             if sweep and not searches:
                 _say_commas(key, value)
@@ -221,6 +225,15 @@ def _encode(value: str, quotes: bool = True) -> str:
 def _quoted(value: str) -> str:
     mark = '"' if "'" in value else "'"
     return f"{mark}{value}{mark}"
+
+
+def _refuse_list(group: str, value: str) -> None:
+    """Hydra takes a list for any group: it merges options that are meant to be one, and of none it says nothing."""
+    rest = f"the options of {group} are {listed(options(group), _LISTED)}."
+    if group not in _SEVERAL:
+        raise UserError(f"{group}={value} is a list, and {group} takes one option; {rest}")
+    if not value.strip("[] "):
+        raise UserError(f"{group}={value} names no option; {rest}")
 
 
 def _utf8(key: str, value: str) -> str:

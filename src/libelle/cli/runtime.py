@@ -85,6 +85,9 @@ class ScoringRequest(FileRequest):
             raise UserError("run_id= and published= are both given; score with one or the other.")
         if "input" in given and len(given) > 1:
             raise UserError(f"{given[0]}= and input= are both given; score one or the other.")
+        for key in ("input", "output"):
+            if getattr(self, key) is not None and not getattr(self, key).strip():
+                raise UserError(f"{key}= is empty; give the name of a file, or leave it out.")
         if self.report and self.input is None:
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
         if self.into_folder:

@@ -99,6 +99,8 @@ def choices_in(arguments: list[str]) -> tuple[tuple[str, ...], ...]:
             several = [value] if value.startswith("[") else value.removeprefix("choice(").removesuffix(")").split(",")
             there = [option.strip() for option in several if option.startswith("[") or option.strip() in options(group)]
             chosen = [(*before, f"{group}={option}") for before in chosen for option in there] or chosen
+        elif equals and group.startswith("hydra/"):  # a launcher or sweeper has keys of its own
+            chosen = [(*before, f"{group}={value}") for before in chosen]
     return tuple(chosen)
 
 

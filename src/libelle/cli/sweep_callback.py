@@ -13,14 +13,16 @@ import yaml
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.utils import JobReturn, JobStatus
 from hydra.experimental.callback import Callback
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import Header, Space, SweepError, SweepRecord, read_space
 from libelle.cli import run_tables, terminal_tables
 from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain
 from libelle.cli.composition import make_plan
-from libelle.cli.raw_arguments import decoded
+from libelle.cli.raw_arguments import as_typed, decoded
 from libelle.components import build
 from libelle.errors import UserError
 from libelle.files import whole_file
@@ -33,10 +35,19 @@ log = logging.getLogger(__name__)
 
 
 class SweepCallback(Callback):
-    """Prepares the base before a search; shows a table of the runs after any sweep, and the best after a search."""
+    """Prepares the base before a search; shows a table of the runs after any sweep, and the best after a search.
+
+    Hydra goes on with the other jobs where one fails, and raises the first error at the end, without a word of which
+    job it was of: each is said when it fails.
+    """
+
+    def __init__(self) -> None:
+        #: The keys that the sweep draws.
+        self.swept: set[str] = set()
 
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a search that cannot work, and prepare the data that it starts from, unless they are prepared."""
+        self.swept = {_key(override) for override in config.hydra.overrides.task if _is_sweep(override)}
         if config.get("tune") is None:
             return
         # Hydra does so before each job, but the name of the sweep's folder needs it now: ${hydra:runtime.choices.tune}.
@@ -47,6 +58,16 @@ class SweepCallback(Callback):
             if config.mode == "train":
                 for process in _processes(config):
                     _require_base(config, process)
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **_: Any) -> None:
+        """Say which job of a sweep has failed, and why; a search says it of its trials by itself."""
+        if job_return.status != JobStatus.FAILED or config.hydra.mode != RunMode.MULTIRUN:
+            return
+        if "direction" not in config.hydra.sweeper:
+            task = list(config.hydra.overrides.task)
+            drawn = [as_typed(override) for override in task if _key(override) in self.swept or not self.swept]
+            error = job_return._return_value  # `return_value` would raise it
+            log.warning("job %s (%s) failed: %s", config.hydra.job.num, " ".join(drawn), error)
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Print the sweep's runs, read from the store, since jobs may have run anywhere."""
@@ -168,6 +189,10 @@ def _require_base(config: DictConfig, process: str) -> None:
         if not workflow.check_base(plan, any_model=config.tune.processes is not None):
             log.info("there is no base %s yet: preparing it", plan.base_name)
             workflow.prepare(plan)
+
+
+def _key(override: str) -> str:
+    return override.partition("=")[0].lstrip("+")
 
 
 def _is_sweep(override: str) -> bool:

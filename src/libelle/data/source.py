@@ -116,7 +116,7 @@ class Source(Component, ABC):
         self.kinds.check(columns, table.index, str(self))
         weights = read_weights(table[self.weight], str(self)) if self.weight else None
         labels = make_targets(table, self._target_columns(), self.target_rule, self.target_value, str(self))
-        order = order_labels(labels, self.positive, str(self))
+        order = order_labels(labels, self.positive, str(self), self.label)
         ids = self._ids(table, numbers)
         given = table[self.split.column] if self.split.column else None
         groups = table[self.split.group] if self.split.group else None
@@ -250,6 +250,7 @@ class Source(Component, ABC):
             first = ids.index[ids == repeated.iloc[0]][0]
             raise UserError(
                 f"{self}, {unit} {repeated.index[0]}: the id {repeated.iloc[0]!r} is already in {unit} {first}; ids in "
-                f"column {self.id!r} must be unique, or leave data.id out."
+                f"column {self.id!r} must be unique; correct them, or leave data.id out, and write "
+                f"data.split.group={self.id} where its rows belong together."
             )
         return ids

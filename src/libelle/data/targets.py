@@ -158,18 +158,21 @@ def nearly_positive(table: pd.DataFrame, target: Target) -> dict[str, int]:
     }
 
 
-def order_labels(targets: pd.Series, positive: str | None, source: str) -> list[str]:
+def order_labels(targets: pd.Series, positive: str | None, source: str, target: Target | None = None) -> list[str]:
     """Labels in the order of the score columns: sorted; binary: the positive one is last.
+
+    Args:
+        targets: the label of each row.
+        positive: the positive label, where it was named.
+        source: what messages call the data.
+        target: what the labels are made of, for messages.
 
     Raises:
         UserError: when there is only one label, or `positive` does not fit.
     """
     labels = sorted(targets.unique())
     if len(labels) < 2:
-        raise UserError(
-            f"{source}: all {len(targets)} rows have the same label {labels[0]!r}; a classifier needs two labels, "
-            "check data.target and data.target_rule."
-        )
+        raise UserError(f"{source}: {_one_label(labels[0], len(targets), target)}.")
     if positive is None:
         return labels
     if len(labels) > 2:
@@ -177,3 +180,17 @@ def order_labels(targets: pd.Series, positive: str | None, source: str) -> list[
     if positive not in labels:
         raise UserError(f"data.positive={positive} is not a label; choose {labels[0]!r} or {labels[1]!r}.")
     return sorted(labels, key=lambda label: label == positive)
+
+
+def _one_label(label: str, rows: int, target: Target | None) -> str:
+    """What is wrong where all rows have one label; "0" and "1" of a rule are words that nobody has typed."""
+    some = "no row" if label == "0" else "every row"
+    if target is not None and target.rule == "equals":
+        there = f"column {target.columns[0]!r} holds data.target_value={target.value} in {some}"
+        return f"{there}, and a classifier needs rows of both kinds; check data.target and data.target_value"
+    if target is not None and target.rule == "all_empty":
+        columns = ", ".join(map(repr, target.columns))
+        there = f"{some} is empty in {columns}, as data.target_rule=all_empty asks"
+        return f"{there}, and a classifier needs rows of both kinds; check data.target"
+    count = f"all {rows:,} rows have the same label" if rows > 1 else "its only row has the label"
+    return f"{count} {label!r}; a classifier needs two labels, check data.target and data.target_rule"

@@ -236,6 +236,7 @@ def _slices(evidence: Evidence, targets: Ints, scores: Floats) -> dict[str, list
 
 def _words(evidence: Evidence) -> dict[str, list[dict[str, Any]]]:
     """For each field the words that move scores most."""
-    known = evidence.worth[evidence.worth["word"].map(lambda word: isinstance(word, str) and is_word(word))]
+    words = evidence.worth["word"].map(lambda word: isinstance(word, str) and is_word(word))
+    known = evidence.worth[words.astype(bool)]  # of no rows, pandas takes the type from nothing
     tables = {name: known[known["field"] == name].head(10).to_dict(orient="records") for name in evidence.fields}
     return {name: [{str(k): v for k, v in row.items()} for row in table] for name, table in tables.items() if table}

@@ -96,6 +96,8 @@ COLUMNS = (
     "trial",
     "note",
 )
+#: What the head of a printed list calls some of them.
+_SHOWN = {"run": "run_id", "seconds": "duration"}
 
 
 def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Manifest]:
@@ -109,11 +111,15 @@ def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Mani
     Raises:
         UserError: when a key is not a column, `status` is none, or `limit` is not a number.
     """
-    where = dict(where)
-    sort, limit = where.pop("sort", None), where.pop("limit", "50")
-    for key in [*where, *([sort.removeprefix("-")] if sort else [])]:
+    where = {_SHOWN.get(key, key): value for key, value in where.items()}
+    sort, limit = where.pop("sort", ""), where.pop("limit", "50")
+    for key in where:
         if key not in COLUMNS:
             raise UserError(f"{key} is not a column of runs; choose {', '.join(COLUMNS)}, sort or limit.")
+    name = sort.removeprefix("-")
+    name = _SHOWN.get(name, name)
+    if sort and name not in COLUMNS:
+        raise UserError(f"sort={sort} is not a column of runs; choose {', '.join(COLUMNS)}.")
     if "status" in where and where["status"] not in STATUSES:
         raise UserError(f"status={where['status']} is not the status of a run; choose {', '.join(STATUSES)}.")
     if not limit.isdecimal():
@@ -121,7 +127,6 @@ def select(manifests: Sequence[Manifest], where: Mapping[str, str]) -> list[Mani
     there = [item for item in manifests if item.status != DELETED or "status" in where]
     chosen = [item for item in there if all(_text(column(item, key)) == value for key, value in where.items())]
     if sort:
-        name = sort.removeprefix("-")
         known = [item for item in chosen if column(item, name) is not None]
         known.sort(key=lambda item: RunId.parse(item.run_id) if name == "run_id" else column(item, name))
         # Runs without a value come last either way.

@@ -196,3 +196,18 @@ def _make_file(path: Path) -> None:
         except (FileNotFoundError, FileExistsError):
             if attempt == _ATTEMPTS - 1:
                 raise
+
+
+def store_at(place: Store | str | Path | None) -> Store:
+    """A store, as Python's doors take it: one, the folder of a local one, or nothing for the local store `store/`.
+
+    Raises:
+        UserError: when it is something else.
+    """
+    if place is None:
+        return LocalStore()
+    if isinstance(place, str | Path):
+        return LocalStore(root=str(place))
+    if not isinstance(place, Store):
+        raise UserError(f"store={place!r} is neither a store nor a folder; give one or the other.")
+    return place
