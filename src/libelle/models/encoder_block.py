@@ -47,10 +47,11 @@ class EncoderBlock(nn.Module):
         if not self.norm_first:
             return masked_mean(self(states, mask), mask)
         states = states + self.drop(self._attend(self.attention_norm(states), mask))
-        # What is last is linear: it is applied once a row, to the average.
-        inner, last = self.feed_forward[:-1], self.feed_forward[-1]
-        added: Tensor = last(masked_mean(inner(self.feed_forward_norm(states)), mask))
-        return masked_mean(states, mask) + added
+        # What is last is linear: it is applied once a row, to the average; and what is dropped is dropped there.
+        inner, last = self.feed_forward[:2], self.feed_forward[2:]
+        added = last(masked_mean(inner(self.feed_forward_norm(states)), mask))
+        averages: Tensor = self.drop(masked_mean(states, mask) + added)
+        return averages
 
     def _attend(self, states: Tensor, mask: Tensor) -> Tensor:
         if self.heads == 1:
