@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -105,6 +106,12 @@ def test_a_file_without_rows_gives_an_empty_answer(capsys, pipeline, tmp_path):
     assert answers(capsys, pipeline, input=str(path)) == []
     score(ask(input=str(path), output=str(tmp_path / "scores.csv")), pipeline)
     assert list(pd.read_csv(tmp_path / "scores.csv").columns)[:3] == ["id", "label", "score"]
+
+
+def test_the_last_line_of_a_file_of_one_record_says_one_record(pipeline, tiny_forms, caplog):
+    caplog.set_level(logging.INFO)
+    score(ask(input=str(tiny_forms(1))), pipeline)
+    assert ".csv: 1 record, 1 scored, none refused" in caplog.text
 
 
 def test_stdin_is_a_csv_in_the_given_encoding(capsys, monkeypatch, pipeline):
