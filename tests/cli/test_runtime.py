@@ -100,6 +100,15 @@ def test_a_row_without_an_id_is_known_by_its_number_and_never_by_the_id_of_anoth
     assert pipeline.predict([{"job": "a"}, {"job": "a", "form": "1"}])["id"].tolist() == ["(row 1)", "1"]
 
 
+def test_ids_that_repeat_are_warned_of_once_and_still_answered(capsys, pipeline, tmp_path, caplog):
+    path = tmp_path / "twice.csv"
+    path.write_text('form,employer,job,town\nF1,a,b,c\nF2,"a\na",b,c\n,a,b,c\n,a,b,c\nF1,d,e,f\nF2,a,b,c\n')
+    assert [answer["id"] for answer in answers(capsys, pipeline, input=str(path))][-2:] == ["F1", "F2"]
+    (said,) = [line for line in caplog.messages if "the id" in line]
+    assert f"{path}, line 7: the id 'F1' in column 'form' is already in line 2, " in said
+    assert "2 records repeat an id" in said
+
+
 def test_a_file_without_rows_gives_an_empty_answer(capsys, pipeline, tmp_path):
     path = tmp_path / "forms.csv"
     path.write_text("employer,job,town\n")
