@@ -41,6 +41,11 @@ def listed(names: Sequence[str], shown: int) -> str:
     return ", ".join([*names[:shown], *(["…"] if len(names) > shown else [])])
 
 
+def counted(number: int, noun: str) -> str:
+    """A number of things: `1 record`, `1,200 records`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def shortened(text: str, length: int) -> str:
     """A text of so many characters at most; what is cut is its middle: paths and config keys differ at their ends."""
     if len(text) <= length:

@@ -226,3 +226,6 @@ def test_the_job_of_a_sweep_that_fails_is_said_with_what_was_drawn(place):
     assert answer.returncode == 2
     assert "job 0 (data.path=no where.csv) failed: The file no where.csv does not exist" in answer.stderr
     assert "job 1" not in answer.stderr
+    assert answer.stderr.strip().splitlines()[-1] == "The file no where.csv does not exist; check the path."
+    (row,) = [line for line in answer.stdout.splitlines() if "naive_bayes" in line]
+    assert "completed" in row

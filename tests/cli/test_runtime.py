@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import sys
 from pathlib import Path
 
@@ -99,12 +100,27 @@ def test_a_row_without_an_id_is_known_by_its_number_and_never_by_the_id_of_anoth
     assert pipeline.predict([{"job": "a"}, {"job": "a", "form": "1"}])["id"].tolist() == ["(row 1)", "1"]
 
 
+def test_ids_that_repeat_are_warned_of_once_and_still_answered(capsys, pipeline, tmp_path, caplog):
+    path = tmp_path / "twice.csv"
+    path.write_text('form,employer,job,town\nF1,a,b,c\nF2,"a\na",b,c\n,a,b,c\n,a,b,c\nF1,d,e,f\nF2,a,b,c\n')
+    assert [answer["id"] for answer in answers(capsys, pipeline, input=str(path))][-2:] == ["F1", "F2"]
+    (said,) = [line for line in caplog.messages if "the id" in line]
+    assert f"{path}, line 7: the id 'F1' in column 'form' is already in line 2, " in said
+    assert "2 records repeat an id" in said
+
+
 def test_a_file_without_rows_gives_an_empty_answer(capsys, pipeline, tmp_path):
     path = tmp_path / "forms.csv"
     path.write_text("employer,job,town\n")
     assert answers(capsys, pipeline, input=str(path)) == []
     score(ask(input=str(path), output=str(tmp_path / "scores.csv")), pipeline)
     assert list(pd.read_csv(tmp_path / "scores.csv").columns)[:3] == ["id", "label", "score"]
+
+
+def test_the_last_line_of_a_file_of_one_record_says_one_record(pipeline, tiny_forms, caplog):
+    caplog.set_level(logging.INFO)
+    score(ask(input=str(tiny_forms(1))), pipeline)
+    assert ".csv: 1 record, 1 scored, none refused" in caplog.text
 
 
 def test_stdin_is_a_csv_in_the_given_encoding(capsys, monkeypatch, pipeline):
@@ -149,7 +165,8 @@ def test_an_output_is_replaced_by_a_whole_file_or_not_at_all(pipeline, tiny_form
         ({"text": "a", "output": ""}, ["output=", "name of a file"]),
         ({"text": "a", "format": "xml"}, ["format=xml", "'json'"]),
         ({"text": "a", "record": {"employer": "b"}}, ["text=", "record.employer="]),
-        ({"record": {"salary": "b"}}, ["record.salary", "employer, job, town"]),
+        ({"record": {"salary": "b"}}, ["record.salary", "model; its fields are employer, job, town"]),
+        ({"record": {"EMPLOYER": "b"}}, ["record.EMPLOYER", "did you mean employer? Its fields are employer, job"]),
         ({"input": "none.csv"}, ["none.csv", "does not exist"]),
         ({"input": "-", "encoding": "utf8mb4"}, ["encoding=utf8mb4", "utf-8"]),
         ({"text": "a", "output": "forms.csv/scores.csv"}, ["output=forms.csv/scores.csv", "cannot be written"]),

@@ -72,7 +72,9 @@ def test_a_glob_is_a_choice_of_the_groups_options(sweep: Sweep) -> None:
     assert sweep("model=glob(*)").overrides == [["model=mlp"], ["model=transformer"]]
 
 
-def test_an_interrupt_ends_the_sweep_and_leaves_its_trial_in_flight(sweep: Sweep) -> None:
+def test_an_interrupt_ends_the_sweep_and_leaves_its_trial_in_flight(
+    sweep: Sweep, capsys: pytest.CaptureFixture[str]
+) -> None:
     def interrupted(config: DictConfig) -> float:
         if config.n == 2:
             raise KeyboardInterrupt if config.x else SystemExit(130)
@@ -84,6 +86,8 @@ def test_an_interrupt_ends_the_sweep_and_leaves_its_trial_in_flight(sweep: Sweep
         swept = sweep(f"x={x}", "n=1,2", folder=f"interrupted{x}")
         assert swept.overrides == [[f"x={x}", "n=2"]]
         assert swept.results["trials"] == {"completed": 2}
+    said = capsys.readouterr().out
+    assert "interrupted1 is not done; the same command goes on where it was" in said
 
 
 def test_a_larger_grid_than_max_trials_stops_there_and_goes_on_later(sweep: Sweep) -> None:

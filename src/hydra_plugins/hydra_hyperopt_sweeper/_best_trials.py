@@ -45,7 +45,8 @@ def print_best(ledger: Ledger, total: int, fixed: Collection[str], *, last: bool
     if not best or not (last or console.is_terminal):
         return
     counts = ", ".join(f"{count} {status}" for status, count in sorted(ledger.counts.items()))
-    table = Table("trial", "job", ledger.header.objective or "value", "overrides", title=f"{counts}, of {total} trials")
+    title = f"{counts}, of {total} trial{'' if total == 1 else 's'}"
+    table = Table("trial", "job", ledger.header.objective or "value", "overrides", title=title)
     for trial in best:
         overrides = escape(" ".join(override for override in trial.overrides if override not in fixed))
         table.add_row(str(trial.number), str(trial.finished_by), f"{trial.value:.6g}", overrides)

@@ -1,5 +1,6 @@
 """How a sweep starts: what is searched, the ledger of its folder, and who else may be at it."""
 
+import logging
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,10 +19,13 @@ from ._job import RecordedTask
 from ._ledger import Ledger, SweepIsRunning, next_number
 from ._ledger_reader import Header
 from ._option_checks import check_options
+from ._override_values import encode
 from ._space import Space
 from ._space_parser import read_space
 from ._sweep_loop import Sweep
 from .config import HyperoptSweeperConf
+
+log = logging.getLogger(__name__)
 
 
 def run_sweep(
@@ -53,7 +57,11 @@ def run_sweep(
                     task_function=RecordedTask(task_function, ledger.results),
                     config=config,
                 )
-                return Sweep(options, space, ledger, launcher).run()
+                try:
+                    return Sweep(options, space, ledger, launcher).run()
+                except KeyboardInterrupt:
+                    log.warning(_interrupted(config))
+                    raise
         with open_ledger():
             pass  # nobody runs it, and it is the same sweep
         follow_started(folder, start_detached(folder, config))
@@ -63,6 +71,15 @@ def run_sweep(
         write_results(ledger)
         print_best(ledger, len(ledger.trials), space.fixed, last=True)
     return []
+
+
+def _interrupted(config: DictConfig) -> str:
+    """What to say of a sweep that ends before it is done: how it goes on."""
+    folder = str(config.hydra.sweep.dir)
+    # A folder that is named after the time is another one next time.
+    timed = "${now:" in str(OmegaConf.to_container(config.hydra.sweep, resolve=False))
+    again = f"the same command with hydra.sweep.dir={encode(folder)}" if timed else "the same command"
+    return f"The sweep in {folder} is not done; {again} goes on where it was"
 
 
 def _plain_job(

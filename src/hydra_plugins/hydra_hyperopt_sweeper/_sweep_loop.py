@@ -210,7 +210,10 @@ class Sweep:
     def _refuse_all_failed(self) -> None:
         trials = self.ledger.trials
         if trials and self.ledger.failures == len(trials):
-            raise SweepError(f"All {len(trials)} trials have failed; the last: {self._last_error()}")
+            said = (
+                "The only trial has failed" if len(trials) == 1 else f"All {len(trials)} trials have failed; the last"
+            )
+            raise SweepError(f"{said}: {self._last_error()}")
 
     def _last_error(self) -> str | None:
         return next((trial.error for trial in reversed(self.ledger.trials) if trial.error), None)

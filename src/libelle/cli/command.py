@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
@@ -31,6 +32,9 @@ from libelle.logs import log_to_terminal
 from libelle.stores.base import Store
 
 USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
+
+#: Shows what a sweep has come to, while one is at work: Hydra tells no callback of its end where a job has failed.
+sweep_ends: list[Callable[[], None]] = []
 
 #: What Hydra and OmegaConf raise for a command line that they refuse.
 HYDRA_ERRORS = (HydraException, OmegaConfBaseException)
@@ -96,6 +100,7 @@ def _end_on_sigterm() -> Any:
 
 
 def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]], name: str) -> None:
+    sweep_ends.clear()
     options, overrides = split_options(sys.argv[1:])
     if "--version" in options:
         print(f"libelle {version('libelle')}")
@@ -106,14 +111,18 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
     try:
         with readable(shows_config(options)):
             main()
-    except (UserError, SweepError):
+    except (UserError, SweepError) as error:
+        _end_sweep(error)
         raise  # a sentence already, also where it comes from a job in another process; the second is one of Hydra's
     except HYDRA_ERRORS as error:
         if _interruption(error) is not None:
             raise
         raise refused(name, given, error) from error
     except Exception as error:
-        if _interruption(error) is not None or not _is_of_hydra(error):
+        if _interruption(error) is not None:
+            raise
+        _end_sweep(error)
+        if not _is_of_hydra(error):
             raise
         raise refused(name, given, error) from error
 
@@ -124,10 +133,22 @@ def _is_of_hydra(error: Exception) -> bool:
         return False
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     called = [frame.f_globals.get("__name__", "") for frame in frames][1:]
-    if called[-1:] == ["hydra.core.utils"] and frames[-1].f_code.co_name == "return_value":
-        return False  # what a job has raised, maybe in another process
+    if _is_return_value(frames[-1]):
+        return False  # what a job has raised in another process
     ours = any(name == "__main__" or name.partition(".")[0] == "libelle" for name in called)
     return not ours and called[:1] == ["hydra.main"]
+
+
+def _is_return_value(frame: FrameType) -> bool:
+    """Whether Hydra hands on what a job has raised."""
+    return frame.f_globals.get("__name__") == "hydra.core.utils" and frame.f_code.co_name == "return_value"
+
+
+def _end_sweep(error: Exception) -> None:
+    """Show what the other jobs of a sweep have come to, if that is how it ends."""
+    if any(_is_return_value(frame) for frame, _ in traceback.walk_tb(error.__traceback__)):
+        while sweep_ends:
+            sweep_ends.pop()()
 
 
 def refused(name: str, arguments: Sequence[str], error: Exception) -> UserError:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from omegaconf import DictConfig
 
 from libelle.cli.command import plain_errors, values_and_store
+from libelle.cli.schema_keys import did_you_mean
 from libelle.cli.score_writers import Writer, open_writer
 from libelle.components import Positive, validate
 from libelle.data.columns import from_frame
@@ -257,7 +258,8 @@ def _single_record(request: ScoringRequest, pipeline: Pipeline) -> dict[str, Any
     record = {str(spelled.get(name, name)): text for name, text in record.items()}
     for name in record:
         if name not in pipeline.fields and name != pipeline.id:
-            raise UserError(f"record.{name} is not a field of the model; its fields are {', '.join(pipeline.fields)}.")
+            there = did_you_mean(name, pipeline.fields, f"its fields are {', '.join(pipeline.fields)}.")
+            raise UserError(f"record.{name} is not a field of the model; {there}")
     if request.text is not None:
         if pipeline.text in record:
             raise UserError(f"text= and record.{pipeline.text}= fill the same field; give one of them.")

@@ -45,9 +45,9 @@ def options(group: str) -> list[str]:
 
 
 def nearest(typed: str, there: Iterable[str], at_least: float = 0.6) -> str | None:
-    """The name that was meant: one of the same letters, or the one most like it; None where none is like it."""
+    """The name that was meant: one of the same letters, in either case, or the one most like it; None if none is."""
     names = list(there)
-    swapped = [name for name in names if sorted(name) == sorted(typed)]
+    swapped = [name for name in names if sorted(name.casefold()) == sorted(typed.casefold())]
     return next(iter(swapped or get_close_matches(typed, names, 1, at_least)), None)
 
 

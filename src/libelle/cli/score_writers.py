@@ -12,6 +12,7 @@ from rich.table import Table
 
 from libelle.cli.terminal import make_console
 from libelle.data.table_files import JsonFile, TableFile, table_file
+from libelle.errors import counted
 from libelle.evaluation.answers import top_ranks
 from libelle.evaluation.explanation import FieldEffect
 from libelle.pipeline import Pipeline
@@ -131,7 +132,8 @@ class TableWriter(Writer):
         for explanation in self.explanations:
             console.print(explanation)
         if self.rows > TABLE_ROWS:
-            console.print(f"{self.rows - TABLE_ROWS:,} more records; write all with output=scores.csv or format=json")
+            more = counted(self.rows - TABLE_ROWS, "more record")
+            console.print(f"{more}; write all with output=scores.csv or format=json")
 
 
 def _cells(answers: pd.DataFrame) -> pd.DataFrame:

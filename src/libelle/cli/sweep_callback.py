@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import Header, Space, SweepError, SweepRecord, read_space
 from libelle.cli import run_tables, terminal_tables
-from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain
+from libelle.cli.command import INTERRUPTED, USER_ERROR, leave, plain, sweep_ends
 from libelle.cli.composition import make_plan
 from libelle.cli.raw_arguments import as_typed, decoded
 from libelle.components import build
@@ -48,6 +49,7 @@ class SweepCallback(Callback):
     def on_multirun_start(self, config: DictConfig, **_: Any) -> None:
         """Refuse a search that cannot work, and prepare the data that it starts from, unless they are prepared."""
         self.swept = {_key(override) for override in config.hydra.overrides.task if _is_sweep(override)}
+        sweep_ends.append(partial(_print_others, config))
         if config.get("tune") is None:
             return
         # Hydra does so before each job, but the name of the sweep's folder needs it now: ${hydra:runtime.choices.tune}.
@@ -71,10 +73,10 @@ class SweepCallback(Callback):
 
     def on_multirun_end(self, config: DictConfig, **_: Any) -> None:
         """Print the sweep's runs, read from the store, since jobs may have run anywhere."""
+        sweep_ends.clear()
         with _only_exits():
-            store = build(plain(config.store), Store, "store")
             folder = Path(config.hydra.sweep.dir)
-            manifests = runs_of_sweep(store, folder.name)
+            manifests = _runs(config)
             run_tables.print_runs(manifests)
             results = folder / "optimization_results.yaml"
             if results.exists():
@@ -97,6 +99,21 @@ class SweepCallback(Callback):
                     again=again,
                 )
                 terminal_tables.print_search(found, manifests, page)
+
+
+def _runs(config: DictConfig) -> Sequence[Manifest]:
+    return runs_of_sweep(build(plain(config.store), Store, "store"), Path(config.hydra.sweep.dir).name)
+
+
+def _print_others(config: DictConfig) -> None:
+    """Print the runs of a sweep of which a job has failed; the sentence that says of which follows."""
+    try:
+        manifests = _runs(config)
+    except UserError as error:  # the job's error is the one that ends the command
+        log.warning("%s", error)
+        return
+    if manifests:
+        run_tables.print_runs(manifests)
 
 
 def _with_command(path: Path, manifests: Sequence[Manifest]) -> dict[str, Any]:

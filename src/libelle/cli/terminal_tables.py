@@ -16,6 +16,7 @@ from libelle.cli.terminal import make_console as _console
 from libelle.cli.terminal import make_table as _table
 from libelle.cli.terminal import print_list
 from libelle.data.split import SPLITS, TEST
+from libelle.errors import counted
 from libelle.processes.base import Process
 from libelle.published import COMPARISON, Publication
 from libelle.runs.run import THRESHOLDS, Manifest, Run
@@ -164,7 +165,8 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
     total, lost = sum(counts.values()), {name: counts[name] for name in _LOST if counts.get(name)}
     of_them = f" ({', '.join(f'{count} {status}' for status, count in sorted(counts.items()))})" if lost else ""
     console.print(
-        f"best of {total} trials{of_them}: #{best.trial}, run {best.run_id}, {best.objective} = {best.value:.6f}"
+        f"best of {counted(total, 'trial')}{of_them}: #{best.trial}, run {best.run_id}, "
+        f"{best.objective} = {best.value:.6f}"
     )
     if lost:
         console.print(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from libelle.errors import counted
+
 log = logging.getLogger(__name__)
 
 #: The keys of `FileOptions`, in the order in which messages name them.
@@ -159,8 +161,8 @@ class FileReport:
         """Say how many records there were, and what became of them."""
         for kind, count in self._warnings.items():
             if count > WARNED:
-                log.warning("%s: %d more warnings of %s", name, count - WARNED, kind)
-        every = self.read + self.refused
+                log.warning("%s: %s of %s", name, counted(count - WARNED, "more warning"), kind)
+        every = counted(self.read + self.refused, "record")
         level = logging.WARNING if self.refused else logging.INFO
         refused = f"{self.refused:,}" if self.refused else "none"
-        log.log(level, "%s: %s records, %s %s, %s refused", name, f"{every:,}", f"{self.read:,}", verb, refused)
+        log.log(level, "%s: %s, %s %s, %s refused", name, every, f"{self.read:,}", verb, refused)

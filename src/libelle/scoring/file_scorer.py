@@ -16,6 +16,7 @@ from libelle.data.suspicious import find_suspicions
 from libelle.errors import UserError
 from libelle.features import Ints
 from libelle.pipeline import Pipeline
+from libelle.scoring.repeated_ids import RepeatedIds
 from libelle.scoring.request import FileRequest, used_columns
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class FileScorer:
         Raises:
             UserError: when a column is missing.
         """
-        used = used_columns(self.pipeline)
+        used, seen_ids = used_columns(self.pipeline), RepeatedIds()
         for part in chunks:
             chunk = part.rename(columns=as_spelled(list(part.columns), used))
             require_columns(list(chunk.columns), {"the model": self.pipeline.fields}, name, keys="")
@@ -63,8 +64,13 @@ class FileScorer:
             # What has no id is known by its row number in the file; readers leave no blank texts.
             texts, ids = from_frame(chunk[self.pipeline.fields]), self.pipeline.ids(chunk, chunk.index)
             kept = None if self.request.keep is None else self.request.kept(part.loc[chunk.index], name)
-            _warn_of_characters(texts, chunk.index.to_numpy(np.int64), name, report)
+            numbers = chunk.index.to_numpy(np.int64)
+            _warn_of_characters(texts, numbers, name, report)
+            if self.pipeline.id in chunk:
+                seen_ids.add(ids, numbers)
             yield self.answer(texts, ids), kept
+        if self.pipeline.id is not None:
+            seen_ids.warn(self.pipeline.id, name, report)
 
     def answer(self, texts: Columns, ids: pd.Series) -> pd.DataFrame:
         """The answers of some records."""

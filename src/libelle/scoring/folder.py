@@ -12,7 +12,7 @@ from libelle.data.file_parts import cut
 from libelle.data.names import as_spelled
 from libelle.data.options import FileReport
 from libelle.data.records import require_columns
-from libelle.errors import UserError
+from libelle.errors import UserError, counted
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
 from libelle.scoring.bucket_output import BucketOutput
@@ -147,10 +147,11 @@ def _score(job: Job, ledger: Ledger, left: Sequence[Shard], engine: Engine, work
                 advance(outcome.refused)
                 _say(outcome, said)
     except KeyboardInterrupt:
-        log.warning("%s has %d of %d parts; the same command goes on", place, len(done), len(shards))
+        log.warning("%s has %d of %s; the same command goes on", place, len(done), counted(len(shards), "part"))
         raise
     if len(said) > REPORTED_ROWS:
-        log.warning("%d more warnings; %s lists refused rows", len(said) - REPORTED_ROWS, job.output.ledger)
+        more = counted(len(said) - REPORTED_ROWS, "more warning")
+        log.warning("%s; %s lists refused rows", more, job.output.ledger)
 
 
 def _say(outcome: Outcome, said: list[str]) -> None:

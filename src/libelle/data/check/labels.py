@@ -37,7 +37,9 @@ def find(labels: Sequence[str], rows: Ints, targets: Sequence[str], split_by: Ma
     if len(labels) == 2 and any(unmeasured):
         found = [_alike(labels, sizes), *unmeasured]
     else:
-        found = [_alike(labels, sizes), _untrained(labels, rows), _absent(labels, rows), _few(labels, sizes)]
+        # Labels without rows in a split have few: of these alone, another sentence would say the same again.
+        few = _few(labels, sizes) if (rows[sizes < FEWEST_ROWS] > 0).all(axis=1).any() else None
+        found = [_alike(labels, sizes), _untrained(labels, rows), _absent(labels, rows), few]
     return [finding for finding in found if finding is not None]
 
 
@@ -102,7 +104,7 @@ def _unmeasured(label: str, counts: Ints, split_by: Mapping[str, str]) -> Findin
 
 def _absent(labels: Sequence[str], rows: Ints) -> Finding | None:
     """Labels of a multiclass target that stand in the training rows, and not in both other splits."""
-    missing = np.flatnonzero((rows[:, 1:] == 0).any(axis=1))
+    missing = np.flatnonzero((rows[:, 1:] == 0).any(axis=1) & (rows[:, SPLITS.index(TRAIN)] > 0))
     if not len(missing):
         return None
     if len(missing) == 1:
