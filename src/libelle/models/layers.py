@@ -101,5 +101,5 @@ def drop_ngrams(ngrams: Tensor, offsets: Tensor, weights: Tensor, share: float) 
 
 def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
     """Average [rows, longest, width] over the tokens that are there; every row has at least one."""
-    weights = mask.unsqueeze(2).to(states.dtype)
-    return (states * weights).sum(1) / weights.sum(1)
+    tokens = mask.unsqueeze(1).to(states.dtype)
+    return torch.bmm(tokens, states).squeeze(1) / tokens.sum(2)
