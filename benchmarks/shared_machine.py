@@ -56,7 +56,7 @@ def train(arguments: list[str]) -> tuple[float, str]:
     with tempfile.TemporaryDirectory() as store:
         begun = time.monotonic()
         command = [sys.executable, str(ROOT / "train.py"), *arguments, f"store.root={store}"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         seconds = time.monotonic() - begun
         if done.returncode:
             sys.exit(done.stderr)

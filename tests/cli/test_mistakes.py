@@ -55,6 +55,7 @@ MISTAKES = [
     ("train.py", ["data=[]"], ["data=[] is a list, and data takes one option", "diaries"]),
     ("train.py", ["--multirun", "model=[mlp,svm]"], ["model=[mlp,svm] is a list", "transformer"]),
     ("train.py", ["cleaner=[]"], ["cleaner=[] names no option", "none"]),
+    ("train.py", ["data.split.seed=-5"], ["data.split.seed", "greater than or equal to 0"]),
     ("runtime.py", ["~store", "text=x"], ["store is not set", "store=local"]),
     ("runs.py", ["list", "store=[]"], ["store=[] is a list", "local, minio"]),
     ("train.py", ["model=null"], ["model=null", "names no option", "logreg"]),
@@ -200,6 +201,12 @@ def test_a_job_of_a_sweep_that_fails_says_so_without_a_word_of_hydras(place):
     assert "nowhere.csv" in answer.stderr.strip().splitlines()[-1]
     for job in (0, 1):
         assert f"job {job} (seed={job + 1}) failed: The file nowhere.csv does not exist" in answer.stderr
+
+
+def test_a_sweep_without_a_store_has_no_table_and_ends_with_its_sentence(place):
+    answer = call("train.py", "--multirun", "model=naive_bayes", "~store", "seed=1,2", cwd=place)
+    assert answer.returncode == 2
+    assert answer.stderr.strip().splitlines()[-1] == "store is not set; give it a value."
 
 
 def test_a_job_that_fails_in_another_process_says_its_own_sentence(tmp_path):

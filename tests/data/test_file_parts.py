@@ -74,6 +74,12 @@ def test_any_csv_is_read_in_parts_as_in_one_go(text: str, encoding: str | None, 
         file_parts.PART_BYTES = before
 
 
+def test_a_row_as_wide_as_the_header_is_read_whatever_the_row_before_was():
+    table, bad, _ = read_bytes(b'x,y,\nb,\nb,"x\ny",', delimiter=",")
+    assert table.to_numpy().tolist()[1:] == [["b", "x\ny"]]
+    assert not bad
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp1252"])
 def test_quoted_line_breaks_and_bad_rows_never_shift_a_part(monkeypatch, encoding):
     monkeypatch.setattr(file_parts, "PART_BYTES", 200)

@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ def _interrupted(config: DictConfig) -> str:
     folder = str(config.hydra.sweep.dir)
     # A folder that is named after the time is another one next time.
     timed = "${now:" in str(OmegaConf.to_container(config.hydra.sweep, resolve=False))
-    again = f"the same command with hydra.sweep.dir={encode(folder)}" if timed else "the same command"
+    again = "the same command"
+    if timed:
+        again += f" with {shlex.quote(f'hydra.sweep.dir={encode(folder)}')}"
     return f"The sweep in {folder} is not done; {again} goes on where it was"
 
 

@@ -232,7 +232,7 @@ def _refuse_list(group: str, value: str) -> None:
     rest = f"the options of {group} are {listed(options(group), _LISTED)}."
     if group not in _SEVERAL:
         raise UserError(f"{group}={value} is a list, and {group} takes one option; {rest}")
-    if not value.strip("[] "):
+    if not value.strip("[] ") and group != "callbacks":  # which may be none
         raise UserError(f"{group}={value} names no option; {rest}")
 
 

@@ -107,9 +107,11 @@ def _runs(config: DictConfig) -> Sequence[Manifest]:
 
 def _print_others(config: DictConfig) -> None:
     """Print the runs of a sweep of which a job has failed; the sentence that says of which follows."""
+    if config.get("store") is None:
+        return
     try:
         manifests = _runs(config)
-    except UserError as error:  # the job's error is the one that ends the command
+    except Exception as error:  # whatever it is: the job's error is the one that ends the command
         log.warning("%s", error)
         return
     if manifests:

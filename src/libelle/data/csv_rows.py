@@ -33,7 +33,8 @@ class Rows:
         dialect: how the file is written.
         stream: knows the encoding.
         header: names of the columns up to the last that has one, once they have been read; None where one has none.
-        extra: blank fields that follow on them in each row.
+        unnamed: blank names that follow on them.
+        extra: blank fields that follow in each row, as in the last one; at first, as in the header.
         number: of the last record.
         line: the last line that was read.
         begun: whether the first line has been read.
@@ -48,6 +49,7 @@ class Rows:
     report: FileReport
     line: int = 0
     header: list[str | None] | None = None
+    unnamed: int = 0
     extra: int = 0
     number: int = 0
     begun: bool = False
@@ -171,8 +173,9 @@ class Rows:
         """What is wrong with the fields of a record, if anything, and which remedy goes with it."""
         width, several = len(self._names), len(self._recent) > 1
         more = next((text for text in row[width:] if text.strip()), None)
-        # A quoted field over several lines must not pass for one that is followed by blank fields.
-        expected = len(row) in (width, width + self.extra)
+        # A quoted field over several lines must not pass for one that is followed by blank fields. What is as wide as
+        # the header is right whatever the row before was: else it would depend on where a file is cut into parts.
+        expected = len(row) in (width, width + self.unnamed, width + self.extra)
         if more is not None and len(row) <= width + self.extra:
             return f"{more[:40]!r} stands in a column without a name", "name"
         if len(row) < width or more is not None or (several and not expected):
@@ -241,7 +244,8 @@ class Rows:
         self._single = len(header) == 1
         while not header[-1].strip():
             header.pop()
-            self.extra += 1
+            self.unnamed += 1
+        self.extra = self.unnamed
         named = check_header([name for name in header if name.strip() or name in self.options.wanted], self.name)
         names = iter(named)
         self.header = [next(names) if name.strip() or name in self.options.wanted else None for name in header]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from libelle import shards
-from libelle.components import Component, OpenShare
+from libelle.components import Component, Natural, OpenShare
 from libelle.data.apportionment import apportion
 from libelle.data.frames import named
 from libelle.errors import UserError
@@ -44,7 +44,7 @@ class SplitConfig(Component):
     group: str | None = None
     validation: OpenShare = 0.15
     test: OpenShare = 0.15
-    seed: int = 1
+    seed: Natural = 1
 
     def __post_init__(self) -> None:
         if self.validation + self.test >= 1:

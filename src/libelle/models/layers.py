@@ -102,4 +102,5 @@ def drop_ngrams(ngrams: Tensor, offsets: Tensor, weights: Tensor, share: float) 
 def masked_mean(states: Tensor, mask: Tensor) -> Tensor:
     """Average [rows, longest, width] over the tokens that are there; every row has at least one."""
     tokens = mask.unsqueeze(1).to(states.dtype)
-    return torch.bmm(tokens, states).squeeze(1) / tokens.sum(2)
+    # Shares, not a sum that is divided: in half precision it could be too large.
+    return torch.bmm(tokens / tokens.sum(2, keepdim=True), states).squeeze(1)

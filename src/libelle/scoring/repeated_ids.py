@@ -5,11 +5,11 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from libelle.data.frames import repeated_rows, to_chunks, to_series
+from libelle.data.frames import to_chunks, to_series
 from libelle.data.options import FileReport
 from libelle.errors import counted
 
-#: Records whose ids are held: more than a census has, in some 50 MB. Those that follow are not looked at.
+#: Records whose ids are held: more than a census has, in some 80 MB. Those that follow are not looked at.
 HELD = 2_000_000
 
 
@@ -18,6 +18,8 @@ class RepeatedIds:
 
     def __init__(self) -> None:
         self._ids: list[pa.LargeStringArray] = []
+        #: To look at them all as texts of Python would take six times their memory.
+        self._hashes: list[npt.NDArray[np.uint64]] = []
         self._numbers: list[npt.NDArray[np.int64]] = []
         self._held = 0
 
@@ -25,6 +27,7 @@ class RepeatedIds:
         """Take the ids of some records, `str`, and the numbers of these in the file."""
         if self._held < HELD:
             self._ids += to_chunks(ids)
+            self._hashes.append(pd.util.hash_array(ids.to_numpy(object), categorize=False))
             self._numbers.append(numbers)
             self._held += len(ids)
 
@@ -32,12 +35,15 @@ class RepeatedIds:
         """Warn of the first id that comes again; `column` is that of ids, and `name` what messages call the file."""
         if not self._held:
             return
-        ids = to_series(pa.chunked_array(self._ids))
-        again = repeated_rows(ids)
+        hashes = np.concatenate(self._hashes)
+        ordered = np.sort(hashes)
+        alike = np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]]))
+        ids = to_series(pa.chunked_array(self._ids).take(alike))
+        again = alike[ids.duplicated()]
         if not len(again):
             return
-        id_ = ids.iloc[again[0]]
-        before = np.flatnonzero(ids == id_)[0]
+        id_ = ids[ids.duplicated()].iloc[0]
+        before = alike[ids == id_][0]
         first, second = report.lines.of(np.concatenate(self._numbers)[[before, again[0]]])
         repeat = "repeats" if len(again) == 1 else "repeat"
         report.warn_once(
