@@ -52,7 +52,8 @@ def test_a_sweep_goes_on_when_its_terminal_closes_and_the_same_command_collects_
 
     ended = start(folder, *options)
     assert ended.returncode == 0, ended.stderr
-    assert "following it" in ended.stderr or "3 completed" in ended.stderr
+    said = ended.stderr + (folder / "sweep.log").read_text(encoding="utf-8")
+    assert "following it" in ended.stderr or "3 completed" in ended.stderr, said
     assert launched(folder) == [(0, 0), (1, 1), (2, 2)]
     assert set(statuses(folder).values()) == {"completed"}
     assert "3 completed, of 3 trials" in (folder / "sweep.log").read_text(encoding="utf-8")
