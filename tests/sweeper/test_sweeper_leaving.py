@@ -47,6 +47,7 @@ def test_a_sweep_goes_on_when_its_terminal_closes_and_the_same_command_collects_
     until(at_work(folder, 0), "the first job")
     os.close(terminal)
     _, status = os.waitpid(process, 0)
+    assert os.WIFSIGNALED(status)
     assert os.WTERMSIG(status) == signal.SIGHUP
     gate.touch()
 

@@ -77,15 +77,22 @@ def repeated_rows(column: pd.Series) -> Ints:
     if not shards.are_many(len(column)):
         return np.flatnonzero(column.duplicated())
 
-    def hashes_of(part: slice) -> npt.NDArray[np.uint64]:
-        return pd.util.hash_array(column.iloc[part].to_numpy(object), categorize=False)
+    rows = rows_alike(shards.computed(len(column), np.uint64, lambda part: hashes_of(column.iloc[part])))
+    return rows[column.iloc[rows].duplicated().to_numpy()]
 
-    hashes = shards.computed(len(column), np.uint64, hashes_of)
+
+def hashes_of(texts: pd.Series) -> npt.NDArray[np.uint64]:
+    """A hash of each text."""
+    return pd.util.hash_array(texts.to_numpy(object), categorize=False)
+
+
+def rows_alike(hashes: npt.NDArray[np.uint64]) -> Ints:
+    """Rows whose hash another row has, too, in rising order; texts of few rows are left to be compared."""
     ordered = np.sort(hashes)
     twice = distinct_numbers(ordered[1:][ordered[1:] == ordered[:-1]])
-    alike = [part.start + np.flatnonzero(np.isin(hashes[part], twice)) for part in shards.shards(len(hashes))]
-    rows = np.concatenate(alike)
-    return rows[column.iloc[rows].duplicated().to_numpy()]
+    return np.concatenate(
+        [part.start + np.flatnonzero(np.isin(hashes[part], twice)) for part in shards.shards(len(hashes))]
+    )
 
 
 def chosen(table: pd.DataFrame, rows: Ints) -> pd.DataFrame:

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from libelle.data.frames import to_chunks, to_series
+from libelle.data.frames import hashes_of, rows_alike, to_chunks, to_series
 from libelle.data.options import FileReport
 from libelle.errors import counted
 
@@ -27,7 +27,7 @@ class RepeatedIds:
         """Take the ids of some records, `str`, and the numbers of these in the file."""
         if self._held < HELD:
             self._ids += to_chunks(ids)
-            self._hashes.append(pd.util.hash_array(ids.to_numpy(object), categorize=False))
+            self._hashes.append(hashes_of(ids))
             self._numbers.append(numbers)
             self._held += len(ids)
 
@@ -35,14 +35,12 @@ class RepeatedIds:
         """Warn of the first id that comes again; `column` is that of ids, and `name` what messages call the file."""
         if not self._held:
             return
-        hashes = np.concatenate(self._hashes)
-        ordered = np.sort(hashes)
-        alike = np.flatnonzero(np.isin(hashes, ordered[1:][ordered[1:] == ordered[:-1]]))
+        alike = rows_alike(np.concatenate(self._hashes))
         ids = to_series(pa.chunked_array(self._ids).take(alike))
-        again = alike[ids.duplicated()]
-        if not len(again):
+        repeats = np.flatnonzero(ids.duplicated())
+        if not len(repeats):
             return
-        id_ = ids[ids.duplicated()].iloc[0]
+        id_, again = ids.iloc[repeats[0]], alike[repeats]
         before = alike[ids == id_][0]
         first, second = report.lines.of(np.concatenate(self._numbers)[[before, again[0]]])
         repeat = "repeats" if len(again) == 1 else "repeat"
