@@ -10,7 +10,6 @@ import math
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from types import EllipsisType
 
 import numpy as np
 import numpy.typing as npt
@@ -56,12 +55,13 @@ def _round(name: str, table: Floats, scales: Floats, dtype: type) -> dict[str, n
     return {name: np.rint(table / scales).astype(dtype), f"{name}.scales": scales}
 
 
-def rows_of(weights: Weights, name: str, rows: Ints | EllipsisType = ...) -> Floats:
+def rows_of(weights: Weights, name: str, rows: Ints | None = None) -> Floats:
     """Some rows of a weight, float32; all by default."""
-    found: Floats = weights[name][rows].astype(np.float32)
+    stored = weights[name] if rows is None else weights[name].take(rows, axis=0)
+    found: Floats = stored.astype(np.float32)
     if f"{name}.scales" in weights:
-        scales = weights[f"{name}.scales"].astype(np.float32)
-        found *= scales[rows] if len(scales) > 1 else scales
+        scales = weights[f"{name}.scales"].astype(np.float32, copy=False)
+        found *= scales if rows is None or len(scales) == 1 else scales.take(rows, axis=0)
     return found
 
 
