@@ -16,6 +16,7 @@ from libelle.components import build, describe
 from libelle.data.columns import from_frame
 from libelle.features import TABLE, Dataset, Features
 from libelle.models.base import Model, Training
+from libelle.models.count_ratios import squared_scales
 from libelle.models.linear import LinearSVM, LogisticRegression, NaiveBayes
 from libelle.models.linear_path import solve
 from libelle.models.linear_rows import Rows
@@ -117,11 +118,14 @@ def test_the_linear_path_is_a_support_vector_machine_on_all_columns() -> None:
     features = encoding_of(Tokens(), table).transform(from_frame(table[FIELDS]))
     rows = Rows.of(features)
     signs = np.where(targets_of(table) == 1, np.float32(1), np.float32(-1))[:, None]
-    weights, constant = solve(rows, signs, np.full(len(table), 0.5))
-    matrix = (rows.items @ rows.parts).toarray()
+    each = np.ones(len(table))
+    weights, constant = solve(rows, signs, each, 0.5)
+    scales = np.sqrt(squared_scales(rows, signs, each)[:, 0])
+    assert (scales[features.bag.size :] == 1).all()  # type: ignore[union-attr]
+    matrix = (rows.items @ rows.parts).toarray() * scales
     assert matrix.shape[1] == features.bag.size + features.matrix[TABLE].shape[1]  # type: ignore[union-attr,index]
     exact = LinearSVC(C=0.5, tol=1e-8, max_iter=100_000, intercept_scaling=1).fit(matrix, signs[:, 0])
-    found = matrix @ weights[:, 0] + constant[0]
+    found = matrix @ (weights[:, 0] / scales) + constant[0]
     np.testing.assert_allclose(found, exact.decision_function(matrix), atol=0.02)
 
 

@@ -64,8 +64,8 @@ def test_the_svm_and_its_calibration_follow_the_weights(tmp_path: Path) -> None:
 def test_the_linear_path_is_solved_by_weights() -> None:
     features = features_of(Tokens())
     signs = np.where(TARGETS == 1, np.float32(1), np.float32(-1))[:, None]
-    weighted, constant = solve(Rows.of(features), signs, WEIGHTS / 2)
-    again, other = solve(Rows.of(features.take(REPEATED)), signs[REPEATED], np.full(len(REPEATED), 0.5))
+    weighted, constant = solve(Rows.of(features), signs, WEIGHTS, 0.5)
+    again, other = solve(Rows.of(features.take(REPEATED)), signs[REPEATED], np.ones(len(REPEATED)), 0.5)
     matrix = (Rows.of(features).items @ Rows.of(features).parts).toarray()
     np.testing.assert_allclose(matrix @ weighted + constant, matrix @ again + other, atol=0.02)
 

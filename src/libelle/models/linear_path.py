@@ -8,6 +8,9 @@ itself, or less.
 The solver is a truncated Newton method, as LIBLINEAR's for large sets (Lin, Weng and Keerthi 2008, "Trust Region Newton
 Method for Large-Scale Logistic Regression"), of all classes at once. Weights are sums of rows, so they are held as the
 coefficients of the rows: of these there are fewer than of n-grams, by far.
+
+Each class sees the n-grams scaled by what they say of it (`count_ratios.py`); the weights that are kept have the scales
+in them.
 """
 
 import numpy as np
@@ -17,8 +20,9 @@ from torch import Tensor, nn
 
 from libelle.features import Features, Floats, Ints
 from libelle.models.batches import Batch
+from libelle.models.count_ratios import squared_scales
 from libelle.models.layers import sum_items
-from libelle.models.linear_rows import Rows
+from libelle.models.linear_rows import Kernel, Rows
 from libelle.models.network import Shape
 from libelle.models.sums import sum_rows
 
@@ -29,6 +33,10 @@ _INNER, _OUTER = 0.3, 1e-3
 #: How often a step is halved at most.
 _HALVINGS = 8
 _TINY = 1e-12
+#: Weights that are solved for at once, a class at least: memory stays bounded with any number of classes.
+_CELLS = 1 << 24
+#: Arrays of rows and columns, and of parts and columns, that stand beside each other while it is solved.
+_OF_ROWS, _OF_PARTS = 14, 8
 
 
 class LinearPath(nn.EmbeddingBag):
@@ -50,19 +58,20 @@ class LinearPath(nn.EmbeddingBag):
         if shape.columns:
             self.register_buffer("columns", torch.zeros(shape.columns, classes))
 
-    def learn(self, features: Features, targets: Ints, costs: npt.NDArray[np.floating]) -> None:
+    def learn(self, features: Features, targets: Ints, row_weights: npt.NDArray[np.floating], cost: float) -> None:
         """Find the weights of the least loss.
 
         Args:
             features: of the training rows.
             targets: int64 [rows].
-            costs: [rows], what each row's loss weighs against the penalty.
+            row_weights: [rows], what each row counts for.
+            cost: what the loss of a row of weight 1 weighs against the penalty.
         """
         classes = len(self.constant)
         # Of two classes, the margin of one is that of the other, turned around.
         columns = np.array([1]) if classes == 2 else np.arange(classes)
         signs = np.where(targets[:, None] == columns, np.float32(1), np.float32(-1))
-        weights, constant = solve(Rows.of(features), signs, costs)
+        weights, constant = solve(Rows.of(features), signs, row_weights, cost)
         parts = len(self.weight)
         learnt_by = [(self.weight, weights[:parts]), (self.constant, constant)]
         if len(weights) > parts:
@@ -82,18 +91,41 @@ class LinearPath(nn.EmbeddingBag):
         return margins + sum_rows(self.columns, *values, sparse=False)
 
 
-def solve(rows: Rows, signs: Floats, cost: npt.NDArray[np.floating]) -> tuple[Floats, Floats]:
+def solve(rows: Rows, signs: Floats, weights: npt.NDArray[np.floating], cost: float) -> tuple[Floats, Floats]:
     """Weights of the least loss.
 
     Args:
         rows: the training rows.
         signs: float32 [rows, columns], 1 where a row is of the column's class, else -1.
-        cost: [rows], what a row's loss weighs against the penalty.
+        weights: [rows], what each row counts for.
+        cost: what the loss of a row of weight 1 weighs against the penalty.
 
     Returns:
         Weights, float32 [parts, columns], and constants, float32 [columns].
     """
-    costs = cost.astype(np.float32)[:, None]
+    columns = signs.shape[1]
+    found, constants = np.empty((rows.parts.shape[1], columns), np.float32), np.empty(columns, np.float32)
+    size = _at_once(len(signs), *rows.parts.shape)
+    for some in (slice(start, start + size) for start in range(0, columns, size)):
+        found[:, some], constants[some] = _solve(rows, signs[:, some], weights, cost)
+    return found, constants
+
+
+def bytes_to_solve(rows: int, parts: int, columns: int) -> int:
+    """What `solve` holds at most, beside the rows themselves and its result."""
+    together = min(columns, _at_once(rows, parts))
+    return 4 * (rows * columns + (_OF_ROWS * rows + _OF_PARTS * parts) * together)
+
+
+def _at_once(*sizes: int) -> int:
+    """How many columns of so many numbers are solved for at once."""
+    return max(1, _CELLS // max(sizes))
+
+
+def _solve(rows: Rows, signs: Floats, weights: npt.NDArray[np.floating], cost: float) -> tuple[Floats, Floats]:
+    scales = squared_scales(rows, signs, weights)
+    kernel = Kernel.of(rows, scales)
+    costs = (cost * weights).astype(np.float32)[:, None]
     coefficients = np.zeros_like(signs)
     margins = np.zeros_like(signs)
     live = np.arange(signs.shape[1])  # classes that are not there yet
@@ -102,21 +134,22 @@ def solve(rows: Rows, signs: Floats, cost: npt.NDArray[np.floating]) -> tuple[Fl
         found, at, sign = coefficients[:, live], margins[:, live], signs[:, live]
         inside = sign * at < 1
         gradient = found - 2 * costs * np.where(inside, sign - at, 0)
-        applied = rows.kernel(gradient)
+        applied = kernel(gradient)
         size = (gradient * applied).sum(0)
         first = size if first is None else first
         going = size > _OUTER**2 * first[live]
         if not going.any():
             break
         live, found, at, sign, inside = live[going], found[:, going], at[:, going], sign[:, going], inside[:, going]
-        step, moved = _newton(rows, gradient[:, going], applied[:, going], 2 * costs * inside)
+        kernel = kernel.columns(going)
+        step, moved = _newton(kernel, gradient[:, going], applied[:, going], 2 * costs * inside)
         share = _step_size(found, at, step, moved, sign, costs)
         coefficients[:, live] = found + share * step
         margins[:, live] = at + share * moved
-    return rows.transposed_times(coefficients), coefficients.sum(0)
+    return scales * rows.transposed_times(coefficients), coefficients.sum(0)
 
 
-def _newton(rows: Rows, gradient: Floats, applied: Floats, curvature: Floats) -> tuple[Floats, Floats]:
+def _newton(kernel: Kernel, gradient: Floats, applied: Floats, curvature: Floats) -> tuple[Floats, Floats]:
     """The step that conjugate gradients find, and what it changes in the margins, both float32 [rows, columns]."""
     step, moved = np.zeros_like(gradient), np.zeros_like(gradient)
     residual, of_residual = -gradient, -applied
@@ -130,7 +163,7 @@ def _newton(rows: Rows, gradient: Floats, applied: Floats, curvature: Floats) ->
         residual = residual - length * bent
         if (size <= enough).all():
             break
-        of_residual = rows.kernel(residual)
+        of_residual = kernel(residual)
         previous, size = size, (residual * of_residual).sum(0)
         share = (size / np.maximum(previous, _TINY)).astype(np.float32)
         direction, of_direction = residual + share * direction, of_residual + share * of_direction

@@ -121,12 +121,14 @@ class PathsModel(NeuralModel):
             columns.start(train.features.table)
         wide = getattr(self.network_, "wide", None)
         if wide is not None and train.features.bag is not None:
-            costs = self.wide_cost * row_weights(train, balanced=self.loss.class_weights == "balanced")
-            # Some fourteen arrays of rows and columns stand beside each other while it is solved.
-            cells = len(train) * (1 if self.classes_ == 2 else self.classes_)
-            require_memory(4 * 14 * cells, "model: solving the linear path", "set model.wide=false")
+            from libelle.models.linear_path import bytes_to_solve
+
+            weights = row_weights(train, balanced=self.loss.class_weights == "balanced")
+            columns = 1 if self.classes_ == 2 else self.classes_
+            needed = bytes_to_solve(len(train), self.shape_.parts, columns)
+            require_memory(needed, "model: solving the linear path", "set model.wide=false")
             with stage("solving the linear path"):
-                wide.learn(train.features, train.targets, costs)
+                wide.learn(train.features, train.targets, weights, self.wide_cost)
 
     def logits(self, features: Features) -> Floats:
         """The pooled logits, float32 [rows, classes]; torch is needed for the words alone."""
