@@ -87,6 +87,17 @@ KINDS = pytest.mark.parametrize("kind", ["frame", "parquet", "sql"])
 
 
 @KINDS
+def test_categories_and_numbers_are_read_beside_named_text_fields(kind, tmp_path):
+    columns = {"job": ["x", "y"], "region": ["Corse", "Sud"], "age": [37, 4], "label": ["a", "b"]}
+    records = source_of(
+        kind, tmp_path, columns, target="label", columns="job", categorical="region", numeric="age"
+    ).read()
+    assert list(records.columns) == ["job", "region", "age"]
+    assert records.columns["region"].rows(np.arange(2)) == ["Corse", "Sud"]
+    assert records.columns["age"].rows(np.arange(2)) == ["37", "4"]
+
+
+@KINDS
 def test_long_numbers_keep_their_digits_beside_missing_ones(kind, tmp_path):
     columns = {"siret": [BIG, None, BIG + 1, 7], "label": ["a", "b", "a", "b"]}
     records = source_of(kind, tmp_path, columns, target="label").read()

@@ -181,6 +181,7 @@ class Source(Component, ABC):
     def _options(self) -> FileOptions:
         """Which columns are wanted."""
         wanted = {nfc(name) for names in self._roles().values() for name in names} | set(name_list(self.columns))
+        wanted |= set(self.kinds.fields)
         return FileOptions(wanted=frozenset(wanted), needed=frozenset(wanted) if self.columns else None)
 
     def _roles(self) -> dict[str, list[str]]:
