@@ -216,6 +216,14 @@ def test_prepare_once_and_sweep_over_models_and_samplers(place):
     assert "process.min_count=7" in differs.stderr
 
 
+def test_a_sweep_says_what_its_data_are_once_for_each(place):
+    sweep = ["data.columns=choice(rs_x,profs_x)", "model=logreg,naive_bayes", "process=tfidf"]
+    answer = call("train.py", "--multirun", *train_arguments(), *sweep, cwd=place)
+    assert answer.returncode == 0, answer.stderr
+    said = [line for line in answer.stderr.splitlines() if line.startswith("  fields: ")]
+    assert said == ["  fields: rs_x", "  fields: profs_x"]
+
+
 def test_a_failed_run_says_so(place):
     answer = call("train.py", *train_arguments(**{"model.optimizer.lr": "1e20"}), cwd=place)
     assert answer.returncode == 2

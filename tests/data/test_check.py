@@ -10,6 +10,7 @@ import pytest
 from helpers.tiny import make_forms
 from libelle.data.check.findings import sentences
 from libelle.data.check.look import look_at
+from libelle.data.file_source import FileSource
 from libelle.data.frame_source import FrameSource
 from libelle.data.split import SplitConfig
 from libelle.errors import UserError
@@ -158,6 +159,12 @@ def test_records_that_stand_in_two_splits_are_counted():
     table.loc[[350, 351], ["employer", "job", "town"]] = table.loc[[0, 1], ["employer", "job", "town"]].to_numpy()
     sentence = said(look(table, split=SplitConfig(column="part")), "records in two splits")
     assert sentence.startswith("0 validation and 2 of 50 test records have the very texts of a training record")
+    table.loc[350:, ["employer", "job", "town"]] = table.loc[:49, ["employer", "job", "town"]].to_numpy()
+    sentence = said(look(table, split=SplitConfig(column="part")), "records in two splits")
+    assert sentence == (
+        "0 validation and all 50 test records have the very texts of a training record, so that no figure says how "
+        "new records fare; remove repeated records."
+    )
 
 
 def test_empty_and_constant_fields_and_ids_are_found():
@@ -218,6 +225,21 @@ def test_rows_without_any_text_are_found():
     check = look(table)
     assert json.loads(json.dumps(check.kept)) == check.kept
     assert said(check, "rows without text").startswith("Rows without a text in any field: 2, the first of them row 7;")
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("forms.csv", "line 10"), ("forms.parquet", "row 7"), ("forms.xlsx", "row 8")]
+)
+def test_rows_without_any_text_are_named_where_people_find_them(name, place, tmp_path):
+    table = forms()
+    table.loc[[6, 9], ["employer", "job", "town"]] = None
+    table.loc[2, "job"] = "on\nthree\nlines"
+    path = tmp_path / name
+    write = {".csv": table.to_csv, ".parquet": table.to_parquet, ".xlsx": table.to_excel}[path.suffix]
+    write(path, index=False)
+    source = FileSource(path=str(path), target="label")
+    sentence = said(look_at(source, source.read()), "rows without text")
+    assert sentence.startswith(f"Rows without a text in any field: 2, the first of them {place};")
 
 
 def test_a_look_gives_what_a_program_wants():

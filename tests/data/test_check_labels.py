@@ -33,6 +33,14 @@ def test_labels_that_differ_in_more_are_not_called_alike(labels):
     assert said(look(labels * 40), "labels alike") == []
 
 
+def test_two_labels_are_not_to_be_put_together():
+    (sentence,) = said(look(["yes", "no"] * 3), "label with few rows")
+    assert sentence == (
+        "Both labels have fewer than 10 rows, too few to learn them or to say how well they are found: no (3 rows), "
+        "yes (3 rows); give more rows of them."
+    )
+
+
 def test_a_binary_label_with_two_rows_is_refused_with_its_rows():
     check = look(["no"] * 200 + ["yes"] * 2)
     with pytest.raises(UserError, match="label yes has 2 rows: none is left for"):

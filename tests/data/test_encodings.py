@@ -57,9 +57,17 @@ def test_suspicious_characters_are_found_with_their_first_row():
         "lost characters": ("perdu\ufffd", 6, 1),
     }
     assert not find_suspicions(Column.of_texts(["“É”", "Ångström", "SÃO", "à l’É…", "n° 3", "20 €"]))
-    (sentence,) = [s.sentence("job", "forms.csv, line 6", "data.") for s in find_suspicions(column)][:1]
+    first, second, third = find_suspicions(column)
+    sentence = first.sentence("job", "forms.csv, line 6", "latin-1")
     assert sentence.startswith("forms.csv, line 6 and 1 more: control characters in column 'job' ('l\\x92\\xe9t\\xe9')")
-    assert "data.encoding=cp1252" in sentence
+    assert "set encoding=cp1252" in sentence
+    assert "set encoding=utf-8" in second.sentence("job", "forms.csv, line 4", "cp1252")
+    # Where the file is rightly read, or has no encoding, another one would make it worse.
+    for encoding in ("utf-8", "UTF-8-SIG", "utf-16", None):
+        for suspicion in (first, second, third):
+            sentence = suspicion.sentence("job", "forms.parquet, row 6", encoding)
+            assert "encoding=" not in sentence
+            assert "before; have the file written again" in sentence
 
 
 def test_bytes_before_a_stream_are_read_with_it_whole_or_in_pieces():

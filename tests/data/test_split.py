@@ -186,9 +186,16 @@ def test_rare_classes_are_for_training_first():
     [
         ({"config": SplitConfig(column="part"), "given": ["train", "tset"]}, ["row 1", "'tset'", "'part'", "dev"]),
         ({"config": SplitConfig(column="part"), "given": ["train", None]}, ["row 1", "nothing", "'part'"]),
-        ({"config": SplitConfig(column="part"), "given": ["train", "val"]}, ["no row is left for test", "2 rows"]),
+        (
+            {"config": SplitConfig(column="part"), "given": ["train", "val"]},
+            ["no row of the split column 'part' says test", "leave"],
+        ),
+        ({"config": SplitConfig(column="part"), "given": ["val", "test"]}, ["'part' says train; correct the column"]),
         ({"config": SplitConfig(group="g"), "groups": ["x", None, "y"]}, ["row 1", "'g'", "empty"]),
-        ({"config": SplitConfig(group="g"), "groups": ["x"] * 9}, ["no row is left", "data.split"]),
+        (
+            {"config": SplitConfig(group="g"), "groups": ["x"] * 9},
+            ["no row is left for", "'g' has 1 group; give more groups"],
+        ),
         (
             {
                 "config": SplitConfig(column="part", group="home"),

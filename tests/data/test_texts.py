@@ -87,6 +87,17 @@ KINDS = pytest.mark.parametrize("kind", ["frame", "parquet", "sql"])
 
 
 @KINDS
+def test_categories_and_numbers_are_read_beside_named_text_fields(kind, tmp_path):
+    columns = {"job": ["x", "y"], "region": ["Corse", "Sud"], "age": [37, 4], "label": ["a", "b"]}
+    records = source_of(
+        kind, tmp_path, columns, target="label", columns="job", categorical="region", numeric="age"
+    ).read()
+    assert list(records.columns) == ["job", "region", "age"]
+    assert records.columns["region"].rows(np.arange(2)) == ["Corse", "Sud"]
+    assert records.columns["age"].rows(np.arange(2)) == ["37", "4"]
+
+
+@KINDS
 def test_long_numbers_keep_their_digits_beside_missing_ones(kind, tmp_path):
     columns = {"siret": [BIG, None, BIG + 1, 7], "label": ["a", "b", "a", "b"]}
     records = source_of(kind, tmp_path, columns, target="label").read()
@@ -144,9 +155,11 @@ def test_two_columns_of_one_name_are_refused_in_a_query_and_a_frame(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["frame", "parquet", "sql", "csv"])
-def test_names_are_compared_as_people_see_them(kind, tmp_path):
-    columns = {"libelle\u0301": ["x", "y"] * 10, "e\u0301tat": ["a", "b"] * 10, "id": list(range(20))}
-    keys = {"target": "état", "columns": "libellé"}
+@pytest.mark.parametrize("names", [("libelle\u0301", "e\u0301tat", "poide\u0301"), ("libellé ", " état", " poidé")])
+def test_names_are_compared_as_people_see_them(kind, names, tmp_path):
+    texts, states, weights = names
+    columns = {texts: ["x", "y"] * 10, states: ["a", "b"] * 10, weights: [1.5] * 20, "id": list(range(20))}
+    keys = {"target": "état", "columns": "libellé", "weight": "poidé"}
     if kind == "csv":
         path = tmp_path / "forms.csv"
         pd.DataFrame(columns).to_csv(path, index=False)
@@ -154,7 +167,7 @@ def test_names_are_compared_as_people_see_them(kind, tmp_path):
     else:
         records = source_of(kind, tmp_path, columns, **keys).read()
     assert list(records.columns) == ["libellé"]
-    typed_apart = FrameSource(frame=pd.DataFrame(columns), target="e\u0301tat", id="id", text="libelle\u0301").read()
+    typed_apart = FrameSource(frame=pd.DataFrame(columns), target=states, id="id", text=texts, weight=weights).read()
     assert list(typed_apart.columns) == ["libellé"]
 
 
@@ -167,9 +180,12 @@ def test_records_in_python_keep_their_values_whatever_the_others_lack():
 
 
 def test_records_in_python_are_found_by_names_in_any_form():
-    for records in ([{"me\u0301tier": "x"}], pd.DataFrame({"me\u0301tier": ["x"]})):
-        assert to_columns(records, ["métier"], "métier", [], None)["métier"].texts == ["x"]
-    assert to_columns([{"métier": "x"}], ["me\u0301tier"], "me\u0301tier", [], None)["me\u0301tier"].texts == ["x"]
+    for name in ("me\u0301tier", "métier ", " métier"):
+        for records in ([{name: "x"}], pd.DataFrame({name: ["x"]})):
+            assert to_columns(records, ["métier"], "métier", [], None)["métier"].texts == ["x"]
+        assert to_columns([{"métier": "x"}], [name], name, [], None)[name].texts == ["x"]
+    with pytest.raises(UserError, match="has the field 'métier ', which is not one of the model's"):
+        to_columns([{"métier": "x", "métier ": "y"}], ["métier"], "métier", [], None)
 
 
 def test_parquet_columns_of_all_kinds_have_texts():

@@ -62,6 +62,7 @@ def test_a_request_in_pieces_is_answered_as_one(published, monkeypatch):
         ({"employer": ["STE"]}, "The field 'employer' holds a list; give a text, a number or null."),
         ({"employer": {"a": 1}}, "The field 'employer' holds an object; give a text, a number or null."),
         ({"job": "maçon", "jobb": "x"}, "The model has no field 'jobb'; its fields are employer, job, town."),
+        ({"job": "maçon", "job ": "x"}, "The model has no field 'job '; its fields are employer, job, town."),
         ({"job": "a" * 10_001}, "The text of 'job' has 10,001 characters, and 10,000 are the most; shorten it."),
         ({"form": "F1"}, "The record has none of the model's fields, which are employer, job, town."),
         ({"job": 1e300}, "The field 'job' holds floats above 2^53, which have lost their last digits; give a text."),
@@ -88,6 +89,7 @@ def test_numbers_nulls_and_composed_names_are_understood(client, published):
     pipeline = libelle.load_published("forms", published)
     (found,) = ask(client, [{"job": 12, "employer": None, "town": True}])
     assert found["score"] == pytest.approx(pipeline.predict([{"job": "12", "town": "True"}])["score"][0], abs=1e-6)
+    assert ask(client, [{" job": 12, "town ": True}]) == [found]
 
 
 def test_records_without_an_id_are_known_by_their_row(client):

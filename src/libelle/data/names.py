@@ -1,4 +1,4 @@
-"""Names of columns, compared as people see them: in NFC, whatever form the file and the keyboard use."""
+"""Names of columns, compared as people see them: in NFC, and without the white space around them."""
 
 import unicodedata
 from collections import Counter
@@ -8,12 +8,15 @@ from libelle.errors import UserError
 
 
 def nfc(name: object) -> str:
-    """A name in composed Unicode: files from a Mac write `é` as two characters, keyboards as one."""
-    return unicodedata.normalize("NFC", str(name))
+    """A name in composed Unicode, without white space around it.
+
+    Files from a Mac write `é` as two characters, keyboards as one; a header `id, text` has a blank that nobody sees.
+    """
+    return unicodedata.normalize("NFC", str(name)).strip()
 
 
 def check_header(header: Iterable[object], source: str) -> list[str]:
-    """The names of a table's columns in NFC.
+    """The names of a table's columns, as `nfc` makes them.
 
     Args:
         header: the names.
@@ -33,10 +36,9 @@ def as_spelled(there: Sequence[object], wanted: Iterable[str]) -> dict[object, s
     """How to rename columns, so that those that are wanted are spelled as whoever wants them spells them.
 
     Args:
-        there: names of a table's columns.
-        wanted: names; those of an old pipeline may be decomposed.
+        there: names of a table's columns; where one is spelled as it is wanted, no other one becomes it.
+        wanted: names; those of an old pipeline may be decomposed, or have blanks around them.
     """
-    if all(isinstance(name, str) and name.isascii() for name in there):
-        return {}
     known = {nfc(name): name for name in wanted}
-    return {name: known[nfc(name)] for name in there if nfc(name) in known and known[nfc(name)] != name}
+    spelled = {name: known.get(nfc(name)) for name in there}
+    return {name: other for name, other in spelled.items() if other is not None and other not in spelled}

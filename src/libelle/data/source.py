@@ -75,8 +75,8 @@ class Source(Component, ABC):
         # `data.id=`, with nothing after it, leaves it out.
         for key in ("name", "id", "weight", "text", "target_value", "positive", "titles"):
             setattr(self, key, getattr(self, key) or None)
-        # Names are compared in NFC.
-        self.id, self.text = (name and nfc(name) for name in (self.id, self.text))
+        for key in ("id", "text", "weight"):
+            setattr(self, key, (name := getattr(self, key)) and nfc(name))
         column, group = (name and nfc(name) for name in (self.split.column, self.split.group))
         self.split = replace(self.split, column=column, group=group)
         # What is found and counted while the source is read.
@@ -181,6 +181,7 @@ class Source(Component, ABC):
     def _options(self) -> FileOptions:
         """Which columns are wanted."""
         wanted = {nfc(name) for names in self._roles().values() for name in names} | set(name_list(self.columns))
+        wanted |= set(self.kinds.fields)
         return FileOptions(wanted=frozenset(wanted), needed=frozenset(wanted) if self.columns else None)
 
     def _roles(self) -> dict[str, list[str]]:

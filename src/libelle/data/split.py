@@ -11,7 +11,7 @@ from libelle import shards
 from libelle.components import Component, Natural, OpenShare
 from libelle.data.apportionment import apportion
 from libelle.data.frames import named
-from libelle.errors import UserError
+from libelle.errors import UserError, counted
 from libelle.features import Doubles, Ints
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
@@ -97,11 +97,28 @@ def split_rows(
             splits[train] = _cut(units[train], None if strata is None else strata[train], cuts, config.seed)
     for name in SPLITS:
         if not (splits == name).any():
-            raise UserError(_no_row(name, targets, source))
+            raise UserError(_no_row(name, targets, groups, given, config, source))
     return splits
 
 
-def _no_row(name: str, targets: pd.Series, source: str) -> str:
+def _no_row(
+    name: str,
+    targets: pd.Series,
+    groups: pd.Series | None,
+    given: pd.Series | None,
+    config: SplitConfig,
+    source: str,
+) -> str:
+    if given is not None and name != VALIDATION:
+        return (
+            f"{source}: no row of the split column {config.column!r} says {name}; correct the column, or leave "
+            "data.split.column out."
+        )
+    if groups is not None:
+        return (
+            f"{source}: no row is left for {name}: rows of one group stay together, and the column {config.group!r} "
+            f"has {counted(groups.nunique(), 'group')}; give more groups, or leave data.split.group out."
+        )
     if len(targets) > 2 and targets.is_unique:
         return (
             f"{source}: no row is left for {name}, since each of the {len(targets)} labels has one row, which is for "

@@ -1,5 +1,6 @@
 """Texts whose characters say that they were read, or once written, in a wrong encoding."""
 
+import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +19,14 @@ _SIGNS = {
     "lost characters": re.compile("\ufffd"),
 }
 
+#: What to do where another encoding would read the file rightly, and where none would.
 _REMEDIES = {
-    "control characters": "they are letters of another encoding; set {keys}encoding=cp1252, or correct the texts",
-    "accents in pieces": "UTF-8 was read as another encoding; set {keys}encoding=utf-8, or have the file written again",
+    "control characters": "they are letters of another encoding; set encoding=cp1252, or correct the texts",
+    "accents in pieces": "UTF-8 was read as another encoding; set encoding=utf-8, or have the file written again",
+}
+_FROM_BEFORE = {
+    "control characters": "they were letters of another encoding before; have the file written again, or correct them",
+    "accents in pieces": "UTF-8 was read as another encoding before; have the file written again",
     "lost characters": "they were lost before; have the file written again as UTF-8",
 }
 
@@ -41,17 +47,20 @@ class Suspicion:
     row: int
     rows: int
 
-    def sentence(self, column: str, place: str, keys: str) -> str:
+    def sentence(self, column: str, place: str, encoding: str | None) -> str:
         """What to say of it.
 
         Args:
             column: the column's name.
             place: the first row, as people find it: `line 3`.
-            keys: what stands before `encoding` in the config.
+            encoding: by which the file was read; None where it has none, as Parquet.
         """
         shown = ascii(self.text[:40]) if self.kind == "control characters" else repr(self.text[:40])
         more = f" and {self.rows - 1:,} more" if self.rows > 1 else ""
-        return f"{place}{more}: {self.kind} in column {column!r} ({shown}): {_REMEDIES[self.kind].format(keys=keys)}"
+        # Read as UTF-8, the characters are in the file.
+        is_misread = encoding is not None and not codecs.lookup(encoding).name.startswith("utf")
+        remedy = (_FROM_BEFORE | _REMEDIES if is_misread else _FROM_BEFORE)[self.kind]
+        return f"{place}{more}: {self.kind} in column {column!r} ({shown}): {remedy}"
 
 
 def find_suspicions(column: Column) -> list[Suspicion]:

@@ -101,11 +101,12 @@ def passed_row(name: str, bad: BadRow) -> str:
 
 def _warn_of_characters(texts: Columns, numbers: Ints, name: str, report: FileReport) -> None:
     """Warn of the first text of each field whose characters show a wrong encoding."""
+    encoding = report.found.get("encoding")
     for field, column in texts.items():
         for suspicion in find_suspicions(column):
             row = np.array([numbers[suspicion.row]], dtype=np.int64)
             place = f"{name}, {report.unit} {report.lines.of(row)[0]}"
-            report.warn_once(f"{suspicion.kind} in {field}", suspicion.sentence(field, place, ""))
+            report.warn_once(f"{suspicion.kind} in {field}", suspicion.sentence(field, place, encoding))
 
 
 def _with_numbers(chunk: pd.DataFrame, pipeline: Pipeline, on_bad_row: OnBadRow, report: FileReport) -> pd.DataFrame:

@@ -159,7 +159,7 @@ class Judge:
         row: dict[str, Any] = {}
         for name, value in record.items():
             spelled = name if name in self._known else known.get(nfc(name))
-            if spelled is not None:
+            if spelled is not None and (spelled == name or spelled not in record):  # of two, none is lost
                 row[spelled] = value
                 continue
             judged.unknown += 1

@@ -1,11 +1,13 @@
 """The config: its schema, and `build_plan`, which turns a composed config into the objects of a run."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator
+from pydantic_core import PydanticCustomError
 
 from libelle.cleaners.base import Cleaner
 from libelle.components import Component, Positive, Seed, build, validate, with_names
@@ -23,8 +25,19 @@ from libelle.stores.base import Store
 from libelle.training.pairings import check_mode, check_pairing
 from libelle.training.plan import Plan, Provenance, no_lightning
 
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[\w.-]{0,99}\w", text):
+        raise PydanticCustomError(
+            "name",
+            "a name may hold letters, digits, '_', '.' and '-' alone, 100 at most, and ends with none of the last two; "
+            "choose another one",
+        )
+    return text
+
+
 #: A name that may be a folder's.
-Name = Annotated[str, Field(pattern=r"^[\w.-]*\w$", max_length=100)]
+Name = Annotated[str, AfterValidator(_name)]
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from libelle.cleaners.base import Cleaner
 from libelle.components import look_up
@@ -40,6 +40,9 @@ if TYPE_CHECKING:  # importing scikit-learn takes a second
     from libelle.evaluation.metrics import Metrics
 
 log = logging.getLogger(__name__)
+
+#: What looks at the data of trials have found in this process, each once.
+_found_in_trials: list[dict[str, Any]] = []
 
 
 @dataclass(frozen=True)
@@ -175,8 +178,12 @@ def _refuse_objective(plan: Plan, labels: Sequence[str]) -> None:
 def _look(plan: Plan, records: Records) -> DataCheck:
     """Look at the records, and say what was found; raise `UserError` where training makes no sense."""
     check = look_at(plan.source, records)
-    if _first(plan):
-        tell(check.kept)
+    found = check.kept
+    # A sweep over `data.*` has other data in some of its trials.
+    if _first(plan) or (_found_in_trials and found not in _found_in_trials):
+        tell(found)
+    if plan.provenance.trial is not None and found not in _found_in_trials:
+        _found_in_trials.append(found)
     check.refuse()
     return check
 

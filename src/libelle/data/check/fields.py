@@ -22,15 +22,15 @@ NO_FIELDS = ("data.id", "data.split.column", "data.split.group")
 #: Where odd characters are.
 ODD_FIELD = N_(
     "Field {field!r} holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
-    "{count:,}); check data.encoding, or how the file was made."
+    "{count:,}); check how they were written, and data.encoding where the file is a CSV file."
 )
 ODD_TARGET = N_(
     "The target holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
-    "{count:,}); check data.encoding, or how the file was made."
+    "{count:,}); check how they were written, and data.encoding where the file is a CSV file."
 )
 ODD_HEADER = N_(
     "The header holds characters that a wrong encoding leaves, as in 'Ã©' for 'é' (distinct texts with them: "
-    "{count:,}); check data.encoding, or how the file was made."
+    "{count:,}); check how they were written, and data.encoding where the file is a CSV file."
 )
 
 

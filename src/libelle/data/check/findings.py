@@ -183,4 +183,4 @@ def shorten(text: str) -> str:
 
 def _quoted(name: str) -> str:
     """A column name as `data.columns` takes it."""
-    return '"' + name.replace('"', '""') + '"' if any(mark in name for mark in ',"[]') or name != name.strip() else name
+    return '"' + name.replace('"', '""') + '"' if any(mark in name for mark in ',"[]') else name

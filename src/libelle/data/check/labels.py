@@ -146,6 +146,11 @@ def _few(labels: Sequence[str], sizes: Ints) -> Finding | None:
             "Fewer than {fewest} rows have the label {labels:each}: too few to learn it or to say how well it is "
             "found; give more rows of it."
         )
+    elif len(labels) == 2:  # to put these together would leave one
+        message = N_(
+            "Both labels have fewer than {fewest} rows, too few to learn them or to say how well they are found: "
+            "{labels:each}; give more rows of them."
+        )
     values = {"fewest": FEWEST_ROWS, "count": len(few), "all": len(labels), "labels": _with_rows(labels, sizes, few)}
     return Finding("label with few rows", message, values)
 
