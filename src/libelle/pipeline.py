@@ -1,5 +1,6 @@
 """The fitted pipeline: texts → clean → score → answers. Training, runtime and publication all use this one."""
 
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -113,17 +114,18 @@ class Pipeline:
             every_score: whether each label's score has a column.
 
         Returns:
-            One row a record, in order; its columns are those of `libelle.evaluation.answers.answers`. The id of a
-            record that has none is `(row 3)`; where there is no column of ids, the row number from 1.
+            One row a record, in order, indexed as a DataFrame or Series of records is; its columns are those of
+            `libelle.evaluation.answers.answers`. The id of a record that has none is `(row 3)`; where there is no
+            column of ids, the row number from 1.
 
         Raises:
             UserError: when a field is missing or unknown, a column comes twice, a text is not valid Unicode, or `top`
                 is no number.
         """
-        if top is not None and not isinstance(top, SupportsIndex):
+        if top is not None and not (isinstance(top, SupportsIndex) and operator.index(top) >= 0):
             raise UserError(f"top={top!r} is not a number of labels; give a whole number.")
         columns = self.columns(records)
-        index = records.index if isinstance(records, pd.DataFrame) else pd.RangeIndex(count_rows(columns))
+        index = records.index if isinstance(records, pd.DataFrame | pd.Series) else pd.RangeIndex(count_rows(columns))
         ids = ids_of_columns(columns, self.id, index)
         return self.answers(self.score_columns(columns), ids, top=top, every_score=every_score)
 
@@ -240,9 +242,11 @@ class Pipeline:
         """Write `pipeline.json`, `golden.json`, the reference and the folders `process` and `model`, without pickle.
 
         Raises:
-            UserError: when the folder is there already, and not empty.
+            UserError: when the folder is there already and not empty, or is a file.
         """
         folder = Path(folder)
+        if folder.is_file():
+            raise UserError(f"{folder} is a file; save into a new folder.")
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; save into a new folder.")
         for part in ("process", "model"):
