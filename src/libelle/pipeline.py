@@ -22,7 +22,7 @@ from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.explanation import FieldEffect, explain
-from libelle.evaluation.golden_file import load_golden, require_same, save_golden
+from libelle.evaluation.golden_file import Golden, load_golden, require_kept, require_same, save_golden
 from libelle.features import Features, Floats
 from libelle.files import require_regular
 from libelle.known_texts import KnownTexts
@@ -242,7 +242,8 @@ class Pipeline:
         """Write `pipeline.json`, `golden.json`, the reference and the folders `process` and `model`, without pickle.
 
         Raises:
-            UserError: when the folder is there already and not empty, or is a file.
+            UserError: when the folder is there already and not empty, or is a file; when what was written does not come
+                back as a pipeline that scores as this one does, which is a mistake in one of its components.
         """
         folder = Path(folder)
         if folder.is_file():
@@ -258,6 +259,21 @@ class Pipeline:
             self.encoder.save(folder)
         save_golden(folder, self.golden, self.score(self.clean(self.golden)), self.labels)
         write_about(folder, self)
+        self._require_kept(folder)
+
+    def _require_kept(self, folder: Path) -> None:
+        """Raise `UserError` unless what was saved scores as this pipeline does; one that forgets must not be kept."""
+        try:
+            again, golden = self._read(folder)
+            found, alone = (again.score(again.clean(records)) for records in (golden.records, golden.records[:1]))
+        except MemoryError:  # there may be room for it where nothing is trained
+            return
+        except DAMAGED as error:
+            raise UserError(
+                f"The pipeline cannot be loaded from what it has saved ({reason_of(error)}); let save() of its process "
+                "and of its model write all that fit() learns, and load() read it and return self."
+            ) from error
+        require_kept(golden, found, alone)
 
     @classmethod
     def read(cls, folder: Path) -> "Pipeline":
@@ -268,27 +284,7 @@ class Pipeline:
         """
         try:
             require_regular(folder)
-            about = read_about(folder)
-            golden = load_golden(folder, about["fields"], about["labels"])
-            pipeline = cls(
-                fields=about["fields"],
-                text=about["text"],
-                id=about["id"],
-                target=about["target"],
-                rule=DecisionRule(about["labels"], about["threshold"], about["label_thresholds"]),
-                cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()},
-                process=build(about["process"], Process, "process").load(folder / "process"),
-                model=load_model(about["model"], folder / "model", len(about["labels"])),
-                calibration=Calibration.from_json(about["calibration"]) if about["calibration"] else None,
-                reference=Reference.load(folder),
-                encoder=TableEncoder.load(folder),
-                weight=about.get("weight"),
-                golden=golden.records,
-                name=folder.name,
-                reading=about.get("reading", {}),
-                min_records=about.get("min_records"),
-                titles=about.get("titles", {}),  # models made before there were titles have none
-            )
+            pipeline, golden = cls._read(folder)
             require_same(golden, pipeline.score(pipeline.clean(golden.records)), pipeline.labels)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
@@ -297,6 +293,32 @@ class Pipeline:
                 f"{folder} holds a damaged pipeline ({reason_of(error)}); use another run, or train again."
             ) from error
         return pipeline
+
+    @classmethod
+    def _read(cls, folder: Path) -> tuple["Pipeline", Golden]:
+        """What `save` wrote, and the golden records that are to be replayed; damaged files raise any of `DAMAGED`."""
+        about = read_about(folder)
+        golden = load_golden(folder, about["fields"], about["labels"])
+        pipeline = cls(
+            fields=about["fields"],
+            text=about["text"],
+            id=about["id"],
+            target=about["target"],
+            rule=DecisionRule(about["labels"], about["threshold"], about["label_thresholds"]),
+            cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()},
+            process=build(about["process"], Process, "process").load(folder / "process"),
+            model=load_model(about["model"], folder / "model", len(about["labels"])),
+            calibration=Calibration.from_json(about["calibration"]) if about["calibration"] else None,
+            reference=Reference.load(folder),
+            encoder=TableEncoder.load(folder),
+            weight=about.get("weight"),
+            golden=golden.records,
+            name=folder.name,
+            reading=about.get("reading", {}),
+            min_records=about.get("min_records"),
+            titles=about.get("titles", {}),  # models made before there were titles have none
+        )
+        return pipeline, golden
 
     @classmethod
     def of_run(cls, run: Run) -> "Pipeline":

@@ -13,11 +13,13 @@ import scipy.sparse
 from helpers.tiny import tiny_plan
 from libelle.errors import UserError
 from libelle.features import Dataset, Features
+from libelle.models import linear
 from libelle.models.linear import LogisticRegression
 from libelle.processes.matrices import MatrixProcess
 from libelle.processes.tfidf import Tfidf
+from libelle.runs.run_list import manifests
 from libelle.samplers.rows import Sampler
-from libelle.training.workflow import fit_alone
+from libelle.training.workflow import fit_alone, full
 
 Change = Callable[[Any], Any]
 
@@ -145,3 +147,68 @@ def test_a_label_that_a_sampler_loses_is_named(tmp_path: Path, caplog: pytest.Lo
     Draws.change = staticmethod(lambda train: train.take(np.flatnonzero(train.targets)))
     fit_alone(tiny_plan(tmp_path, process=Tfidf(), model=LogisticRegression(), sampler=Draws()))
     assert "the sampler Draws left no training row of 0, which cannot be learnt" in caplog.text
+
+
+@dataclass
+class Keeps(LogisticRegression):
+    """Forgets something of what it has learnt, or takes other rows for something."""
+
+    conf_name = "logreg"
+    mistake: ClassVar[str]
+
+    def predict_proba(self, features: Features) -> Any:
+        scores = super().predict_proba(features)
+        if self.mistake == "state" and not hasattr(self, "label_weights_"):  # which are there while it is fitted alone
+            return scores[:, ::-1].copy()
+        if self.mistake == "attribute":
+            self.label_weights_.sum()
+        if self.mistake == "chance":
+            scores = np.random.default_rng().dirichlet(np.ones(2), len(scores)).astype(np.float32)
+        if self.mistake == "others":
+            scores = np.full_like(scores, [1 / len(scores), 1 - 1 / len(scores)])
+        return scores
+
+    def save(self, folder: Path) -> None:
+        if self.mistake != "file":
+            super().save(folder)
+
+    def load(self, folder: Path) -> Any:
+        return None if self.mistake == "nothing" else super().load(folder)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "sentence"),
+    [
+        ("state", r"scores records differently once it was saved and loaded \(by .*let save\(\)"),
+        ("chance", r"scores records differently once it was saved and loaded \(by .*equally each time"),
+        ("attribute", r"cannot be loaded from what it has saved \(AttributeError: .*label_weights_.*let save\(\)"),
+        ("file", r"cannot be loaded from what it has saved \(FileNotFoundError: .*classes\.json"),
+        ("nothing", r"cannot be loaded from what it has saved \(AttributeError: .*return self"),
+        ("others", r"scores a record alone differently than among others \(by .*look at each record by itself"),
+    ],
+)
+def test_a_pipeline_that_does_not_come_back_as_it_was_is_not_kept(
+    mistake: str, sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(linear, "LogisticRegression", Keeps)  # which the name stands for when it is read back
+    monkeypatch.setattr(Keeps, "mistake", mistake, raising=False)
+    plan = tiny_plan(tmp_path, process=Tfidf(), model=Keeps())
+    with pytest.raises(UserError, match=sentence):
+        full(plan)
+    (run,) = manifests(plan.store)
+    assert run.status == "failed"
+    pipeline = fit_alone(replace(plan, model=Keeps()))
+    with pytest.raises(UserError, match=sentence):
+        pipeline.save(tmp_path / "model")
+
+
+def test_a_run_says_what_python_says_where_a_component_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("job")
+
+    monkeypatch.setattr(LogisticRegression, "fit", fail)
+    with pytest.raises(KeyError):
+        full(tiny_plan(tmp_path, process=Tfidf(), model=LogisticRegression()))
+    assert "failed: KeyError: 'job'" in caplog.text
