@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from libelle import components
+from libelle import cleaners, components
 from libelle.cleaners.base import Cleaner
 from libelle.cleaners.text import Stopwords
 from libelle.components import Component, build, check_arguments, describe, validate
@@ -144,3 +144,10 @@ def test_a_class_that_cannot_be_stored_and_built_again_is_refused_before_any_wor
 def test_it_is_said_why_there_is_no_such_class(target, why):
     with pytest.raises(UserError, match=re.escape(f"is not a Cleaner of libelle {why}; choose an option")):
         build({"_target_": target}, Cleaner, "cleaner.x")
+
+
+def test_a_class_whose_module_needs_what_is_not_installed_says_so(tmp_path, monkeypatch):
+    (tmp_path / "lent.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
+    monkeypatch.setattr(cleaners, "__path__", [*cleaners.__path__, str(tmp_path)])
+    with pytest.raises(UserError, match=r"_target_=libelle\.cleaners\.lent\.Lent needs nothing_of_this_name, which is"):
+        build({"_target_": "libelle.cleaners.lent.Lent"}, Cleaner, "cleaner.x")

@@ -134,7 +134,10 @@ def load_class(target: object, base: type[C], key: str) -> type[C]:
         UserError: when there is no such class, or it is not a `base`.
     """
     path = str(target)
-    found = _import(path if "." in path else _import_path(path, base))
+    try:
+        found = _import(path if "." in path else _import_path(path, base))
+    except ModuleNotFoundError as error:  # a library that the class's module needs
+        raise UserError(f"{key}._target_={path} needs {error.name}, which is not installed; install it.") from error
     if not (isinstance(found, type) and issubclass(found, base)) or _is_contract(found):
         why = "" if found is not None else " (none is given)" if target is None else _why_not(path, base)
         raise UserError(
