@@ -1,10 +1,13 @@
 """From config nodes to objects and back; every wrong key has a sentence."""
 
+import re
 import sys
 from dataclasses import dataclass, field
+from types import ModuleType
 
 import pytest
 
+from libelle import cleaners, components
 from libelle.cleaners.base import Cleaner
 from libelle.cleaners.text import Stopwords
 from libelle.components import Component, build, check_arguments, describe, validate
@@ -78,3 +81,73 @@ def test_an_option_whose_library_is_not_installed_names_its_extra(monkeypatch):
     node = {"_target_": "libelle.stores.minio.MinioStore"}
     with pytest.raises(UserError, match=r"^store=minio needs minio, .* install it with pip install 'libelle\[minio\]'"):
         build(node, Store, "store")
+
+
+WRITTEN = """
+import dataclasses, pathlib, typing
+import numpy as np
+from libelle.cleaners.base import TextCleaner
+{decorator}
+class Written(TextCleaner):
+    conf_name = {name!r}
+    key: {hint} = {default}
+    def {method}(self, text):
+        return text
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, None),
+        ({"decorator": ""}, "the class Written has keys of its own and is no dataclass; decorate it"),
+        ({"method": "clean_texts"}, "the class Written does not define clean_text, as its contract asks"),
+        ({"name": None}, "the class Written has conf_name=None, and conf/cleaner/None.yaml does not name it"),
+        ({"name": "other"}, "has conf_name='other', and conf/cleaner/other.yaml does not name it as its _target_"),
+        ({"name": "accents"}, "has conf_name='accents', and conf/cleaner/accents.yaml does not name it"),
+        ({"hint": "np.ndarray"}, "cleaner.x: Written cannot be read from a config (Unable to generate"),
+        ({"hint": '"Nowhere"'}, "cleaner.x: Written cannot be read from a config ("),
+        ({"hint": "pathlib.Path", "default": 'pathlib.Path("a")'}, "cleaner.x: Written cannot be stored (Object of"),
+        ({"hint": "frozenset[int]", "default": "frozenset()"}, "annotate its fields with types of JSON"),
+    ],
+)
+def test_a_class_that_cannot_be_stored_and_built_again_is_refused_before_any_work(
+    changes, sentence, tmp_path, monkeypatch
+):
+    module = ModuleType("libelle.written")
+    values = {"decorator": "@dataclasses.dataclass", "name": "written", "hint": "int", "default": "1"}
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    exec(WRITTEN.format(**{**values, "method": "clean_text", **changes}), vars(module))
+    (tmp_path / "cleaner").mkdir()
+    target = "libelle.written.Written"
+    (tmp_path / "cleaner" / "written.yaml").write_text(f"_target_: {target}\n", encoding="utf-8")
+    (tmp_path / "cleaner" / "accents.yaml").write_text("_target_: libelle.cleaners.text.Accents\n", encoding="utf-8")
+    monkeypatch.setattr(components, "CONF", tmp_path)
+    if sentence is None:
+        cleaner = build({"_target_": target}, Cleaner, "cleaner.x")
+        assert build(describe(cleaner), Cleaner, "cleaner.x") == cleaner
+        return
+    with pytest.raises(UserError) as caught:
+        build({"_target_": target}, Cleaner, "cleaner.x")
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (None, "(none is given)"),
+        ("mine", "(no conf/cleaner/mine.yaml of this installation names its class)"),
+        ("mine.Cleaner", "(only classes within the package libelle are)"),
+        ("libelle.cleaners.mine.Mine", "(libelle.cleaners.mine has no Mine, or is not there)"),
+    ],
+)
+def test_it_is_said_why_there_is_no_such_class(target, why):
+    with pytest.raises(UserError, match=re.escape(f"is not a Cleaner of libelle {why}; choose an option")):
+        build({"_target_": target}, Cleaner, "cleaner.x")
+
+
+def test_a_class_whose_module_needs_what_is_not_installed_says_so(tmp_path, monkeypatch):
+    (tmp_path / "lent.py").write_text("import nothing_of_this_name\n", encoding="utf-8")
+    monkeypatch.setattr(cleaners, "__path__", [*cleaners.__path__, str(tmp_path)])
+    with pytest.raises(UserError, match=r"_target_=libelle\.cleaners\.lent\.Lent needs nothing_of_this_name, which is"):
+        build({"_target_": "libelle.cleaners.lent.Lent"}, Cleaner, "cleaner.x")

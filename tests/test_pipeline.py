@@ -135,7 +135,11 @@ def test_records_without_any_field_are_refused(pipeline, forms):
         ("maçon", r"one str.*list"),
         ({"job": "maçon"}, r"one dict.*list"),
         ([3], r"Record 1 is neither a text nor a mapping"),
-        (pd.DataFrame([["a", "b", "c", "d"]], columns=["job", "job", "employer", "town"]), r"'job' more than once"),
+        (pd.DataFrame({"job": ["maçon"], "town": ["Brest"]}).iloc[0], r"one row of a table.*frame\.iloc\[\[0\]\]"),
+        (
+            pd.DataFrame([["a", "b", "c", "d"]], columns=["job", "job", "employer", "town"]),
+            r"'job' is there more than once",
+        ),
     ],
 )
 def test_records_that_are_none_are_refused_in_a_sentence(pipeline, records, words):
@@ -148,6 +152,27 @@ def test_bare_texts_fill_the_text_field(pipeline):
     assert by_text["score"].tolist() == pipeline.predict([{pipeline.text: "maçon"}, {}])["score"].tolist()
     series = pipeline.predict(pd.Series(["maçon", None]))
     assert series["score"].tolist() == by_text["score"].tolist()
+
+
+def test_answers_stand_beside_the_texts_of_a_column(pipeline):
+    texts = pd.Series(["maçon", "infirmière", "maçon"], index=[7, 3, 5])
+    assert pipeline.predict(texts).index.tolist() == [7, 3, 5]
+    assert pipeline.table(texts).index.tolist() == [7, 3, 5]
+
+
+def test_a_threshold_may_be_a_number_of_numpy(pipeline, tmp_path):
+    threshold = np.quantile(pipeline.predict_proba(["maçon", "infirmière"])[:, 1], 0.5)
+    changed = pipeline.with_threshold(threshold)
+    assert changed.rule.threshold == float(threshold)
+    changed.save(tmp_path / "model")
+    with pytest.raises(UserError, match=r"threshold=0\.5 is not a probability"):
+        pipeline.with_threshold("0.5")
+
+
+def test_a_pipeline_is_not_saved_into_a_file(pipeline, tmp_path):
+    (tmp_path / "model.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"model\.json is a file; save into a new folder"):
+        pipeline.save(tmp_path / "model.json")
 
 
 def test_a_text_that_is_not_unicode_is_refused(pipeline):
@@ -270,3 +295,5 @@ def test_a_number_of_labels_that_is_none_is_refused(trained):
     store, run_id = trained
     with pytest.raises(UserError, match="top='3' is not a number of labels"):
         Pipeline.load(run_id, store).predict(["infirmière"], top="3")
+    with pytest.raises(UserError, match="top=-1 is not a number of labels"):
+        Pipeline.load(run_id, store).predict(["infirmière"], top=-1)

@@ -12,14 +12,15 @@ that a class can move without breaking what was stored before.
 import dataclasses
 import importlib
 import inspect
+import json
 import sys
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
 import yaml
-from pydantic import ConfigDict, Field, PydanticSchemaGenerationError, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 
-from libelle.errors import UserError
+from libelle.errors import UserError, in_brief
 from libelle.installation import CONF
 
 T = TypeVar("T")
@@ -47,6 +48,10 @@ PartialShare = Annotated[float, Field(ge=0, lt=1)]
 OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 
+#: What is said of a class whose fields cannot be keys of a config.
+_STORABLE = "annotate its fields with types of JSON: texts, numbers, lists and mappings of them"
+
+
 class Component:
     """Base of all that is built from a config node."""
 
@@ -71,7 +76,12 @@ def build(node: Mapping[str, Any], base: type[C], key: str) -> C:
         UserError: names the key that is unknown, missing or has a wrong value.
     """
     fields = dict(node)
-    return validate(load_class(fields.pop("_target_", None), base, key), fields, key)
+    component = validate(load_class(fields.pop("_target_", None), base, key), fields, key)
+    try:
+        json.dumps(describe(component))
+    except TypeError as error:  # what could not be stored would be found at the end of training
+        raise UserError(f"{key}: {type(component).__name__} cannot be stored ({error}); {_STORABLE}.") from error
+    return component
 
 
 def validate(cls: type[T], values: Mapping[str, Any], key: str) -> T:
@@ -84,6 +94,9 @@ def validate(cls: type[T], values: Mapping[str, Any], key: str) -> T:
         return TypeAdapter(cls).validate_python(dict(values))
     except ValidationError as error:
         raise UserError(_sentence(error, cls, values, key)) from None
+    except PydanticUserError as error:  # of a class that somebody is writing
+        said = in_brief(str(error).partition(". ")[0])
+        raise UserError(f"{key}: {cls.__name__} cannot be read from a config ({said}); {_STORABLE}.") from error
 
 
 def describe(component: Component) -> dict[str, Any]:
@@ -121,10 +134,58 @@ def load_class(target: object, base: type[C], key: str) -> type[C]:
         UserError: when there is no such class, or it is not a `base`.
     """
     path = str(target)
-    found = _import(path if "." in path else _import_path(path, base))
-    if not (isinstance(found, type) and issubclass(found, base)) or inspect.isabstract(found):
-        raise UserError(f"{key}._target_={path} is not a {base.__name__} of libelle; choose an option of the group.")
+    try:
+        found = _import(path if "." in path else _import_path(path, base))
+    except ModuleNotFoundError as error:  # a library that the class's module needs
+        raise UserError(f"{key}._target_={path} needs {error.name}, which is not installed; install it.") from error
+    if not (isinstance(found, type) and issubclass(found, base)) or _is_contract(found):
+        why = "" if found is not None else " (none is given)" if target is None else _why_not(path, base)
+        raise UserError(
+            f"{key}._target_={path} is not a {base.__name__} of libelle{why}; choose an option of the group."
+        )
+    wrong = _unfinished(found, base, named="." not in path)
+    if wrong is not None:
+        raise UserError(f"{key}._target_={path} cannot be built: {wrong}.")
     return found
+
+
+def _is_contract(cls: type[Component]) -> bool:
+    """Whether a class is one to derive from."""
+    return inspect.isabstract(cls) and "conf_name" not in vars(cls)
+
+
+def _why_not(path: str, base: type[Component]) -> str:
+    """Why nothing was found at an import path, or by a name."""
+    module, _, name = path.rpartition(".")
+    if not module:
+        return f" (no conf/{base.conf_group}/{path}.yaml of this installation names its class)"
+    if module.split(".")[0] != "libelle":
+        return " (only classes within the package libelle are)"
+    return f" ({module} has no {name}, or is not there)"
+
+
+def _unfinished(cls: type[Component], base: type[Component], *, named: bool) -> str | None:
+    """What a class that somebody is writing lacks, with what to do; None where it is whole.
+
+    Args:
+        cls: the class.
+        base: the contract of its group.
+        named: whether it was found by its name, which is right then.
+    """
+    if inspect.isabstract(cls):
+        lacking = " and ".join(sorted(vars(cls)["__abstractmethods__"]))
+        return f"the class {cls.__name__} does not define {lacking}, as its contract asks; add what is missing"
+    own = [name for name, hint in inspect.get_annotations(cls).items() if "ClassVar" not in str(hint)]
+    if "__dataclass_fields__" not in vars(cls) and any(not name.endswith("_") for name in own):
+        return f"the class {cls.__name__} has keys of its own and is no dataclass; decorate it with @dataclass"
+    name = vars(cls).get("conf_name")
+    if not named and _import_path(str(name), base) != f"{cls.__module__}.{cls.__qualname__}":
+        # Stored by its name, it would come back as another class, or not at all.
+        return (
+            f"the class {cls.__name__} has conf_name={name!r}, and conf/{base.conf_group}/{name}.yaml does not name it "
+            "as its _target_; give the class the name of its own file"
+        )
+    return None
 
 
 def look_up(config: Mapping[str, Any], key: str) -> Any:

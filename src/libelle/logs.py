@@ -72,11 +72,17 @@ class _LogFile(logging.FileHandler):
 
 @contextmanager
 def log_to_file(path: Path) -> Iterator[None]:
-    """Write what libelle, Lightning and warnings say into a file, tracebacks included."""
+    """Write what libelle, Lightning and warnings say into a file, tracebacks included.
+
+    In a program that has no handlers of its own, warnings are shown as before: Python shows those that nobody handles.
+    """
     handler = _LogFile(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     loggers = [logging.getLogger(name) for name in _NAMES]
     level = loggers[0].level
+    unhandled = None if loggers[0].hasHandlers() else logging.lastResort
+    if unhandled is not None:
+        loggers[0].addHandler(unhandled)
     for logger in loggers:
         logger.addHandler(handler)
     loggers[0].setLevel(logging.DEBUG)
@@ -86,4 +92,6 @@ def log_to_file(path: Path) -> Iterator[None]:
         loggers[0].setLevel(level)
         for logger in loggers:
             logger.removeHandler(handler)
+        if unhandled is not None:
+            loggers[0].removeHandler(unhandled)
         handler.close()

@@ -1,5 +1,6 @@
 """The fitted pipeline: texts → clean → score → answers. Training, runtime and publication all use this one."""
 
+import operator
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,7 +22,7 @@ from libelle.evaluation.calibration import Calibration
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.explanation import FieldEffect, explain
-from libelle.evaluation.golden_file import load_golden, require_same, save_golden
+from libelle.evaluation.golden_file import Golden, load_golden, require_kept, require_same, save_golden
 from libelle.features import Features, Floats
 from libelle.files import require_regular
 from libelle.known_texts import KnownTexts
@@ -113,17 +114,18 @@ class Pipeline:
             every_score: whether each label's score has a column.
 
         Returns:
-            One row a record, in order; its columns are those of `libelle.evaluation.answers.answers`. The id of a
-            record that has none is `(row 3)`; where there is no column of ids, the row number from 1.
+            One row a record, in order, indexed as a DataFrame or Series of records is; its columns are those of
+            `libelle.evaluation.answers.answers`. The id of a record that has none is `(row 3)`; where there is no
+            column of ids, the row number from 1.
 
         Raises:
             UserError: when a field is missing or unknown, a column comes twice, a text is not valid Unicode, or `top`
                 is no number.
         """
-        if top is not None and not isinstance(top, SupportsIndex):
+        if top is not None and not (isinstance(top, SupportsIndex) and operator.index(top) >= 0):
             raise UserError(f"top={top!r} is not a number of labels; give a whole number.")
         columns = self.columns(records)
-        index = records.index if isinstance(records, pd.DataFrame) else pd.RangeIndex(count_rows(columns))
+        index = records.index if isinstance(records, pd.DataFrame | pd.Series) else pd.RangeIndex(count_rows(columns))
         ids = ids_of_columns(columns, self.id, index)
         return self.answers(self.score_columns(columns), ids, top=top, every_score=every_score)
 
@@ -240,9 +242,12 @@ class Pipeline:
         """Write `pipeline.json`, `golden.json`, the reference and the folders `process` and `model`, without pickle.
 
         Raises:
-            UserError: when the folder is there already, and not empty.
+            UserError: when the folder is there already and not empty, or is a file; when what was written does not come
+                back as a pipeline that scores as this one does, which is a mistake in one of its components.
         """
         folder = Path(folder)
+        if folder.is_file():
+            raise UserError(f"{folder} is a file; save into a new folder.")
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; save into a new folder.")
         for part in ("process", "model"):
@@ -254,6 +259,21 @@ class Pipeline:
             self.encoder.save(folder)
         save_golden(folder, self.golden, self.score(self.clean(self.golden)), self.labels)
         write_about(folder, self)
+        self._require_kept(folder)
+
+    def _require_kept(self, folder: Path) -> None:
+        """Raise `UserError` unless what was saved scores as this pipeline does; one that forgets must not be kept."""
+        try:
+            again, golden = self._read(folder)
+            found, alone = (again.score(again.clean(records)) for records in (golden.records, golden.records[:1]))
+        except MemoryError:  # there may be room for it where nothing is trained
+            return
+        except DAMAGED as error:
+            raise UserError(
+                f"The pipeline cannot be loaded from what it has saved ({reason_of(error)}); let save() of its process "
+                "and of its model write all that fit() learns, and load() read it and return self."
+            ) from error
+        require_kept(golden, found, alone)
 
     @classmethod
     def read(cls, folder: Path) -> "Pipeline":
@@ -264,27 +284,7 @@ class Pipeline:
         """
         try:
             require_regular(folder)
-            about = read_about(folder)
-            golden = load_golden(folder, about["fields"], about["labels"])
-            pipeline = cls(
-                fields=about["fields"],
-                text=about["text"],
-                id=about["id"],
-                target=about["target"],
-                rule=DecisionRule(about["labels"], about["threshold"], about["label_thresholds"]),
-                cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()},
-                process=build(about["process"], Process, "process").load(folder / "process"),
-                model=load_model(about["model"], folder / "model", len(about["labels"])),
-                calibration=Calibration.from_json(about["calibration"]) if about["calibration"] else None,
-                reference=Reference.load(folder),
-                encoder=TableEncoder.load(folder),
-                weight=about.get("weight"),
-                golden=golden.records,
-                name=folder.name,
-                reading=about.get("reading", {}),
-                min_records=about.get("min_records"),
-                titles=about.get("titles", {}),  # models made before there were titles have none
-            )
+            pipeline, golden = cls._read(folder)
             require_same(golden, pipeline.score(pipeline.clean(golden.records)), pipeline.labels)
         except FileNotFoundError as error:
             raise UserError(f"{folder} holds no pipeline ({error.filename or error}); give a run id.") from None
@@ -293,6 +293,32 @@ class Pipeline:
                 f"{folder} holds a damaged pipeline ({reason_of(error)}); use another run, or train again."
             ) from error
         return pipeline
+
+    @classmethod
+    def _read(cls, folder: Path) -> tuple["Pipeline", Golden]:
+        """What `save` wrote, and the golden records that are to be replayed; damaged files raise any of `DAMAGED`."""
+        about = read_about(folder)
+        golden = load_golden(folder, about["fields"], about["labels"])
+        pipeline = cls(
+            fields=about["fields"],
+            text=about["text"],
+            id=about["id"],
+            target=about["target"],
+            rule=DecisionRule(about["labels"], about["threshold"], about["label_thresholds"]),
+            cleaners={name: build(node, Cleaner, f"cleaner.{name}") for name, node in about["cleaners"].items()},
+            process=build(about["process"], Process, "process").load(folder / "process"),
+            model=load_model(about["model"], folder / "model", len(about["labels"])),
+            calibration=Calibration.from_json(about["calibration"]) if about["calibration"] else None,
+            reference=Reference.load(folder),
+            encoder=TableEncoder.load(folder),
+            weight=about.get("weight"),
+            golden=golden.records,
+            name=folder.name,
+            reading=about.get("reading", {}),
+            min_records=about.get("min_records"),
+            titles=about.get("titles", {}),  # models made before there were titles have none
+        )
+        return pipeline, golden
 
     @classmethod
     def of_run(cls, run: Run) -> "Pipeline":

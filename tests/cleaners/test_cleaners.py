@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from helpers.scripts import CONF
 from libelle.cleaners import base
-from libelle.cleaners.base import Cleaner, clean_table
+from libelle.cleaners.base import Cleaner, LineCleaner, TextCleaner, clean_table
 from libelle.cleaners.text import (
     FRENCH_STOPWORDS,
     Accents,
@@ -182,3 +182,54 @@ def test_a_text_that_another_persons_cleaner_makes_missing_is_missing():
 def test_a_cleaner_that_does_not_return_a_text_for_each_is_named(change, named):
     with pytest.raises(UserError, match=f"the cleaner Foreign .*{named}"):
         clean(["a", "b", "cd"], Foreign(change))
+
+
+@dataclass
+class ForeignText(TextCleaner):
+    """The same, by text."""
+
+    change: Callable[[str], object]
+
+    def clean_text(self, text):
+        return self.change(text)
+
+
+@dataclass
+class ForeignLines(LineCleaner):
+    """The same, by lines."""
+
+    change: Callable[[str], object]
+
+    def clean_text(self, text):
+        return text
+
+    def clean_lines(self, lines):
+        return self.change(lines)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (len, "the int 1; let clean_text"),
+        (str.split, r"the list \['a'\]; let clean_text"),
+        (str.encode, "the bytes b'a'; let clean_text"),
+        (lambda text: float("nan"), "the float nan; let clean_text"),
+    ],
+)
+def test_a_cleaner_of_texts_that_returns_something_else_is_named(change, named):
+    with pytest.raises(UserError, match=f"the cleaner ForeignText returned {named}"):
+        clean(["a", "é", None], ForeignText(change), Lowercase())
+
+
+def test_a_cleaner_that_returns_half_of_a_character_is_named():
+    foreign = ForeignText(lambda text: text.encode().decode("ascii", "surrogateescape"))
+    with pytest.raises(UserError, match=r"the cleaner ForeignText or Lowercase returned '\\udcc3', which is half"):
+        clean(["a", "é", None], foreign, Lowercase())
+
+
+@pytest.mark.parametrize("change", [lambda lines: " ".join(lines.split()), str.splitlines, lambda lines: f"\n{lines}"])
+def test_a_cleaner_of_lines_that_loses_or_adds_one_is_named(change):
+    texts = [f"text {number}" for number in range(40)]
+    for values in (texts, [*texts, "é"]):
+        with pytest.raises(UserError, match="the cleaner ForeignLines did not return one line for each"):
+            clean(values, ForeignLines(change))

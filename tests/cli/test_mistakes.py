@@ -236,3 +236,12 @@ def test_the_job_of_a_sweep_that_fails_is_said_with_what_was_drawn(place):
     assert answer.stderr.strip().splitlines()[-1] == "The file no where.csv does not exist; check the path."
     (row,) = [line for line in answer.stdout.splitlines() if "naive_bayes" in line]
     assert "completed" in row
+
+
+@pytest.mark.parametrize("arguments", [["tune=mine"], ["tune=mine", "data=csv", "data.target=x", "data.path=a, b.csv"]])
+def test_a_file_of_ones_own_that_is_no_yaml_is_named_with_the_line(arguments, tmp_path):
+    (tmp_path / "own" / "tune").mkdir(parents=True)
+    (tmp_path / "own" / "tune" / "mine.yaml").write_text("# @package _global_\na: 1\n\tb: 2\n", encoding="utf-8")
+    answer = call("train.py", "--config-dir", str(tmp_path / "own"), *arguments, cwd=tmp_path)
+    assert answer.returncode == 2, answer.stderr
+    assert re.fullmatch(r"\S*mine\.yaml, line 3 is no YAML: .*; correct the file\.\n", answer.stderr), answer.stderr

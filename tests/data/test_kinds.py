@@ -144,7 +144,7 @@ def test_a_sheet_is_chosen_by_name():
 
 
 def test_two_columns_of_one_name_and_empty_sheets_are_refused():
-    with pytest.raises(UserError, match=r"'a' more than once"):
+    with pytest.raises(UserError, match=r"'a' is there more than once"):
         read_bytes(workbook(["a", "a"], [1, 2]))
     with pytest.raises(UserError, match="empty sheet"):
         read_bytes(workbook())

@@ -147,10 +147,10 @@ def test_floats_that_have_lost_digits_are_refused():
 def test_two_columns_of_one_name_are_refused_in_a_query_and_a_frame(tmp_path):
     source = source_of("sql", tmp_path, {"a": ["x"], "label": ["1"]}, target="label")
     source.query = "SELECT f.a, g.a, f.label FROM forms f, forms g"
-    with pytest.raises(UserError, match=r"data\.query has the column 'a' more than once"):
+    with pytest.raises(UserError, match=r"data\.query: the column 'a' is there more than once"):
         source.read()
     frame = pd.DataFrame([["x", "y", "1"]], columns=["e\u0301", "é", "label"])
-    with pytest.raises(UserError, match=r"the DataFrame has the column 'é' more than once"):
+    with pytest.raises(UserError, match=r"the DataFrame: the column 'é' is there more than once"):
         FrameSource(frame=frame, target="label").read()
 
 

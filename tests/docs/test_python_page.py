@@ -81,7 +81,7 @@ def test_evaluate_is_the_metrics_of_the_run(tmp_path):
         ({"overrides": ["process.max_featurs=3"]}, "max_featurs"),
         ({"model": "mpl"}, "mpl"),
         ({"model": "mlp,logreg"}, "mlp,logreg"),
-        ({"frame": pd.concat([make_forms(), make_forms()[["job"]]], axis=1)}, "'job' more than once"),
+        ({"frame": pd.concat([make_forms(), make_forms()[["job"]]], axis=1)}, "'job' is there more than once"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments, words):

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from itertools import compress, groupby
+from types import NoneType
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -72,11 +73,19 @@ def clean_columns(columns: Columns, cleaners: Iterable[Cleaner]) -> dict[str, Co
     }
 
 
-def _clean(texts: Sequence[str], cleaners: Iterable[Cleaner]) -> Sequence[str | None]:
+def _clean(texts: Sequence[str], cleaners: Sequence[Cleaner]) -> Sequence[str | None]:
     cleaned: Sequence[str | None] = texts
     for in_lines, some in groupby(cleaners, lambda cleaner: isinstance(cleaner, LineCleaner)):
         clean = _clean_plain if in_lines and len(texts) >= _MANY else _clean_each
         cleaned = clean(cleaned, [*some])
+    try:
+        "".join(filter(None, cleaned)).encode()
+    except UnicodeEncodeError as error:
+        names = " or ".join(type(cleaner).__name__ for cleaner in cleaners)
+        raise UserError(
+            f"the cleaner {names} returned {error.object[error.start]!a}, which is half of a character; let it "
+            "replace what it cannot decode."
+        ) from None
     return cleaned
 
 
@@ -86,6 +95,7 @@ def _clean_each(texts: Sequence[str | None], cleaners: Sequence[Any]) -> Sequenc
         if isinstance(cleaner, TextCleaner):
             clean_text = cleaner.clean_text
             cleaned = [None if text is None else clean_text(text) for text in cleaned]
+            _require_texts(cleaned, cleaner, "clean_text() return a text")
         else:
             cleaned = _clean_series(pd.Series(cleaned, dtype="str"), cleaner)
     return cleaned
@@ -114,8 +124,14 @@ def _are_plain(texts: Sequence[str | None]) -> TypeGuard[Sequence[str]]:
 
 def _clean_lines(texts: Iterable[str], cleaners: Sequence[Any]) -> list[str]:
     lines = "\n".join(texts)
+    ends = lines.count("\n")
     for cleaner in cleaners:
         lines = cleaner.clean_lines(lines)
+        if not isinstance(lines, str) or lines.count("\n") != ends:
+            raise UserError(
+                f"the cleaner {type(cleaner).__name__} did not return one line for each that it was given; let "
+                "clean_lines() return a text of as many lines, or derive from TextCleaner."
+            )
     return lines.split("\n")
 
 
@@ -127,11 +143,17 @@ def _clean_series(texts: pd.Series, cleaner: Cleaner) -> list[str | None]:
             f"the cleaner {type(cleaner).__name__} did not return one text for each that it was given; let clean() "
             "return a Series of the same length, order and index."
         )
-    values = cleaned.tolist()
-    other = next((value for value in values if not isinstance(value, str) and not is_missing(value)), None)
+    values = [None if is_missing(value) else value for value in cleaned.tolist()]
+    _require_texts(values, cleaner, "clean() return texts and missing values alone")
+    return values
+
+
+def _require_texts(values: Sequence[object], cleaner: Cleaner, instead: str) -> None:
+    """Raise `UserError` unless all values are texts or None."""
+    if set(map(type, values)) <= {str, NoneType}:
+        return
+    other = next((value for value in values if not isinstance(value, str | None)), None)
     if other is not None:
         raise UserError(
-            f"the cleaner {type(cleaner).__name__} returned the {type(other).__name__} {other!r}; let clean() return "
-            "texts and missing values alone."
+            f"the cleaner {type(cleaner).__name__} returned the {type(other).__name__} {other!r}; let {instead}."
         )
-    return [value if isinstance(value, str) else None for value in values]

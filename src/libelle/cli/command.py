@@ -18,6 +18,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError
 from libelle.cli import help_pages
@@ -36,8 +37,8 @@ USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 #: Shows what a sweep has come to, while one is at work: Hydra tells no callback of its end where a job has failed.
 sweep_ends: list[Callable[[], None]] = []
 
-#: What Hydra and OmegaConf raise for a command line that they refuse.
-HYDRA_ERRORS = (HydraException, OmegaConfBaseException)
+#: What Hydra and OmegaConf raise for a command line that they refuse, or for a file of `conf/` that is no YAML.
+HYDRA_ERRORS = (HydraException, OmegaConfBaseException, MarkedYAMLError)
 
 
 def command(
@@ -107,8 +108,8 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
         return
     # Options that follow an override, argparse would take for overrides; a sweep is known by them.
     given = [*options, *overrides]
-    sys.argv[1:] = protect(given, name)
     try:
+        sys.argv[1:] = protect(given, name)
         with readable(shows_config(options)):
             main()
     except (UserError, SweepError) as error:

@@ -117,8 +117,8 @@ def _composed(overrides: Sequence[str]) -> Iterator[DictConfig]:
     """The config of `train.py`; Hydra's own state is as before at the end, also within another Hydra application."""
     typed = ["data=csv", *overrides]
     register_resolvers()
-    protected = protect(typed)
     try:
+        protected = protect(typed)
         with own_hydra():
             config = compose("train", overrides=protected, return_hydra_config=True)
             HydraConfig.instance().set_config(config)

@@ -14,6 +14,7 @@ from pathlib import Path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, MissingConfigException, OverrideParseException
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
+from yaml import MarkedYAMLError
 
 from libelle.cli.known_keys import LISTED, group_mistake, key_mistake
 from libelle.cli.options import split_options
@@ -62,6 +63,11 @@ def explain(command: str, arguments: list[str], error: Exception) -> str:
     Returns:
         A sentence that names the argument and says what to do.
     """
+    if (
+        isinstance(error, MarkedYAMLError) and error.problem_mark is not None
+    ):  # in a file of `conf/`, as of a tune space
+        mark = error.problem_mark
+        return f"{mark.name}, line {mark.line + 1} is no YAML: {error.problem or error.context}; correct the file."
     _, overrides = split_options(arguments)
     if command == "runs":  # its words and its own keys are no overrides
         overrides = [override for override in overrides if override.startswith(("store", "hydra"))]

@@ -28,7 +28,9 @@ def check_header(header: Iterable[object], source: str) -> list[str]:
     names = [nfc(name) for name in header]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
-        raise UserError(f"{source} has the column {repeated[0]!r} more than once; give each column a name of its own.")
+        raise UserError(
+            f"{source}: the column {repeated[0]!r} is there more than once; give each column a name of its own."
+        )
     return names
 
 

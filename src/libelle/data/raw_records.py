@@ -34,14 +34,15 @@ def to_table(records: RawRecords, fields: Sequence[str], text: str, others: Sequ
         others: keys that are no fields and still mean something: the id, the target.
 
     Returns:
-        One row per record, with a column for each field.
+        One row per record, with a column for each field; indexed as a DataFrame or Series is, else from 0.
 
     Raises:
         UserError: names the column, field or record that is wrong.
     """
     if isinstance(records, pd.DataFrame):
         return _check(records, [*fields, *others], fields)
-    return _table_of(_rows(records, fields, text, others), fields)
+    table = _table_of(_rows(records, fields, text, others), fields)
+    return table.set_axis(records.index) if isinstance(records, pd.Series) else table
 
 
 def to_columns(
@@ -147,6 +148,10 @@ def _rows(records: Any, fields: Sequence[str], text: str, others: Sequence[str])
         raise UserError(
             f"The records are one {type(records).__name__}; give a DataFrame, or a list of records or texts, as in "
             "predict([...])."
+        )
+    if isinstance(records, pd.Series) and any(name in records.index for name in fields):
+        raise UserError(  # its values would be as many bare texts
+            "The records are one row of a table, as frame.iloc[0] is; give a table of one row, as frame.iloc[[0]]."
         )
     known = {*fields, *others}
     if type(records) is list and set(map(type, records)) == {dict} and known.issuperset(set().union(*records)):

@@ -8,6 +8,7 @@ theirs, is never coded automatically: nobody has said which score would be enoug
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -144,7 +145,8 @@ class DecisionRule:
         """
         if not self.is_binary:
             raise UserError(f"threshold={threshold} is for two labels, and there are {len(self.labels)}; leave it out.")
-        return replace(self, threshold=threshold)
+        # NumPy's floats of other widths than Python's, as quantiles of scores are, are numbers and no `float`.
+        return replace(self, threshold=float(threshold) if isinstance(threshold, Real) else threshold)
 
     def titled(self, titles: Mapping[str, str]) -> "DecisionRule":
         """The same rule for what people read: labels with their titles, label → title, where they have one."""

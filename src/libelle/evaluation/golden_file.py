@@ -17,6 +17,8 @@ from libelle.files import LARGEST_WORDS, read_json, write_json
 _FILE = "golden.json"
 #: Scores may differ by this much from those that were saved: other machines round otherwise.
 _TOLERANCE = 1e-5
+#: And those of a record alone by this much from those of the same record among others: sums have another order.
+_TOLERANCE_ALONE = 1e-3
 
 
 class _Replayed(TypedDict):
@@ -87,7 +89,7 @@ def require_same(golden: Golden, found: Floats, labels: Sequence[str]) -> None:
         UserError: when scores differ.
         ValueError: when labels do.
     """
-    difference = float(np.abs(found - golden.scores).max())
+    difference = _difference(found, golden.scores)
     # Written so that a score that is not a number fails, too.
     if not difference <= _TOLERANCE:
         raise UserError(
@@ -97,3 +99,33 @@ def require_same(golden: Golden, found: Floats, labels: Sequence[str]) -> None:
     for label, place in zip(golden.labels, golden.scores.argmax(axis=1), strict=True):
         if label not in (None, labels[place]):
             raise ValueError(f"{_FILE}: a record's label was {label} and is {labels[place]}")
+
+
+def require_kept(golden: Golden, found: Floats, alone: Floats) -> None:
+    """Make sure that a pipeline that was just saved scores as before: state that it does not save would be lost.
+
+    Args:
+        golden: as they were saved.
+        found: scores by what was read back, float32 [records, classes].
+        alone: the same of the first record by itself, float32 [1, classes].
+
+    Raises:
+        UserError: says what the author of a component is to do.
+    """
+    difference = _difference(found, golden.scores)
+    if not difference <= _TOLERANCE:
+        raise UserError(
+            f"The pipeline scores records differently once it was saved and loaded (by {difference:.2g}); let save() "
+            "of its process and of its model write all that fit() learns, and let equal texts score equally each time."
+        )
+    difference = _difference(alone, found[:1])
+    if not difference <= _TOLERANCE_ALONE:
+        raise UserError(
+            f"The pipeline scores a record alone differently than among others (by {difference:.2g}); let its "
+            "cleaners, process and model look at each record by itself, and learn in fit() what is of all of them."
+        )
+
+
+def _difference(found: Floats, expected: Floats) -> float:
+    """The largest difference of any score; infinite where there are not as many."""
+    return float(np.abs(found - expected).max()) if np.shape(found) == expected.shape else np.inf

@@ -16,6 +16,7 @@ from safetensors.numpy import load_file, save_file
 
 from libelle.data.columns import Column, Columns, count_rows, from_frame
 from libelle.data.words import WordTable
+from libelle.errors import UserError
 from libelle.features import Features, Matrix
 from libelle.files import read_json, write_json
 from libelle.memory import require_memory
@@ -57,7 +58,7 @@ class MatrixProcess(Process):
         """Encode rows, each field by its distinct texts.
 
         Raises:
-            UserError: when the matrices would not fit into memory.
+            UserError: when the matrices would not fit into memory, or `encode` has not a row for each text.
         """
         rows, columns = count_rows(columns), self.columns(columns)
         if self.width:
@@ -69,6 +70,13 @@ class MatrixProcess(Process):
         return Features(rows, matrix=matrix)
 
     def _expand(self, encoded: Matrix, column: Column) -> Matrix:
+        """Copy what distinct texts were encoded as to the rows that hold them, with the flags of each row."""
+        shape: tuple[int, ...] = getattr(encoded, "shape", ())
+        if len(shape) != 2 or shape[0] != len(column.texts):
+            raise UserError(
+                f"the process {type(self).__name__} encoded {len(column.texts):,} texts as a {type(encoded).__name__} "
+                f"of shape {shape}; let encode() return a matrix with a row for each of them."
+            )
         flags = np.zeros((len(column.texts) + 1, FLAGS), dtype=np.float32)
         flags[-1, 0] = 1
         flags[[row for row, text in enumerate(column.texts) if not text.split()], 1] = 1

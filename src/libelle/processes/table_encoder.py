@@ -29,6 +29,7 @@ from libelle.errors import UserError
 from libelle.features import TABLE, Doubles, Features
 from libelle.files import LARGEST_WORDS, read_json, write_json
 from libelle.processes.base import Process
+from libelle.processes.returned import require_features
 
 #: Steps between the knots of a number: as many shares of the training rows, of equal size.
 STEPS = 16
@@ -147,8 +148,14 @@ class Encoding:
         return encoding
 
     def transform(self, columns: Columns) -> Features:
-        """Encode cleaned rows."""
-        features = self.process.transform_columns(self._texts(columns))
+        """Encode cleaned rows.
+
+        Raises:
+            UserError: when the process does not return features of these rows.
+        """
+        features = require_features(
+            self.process.transform_columns(self._texts(columns)), self.process, count_rows(columns)
+        )
         if self.table is None or features.texts is not None:
             return features
         return replace(features, matrix={**(features.matrix or {}), TABLE: self.table.transform(columns)})

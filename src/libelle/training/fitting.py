@@ -18,6 +18,7 @@ from libelle.models.base import Model, Training
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
 from libelle.reports.run_report import CALIBRATED, Uncalibrated
+from libelle.training.contracts import require_probabilities, require_sampled
 from libelle.training.objective import objective_of, require_defined
 from libelle.training.plan import Plan
 from libelle.training.prepared_data import Prepared
@@ -73,18 +74,25 @@ def fit(plan: Plan, training: Training, prepared: Prepared) -> Fitted:
 
     Raises:
         UserError: when `optimize` names no metric of these data, or one without a value for this model, or training
-            fails for a reason that a setting removes.
+            fails for a reason that a setting removes, or the sampler or the model returns something else than it must.
     """
     objective = objective_of(plan.objective, prepared.labels)
     datasets = {split: prepared.dataset(split) for split in SPLITS}
-    seen = datasets[TRAIN] if plan.sampler is None else plan.sampler.sample(datasets[TRAIN], plan.seed)
+    seen = datasets[TRAIN]
+    if plan.sampler is not None:
+        seen = require_sampled(plan.sampler.sample(seen, plan.seed), seen, plan.sampler, prepared.labels)
     started = time.monotonic()
     # What Lightning trains has a bar or lines of its own.
     with nullcontext() if plan.model.lightning else stage(f"training on {len(seen):,} rows"):
         plan.model.fit(seen, datasets[VALIDATION], len(prepared.labels), training)
     fitted = time.monotonic()
     with stage(f"scoring {prepared.features.rows:,} rows"):
-        scores = {split: plan.model.predict_proba(data.features) for split, data in datasets.items()}
+        scores = {
+            split: require_probabilities(
+                plan.model.predict_proba(data.features), plan.model, len(data), len(prepared.labels)
+            )
+            for split, data in datasets.items()
+        }
     seconds = {"training": fitted - started, "scoring": time.monotonic() - fitted}
     metrics, before = _evaluate(prepared, datasets, scores), None
     if plan.calibration is not None:

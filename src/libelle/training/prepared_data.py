@@ -31,6 +31,7 @@ from libelle.features import Dataset, Doubles, Features, Ints
 from libelle.files import LARGEST_WORDS, read_json, write_json
 from libelle.pipeline_file import Node
 from libelle.processes.base import Process
+from libelle.processes.returned import require_sound
 from libelle.processes.table_encoder import Encoding, TableEncoder, clean_fields
 from libelle.progress import stage
 from libelle.stores.formats import PREPARED, check_format
@@ -149,6 +150,7 @@ class Prepared:
             features = encoding.transform(cleaned)
             test = np.flatnonzero((records.splits == TEST).to_numpy())
             erased = erase(cleaned, test, encoding.transform, source.split.seed, source.kinds.fields)
+            require_sound(features, erased.features, process)
         fields = list(records.columns)
         return cls(
             name=source.title,

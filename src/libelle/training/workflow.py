@@ -276,7 +276,7 @@ def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path, base: str
             log.info("run %s %s in %s", run.id, "begins" if plan.resumed is None else "is resumed", plan.store)
             yield run
         except BaseException as error:
-            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else _reason(error)
             log.debug("%s", traceback.format_exc())
             log.error("run %s failed: %s", run.id, reason)
             if isinstance(error, KeyboardInterrupt | ChildProcessError) and plan.provenance.config.get("data"):
@@ -289,6 +289,12 @@ def _begin_run(plan: Plan, data: str, fingerprint: str, scratch: Path, base: str
         with stage("storing the run"):
             finish(run, scratch, COMPLETED)
         heart.stop()
+
+
+def _reason(error: BaseException) -> str:
+    """What a run says of why it failed."""
+    kind, said = type(error).__name__, str(error)
+    return f"{kind}: {said}" if isinstance(error, KeyError) else said or kind  # its own words are a key and no more
 
 
 @contextmanager
