@@ -10,6 +10,7 @@ import pytest
 from helpers.tiny import make_forms
 from libelle.data.check.findings import sentences
 from libelle.data.check.look import look_at
+from libelle.data.file_source import FileSource
 from libelle.data.frame_source import FrameSource
 from libelle.data.split import SplitConfig
 from libelle.errors import UserError
@@ -218,6 +219,20 @@ def test_rows_without_any_text_are_found():
     check = look(table)
     assert json.loads(json.dumps(check.kept)) == check.kept
     assert said(check, "rows without text").startswith("Rows without a text in any field: 2, the first of them row 7;")
+
+
+def test_a_row_without_text_is_named_as_the_file_shows_it(tmp_path):
+    table = forms()
+    table.loc[[6, 9], ["employer", "job", "town"]] = None
+    for name, write, place in (
+        ("forms.csv", table.to_csv, "line 8"),
+        ("forms.xlsx", table.to_excel, "row 8"),
+        ("forms.parquet", table.to_parquet, "row 7"),
+    ):
+        write(tmp_path / name, index=False)
+        source = FileSource(path=str(tmp_path / name), target="label")
+        sentence = said(look_at(source, source.read()), "rows without text")
+        assert sentence.startswith(f"Rows without a text in any field: 2, the first of them {place};")
 
 
 def test_a_look_gives_what_a_program_wants():

@@ -39,7 +39,7 @@ def look_at(source: Source, records: Records) -> DataCheck:
         # Labels that are alike would hide that a code settles them.
         *give_away.find(records.columns, target.replace(alike), source.kinds),
         *fields.find(records.columns, roles, source.kinds),
-        *_without_texts(records),
+        *_without_texts(source, records),
         *_in_two_splits(records, split),
     ]
     return DataCheck(
@@ -68,14 +68,19 @@ def _count(order: Ints, targets: Ints, split: Ints) -> Ints:
     return rows.reshape(-1, len(SPLITS))
 
 
-def _without_texts(records: Records) -> list[Finding]:
+def _without_texts(source: Source, records: Records) -> list[Finding]:
     empty = np.logical_and.reduce([column.missing for column in records.columns.values()])
     if not empty.any():
         return []
+    unit, place = source.place_of(int(records.ids.index[empty][0]))
     message = N_(
         "Rows without a text in any field: {rows:,}, the first of them row {row}; fill them in, or remove them."
     )
-    return [Finding("rows without text", message, {"rows": int(empty.sum()), "row": int(records.ids.index[empty][0])})]
+    if unit == "line":
+        message = N_(
+            "Rows without a text in any field: {rows:,}, the first of them line {row}; fill them in, or remove them."
+        )
+    return [Finding("rows without text", message, {"rows": int(empty.sum()), "row": place})]
 
 
 def _in_two_splits(records: Records, split: Ints) -> list[Finding]:
