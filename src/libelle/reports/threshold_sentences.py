@@ -45,4 +45,3 @@ def choice_sentences(choice: Mapping[str, Any], rule: DecisionRule, run_id: str)
         text = _("Decisions on this page are those of this threshold; {file} has those of 0.5.")
         said.append(text.format(file=f"{run_id}.metrics.json"))
     return said
-
