@@ -240,13 +240,16 @@ class Pipeline:
         """Write `pipeline.json`, `golden.json`, the reference and the folders `process` and `model`, without pickle.
 
         Raises:
-            UserError: when the folder is there already, and not empty.
+            UserError: when the folder is there already, and not empty, or cannot be made.
         """
         folder = Path(folder)
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; save into a new folder.")
-        for part in ("process", "model"):
-            (folder / part).mkdir(parents=True)
+        try:
+            for part in ("process", "model"):
+                (folder / part).mkdir(parents=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise UserError(f"{folder} cannot be made ({error.strerror}); save into a new folder.") from None
         self.process.save(folder / "process")
         self.model.save(folder / "model")
         self.reference.save(folder)
