@@ -92,3 +92,11 @@ def test_a_pipeline_is_not_saved_over_something(published, tmp_path):
     with pytest.raises(UserError, match="is not empty"):
         load_run(run_id, store).save(tmp_path / "mine")
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
+
+
+def test_a_pipeline_is_not_saved_where_a_file_is(published, tmp_path):
+    store, run_id = published
+    (tmp_path / "model").write_text("a file")
+    for place in (tmp_path / "model", tmp_path / "model" / "deeper"):
+        with pytest.raises(UserError, match=r"cannot be made .*; save into a new folder"):
+            load_run(run_id, store).save(place)

@@ -242,16 +242,17 @@ class Pipeline:
         """Write `pipeline.json`, `golden.json`, the reference and the folders `process` and `model`, without pickle.
 
         Raises:
-            UserError: when the folder is there already and not empty, or is a file; when what was written does not come
-                back as a pipeline that scores as this one does, which is a mistake in one of its components.
+            UserError: when the folder is there already and not empty, or cannot be made; when what was written does not
+                come back as a pipeline that scores as this one does, which is a mistake in one of its components.
         """
         folder = Path(folder)
-        if folder.is_file():
-            raise UserError(f"{folder} is a file; save into a new folder.")
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; save into a new folder.")
-        for part in ("process", "model"):
-            (folder / part).mkdir(parents=True)
+        try:
+            for part in ("process", "model"):
+                (folder / part).mkdir(parents=True)
+        except (FileExistsError, NotADirectoryError, PermissionError) as error:
+            raise UserError(f"{folder} cannot be made ({error.strerror}); save into a new folder.") from None
         self.process.save(folder / "process")
         self.model.save(folder / "model")
         self.reference.save(folder)

@@ -143,28 +143,29 @@ class Publication:
         return None if self.gate is None else self.gate.forced
 
 
-def find(store: Store, reference: str, trusted: str | Path | None = None) -> Publication:
+def find(store: Store, reference: str, trusted: str | Path | None = None, key: str = "published") -> Publication:
     """The manifest of a published model, `name` or `name@version`.
 
     Args:
         store: where it is published.
         reference: the name, and the version if it is not the current one.
         trusted: file of public keys, of which one must have signed the manifest (`libelle.signatures`).
+        key: by which it was asked for, for messages.
 
     Raises:
         UserError: when there is none, it is damaged or in another format, or it is not signed by a trusted key.
     """
     match = _REFERENCE.fullmatch(reference)
     if match is None:
-        raise UserError(f"published={reference} is not a name; write a name, or a name and a version as in forms@2.")
+        raise UserError(f"{key}={reference} is not a name; write a name, or a name and a version as in forms@2.")
     version = int(match["version"]) if match["version"] else current_number(store, match["name"])
     found = None if version is None else _read(store, match["name"], version, trusted)
     if found is None:
         there = versions(store, match["name"]) if match["version"] else []
         if there:
             numbers = ", ".join(str(publication.version) for publication in there)
-            raise UserError(f"published={reference} is not in {store}; versions of {match['name']} there: {numbers}.")
-        raise not_there(store, f"published={reference}")
+            raise UserError(f"{key}={reference} is not in {store}; versions of {match['name']} there: {numbers}.")
+        raise not_there(store, f"{key}={reference}")
     return found
 
 

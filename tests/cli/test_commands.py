@@ -183,6 +183,14 @@ def test_choose_a_threshold_then_score_and_publish_with_it(place):
     assert served["scores"] == scored["scores"]
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"), [(["value=0.57"], "threshold 0.57, by value=0.57"), (["cost.fp=5", "cost.fn=1"], "cost.fn=1.0")]
+)
+def test_a_choice_is_named_as_it_was_typed(place, run_id, asked, said):
+    answer = call("threshold.py", f"run_id={run_id}", *asked, cwd=place)
+    assert answer.stdout.splitlines()[0].endswith(said)
+
+
 def test_any_flipped_byte_is_found(place, run_id):
     for path in sorted(run_file(place, run_id, "x").parent.rglob("*")):
         if not path.is_file() or path.name.endswith("manifest.json"):

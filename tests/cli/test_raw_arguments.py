@@ -159,11 +159,23 @@ def test_values_that_are_not_raw_are_restored_unchanged():
     ],
 )
 def test_secrets_are_refused_and_not_repeated(argument):
-    with pytest.raises(UserError, match="environment") as caught:
+    with pytest.raises(UserError, match=r"holds a password; leave it out|a secret has no place") as caught:
         protect([argument], "train")
     assert argument.lstrip("+").partition("=")[0] in str(caught.value)
     assert "hun" not in str(caught.value)
     assert "12345" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("argument", "instead"),
+    [
+        ("data.url=postgresql://clerk:hunter2@db/forms", "set LIBELLE_SQL_PASSWORD in the environment"),
+        ("data.query=SELECT * FROM dblink('host=db password=hunter2', 'SELECT 1')", "let the database keep it"),
+    ],
+)
+def test_where_a_password_goes_instead_is_said(argument, instead):
+    with pytest.raises(UserError, match=instead):
+        protect([argument], "train")
 
 
 @pytest.mark.parametrize(

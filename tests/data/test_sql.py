@@ -14,7 +14,8 @@ import sqlalchemy
 
 from helpers.scripts import call
 from libelle.data import frames
-from libelle.data.sql import PASSWORD_VARIABLE, SQLSource
+from libelle.data.passwords import PASSWORD_VARIABLE
+from libelle.data.sql import SQLSource
 from libelle.errors import UserError
 
 ROWS = [
@@ -82,6 +83,13 @@ def test_a_database_that_cannot_be_reached_is_one_sentence(url: str) -> None:
         source(url).read()
     assert "data." in str(error.value)
     assert "\n" not in str(error.value)
+
+
+def test_a_database_that_is_no_file_is_not_made(tmp_path: Path) -> None:
+    path = tmp_path / "froms.db"
+    with pytest.raises(UserError, match=f"^data.url names the file {path}, which does not exist; check the path.$"):
+        source(f"sqlite:///{path}").read()
+    assert not path.exists()
 
 
 def test_a_password_in_the_url_is_refused() -> None:

@@ -127,7 +127,7 @@ def test_what_cannot_be_resumed_is_said_in_a_sentence(place, uninterrupted):
         ([f"resume={whole}", "seed=2"], "leave out seed=2", there),
         ([f"resume={whole}", "--multirun"], "leave out --multirun", there),
         (["resume=abc"], "is not a run id", place),
-        (["resume=2026-01-01_1"], "is not in the local store", place),
+        (["resume=2026-01-01_1"], "resume=2026-01-01_1 is not in the local store", place),
     ):
         answer = call("train.py", *arguments, cwd=where)
         assert answer.returncode == 2, answer.stderr

@@ -61,6 +61,21 @@ def test_of_all_that_is_published_what_can_be_served_is(place):
         load_first(store, Settings(published="forms,broken"))
 
 
+@pytest.mark.parametrize(
+    ("keys", "sentence"),
+    [
+        ({"published": "forsm"}, "^published=forsm is not in"),
+        ({"published": "forms", "shadow": "forms@9"}, "^shadow=forms@9 is not in .*; versions of forms there: 1, 2"),
+        ({"published": "forms", "shadow": "forsm@1"}, "^shadow=forsm@1 is not in .*; published there:"),
+        ({"published": "forms", "noncodable": "forsm"}, "^noncodable=forsm is not served; name one of these: forms.$"),
+        ({"published": "forms", "shadow": "forms@1", "noncodable": "forms@1"}, "^noncodable=forms@1 is not served"),
+    ],
+)
+def test_a_model_that_is_not_there_is_named_with_its_key_before_anybody_asks(published, keys, sentence):
+    with pytest.raises(UserError, match=sentence):
+        load_first(published, Settings(**keys))
+
+
 def test_a_refused_version_is_tried_again_later_and_less_and_less_often(place, monkeypatch):
     store = LocalStore(str(place / "store"))
     now = [1000.0]

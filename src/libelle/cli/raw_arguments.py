@@ -22,7 +22,7 @@ from hydra.core.override_parser.types import ChoiceSweep
 from hydra.errors import HydraException
 
 from libelle.cli.schema_keys import choices_in, is_group, is_text, options, type_of
-from libelle.data.passwords import holds_password, is_secret_name
+from libelle.data.passwords import holds_password, instead, is_secret_name
 from libelle.errors import UserError, listed
 
 log = logging.getLogger(__name__)
@@ -250,5 +250,4 @@ def _refuse_secret(key: str, value: str) -> None:
     if is_secret_name(key.rpartition(".")[2]):
         raise UserError(f"{key}: a secret has no place on the command line; set it in the environment.")
     if holds_password(key, value):
-        place = " of the URL" if "://" in value else ""
-        raise UserError(f"{key} holds a password; leave it out{place} and set it in the environment.")
+        raise UserError(f"{key} holds a password; {instead(key)}.")

@@ -17,6 +17,7 @@ from libelle.cli.terminal import make_table as _table
 from libelle.cli.terminal import print_list
 from libelle.data.split import SPLITS, TEST
 from libelle.errors import counted
+from libelle.evaluation.threshold_request import as_typed
 from libelle.processes.base import Process
 from libelle.published import COMPARISON, Publication
 from libelle.runs.run import THRESHOLDS, Manifest, Run
@@ -87,10 +88,9 @@ def print_threshold(run: Run, choice: Mapping[str, Any], labels: pd.DataFrame, o
         overrides: those of the command, of which the commands keep what concerns the store.
     """
     console = _console()
-    rule = ", ".join(f"{name}={value}" for name, value in choice["rule"].items() if value is not None)
     own, binary = choice["value"] is None, len(choice["labels"]) == 2
-    threshold = "a threshold for each label" if own else f"threshold {choice['value']:.17g}"
-    console.print(f"run {run.id}: {threshold}, by {rule}", highlight=False)
+    threshold = "a threshold for each label" if own else f"threshold {choice['value']!r}"
+    console.print(f"run {run.id}: {threshold}, by {as_typed(choice['rule'])}", highlight=False)
     if own and len(labels) <= PRINTED_LABELS:
         console.print(_label_table(labels))
     figures = choice["automatic"] if own else choice

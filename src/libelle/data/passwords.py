@@ -3,6 +3,9 @@
 import re
 from urllib.parse import unquote
 
+#: Where the password of a database is read from, any. PostgreSQL's own PGPASSWORD and password file work as well.
+PASSWORD_VARIABLE = "LIBELLE_SQL_PASSWORD"
+
 _NAMES = (
     r"pass(word|wd|wort|phrase|code)?|pwd|secret|token|credentials?|(api|access|account|private|secret|shared)[_-]?key"
 )
@@ -41,3 +44,12 @@ def holds_password(key: str, value: str) -> bool:
     if "://" in text or key in ("data.url", "store.endpoint"):
         names += [match["name"] for match in _OPTION.finditer(text)]
     return any(map(is_secret_name, names))
+
+
+def instead(key: str) -> str:
+    """What to do with the password that the value of a key holds."""
+    if key == "data.url":
+        return f"leave it out, and set {PASSWORD_VARIABLE} in the environment"
+    if key == "data.query":
+        return "leave it out, and let the database keep it, as in a view"
+    return "leave it out and set it in the environment"

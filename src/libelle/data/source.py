@@ -141,6 +141,10 @@ class Source(Component, ABC):
             nearly_positive=nearly_positive(table, self.label),
         )
 
+    def place_of(self, number: int) -> tuple[str, int]:
+        """Where a row of `read` stands in the source, as messages name it: `line` or `row`, and which."""
+        return self.report.unit, int(self.report.lines.of(np.array([number]))[0])
+
     def _placed(self, table: pd.DataFrame) -> pd.DataFrame:
         """A table indexed by where its rows stand in the source, as messages name it."""
         lines = self.report.lines.of(table.index.to_numpy(dtype=np.int64))

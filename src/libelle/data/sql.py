@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +12,7 @@ from libelle.data import frames
 from libelle.data.data_names import name_of_query
 from libelle.data.frames import Chunks, from_arrow
 from libelle.data.names import check_header
-from libelle.data.passwords import holds_password
+from libelle.data.passwords import PASSWORD_VARIABLE, holds_password, instead
 from libelle.data.source import Source
 from libelle.data.texts import texts_of
 from libelle.errors import UserError, needs_extra
@@ -20,8 +21,6 @@ with needs_extra("data=sql", "sql"):
     import sqlalchemy
     from sqlalchemy.exc import SQLAlchemyError
 
-#: Where the password is read from, for any database. PostgreSQL's own PGPASSWORD and password file work as well.
-PASSWORD_VARIABLE = "LIBELLE_SQL_PASSWORD"
 #: Databases that are files, and ask nobody for a password.
 _FILES = ("sqlite", "duckdb")
 
@@ -95,12 +94,20 @@ class SQLSource(Source):
                 url = url.set(drivername="postgresql+psycopg")
             if (password := os.environ.get(PASSWORD_VARIABLE)) and url.get_backend_name() not in _FILES:
                 url = url.set(password=password)
+            _require_file(url)
             return sqlalchemy.create_engine(url)
         except (SQLAlchemyError, ImportError) as error:
             raise UserError(
                 f"data.url={_without_user(text)} cannot be used ({_reason(error)}); write it as "
                 "postgresql://user@host/database or sqlite:///forms.db, and install the database's driver."
             ) from error
+
+
+def _require_file(url: sqlalchemy.URL) -> None:
+    """Raise `UserError` where a database is a file that is not there: these databases would make an empty one."""
+    file = url.database or ""  # with a colon, it is a place in memory, an URI or a service
+    if url.get_backend_name() in _FILES and file and ":" not in file and not Path(file).exists():
+        raise UserError(f"data.url names the file {file}, which does not exist; check the path.")
 
 
 def _refuse_password(url: str, query: str) -> None:
@@ -110,9 +117,9 @@ def _refuse_password(url: str, query: str) -> None:
     except SQLAlchemyError:  # said where the URL is used
         password = None
     if password or holds_password("data.url", url):
-        raise UserError(f"data.url holds a password; leave it out, and set {PASSWORD_VARIABLE} in the environment.")
+        raise UserError(f"data.url holds a password; {instead('data.url')}.")
     if holds_password("data.query", query):
-        raise UserError("data.query holds a password; leave it out, and let the database keep it, as in a view.")
+        raise UserError(f"data.query holds a password; {instead('data.query')}.")
 
 
 def _without_user(url: str) -> str:

@@ -86,3 +86,14 @@ class ThresholdRequest(Component):
     def name(self) -> str:
         """Name of the one target."""
         return next(iter(self.asked))
+
+
+def as_typed(rule: Mapping[str, Any]) -> str:
+    """What a stored choice was made by, as it is typed: `precision=0.8, confidence=0.95`."""
+    asked: dict[str, Any] = {}
+    for name, value in rule.items():
+        if isinstance(value, Mapping):
+            asked |= {f"{name}.{part}": number for part, number in value.items()}
+        elif value is not None:
+            asked[name] = value
+    return ", ".join(f"{name}={value}" for name, value in asked.items())

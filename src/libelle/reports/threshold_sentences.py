@@ -7,7 +7,7 @@ from typing import Any
 from libelle.data.split import TEST
 from libelle.evaluation.curve import sentence
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.threshold_request import ThresholdRequest
+from libelle.evaluation.threshold_request import ThresholdRequest, as_typed
 from libelle.evaluation.threshold_wish import doubts
 from libelle.language import count, day, general
 from libelle.language import gettext as _
@@ -21,7 +21,7 @@ def choice_sentences(choice: Mapping[str, Any], rule: DecisionRule, run_id: str)
         rule: names the labels, with their titles.
         run_id: the run.
     """
-    asked = ", ".join(f"{name}={value}" for name, value in _asked(choice["rule"]).items())
+    asked = as_typed(choice["rule"])
     date = day(datetime.fromisoformat(choice["date"]).date())
     reached = sentence(choice["automatic"][TEST] if choice.get("classes") else choice[TEST], rule)
     if choice["value"] is None:
@@ -45,14 +45,3 @@ def choice_sentences(choice: Mapping[str, Any], rule: DecisionRule, run_id: str)
         text = _("Decisions on this page are those of this threshold; {file} has those of 0.5.")
         said.append(text.format(file=f"{run_id}.metrics.json"))
     return said
-
-
-def _asked(rule: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for, as it is typed."""
-    asked: dict[str, Any] = {}
-    for name, value in rule.items():
-        if isinstance(value, Mapping):
-            asked |= {f"{name}.{part}": number for part, number in value.items()}
-        elif value is not None:
-            asked[name] = value
-    return asked

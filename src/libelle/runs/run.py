@@ -137,8 +137,13 @@ class Run:
                 return run
 
     @classmethod
-    def open(cls, store: Store, run_id: RunId) -> "Run":
+    def open(cls, store: Store, run_id: RunId, typed: str = "run_id") -> "Run":
         """Find a run whatever its status.
+
+        Args:
+            store: where it is.
+            run_id: the run.
+            typed: the key by which it was asked for, for messages.
 
         Raises:
             UserError: when there is none, or it is damaged or in another format.
@@ -146,9 +151,9 @@ class Run:
         run = cls(store, run_id, Manifest(str(run_id), RUNNING, ""))
         key = run.key("manifest.json")
         try:
-            run.manifest = read_formatted(store, key, Manifest, RUN, f"run_id={run_id}", "train again")
+            run.manifest = read_formatted(store, key, Manifest, RUN, f"{typed}={run_id}", "train again")
         except KeyError:
-            raise UserError(f"run_id={run_id} is not in {store}; check the id and the store.") from None
+            raise UserError(f"{typed}={run_id} is not in {store}; check the id and the store.") from None
         if run.manifest.run_id != str(run_id):
             raise UserError(f"{key} in {store} is damaged: it names run_id={run.manifest.run_id}; use another run.")
         return run

@@ -149,10 +149,11 @@ def load_first(store: Store, settings: Settings) -> tuple[dict[str, Loaded], dic
     loaded: dict[str, Loaded] = {}
     refused: dict[str, str] = {}
     for reference in references(store, settings):
+        key = "shadow" if reference in settings.shadows and not _asked(reference, settings) else "published"
         try:
-            loaded[reference] = load(store, find(store, reference, settings.trusted))
+            loaded[reference] = load(store, find(store, reference, settings.trusted, key))
         except UserError as error:
-            if settings.references is not None or reference in settings.shadows:
+            if settings.references is not None or reference in [*settings.shadows, settings.noncodable]:
                 raise
             refused[reference] = str(error)
     if not loaded:
@@ -160,6 +161,7 @@ def load_first(store: Store, settings: Settings) -> tuple[dict[str, Loaded], dic
             next(iter(refused.values()), f"Nothing is published in {store}; publish a run first, then serve it.")
         )
     _check_shadows(loaded, settings)
+    _check_noncodable(loaded, settings)
     return loaded, refused
 
 
@@ -168,3 +170,14 @@ def _check_shadows(loaded: Mapping[str, Loaded], settings: Settings) -> None:
     for shadow in settings.shadows:
         if loaded[shadow].publication.name not in names:
             raise UserError(f"shadow={shadow} has no model of its name beside it; serve one, or leave it out.")
+
+
+def _check_noncodable(loaded: Mapping[str, Loaded], settings: Settings) -> None:
+    """Raise `UserError` for a model that is not served: each request to `/noncodable` would be refused."""
+    if settings.noncodable is None:
+        return
+    served = Catalogue.of(loaded, settings).served
+    names = {name for item in served for name in (item.reference, str(item.publication))}
+    if settings.noncodable not in names:
+        there = ", ".join(item.reference for item in served)
+        raise UserError(f"noncodable={settings.noncodable} is not served; name one of these: {there}.")

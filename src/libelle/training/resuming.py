@@ -111,7 +111,7 @@ def resume_command(store: Store, run_id: str) -> str:
 
 
 def _unfinished(store: Store, run_id: str) -> Run:
-    run = Run.open(store, RunId.parse(run_id))
+    run = Run.open(store, RunId.parse(run_id), "resume")
     if run.manifest.status in (COMPLETED, DELETED):
         raise UserError(f"resume={run_id}: the run is {run.manifest.status}; there is nothing to resume.")
     return run

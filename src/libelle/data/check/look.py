@@ -72,16 +72,15 @@ def _without_texts(source: Source, records: Records) -> list[Finding]:
     empty = np.logical_and.reduce([column.missing for column in records.columns.values()])
     if not empty.any():
         return []
+    unit, place = source.place_of(int(records.ids.index[empty][0]))
     message = N_(
         "Rows without a text in any field: {rows:,}, the first of them row {row}; fill them in, or remove them."
     )
-    if source.report.unit == "line":
+    if unit == "line":
         message = N_(
             "Rows without a text in any field: {rows:,}, the first of them line {row}; fill them in, or remove them."
         )
-    first = records.ids.index.to_numpy(np.int64)[empty][:1]
-    row = int(source.report.lines.of(first)[0])
-    return [Finding("rows without text", message, {"rows": int(empty.sum()), "row": row})]
+    return [Finding("rows without text", message, {"rows": int(empty.sum()), "row": place})]
 
 
 def _in_two_splits(records: Records, split: Ints) -> list[Finding]:
