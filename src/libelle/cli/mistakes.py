@@ -63,10 +63,7 @@ def explain(command: str, arguments: list[str], error: Exception) -> str:
     Returns:
         A sentence that names the argument and says what to do.
     """
-    if (
-        isinstance(error, MarkedYAMLError) and error.problem_mark is not None
-    ):  # in a file of `conf/`, as of a tune space
-        mark = error.problem_mark
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark):  # in a file of `conf/`, as of a tune space
         return f"{mark.name}, line {mark.line + 1} is no YAML: {error.problem or error.context}; correct the file."
     _, overrides = split_options(arguments)
     if command == "runs":  # its words and its own keys are no overrides
