@@ -93,7 +93,7 @@ def test_scores_that_are_no_probabilities_are_refused(change: Change, words: str
         (lambda features: None, "a NoneType, which is no Features"),
         (lambda features: {"matrix": features.matrix}, "a dict, which is no Features"),
         (lambda features: replace(features, rows=features.rows + 1), "features of 121 rows for 120"),
-        (lambda features: replace(features, matrix=None), "no 'matrix'"),
+        (lambda features: replace(features, matrix=None), "none of its blocks"),
         (lambda features: replace(features, matrix=features.matrix["job"]), "a csr_array as 'matrix'"),
         (with_matrix(lambda one: one[:-1]), r"a matrix 'employer' of shape \(119, \d+\) for 120 rows"),
         (with_matrix(lambda one: one.astype(np.float64)), "float64 in the matrix 'employer'"),

@@ -14,13 +14,16 @@ _BLOCKS = frozenset({"words", "bag", "matrix", "texts"})
 
 
 def require_features(found: object, process: Process, rows: int) -> Features:
-    """Raise `UserError` unless these are features of so many rows, with the blocks of the process; returns them."""
+    """Raise `UserError` unless these are features of so many rows, with blocks of the process; returns them.
+
+    One of its blocks is enough: `tokens` without n-grams has no bag.
+    """
     wrong = shape_mistake(found, rows)
     if not isinstance(found, Features) or wrong is not None:
         raise _wrong(process, wrong)
-    for block in sorted(process.blocks & _BLOCKS):
-        if getattr(found, block) is None:
-            raise _wrong(process, f"no {block!r}, which is among its blocks")
+    blocks = process.blocks & _BLOCKS
+    if blocks and all(getattr(found, block) is None for block in blocks):
+        raise _wrong(process, "none of its blocks")
     return found
 
 
