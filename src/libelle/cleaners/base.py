@@ -78,14 +78,6 @@ def _clean(texts: Sequence[str], cleaners: Sequence[Cleaner]) -> Sequence[str | 
     for in_lines, some in groupby(cleaners, lambda cleaner: isinstance(cleaner, LineCleaner)):
         clean = _clean_plain if in_lines and len(texts) >= _MANY else _clean_each
         cleaned = clean(cleaned, [*some])
-    try:
-        "".join(filter(None, cleaned)).encode()
-    except UnicodeEncodeError as error:
-        names = " or ".join(type(cleaner).__name__ for cleaner in cleaners)
-        raise UserError(
-            f"the cleaner {names} returned {error.object[error.start]!a}, which is half of a character; let it "
-            "replace what it cannot decode."
-        ) from None
     return cleaned
 
 
@@ -98,6 +90,7 @@ def _clean_each(texts: Sequence[str | None], cleaners: Sequence[Any]) -> Sequenc
             _require_texts(cleaned, cleaner, "clean_text() return a text")
         else:
             cleaned = _clean_series(pd.Series(cleaned, dtype="str"), cleaner)
+    _require_whole("".join(filter(None, cleaned)), cleaners)
     return cleaned
 
 
@@ -106,7 +99,7 @@ def _clean_plain(texts: Sequence[str | None], cleaners: Sequence[Any]) -> Sequen
     if _are_plain(texts):
         return _clean_lines(texts, cleaners)
     plain = [text is not None and text.isascii() and text.isprintable() for text in texts]
-    cleaned = iter(_clean_lines(compress(texts, plain), cleaners))  # type: ignore[arg-type]
+    cleaned = iter(_clean_lines([*compress(texts, plain)], cleaners))  # type: ignore[list-item]
     others = iter(_clean_each([text for text, is_plain in zip(texts, plain, strict=True) if not is_plain], cleaners))
     return [next(cleaned) if is_plain else next(others) for is_plain in plain]
 
@@ -122,17 +115,27 @@ def _are_plain(texts: Sequence[str | None]) -> TypeGuard[Sequence[str]]:
     return bool(letters.min(initial=_FIRST) >= _FIRST and letters.max(initial=_FIRST) <= _LAST)
 
 
-def _clean_lines(texts: Iterable[str], cleaners: Sequence[Any]) -> list[str]:
-    lines = "\n".join(texts)
-    ends = lines.count("\n")
+def _clean_lines(texts: Sequence[str], cleaners: Sequence[Any]) -> list[str]:
+    if not texts:
+        return []
+    lines: object = "\n".join(texts)
     for cleaner in cleaners:
         lines = cleaner.clean_lines(lines)
-        if not isinstance(lines, str) or lines.count("\n") != ends:
-            raise UserError(
-                f"the cleaner {type(cleaner).__name__} did not return one line for each that it was given; let "
-                "clean_lines() return a text of as many lines, or derive from TextCleaner."
-            )
-    return lines.split("\n")
+        if not isinstance(lines, str):
+            raise _not_as_many_lines(cleaner)
+    assert isinstance(lines, str)
+    cleaned = lines.split("\n")
+    if len(cleaned) != len(texts):
+        raise _not_as_many_lines(*cleaners)
+    _require_whole(lines, cleaners)
+    return cleaned
+
+
+def _not_as_many_lines(*cleaners: Cleaner) -> UserError:
+    return UserError(
+        f"the cleaner {_either(cleaners)} did not return one line for each that it was given; let clean_lines() return "
+        "a text of as many lines, or derive from TextCleaner."
+    )
 
 
 def _clean_series(texts: pd.Series, cleaner: Cleaner) -> list[str | None]:
@@ -157,3 +160,20 @@ def _require_texts(values: Sequence[object], cleaner: Cleaner, instead: str) -> 
         raise UserError(
             f"the cleaner {type(cleaner).__name__} returned the {type(other).__name__} {other!r}; let {instead}."
         )
+
+
+def _require_whole(text: str, cleaners: Sequence[Cleaner]) -> None:
+    """Raise `UserError` where some text that cleaners returned is no Unicode."""
+    if text.isascii():  # which is known without a look
+        return
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UserError(
+            f"the cleaner {_either(cleaners)} returned {text[error.start]!a}, which is half of a character; let it "
+            "replace what it cannot decode."
+        ) from None
+
+
+def _either(cleaners: Sequence[Cleaner]) -> str:
+    return " or ".join(type(cleaner).__name__ for cleaner in cleaners)
