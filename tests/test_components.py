@@ -86,11 +86,13 @@ def test_an_option_whose_library_is_not_installed_names_its_extra(monkeypatch):
 WRITTEN = """
 import dataclasses, pathlib, typing
 import numpy as np
+from typing import Final
 from libelle.cleaners.base import TextCleaner
+from libelle.cleaners.text import Stopwords
 {decorator}
-class Written(TextCleaner):
+class Written({base}):
     conf_name = {name!r}
-    key: {hint} = {default}
+    {key}: {hint} = {default}
     def {method}(self, text):
         return text
 """
@@ -100,8 +102,11 @@ class Written(TextCleaner):
     ("changes", "sentence"),
     [
         ({}, None),
-        ({"decorator": ""}, "the class Written has keys of its own and is no dataclass; decorate it"),
+        ({"decorator": ""}, "the class Written is no dataclass of its own, as keys need; decorate it"),
         ({"method": "clean_texts"}, "the class Written does not define clean_text, as its contract asks"),
+        ({"decorator": "", "base": "Stopwords", "key": "_pattern"}, None),
+        ({"decorator": "", "base": "Stopwords", "hint": "Final[int]"}, None),
+        ({"decorator": "", "base": "Stopwords"}, "the class Written is no dataclass of its own"),
         ({"name": None}, "the class Written has conf_name=None, and conf/cleaner/None.yaml does not name it"),
         ({"name": "other"}, "has conf_name='other', and conf/cleaner/other.yaml does not name it as its _target_"),
         ({"name": "accents"}, "has conf_name='accents', and conf/cleaner/accents.yaml does not name it"),
@@ -115,7 +120,14 @@ def test_a_class_that_cannot_be_stored_and_built_again_is_refused_before_any_wor
     changes, sentence, tmp_path, monkeypatch
 ):
     module = ModuleType("libelle.written")
-    values = {"decorator": "@dataclasses.dataclass", "name": "written", "hint": "int", "default": "1"}
+    values = {
+        "decorator": "@dataclasses.dataclass",
+        "name": "written",
+        "hint": "int",
+        "default": "1",
+        "key": "key",
+        "base": "TextCleaner",
+    }
     monkeypatch.setitem(sys.modules, module.__name__, module)
     exec(WRITTEN.format(**{**values, "method": "clean_text", **changes}), vars(module))
     (tmp_path / "cleaner").mkdir()

@@ -122,6 +122,11 @@ def test_blank_texts_are_missing_and_other_texts_are_not(pipeline):
     assert score[5] != score[0]
 
 
+def test_two_names_that_differ_in_blanks_alone_are_not_one(pipeline):
+    with pytest.raises(UserError, match=r"Record 2: the column 'job' is there more than once"):
+        pipeline.predict([{"job": "COOK"}, {" job": "COOK", "job ": "NURSE"}])
+
+
 def test_records_without_any_field_are_refused(pipeline, forms):
     for records in ([{}], forms.drop(columns="town")):
         with pytest.raises(UserError, match=r"no column '(employer|town)'.*employer, job, town"):

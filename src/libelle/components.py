@@ -175,9 +175,10 @@ def _unfinished(cls: type[Component], base: type[Component], *, named: bool) -> 
     if inspect.isabstract(cls):
         lacking = " and ".join(sorted(vars(cls)["__abstractmethods__"]))
         return f"the class {cls.__name__} does not define {lacking}, as its contract asks; add what is missing"
-    own = [name for name, hint in inspect.get_annotations(cls).items() if "ClassVar" not in str(hint)]
-    if "__dataclass_fields__" not in vars(cls) and any(not name.endswith("_") for name in own):
-        return f"the class {cls.__name__} has keys of its own and is no dataclass; decorate it with @dataclass"
+    hints = {name: str(hint) for name, hint in inspect.get_annotations(cls).items() if name == name.strip("_")}
+    own = [name for name, hint in hints.items() if "ClassVar" not in hint and "Final" not in hint]
+    if not dataclasses.is_dataclass(cls) or ("__dataclass_fields__" not in vars(cls) and own):
+        return f"the class {cls.__name__} is no dataclass of its own, as keys need; decorate it with @dataclass"
     name = vars(cls).get("conf_name")
     if not named and _import_path(str(name), base) != f"{cls.__module__}.{cls.__qualname__}":
         # Stored by its name, it would come back as another class, or not at all.

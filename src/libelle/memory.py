@@ -36,11 +36,15 @@ def _of_group(limit: str, used: str, details: str) -> int | None:
         return None  # there is no group, or no limit: "max"
 
 
+class NoRoomError(UserError):
+    """Less memory is available than is needed."""
+
+
 def require_memory(needed: int, what: str, advice: str) -> None:
-    """Raise `UserError` where less memory is available than `what` needs; `advice` says how to need less."""
+    """Raise `NoRoomError` where less memory is available than `what` needs; `advice` says how to need less."""
     available = available_memory()
     if needed > available:
-        raise UserError(
+        raise NoRoomError(
             f"{what} needs {needed / _GIGABYTE:.1f} GB of memory and {available / _GIGABYTE:.1f} GB are available; "
             f"{advice}."
         )

@@ -80,6 +80,17 @@ def test_what_tells_a_class_apart_is_scaled_up_the_more_so_the_more_records_hold
     np.testing.assert_allclose(squared_scales(rows, -signs, np.ones(40))[:, 0], scales, rtol=1e-5)
 
 
+def test_rows_without_a_known_ngram_have_constants_alone() -> None:
+    texts = pd.DataFrame({"code": [f"w{number}" for number in range(40)]}, dtype="str")
+    process = Tokens(char_ngrams_max=0).fit(texts[:20], pd.Series(["a", "b"] * 10))
+    rows = rows_of(process.transform(texts[20:]))
+    signs = np.where(np.arange(20)[:, None] < 15, np.float32(1), np.float32(-1))
+    assert not rows.parts.nnz
+    weights, constants = solve(rows, signs, np.ones(20), 0.5)
+    assert not weights.any()
+    assert constants[0] > 0
+
+
 def test_a_class_without_rows_is_no_obstacle(features: Features) -> None:
     signs = np.full((features.rows, 2), -1, np.float32)
     signs[::2, 0] = 1

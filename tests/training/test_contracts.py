@@ -13,8 +13,10 @@ import scipy.sparse
 from helpers.tiny import tiny_plan
 from libelle.errors import UserError
 from libelle.features import Dataset, Features
+from libelle.memory import NoRoomError
 from libelle.models import linear
 from libelle.models.linear import LogisticRegression
+from libelle.pipeline import Pipeline
 from libelle.processes.matrices import MatrixProcess
 from libelle.processes.tfidf import Tfidf
 from libelle.runs.run_list import manifests
@@ -75,7 +77,6 @@ def with_nan(scores: np.ndarray) -> np.ndarray:
         (lambda scores: scores[:-1], r"an array of shape \(\d+, 2\) for \d+ rows and 2 labels"),
         (lambda scores: scores[:, 1], r"an array of shape \(\d+,\)"),
         (lambda scores: scores.T, "an array of shape"),
-        (lambda scores: scores.astype(np.float64), "float64 in place of float32"),
         (lambda scores: scores.round().astype(int), "int64 in place of float32"),
         (lambda scores: scores.tolist(), "a list, which is no array"),
         (lambda scores: None, "a NoneType, which is no array"),
@@ -87,6 +88,12 @@ def test_scores_that_are_no_probabilities_are_refused(change: Change, words: str
         fit_alone(tiny_plan(tmp_path, process=Tfidf(), model=Scores()))
 
 
+def test_scores_of_scikit_learn_are_taken_as_they_are(tmp_path: Path) -> None:
+    Scores.change = staticmethod(lambda scores: scores.astype(np.float64))
+    pipeline = fit_alone(tiny_plan(tmp_path, process=Tfidf(), model=Scores()))
+    assert pipeline.metrics["test"]["rows"] > 0
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -94,6 +101,7 @@ def test_scores_that_are_no_probabilities_are_refused(change: Change, words: str
         (lambda features: {"matrix": features.matrix}, "a dict, which is no Features"),
         (lambda features: replace(features, rows=features.rows + 1), "features of 121 rows for 120"),
         (lambda features: replace(features, matrix=None), "none of its blocks"),
+        (lambda features: replace(features, texts=pd.DataFrame({"job": ["a"]})), "1 rows of 'texts' for 120"),
         (lambda features: replace(features, matrix=features.matrix["job"]), "a csr_array as 'matrix'"),
         (with_matrix(lambda one: one[:-1]), r"a matrix 'employer' of shape \(119, \d+\) for 120 rows"),
         (with_matrix(lambda one: one.astype(np.float64)), "float64 in the matrix 'employer'"),
@@ -200,6 +208,23 @@ def test_a_pipeline_that_does_not_come_back_as_it_was_is_not_kept(
     pipeline = fit_alone(replace(plan, model=Keeps()))
     with pytest.raises(UserError, match=sentence):
         pipeline.save(tmp_path / "model")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError("no room"), NoRoomError("no room"), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+)
+def test_a_finished_training_is_kept_where_memory_lacks_for_a_second_look(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(LogisticRegression, "load", fail)
+    fit_alone(tiny_plan(tmp_path, process=Tfidf(), model=LogisticRegression())).save(tmp_path / "model")
+    assert "what was saved is not read back, for want of memory" in caplog.text
+    monkeypatch.undo()
+    assert Pipeline.read(tmp_path / "model").labels
 
 
 def test_a_run_says_what_python_says_where_a_component_fails(

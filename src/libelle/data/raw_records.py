@@ -161,6 +161,8 @@ def _rows(records: Any, fields: Sequence[str], text: str, others: Sequence[str])
         if isinstance(record, Mapping):
             spelled = as_spelled(list(record), known)
             row = {str(spelled.get(name, name)): value for name, value in record.items()} if spelled else dict(record)
+            if len(row) < len(record):
+                check_header(record, f"Record {number}")  # two names are the same but for blanks or accents
             for name in row:
                 if name not in known:
                     raise UserError(

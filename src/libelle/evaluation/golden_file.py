@@ -101,13 +101,14 @@ def require_same(golden: Golden, found: Floats, labels: Sequence[str]) -> None:
             raise ValueError(f"{_FILE}: a record's label was {label} and is {labels[place]}")
 
 
-def require_kept(golden: Golden, found: Floats, alone: Floats) -> None:
+def require_kept(golden: Golden, found: Floats, among: Floats, alone: Floats) -> None:
     """Make sure that a pipeline that was just saved scores as before: state that it does not save would be lost.
 
     Args:
         golden: as they were saved.
         found: scores by what was read back, float32 [records, classes].
-        alone: the same of the first record by itself, float32 [1, classes].
+        among: the scores of the first record among the others, without calibration, float32 [1, classes].
+        alone: the same of this record by itself.
 
     Raises:
         UserError: says what the author of a component is to do.
@@ -118,7 +119,7 @@ def require_kept(golden: Golden, found: Floats, alone: Floats) -> None:
             f"The pipeline scores records differently once it was saved and loaded (by {difference:.2g}); let save() "
             "of its process and of its model write all that fit() learns, and let equal texts score equally each time."
         )
-    difference = _difference(alone, found[:1])
+    difference = _difference(alone, among)
     if not difference <= _TOLERANCE_ALONE:
         raise UserError(
             f"The pipeline scores a record alone differently than among others (by {difference:.2g}); let its "

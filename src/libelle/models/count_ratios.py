@@ -10,7 +10,7 @@ of an n-gram that says nothing, since one that few records hold says little.
 import numpy as np
 import numpy.typing as npt
 
-from libelle.features import Floats
+from libelle.features import Doubles, Floats
 from libelle.models.linear_rows import Rows
 
 #: How much of a scale is the logarithm.
@@ -32,12 +32,24 @@ def squared_scales(rows: Rows, signs: Floats, weights: npt.NDArray[np.floating])
     """
     each = weights.astype(np.float32)[:, None]
     counted = rows.occurrences()
-    inside, total = (counted.transposed_times(each * chosen)[: rows.ngrams] for chosen in (signs > 0, 1))
-    share = np.float32(inside.sum(0) / total.sum())
-    ratios = np.log(inside / np.maximum(share, _TINY) + _SMOOTHING)
-    ratios -= np.log((total - inside) / np.maximum(1 - share, _TINY) + _SMOOTHING)
     squares = rows.squared().transposed_times(each)[: rows.ngrams]
-    length = np.sqrt((ratios**2 * squares).sum(0) / squares.sum())
     scales = np.ones((rows.parts.shape[1], signs.shape[1]), np.float32)
-    scales[: rows.ngrams] += _SHARE * (np.abs(ratios) / np.maximum(length, _TINY) - 1)
+    if not squares.any():  # none of the rows holds an n-gram that is known
+        return scales
+    inside, total = (counted.transposed_times(each * chosen)[: rows.ngrams] for chosen in (signs > 0, 1))
+    share = _sum(inside) / _sum(total)
+    ratios = np.log(inside / _positive(share) + _SMOOTHING)
+    ratios -= np.log((total - inside) / _positive(1 - share) + _SMOOTHING)
+    length = np.sqrt(_sum(ratios**2 * squares) / _sum(squares))
+    scales[: rows.ngrams] += _SHARE * (np.abs(ratios) / _positive(length) - 1)
     return np.square(scales, out=scales)
+
+
+def _sum(values: Floats) -> Doubles:
+    """The sum of each column: one after the other, many float32 lose what is added."""
+    sums: Doubles = values.sum(axis=0, dtype=np.float64)
+    return sums
+
+
+def _positive(values: Doubles) -> Floats:
+    return np.maximum(values, _TINY).astype(np.float32)

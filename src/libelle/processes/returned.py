@@ -54,6 +54,8 @@ def shape_mistake(found: object, rows: int) -> str | None:
         return f"features of {found.rows:,} rows for {rows:,}"
     if found.words is not None and any(len(words) != rows for words in found.words.values()):
         return f"another number of rows in 'words' than {rows:,}"
+    if found.texts is not None and len(found.texts) != rows:
+        return f"{len(found.texts):,} rows of 'texts' for {rows:,}"
     if found.matrix is None:
         return None
     if not isinstance(found.matrix, Mapping):

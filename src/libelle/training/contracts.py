@@ -57,14 +57,14 @@ def _sample_mistake(found: object, train: Dataset, labels: int) -> str | None:
 
 
 def require_probabilities(found: object, model: Model, rows: int, labels: int) -> Floats:
-    """Raise `UserError` unless these are probabilities, float32 [rows, labels]; returns them."""
+    """Raise `UserError` unless these are probabilities, floats [rows, labels]; returns them as float32."""
     wrong = _score_mistake(found, rows, labels)
     if not isinstance(found, np.ndarray) or wrong is not None:
         raise UserError(
             f"the model {type(model).__name__} returned {wrong}; let predict_proba() return float32 [rows, labels], "
             "each row of numbers from 0 that add up to 1."
         )
-    return found
+    return found.astype(np.float32, copy=False)  # scikit-learn's own are float64
 
 
 def _score_mistake(found: object, rows: int, labels: int) -> str | None:
@@ -72,7 +72,7 @@ def _score_mistake(found: object, rows: int, labels: int) -> str | None:
         return f"a {type(found).__name__}, which is no array"
     if found.shape != (rows, labels):
         return f"an array of shape {found.shape} for {rows:,} rows and {labels} labels"
-    if found.dtype != np.float32:
+    if not np.issubdtype(found.dtype, np.floating):
         return f"{found.dtype} in place of float32"
     # Written so that what is not a number fails, too.
     right = (found.min(axis=1) >= 0) & (np.abs(found.sum(axis=1, dtype=np.float64) - 1) <= _TOLERANCE)
