@@ -270,10 +270,10 @@ class Pipeline:
         """Raise `UserError` unless what was saved scores as this pipeline does; one that forgets must not be kept."""
         try:
             again, golden = self._read(folder)
-            found = again.score(again.clean(golden.records))
-            # Steps of a calibration would make more of what is next to nothing.
+            # Compared before calibration, whose steps would make more of what is next to nothing.
             bare = replace(again, calibration=None)
-            some, alone = (bare.score(bare.clean(records)) for records in (golden.records, golden.records[:1]))
+            among, alone = (bare.score(bare.clean(records)) for records in (golden.records, golden.records[:1]))
+            found = again._calibrate(among)
         except (*DAMAGED, MemoryError, NoRoomError) as error:
             # There may be room for it where nothing is trained; torch has no error of its own for that.
             if isinstance(error, MemoryError | NoRoomError) or "allocate memory" in str(error):
@@ -283,7 +283,7 @@ class Pipeline:
                 f"The pipeline cannot be loaded from what it has saved ({reason_of(error)}); let save() of its process "
                 "and of its model write all that fit() learns, and load() read it and return self."
             ) from error
-        require_kept(golden, found, some[:1], alone)
+        require_kept(golden, found, among[:1], alone)
 
     @classmethod
     def read(cls, folder: Path) -> "Pipeline":

@@ -118,12 +118,11 @@ def _are_plain(texts: Sequence[str | None]) -> TypeGuard[Sequence[str]]:
 def _clean_lines(texts: Sequence[str], cleaners: Sequence[Any]) -> list[str]:
     if not texts:
         return []
-    lines: object = "\n".join(texts)
+    lines = "\n".join(texts)
     for cleaner in cleaners:
         lines = cleaner.clean_lines(lines)
         if not isinstance(lines, str):
             raise _not_as_many_lines(cleaner)
-    assert isinstance(lines, str)
     cleaned = lines.split("\n")
     if len(cleaned) != len(texts):
         raise _not_as_many_lines(*cleaners)

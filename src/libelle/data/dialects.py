@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from libelle.data.names import nfc
+from libelle.data.names import normal_name
 from libelle.data.options import FileOptions, FileReport
 from libelle.errors import UserError
 
@@ -146,7 +146,7 @@ def _remembered(sample: str, options: FileOptions) -> tuple[str, str | None] | N
 
 
 def _names(header: Sequence[str]) -> set[str]:
-    return {nfc(name.lstrip("\ufeff")) for name in header}
+    return {normal_name(name.lstrip("\ufeff")) for name in header}
 
 
 def _find_delimiter(sample: str, options: FileOptions) -> str:

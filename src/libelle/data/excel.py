@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from libelle.data import frames
 from libelle.data.frames import Chunks, from_arrow
-from libelle.data.names import check_header, nfc
+from libelle.data.names import check_header, normal_name
 from libelle.data.options import FileOptions, FileReport
 from libelle.data.texts import no_text, text_of
 from libelle.errors import UserError, needs_extra
@@ -76,7 +76,7 @@ def _choose(book: Any, name: str, options: FileOptions, report: FileReport) -> A
 def _header(sheet: Any) -> set[str]:
     """The names of a sheet's columns."""
     _, header = next(_rows(sheet), (0, []))
-    return {nfc(text) for text in header if text}
+    return {normal_name(text) for text in header if text}
 
 
 def _rows(sheet: Any) -> Iterator[tuple[int, list[str | None]]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from libelle.errors import UserError
 
 
-def nfc(name: object) -> str:
+def normal_name(name: object) -> str:
     """A name in composed Unicode, without white space around it.
 
     Files from a Mac write `é` as two characters, keyboards as one; a header `id, text` has a blank that nobody sees.
@@ -16,7 +16,7 @@ def nfc(name: object) -> str:
 
 
 def check_header(header: Iterable[object], source: str) -> list[str]:
-    """The names of a table's columns, as `nfc` makes them.
+    """The names of a table's columns, as `normal_name` makes them.
 
     Args:
         header: the names.
@@ -25,7 +25,7 @@ def check_header(header: Iterable[object], source: str) -> list[str]:
     Raises:
         UserError: when a name comes twice.
     """
-    names = [nfc(name) for name in header]
+    names = [normal_name(name) for name in header]
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise UserError(
@@ -41,6 +41,6 @@ def as_spelled(there: Sequence[object], wanted: Iterable[str]) -> dict[object, s
         there: names of a table's columns; where one is spelled as it is wanted, no other one becomes it.
         wanted: names; those of an old pipeline may be decomposed, or have blanks around them.
     """
-    known = {nfc(name): name for name in wanted}
-    spelled = {name: known.get(nfc(name)) for name in there}
+    known = {normal_name(name): name for name in wanted}
+    spelled = {name: known.get(normal_name(name)) for name in there}
     return {name: other for name, other in spelled.items() if other is not None and other not in spelled}

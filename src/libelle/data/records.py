@@ -14,7 +14,7 @@ import pyarrow as pa
 from libelle import shards
 from libelle.data.columns import Columns, to_frame
 from libelle.data.frames import to_chunks
-from libelle.data.names import nfc
+from libelle.data.names import normal_name
 from libelle.data.stored_tables import as_arrow
 from libelle.errors import UserError, listed
 
@@ -101,12 +101,12 @@ def name_list(value: Names) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, str):
-        return list(dict.fromkeys(nfc(name) for name in value))
+        return list(dict.fromkeys(normal_name(name) for name in value))
     text = value.strip()
     if text.startswith("[") and text.endswith("]"):
         text = text[1:-1]
     rows = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True)
-    return list(dict.fromkeys(nfc(name.strip()) for row in rows for name in row if name.strip()))
+    return list(dict.fromkeys(normal_name(name) for row in rows for name in row if name.strip()))
 
 
 def require_columns(

@@ -10,7 +10,7 @@ from libelle.components import Component
 from libelle.data.columns import Column, ColumnBuilder, take
 from libelle.data.field_kinds import Kinds, one_role
 from libelle.data.frames import Chunks, chosen, from_table, repeated_rows, to_table
-from libelle.data.names import check_header, nfc
+from libelle.data.names import check_header, normal_name
 from libelle.data.options import FileOptions, FileReport
 from libelle.data.records import Names, Records, name_list, require_columns
 from libelle.data.split import SplitConfig, split_rows
@@ -76,8 +76,8 @@ class Source(Component, ABC):
         for key in ("name", "id", "weight", "text", "target_value", "positive", "titles"):
             setattr(self, key, getattr(self, key) or None)
         for key in ("id", "text", "weight"):
-            setattr(self, key, (name := getattr(self, key)) and nfc(name))
-        column, group = (name and nfc(name) for name in (self.split.column, self.split.group))
+            setattr(self, key, (name := getattr(self, key)) and normal_name(name))
+        column, group = (name and normal_name(name) for name in (self.split.column, self.split.group))
         self.split = replace(self.split, column=column, group=group)
         # What is found and counted while the source is read.
         self.report = FileReport()
@@ -184,8 +184,8 @@ class Source(Component, ABC):
 
     def _options(self) -> FileOptions:
         """Which columns are wanted."""
-        wanted = {nfc(name) for names in self._roles().values() for name in names} | set(name_list(self.columns))
-        wanted |= set(self.kinds.fields)
+        wanted = {normal_name(name) for names in self._roles().values() for name in names}
+        wanted |= {*name_list(self.columns), *self.kinds.fields}
         return FileOptions(wanted=frozenset(wanted), needed=frozenset(wanted) if self.columns else None)
 
     def _roles(self) -> dict[str, list[str]]:
@@ -226,7 +226,7 @@ class Source(Component, ABC):
     def _target_columns(self) -> list[str]:
         # A label's name is taken as typed, commas included.
         if self.target_rule != "all_empty" and isinstance(self.target, str):
-            return [nfc(self.target)] if self.target else []
+            return [normal_name(self.target)] if self.target else []
         return name_list(self.target)
 
     def _fields(self, there: list[str], wanted: list[str], taken: set[str]) -> list[str]:

@@ -17,7 +17,7 @@ from libelle.data.encodings import check_encoding
 from libelle.data.excel import read_excel
 from libelle.data.frames import Chunks, from_arrow
 from libelle.data.kinds import opened
-from libelle.data.names import check_header, nfc
+from libelle.data.names import check_header, normal_name
 from libelle.data.options import FileOptions, FileReport, OnBadRow
 from libelle.data.texts import arrow_texts, no_text, not_text
 from libelle.errors import UserError
@@ -104,7 +104,7 @@ def read_parquet(
                 yield _texts(batch, name, pd.RangeIndex(first, first + batch.num_rows))
                 first += batch.num_rows
             if first == wanted.start + 1:
-                yield pd.DataFrame(columns=[nfc(column) for column in kept], dtype="str")
+                yield pd.DataFrame(columns=[normal_name(column) for column in kept], dtype="str")
     except DAMAGED as error:
         raise damaged(name, error) from error
 
@@ -112,7 +112,7 @@ def read_parquet(
 def _is_kept(column: str, schema: pa.Schema, name: str, options: FileOptions) -> bool:
     """Whether a column is read; one that has no text is refused if it is needed."""
     what = not_text(schema.field(column).type)
-    if what and (options.needed is None or nfc(column) in options.needed):
+    if what and (options.needed is None or normal_name(column) in options.needed):
         raise no_text(column, name, what)
     return not what
 
@@ -120,5 +120,5 @@ def _is_kept(column: str, schema: pa.Schema, name: str, options: FileOptions) ->
 def _texts(batch: pa.RecordBatch, name: str, index: pd.Index) -> pd.DataFrame:
     """A batch as a table."""
     pairs = zip(batch.schema.names, batch.columns, strict=True)
-    columns = {nfc(column): arrow_texts(values, column, name) for column, values in pairs}
+    columns = {normal_name(column): arrow_texts(values, column, name) for column, values in pairs}
     return from_arrow(pa.table(columns), index)

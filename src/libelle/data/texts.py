@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from libelle.data.names import nfc
+from libelle.data.names import normal_name
 from libelle.errors import UserError
 from libelle.language import N_
 
@@ -116,8 +116,8 @@ def not_text(kind: pa.DataType) -> str:
 def no_text(column: object, source: str, what: str) -> UserError:
     """The refusal of a column whose values have no text."""
     return UserError(
-        f"{source}: the column {nfc(column)!r} holds {what}, and texts, numbers and dates alone can be read; leave it "
-        "out, or turn it into text first."
+        f"{source}: the column {normal_name(column)!r} holds {what}, and texts, numbers and dates alone can be read; "
+        "leave it out, or turn it into text first."
     )
 
 

@@ -112,7 +112,7 @@ def solve(rows: Rows, signs: Floats, weights: npt.NDArray[np.floating], cost: fl
 
 
 def bytes_to_solve(rows: int, parts: int, columns: int) -> int:
-    """What `solve` holds at most, about, beside the rows themselves and its result."""
+    """What `solve` holds at most, beside the rows, its result and a few arrays of `_CELLS` numbers for their items."""
     together = min(columns, _at_once(rows, parts))
     return 4 * (rows * columns + (_OF_ROWS * rows + _OF_PARTS * parts) * together)
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from libelle.components import Component, Positive
-from libelle.data.names import nfc
+from libelle.data.names import normal_name
 from libelle.data.options import OPTIONS, FileOptions
 from libelle.data.records import Names, name_list, require_columns
 from libelle.data.table_files import JSON_ENDINGS, Excel, check_output, ending_of
@@ -132,8 +132,8 @@ class FileRequest(AnswerRequest):
         used = [*used_columns(pipeline), *self.kept_names]
         return FileOptions(
             **{key: getattr(self, key) for key in OPTIONS},
-            wanted=frozenset(map(nfc, pipeline.fields)),
-            needed=None if self.keep == ALL else frozenset(map(nfc, used)),
+            wanted=frozenset(map(normal_name, pipeline.fields)),
+            needed=None if self.keep == ALL else frozenset(map(normal_name, used)),
             remembered=pipeline.reading,
             keys="",
         )

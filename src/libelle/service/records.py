@@ -6,7 +6,7 @@ from itertools import chain
 from types import NoneType
 from typing import Any
 
-from libelle.data.names import nfc
+from libelle.data.names import normal_name
 from libelle.data.numbers import number_of
 from libelle.data.texts import text_of
 from libelle.language import N_
@@ -155,10 +155,10 @@ class Judge:
 
     def _spelled(self, record: Record, ignore: bool, judged: Judged) -> dict[str, Any]:
         """The record with its fields as the model spells them, and without those that it does not know."""
-        known = {nfc(name): name for name in self._known}
+        known = {normal_name(name): name for name in self._known}
         row: dict[str, Any] = {}
         for name, value in record.items():
-            spelled = name if name in self._known else known.get(nfc(name))
+            spelled = name if name in self._known else known.get(normal_name(name))
             if spelled is not None and (spelled == name or spelled not in record):  # of two, none is lost
                 row[spelled] = value
                 continue
