@@ -31,10 +31,10 @@ class Transformer(PathsModel):
     predict_tokens: ClassVar[int] = 1 << 13  # what is computed of more tokens at once does not stay in the cache
 
     hidden: list[Positive] = field(default_factory=list)
-    dim: Positive = 64
+    dim: Positive = 32
     blocks: Positive = 1
     heads: Positive = 1
-    feed_forward: Positive = 128
+    feed_forward: Positive = 64
     norm_first: bool = True
     batch_size: Positive = 128
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
