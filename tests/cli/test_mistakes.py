@@ -245,3 +245,22 @@ def test_a_file_of_ones_own_that_is_no_yaml_is_named_with_the_line(arguments, tm
     answer = call("train.py", "--config-dir", str(tmp_path / "own"), *arguments, cwd=tmp_path)
     assert answer.returncode == 2, answer.stderr
     assert re.fullmatch(r"\S*mine\.yaml, line 3 is no YAML: .*; correct the file\.\n", answer.stderr), answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "named"), [("là", ["--config-dir", "là"]), ("own", ["hydra.searchpath=[file://own]"])]
+)
+def test_options_of_ones_own_are_known(folder, named, tmp_path):
+    (tmp_path / folder / "data").mkdir(parents=True)
+    (tmp_path / folder / "data" / "mine.yaml").write_text(
+        "defaults:\n  - csv\n  - _self_\ntarget: x\n", encoding="utf-8"
+    )
+    for arguments, sentence in (
+        (["data=mien"], "data=mien does not exist; did you mean mine?"),
+        (["data=mine", "model=mpl"], "model=mpl does not exist; did you mean mlp?"),
+        (["data=mine", "data.pth=x"], "data.pth is not a key; did you mean data.path?"),
+        (["data=mine", "data.path=a, b.csv"], "The file a, b.csv does not exist"),
+    ):
+        answer = call("train.py", *named, *arguments, cwd=tmp_path)
+        assert answer.returncode == 2
+        assert answer.stderr.startswith(sentence), answer.stderr

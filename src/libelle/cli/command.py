@@ -22,8 +22,9 @@ from yaml import MarkedYAMLError
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError
 from libelle.cli import help_pages
-from libelle.cli.options import shows_config, split_options
+from libelle.cli.options import own_folders, shows_config, split_options
 from libelle.cli.raw_arguments import as_typed, protect, restore
+from libelle.cli.schema_keys import also_in
 from libelle.cli.streams import quiet_pipe, readable
 from libelle.components import build
 from libelle.data.data_names import name_of
@@ -108,24 +109,25 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
         return
     # Options that follow an override, argparse would take for overrides; a sweep is known by them.
     given = [*options, *overrides]
-    try:
-        sys.argv[1:] = protect(given, name)
-        with readable(shows_config(options)):
-            main()
-    except (UserError, SweepError) as error:
-        _end_sweep(error)
-        raise  # a sentence already, also where it comes from a job in another process; the second is one of Hydra's
-    except HYDRA_ERRORS as error:
-        if _interruption(error) is not None:
-            raise
-        raise refused(name, given, error) from error
-    except Exception as error:
-        if _interruption(error) is not None:
-            raise
-        _end_sweep(error)
-        if not _is_of_hydra(error):
-            raise
-        raise refused(name, given, error) from error
+    with also_in(own_folders(options, overrides)):
+        try:
+            sys.argv[1:] = protect(given, name)
+            with readable(shows_config(options)):
+                main()
+        except (UserError, SweepError) as error:
+            _end_sweep(error)
+            raise  # a sentence already, also where it comes from a job in another process; the second is one of Hydra's
+        except HYDRA_ERRORS as error:
+            if _interruption(error) is not None:
+                raise
+            raise refused(name, given, error) from error
+        except Exception as error:
+            if _interruption(error) is not None:
+                raise
+            _end_sweep(error)
+            if not _is_of_hydra(error):
+                raise
+            raise refused(name, given, error) from error
 
 
 def _is_of_hydra(error: Exception) -> bool:
