@@ -264,3 +264,19 @@ def test_options_of_ones_own_are_known(folder, named, tmp_path):
         answer = call("train.py", *named, *arguments, cwd=tmp_path)
         assert answer.returncode == 2
         assert answer.stderr.startswith(sentence), answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "key"),
+    [
+        ("train.py", ["--cfg", "job", "seed=1", "model=mlp", "++seed=2", "model=mlp"], "seed"),
+        ("train.py", ["--cfg", "job", "model=logreg", "model=svm"], "model"),
+        ("runtime.py", ["record.job=a, b", "record.job=c, d"], "record.job"),
+        ("runs.py", ["list", "status=failed", "status=lost"], "status"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_warned_of(script, arguments, key, tmp_path):
+    said = call(script, *arguments, cwd=tmp_path).stderr
+    sentence = f"{key}= is given more than once; the last one counts, so leave the others out"
+    assert said.splitlines()[0] == sentence
+    assert said.count("more than once") == 1

@@ -1,5 +1,6 @@
 """What all commands share: from a command line to one function call, and from its errors to an exit status."""
 
+import logging
 import os
 import shlex
 import shutil
@@ -32,6 +33,8 @@ from libelle.errors import Terminated, UserError
 from libelle.installation import SCRIPT, call_as
 from libelle.logs import log_to_terminal
 from libelle.stores.base import Store
+
+log = logging.getLogger(__name__)
 
 USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 
@@ -112,6 +115,7 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
     with also_in(own_folders(options, overrides)):
         try:
             sys.argv[1:] = protect(given, name)
+            _say_repeated(overrides)
             with readable(shows_config(options)):
                 main()
         except (UserError, SweepError) as error:
@@ -128,6 +132,18 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
             if not _is_of_hydra(error):
                 raise
             raise refused(name, given, error) from error
+
+
+def _say_repeated(overrides: Sequence[str]) -> None:
+    """Warn of keys with several values, of which the last counts: scripts append some, and people overlook some."""
+    values: dict[str, set[str]] = {}
+    for override in overrides:
+        key, equals, value = override.lstrip("+").partition("=")
+        if equals:
+            values.setdefault(key, set()).add(value)
+    for key, several in values.items():
+        if len(several) > 1:
+            log.warning("%s= is given more than once; the last one counts, so leave the others out", key)
 
 
 def _is_of_hydra(error: Exception) -> bool:
