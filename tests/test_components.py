@@ -44,8 +44,13 @@ def test_a_component_is_built_again_from_its_description():
         ({}, "node.name is not set; give it a value."),
         ({"name": "a", "sise": 1}, "node.sise is not a key of Outer; its keys are name, share, inner."),
         ({"name": "a", "inner": {"sise": 1}}, "node.inner.sise is not a key of Inner; its keys are size."),
-        ({"name": "a", "inner": {"size": "x"}}, "node.inner.size=x does not fit: input should be a valid integer"),
-        ({"name": "a", "share": "x"}, "node.share=x does not fit: input should be a valid number"),
+        ({"name": "a", "inner": {"size": "x"}}, "node.inner.size=x does not fit: write a whole number."),
+        (
+            {"name": "a", "inner": 3},
+            "node.inner=3 does not fit: write its keys one by one, as node.inner.size=<value>.",
+        ),
+        ({"name": "a", "share": "x"}, "node.share=x does not fit: write a number or a whole number."),
+        ({"name": ["a"], "sise": 1}, "node.name=['a'] does not fit: write a text (1 more like it)."),
         ({"sise": 1}, "(1 more like it)."),
     ],
 )
@@ -68,9 +73,7 @@ def test_only_classes_of_the_group_are_built(target):
 
 def test_arguments_of_other_libraries_are_checked_against_their_annotations():
     check_arguments(ForeignStopping, {"monitor": "validation_loss", "patience": 5, "other": object()}, "callbacks.stop")
-    with pytest.raises(
-        UserError, match=r"^callbacks\.stop\.patience=soon does not fit: input should be a valid integer"
-    ):
+    with pytest.raises(UserError, match=r"^callbacks\.stop\.patience=soon does not fit: write a whole number"):
         check_arguments(ForeignStopping, {"patience": "soon"}, "callbacks.stop")
 
 

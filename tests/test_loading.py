@@ -60,6 +60,16 @@ def test_a_store_is_also_said_by_its_folder(published):
         load_run(run_id, 3)
 
 
+@pytest.mark.parametrize("nothing", [None, 3, b"forms", ["forms"]])
+def test_what_is_no_name_and_no_folder_is_a_sentence(published, nothing, tmp_path):
+    store, run_id = published
+    pipeline = load_run(run_id, store)
+    for door in (load_run, load_published, load_folder, Pipeline.load, pipeline.save):
+        with pytest.raises(UserError, match=r"is not a|is neither a") as caught:
+            door(nothing)
+        assert str(nothing) in str(caught.value)
+
+
 def test_a_folder_is_said_as_one(decoys, tmp_path):
     for source in (tmp_path / "forms", "./forms", f"{tmp_path}/forms"):
         assert Pipeline.load(source).rule.threshold == 0.99

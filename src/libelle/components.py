@@ -19,6 +19,7 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
 
 import yaml
 from pydantic import ConfigDict, Field, PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from libelle.errors import UserError, in_brief
 from libelle.installation import CONF
@@ -50,6 +51,22 @@ OpenShare = Annotated[float, Field(gt=0, lt=1)]
 
 #: What is said of a class whose fields cannot be keys of a config.
 _STORABLE = "annotate its fields with types of JSON: texts, numbers, lists and mappings of them"
+
+
+#: What pydantic finds, by its name for it → what is to be written instead.
+_WANTED = {
+    **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "a number"),
+    "finite_number": "a number that is not infinite",
+    **dict.fromkeys(("bool_type", "bool_parsing"), "true or false"),
+    "string_type": "a text",
+    "list_type": "a list in brackets, as [a,b]",
+    "greater_than": "a number above {gt:.12g}",
+    "greater_than_equal": "a number of at least {ge:.12g}",
+    "less_than": "a number below {lt:.12g}",
+    "less_than_equal": "a number of at most {le:.12g}",
+    "literal_error": "{expected}",
+}
 
 
 class Component:
@@ -240,17 +257,11 @@ def check_arguments(cls: type, values: Mapping[str, Any], key: str) -> dict[str,
 
 
 def _sentence(error: ValidationError, cls: type, values: Any, key: str) -> str:
-    first = error.errors(include_url=False)[0]
-    path = [key] if key else []
-    for part in first["loc"]:
-        try:
-            values = values[part]
-        except (KeyError, IndexError, TypeError):
-            if first["type"] != "missing":
-                continue  # pydantic names the branch of a union here
-        path.append(str(part))
-    place = ".".join(path)
-    more = f" ({error.error_count() - 1} more like it)" if error.error_count() > 1 else ""
+    errors = error.errors(include_url=False)
+    first, place = errors[0], _place(errors[0], values, key)
+    here = [each for each in errors if _place(each, values, key) == place]  # a union's branches each have one
+    others = len(errors) - len(here)
+    more = f" ({others} more like it)" if others else ""
     match first["type"]:
         case "unexpected_keyword_argument":
             owner = _owner(cls, first["loc"][:-1])
@@ -258,8 +269,25 @@ def _sentence(error: ValidationError, cls: type, values: Any, key: str) -> str:
             return f"{place} is not a key of {owner.__name__}; its keys are {names}{more}."
         case "missing":
             return f"{place} is not set; give it a value{more}."
-    message = first["msg"][0].lower() + first["msg"][1:]
+        case "dataclass_type":
+            below = f"{place}.{dataclasses.fields(_owner(cls, first['loc']))[0].name}"
+            return f"{place}={first['input']} does not fit: write its keys one by one, as {below}=<value>{more}."
+    wanted = [_WANTED[each["type"]].format(**each.get("ctx", {})) for each in here if each["type"] in _WANTED]
+    message = f"write {' or '.join(dict.fromkeys(wanted))}" if wanted else first["msg"][0].lower() + first["msg"][1:]
     return f"{place}={first['input']} does not fit: {message}{more}."
+
+
+def _place(error: ErrorDetails, values: Any, key: str) -> str:
+    """The dotted key that an error of pydantic is about."""
+    path = [key] if key else []
+    for part in error["loc"]:
+        try:
+            values = values[part]
+        except (KeyError, IndexError, TypeError):
+            if error["type"] != "missing":
+                continue  # pydantic names the branch of a union here
+        path.append(str(part))
+    return ".".join(path)
 
 
 def _owner(cls: Any, path: tuple[int | str, ...]) -> Any:

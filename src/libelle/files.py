@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from libelle.errors import UserError
+
 #: What the system says of a disk that takes no more.
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 #: Prefix of the names of files that are not complete yet.
@@ -26,6 +28,17 @@ LARGEST_WORDS = 1 << 26
 SCRATCH = "libelle-"
 #: A name of either that says whose it is.
 _OWNED = re.compile(rf"({re.escape(TEMPORARY)}|{SCRATCH})(?P<host>.+)-(?P<pid>\d+)-[^-]+")
+
+
+def folder_at(place: str | Path) -> Path:
+    """A folder, as Python's doors take it.
+
+    Raises:
+        UserError: when it is no path.
+    """
+    if not isinstance(place, str | os.PathLike):
+        raise UserError(f"folder={place!r} is not a path; give a text or a Path.")
+    return Path(place)
 
 
 def owned(prefix: str) -> str:

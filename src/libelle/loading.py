@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from libelle.errors import UserError
+from libelle.files import folder_at
 from libelle.pipeline import Pipeline
 from libelle.publication import read_version
 from libelle.published import find
@@ -30,8 +31,7 @@ def load_run(run_id: str | RunId, store: Store | str | Path | None = None) -> Pi
         UserError: when there is no such run, it has not completed, a file was altered, or the golden records no longer
             get their scores.
     """
-    run_id = run_id if isinstance(run_id, RunId) else RunId.parse(run_id)
-    return Pipeline.of_run(Run.open(store_at(store), run_id))
+    return Pipeline.of_run(Run.open(store_at(store), RunId.parse(str(run_id))))
 
 
 def load_published(
@@ -48,6 +48,8 @@ def load_published(
     Raises:
         UserError: when nothing has this name, a file was altered, or the golden records no longer get their scores.
     """
+    if not isinstance(reference, str):
+        raise UserError(f"published={reference!r} is not a name; write a name, or a name and a version as in forms@2.")
     place = store_at(store)
     return read_version(place, find(place, reference, trusted), default_cache())
 
@@ -58,7 +60,7 @@ def load_folder(folder: str | Path) -> Pipeline:
     Raises:
         UserError: when it holds none or a damaged one, or the golden records no longer get their scores.
     """
-    folder = Path(folder)
+    folder = folder_at(folder)
     if not folder.is_dir():
         raise UserError(f"The folder {folder} does not exist; check the path.")
     return replace(Pipeline.read(folder), name=folder.resolve().name)
@@ -74,6 +76,8 @@ def load(source: str | Path, store: Store | str | Path | None = None) -> Pipelin
     Raises:
         UserError: see the three doors.
     """
+    if not isinstance(source, str | Path):
+        raise UserError(f"{source!r} is neither a folder, a run id nor a published name; give one of them.")
     if isinstance(source, Path) or any(mark in source for mark in (os.sep, os.altsep) if mark):
         return load_folder(source)
     if RunId.matches(source):

@@ -25,7 +25,7 @@ from libelle.evaluation.drift_reference import Reference
 from libelle.evaluation.explanation import FieldEffect, explain
 from libelle.evaluation.golden_file import Golden, load_golden, require_kept, require_same, save_golden
 from libelle.features import Features, Floats
-from libelle.files import require_regular
+from libelle.files import folder_at, require_regular
 from libelle.known_texts import KnownTexts
 from libelle.memory import NoRoomError
 from libelle.models.base import Model
@@ -249,7 +249,7 @@ class Pipeline:
             UserError: when the folder is there already and not empty, or cannot be made; when what was written does not
                 come back as a pipeline that scores as this one does, which is a mistake in one of its components.
         """
-        folder = Path(folder)
+        folder = folder_at(folder)
         if folder.is_dir() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; save into a new folder.")
         try:

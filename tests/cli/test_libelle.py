@@ -72,6 +72,10 @@ def test_a_mistake_is_one_sentence_that_proposes_what_was_called(tmp_path):
     for caller, proposed in (
         (lambda: call_libelle("runtime", "text=x", cwd=tmp_path), "train one with libelle train."),
         (lambda: call("runtime.py", "text=x", cwd=tmp_path), "train one with python train.py."),
+        (
+            lambda: call("runtime.py", "text=x", "store.root=b", cwd=tmp_path),
+            f"train one with python train.py store.root={tmp_path / 'b'}.",
+        ),
         (lambda: call_libelle("runs", "dif", cwd=tmp_path), "libelle runs dif is not known"),
     ):
         answer = caller()

@@ -55,7 +55,7 @@ MISTAKES = [
     ("train.py", ["data=[]"], ["data=[] is a list, and data takes one option", "diaries"]),
     ("train.py", ["--multirun", "model=[mlp,svm]"], ["model=[mlp,svm] is a list", "transformer"]),
     ("train.py", ["cleaner=[]"], ["cleaner=[] names no option", "none"]),
-    ("train.py", ["data.split.seed=-5"], ["data.split.seed", "greater than or equal to 0"]),
+    ("train.py", ["data.split.seed=-5"], ["data.split.seed", "write a number of at least 0."]),
     ("runtime.py", ["~store", "text=x"], ["store is not set", "store=local"]),
     ("runs.py", ["list", "store=[]"], ["store=[] is a list", "local, minio"]),
     ("train.py", ["model=null"], ["model=null", "names no option", "logreg"]),
@@ -99,8 +99,8 @@ MISTAKES = [
     ("threshold.py", ["precision=0,9"], ["decimal comma", "precision=0.9"]),
     ("train.py", ["model.dropout=0,3"], ["decimal comma", "model.dropout=0.3"]),
     ("train.py", ["seed=1,2"], ["seed=1,2", "--multirun"]),
-    ("train.py", ["seed=x"], ["seed=x", "integer"]),
-    ("train.py", ["seed="], ["seed=", "integer"]),
+    ("train.py", ["seed=x"], ["seed=x", "whole number"]),
+    ("train.py", ["seed="], ["seed=", "whole number"]),
     ("train.py", ["seed=${x}"], ["seed=${x}", "write the value itself"]),
     ("train.py", ["seed=???"], ["seed is not set"]),
     ("train.py", ["seed=\udcff"], ["seed", "UTF-8"]),
@@ -245,3 +245,38 @@ def test_a_file_of_ones_own_that_is_no_yaml_is_named_with_the_line(arguments, tm
     answer = call("train.py", "--config-dir", str(tmp_path / "own"), *arguments, cwd=tmp_path)
     assert answer.returncode == 2, answer.stderr
     assert re.fullmatch(r"\S*mine\.yaml, line 3 is no YAML: .*; correct the file\.\n", answer.stderr), answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "named"), [("là", ["--config-dir", "là"]), ("own", ["hydra.searchpath=[file://own]"])]
+)
+def test_options_of_ones_own_are_known(folder, named, tmp_path):
+    (tmp_path / folder / "data").mkdir(parents=True)
+    (tmp_path / folder / "data" / "mine.yaml").write_text(
+        "defaults:\n  - csv\n  - _self_\ntarget: x\n", encoding="utf-8"
+    )
+    for arguments, sentence in (
+        (["data=mien"], "data=mien does not exist; did you mean mine?"),
+        (["data=mine", "model=mpl"], "model=mpl does not exist; did you mean mlp?"),
+        (["data=mine", "data.pth=x"], "data.pth is not a key; did you mean data.path?"),
+        (["data=mine", "data.path=a, b.csv"], "The file a, b.csv does not exist"),
+    ):
+        answer = call("train.py", *named, *arguments, cwd=tmp_path)
+        assert answer.returncode == 2
+        assert answer.stderr.startswith(sentence), answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "key"),
+    [
+        ("train.py", ["--cfg", "job", "seed=1", "model=mlp", "++seed=2", "model=mlp"], "seed"),
+        ("train.py", ["--cfg", "job", "model=logreg", "model=svm"], "model"),
+        ("runtime.py", ["record.job=a, b", "record.job=c, d"], "record.job"),
+        ("runs.py", ["list", "status=failed", "status=lost"], "status"),
+    ],
+)
+def test_a_key_that_is_given_twice_is_warned_of(script, arguments, key, tmp_path):
+    said = call(script, *arguments, cwd=tmp_path).stderr
+    sentence = f"{key}= is given more than once; the last one counts, so leave the others out"
+    assert said.splitlines()[0] == sentence
+    assert said.count("more than once") == 1

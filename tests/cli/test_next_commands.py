@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from helpers.scripts import ROOT, call
-from libelle.cli.next_commands import CHARACTERS, example, publication_arguments
+from libelle.cli.next_commands import CHARACTERS, example, print_next, publication_arguments
 
 TEXTS = ['l\'"Étoile"', "$HOME `ls` \\ ; rm", "a = b, {c} [d] ${x}", "-- ??? # \u00a0 !", "«œuf» | & > x"]
 
@@ -56,6 +57,11 @@ def test_what_is_proposed_runs_as_it_is_pasted(place, labels):
     (served,) = proposed(paste(publish, place))
     assert "published=les_miens" in served
     paste(served, place)
+
+
+def test_the_store_is_kept_however_it_was_typed(capsys):
+    print_next(Console(), ["store=minio", "++store.bucket=b", "seed=2"], ["publish", "run_id=2026-11-23_1"])
+    assert capsys.readouterr().out.strip().endswith("publish.py run_id=2026-11-23_1 store=minio ++store.bucket=b")
 
 
 def test_the_record_fills_few_fields_with_short_texts():

@@ -171,6 +171,10 @@ def test_an_output_is_replaced_by_a_whole_file_or_not_at_all(pipeline, tiny_form
         ({"input": "-", "encoding": "utf8mb4"}, ["encoding=utf8mb4", "utf-8"]),
         ({"text": "a", "output": "forms.csv/scores.csv"}, ["output=forms.csv/scores.csv", "cannot be written"]),
         ({"input": "forms.csv", "delimiter": ";"}, ["forms.csv", "delimiter", "try delimiter=','"]),
+        ({"text": "a", "delimiter": ","}, ["delimiter=, says how a file is read", "input=<file>"]),
+        ({"record": {"job": "b"}, "sheet": "x"}, ["sheet=x says how a file is read"]),
+        ({"text": "a", "on_error": "stop"}, ["on_error=stop says how a file is read"]),
+        ({"input": "forms.csv", "output": "scores.csv", "format": "json"}, ["format=json", "output=scores.csv"]),
     ],
 )
 def test_wrong_requests_stop_with_a_sentence(pipeline, tiny_forms, monkeypatch, values, words):

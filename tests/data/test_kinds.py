@@ -92,10 +92,21 @@ def test_what_cannot_be_read_is_named(content, words):
     assert all(word in str(caught.value) for word in ["forms.csv", *words])
 
 
-def test_parquet_is_known_by_its_bytes():
+def parquet(**columns: list[str]) -> bytes:
     stream = io.BytesIO()
-    pq.write_table(pa.table({"a": ["x"]}), stream)
-    assert records_of(stream.getvalue(), name="forms.csv") == [["x"]]
+    pq.write_table(pa.table(columns), stream)
+    return stream.getvalue()
+
+
+def test_parquet_is_known_by_its_bytes():
+    assert records_of(parquet(a=["x"]), name="forms.csv") == [["x"]]
+
+
+@pytest.mark.parametrize("typed", [{"delimiter": ";"}, {"encoding": "cp1252"}, {"quote": "none"}])
+def test_what_only_a_csv_file_has_is_refused_for_others(typed):
+    for content in (parquet(a=["x"]), workbook(["a"], ["x"])):
+        with pytest.raises(UserError, match=r"data\.\w+=\S+ is for CSV files, and forms\.csv is none; leave it out"):
+            read_bytes(content, **typed)
 
 
 def test_cells_of_a_sheet_are_the_texts_that_excel_shows():

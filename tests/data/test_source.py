@@ -148,7 +148,7 @@ def test_a_wrong_encoding_is_named_by_row(forms_file):
     [
         ({"colums": ["a"]}, ["data.colums", "not a key of FileSource", "columns"]),
         ({"split": {"colum": "a"}}, ["data.split.colum", "not a key of SplitConfig", "column, group"]),
-        ({"split": {"validation": 1.5}}, ["data.split.validation=1.5", "less than 1"]),
+        ({"split": {"validation": 1.5}}, ["data.split.validation=1.5", "write a number below 1."]),
         ({"split": {"validation": 0.5, "test": 0.5}}, ["data.split.validation=0.5", "data.split.test=0.5"]),
         ({"target_rule": "first"}, ["data.target_rule=first", "'all_empty'"]),
         ({"_target_": "libelle.data.source.Source"}, ["data._target_=libelle.data.source.Source", "option"]),

@@ -80,6 +80,7 @@ def test_evaluate_is_the_metrics_of_the_run(tmp_path):
         ({"columns": "jbo"}, "no column 'jbo'"),
         ({"overrides": ["process.max_featurs=3"]}, "max_featurs"),
         ({"model": "mpl"}, "mpl"),
+        ({"model": 3}, "model=3 is not a text"),
         ({"model": "mlp,logreg"}, "mlp,logreg"),
         ({"frame": pd.concat([make_forms(), make_forms()[["job"]]], axis=1)}, "'job' is there more than once"),
     ],

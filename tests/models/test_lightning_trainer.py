@@ -68,7 +68,7 @@ def test_a_key_that_works_ends_in_a_whole_run(train, tmp_path, keys):
     ("keys", "words"),
     [
         ("+trainer.epochs=3", ["trainer.epochs", "max_epochs"]),
-        ("trainer.max_epochs=abc", ["trainer.max_epochs=abc", "integer"]),
+        ("trainer.max_epochs=abc", ["trainer.max_epochs=abc", "whole number"]),
         ("trainer.max_epochs=-1", ["trainer.max_epochs=-1", "trainer.max_steps"]),
         ("trainer.max_epochs=0", ["trainer.max_epochs=0", "at least 1"]),
         ("trainer.max_steps=0", ["trainer.max_steps=0", "at least 1"]),

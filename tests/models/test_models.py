@@ -1,7 +1,10 @@
 """Networks: deterministic, independent of the batch, saved without pickle; loss, optimiser and schedule by hand."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -16,7 +19,7 @@ from libelle.models.batches import Batch
 from libelle.models.layers import drop_ngrams
 from libelle.models.lightning import Classifier
 from libelle.models.mlp import MLP
-from libelle.models.network import LossConfig, OptimizerConfig
+from libelle.models.network import LossConfig, OptimizerConfig, Shape
 from libelle.models.neural import NeuralModel
 from libelle.models.optimizers import SparseAdamW, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights
@@ -149,6 +152,49 @@ def test_balanced_labels_weigh_what_they_weigh_in_models_without_a_network() -> 
 class TwoPaths(Network):
     def paths(self, batch: Batch) -> list[torch.Tensor]:
         return [batch["good"], batch["noise"]]
+
+
+class Returns(Network):
+    """A network of somebody's own, whose paths may be anything."""
+
+    change: ClassVar[Callable[[torch.Tensor], object]]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(2))
+
+    def paths(self, batch: Batch) -> Any:
+        rows = (len(batch["word_offsets"]) - 1) // 3
+        return type(self).change(self.weight.expand(rows, 2))
+
+
+@dataclass
+class Own(NeuralModel):
+    needs: ClassVar[frozenset[str]] = frozenset({"words"})
+
+    def network(self, shape: Shape, classes: int) -> Any:
+        return Returns()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda logits: logits, "a Tensor, which is no list"),
+        (lambda logits: [logits, logits], "2 paths where 1 of them is declared"),
+        (lambda logits: [], "0 paths where 1 of them is declared"),
+        (lambda logits: [logits.tolist()], "a list as a path, which is no tensor"),
+        (lambda logits: [logits[:, :1]], r"float32 of shape \(90, 1\) for 90 rows and 2 labels"),
+        (lambda logits: [logits[:, 0]], r"float32 of shape \(90,\) for 90 rows"),
+        (lambda logits: [logits.repeat(3, 1)], r"float32 of shape \(270, 2\) for 90 rows"),
+        (lambda logits: [logits.long()], r"int64 of shape \(90, 2\)"),
+    ],
+)
+def test_paths_of_a_network_of_ones_own_are_checked(
+    change: Callable[[torch.Tensor], object], words: str, data: Dataset, tmp_path: Path
+) -> None:
+    Returns.change = staticmethod(change)
+    with pytest.raises(UserError, match=rf"the network Returns returned {words}.*let paths\(\) return a list"):
+        trained(Own(batch_size=90), data, tmp_path)
 
 
 def test_the_pool_trusts_the_path_that_is_right_and_calibrates_it() -> None:

@@ -48,7 +48,7 @@ def test_parts_are_those_named_in_this_order_each_with_its_own_keys():
         ("process.parts=[tfidf,bigrams,tfidf]", ["names tfidf twice"]),
         ("process.parts=[]", ["process.parts=[]"]),
         ("process.parts=tfidf", ["process.parts=tfidf is not a list"]),
-        ("process.tfidf.min_df=0", ["process.tfidf.min_df=0", "greater than or equal to 1"]),
+        ("process.tfidf.min_df=0", ["process.tfidf.min_df=0", "write a number of at least 1."]),
         ("+process.tfidf.mindf=1", ["process.tfidf.mindf", "min_df"]),
         ("process.tfidf.char_ngrams_max=1", ["process.tfidf.char_ngrams_max=1", "process.tfidf.char_ngrams_min=2"]),
         ("process.fasttext_mean.vectors.path=x", ["process.fasttext_mean.vectors.source=path"]),

@@ -66,6 +66,15 @@ def test_a_folder_and_a_pattern_of_any_formats_are_scored_alike(place, score, ou
     found = answers_in(place / output)
     pd.testing.assert_frame_equal(found, answers_in(place / f"{output}_too"))
     assert found["id"].tolist() == [*forms[0]["cabbi"], *forms[1]["cabbi"], *range(1, 41)]
+    # Each file takes the keys of its kind; one that none takes would have no effect.
+    forms[1].to_excel(mixed / "b.xlsx", index=False)
+    assert score("input=mixed", f"output={output}_typed/", "quote=none", "sheet=Sheet1").returncode == 0
+    for wanted in ("input=mixed/*.parquet", "input=mixed/b.parquet"):
+        answer = score(wanted, "output=none/", "encoding=cp1252")
+        assert answer.stderr.startswith(f"encoding=cp1252 is for CSV files, and {wanted} names none; leave it out.")
+    answer = score("input=mixed/*.csv.gz", "output=none/", "sheet=x")
+    assert answer.stderr.startswith("sheet=x is for Excel files, and input=mixed/*.csv.gz names none")
+    assert not (place / "none").exists()
 
 
 def test_what_was_ended_anywhere_goes_on_to_the_same_bytes(place, score, output, monkeypatch):

@@ -106,7 +106,7 @@ def test_cleaners_are_applied_in_the_order_typed():
 @pytest.mark.parametrize(
     ("override", "words"),
     [
-        ("process.min_count=0", ["process.min_count=0", "greater than or equal to 1"]),
+        ("process.min_count=0", ["process.min_count=0", "write a number of at least 1."]),
         ("+process.min_cuont=3", ["process.min_cuont", "min_count"]),
         ("optimize=accuracy", ["optimize=accuracy", "validation.average_precision"]),
         ("optimize=valid.f1", ["valid is not a split", "validation"]),

@@ -1,5 +1,6 @@
 """What all commands share: from a command line to one function call, and from its errors to an exit status."""
 
+import logging
 import os
 import shlex
 import shutil
@@ -22,8 +23,9 @@ from yaml import MarkedYAMLError
 
 from hydra_plugins.hydra_hyperopt_sweeper.sweep import SweepError
 from libelle.cli import help_pages
-from libelle.cli.options import shows_config, split_options
+from libelle.cli.options import own_folders, shows_config, split_options
 from libelle.cli.raw_arguments import as_typed, protect, restore
+from libelle.cli.schema_keys import also_in
 from libelle.cli.streams import quiet_pipe, readable
 from libelle.components import build
 from libelle.data.data_names import name_of
@@ -31,6 +33,8 @@ from libelle.errors import Terminated, UserError
 from libelle.installation import SCRIPT, call_as
 from libelle.logs import log_to_terminal
 from libelle.stores.base import Store
+
+log = logging.getLogger(__name__)
 
 USER_ERROR, INTERRUPTED, TERMINATED = 2, 130, 143
 
@@ -108,24 +112,38 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
         return
     # Options that follow an override, argparse would take for overrides; a sweep is known by them.
     given = [*options, *overrides]
-    try:
-        sys.argv[1:] = protect(given, name)
-        with readable(shows_config(options)):
-            main()
-    except (UserError, SweepError) as error:
-        _end_sweep(error)
-        raise  # a sentence already, also where it comes from a job in another process; the second is one of Hydra's
-    except HYDRA_ERRORS as error:
-        if _interruption(error) is not None:
-            raise
-        raise refused(name, given, error) from error
-    except Exception as error:
-        if _interruption(error) is not None:
-            raise
-        _end_sweep(error)
-        if not _is_of_hydra(error):
-            raise
-        raise refused(name, given, error) from error
+    with also_in(own_folders(options, overrides)):
+        try:
+            sys.argv[1:] = protect(given, name)
+            _say_repeated(overrides)
+            with readable(shows_config(options)):
+                main()
+        except (UserError, SweepError) as error:
+            _end_sweep(error)
+            raise  # a sentence already, also where it comes from a job in another process; the second is one of Hydra's
+        except HYDRA_ERRORS as error:
+            if _interruption(error) is not None:
+                raise
+            raise refused(name, given, error) from error
+        except Exception as error:
+            if _interruption(error) is not None:
+                raise
+            _end_sweep(error)
+            if not _is_of_hydra(error):
+                raise
+            raise refused(name, given, error) from error
+
+
+def _say_repeated(overrides: Sequence[str]) -> None:
+    """Warn of keys with several values, of which the last counts: scripts append some, and people overlook some."""
+    values: dict[str, set[str]] = {}
+    for override in overrides:
+        key, equals, value = override.lstrip("+").partition("=")
+        if equals:
+            values.setdefault(key, set()).add(value)
+    for key, several in values.items():
+        if len(several) > 1:
+            log.warning("%s= is given more than once; the last one counts, so leave the others out", key)
 
 
 def _is_of_hydra(error: Exception) -> bool:

@@ -67,6 +67,8 @@ def fit(
     """
     if not isinstance(frame, pd.DataFrame):
         raise UserError(f"fit takes a DataFrame, and this is one {type(frame).__name__}; put the records into one.")
+    if not isinstance(model, str):
+        raise UserError(f"model={model!r} is not a text; name an option of the group, as model='logreg'.")
     names, texts, typed = _texts("target", target), _texts("columns", columns), _texts("overrides", overrides)
     place = None if store is None else store_at(store)
     plan = _make_plan(frame, names, texts, model, typed, place)

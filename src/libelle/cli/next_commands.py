@@ -25,7 +25,7 @@ def print_next(
 
     Each of `commands` is a command's name and its arguments.
     """
-    kept = [override for override in overrides if override.startswith(keep)]
+    kept = [override for override in overrides if override.lstrip("+").startswith(keep)]
     console.print("Next:")
     for words in commands:
         line = f"{how_to_call(words[0])} {shlex.join([*words[1:], *kept])}"

@@ -3,6 +3,7 @@
 import argparse
 import re
 from difflib import get_close_matches
+from pathlib import Path
 from typing import NoReturn
 
 from hydra._internal.utils import get_args_parser
@@ -50,6 +51,14 @@ def split_options(arguments: list[str]) -> tuple[list[str], list[str]]:
         else:
             options.append(argument)
     return options, overrides
+
+
+def own_folders(options: list[str], overrides: list[str]) -> list[Path]:
+    """Folders of config files that a command line names beside `conf/`: `--config-dir`, and `hydra.searchpath`."""
+    named = get_args_parser().parse_known_args(options)[0].config_dir
+    searched = [override for override in overrides if override.lstrip("+").startswith("hydra.searchpath=")]
+    found = [path for override in searched for path in re.findall(r"file://([^,\]'\"]+)", override)]
+    return [Path(path) for path in ([named] if named else []) + found]
 
 
 def shows_config(options: list[str]) -> bool:

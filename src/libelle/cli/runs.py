@@ -21,7 +21,7 @@ from libelle.runs.ids import RunId
 from libelle.runs.published import published_runs
 from libelle.runs.run import LOST, Manifest, Run
 from libelle.stores.base import Store
-from libelle.stores.outbox import parcels, place_of, sync_command
+from libelle.stores.outbox import command_line, parcels, place_of, sync_command
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def runs(config: DictConfig) -> None:
         values, store = values_and_store(config)
         verb, *names = json.loads(values["words"]) or ["list"]
         where = json.loads(values["where"])
-        _check_words(verb, names, where)
+        _check_words(store, verb, names, where)
         output = json_output if _as_json(where) else run_tables
         store.reach()
         found = [Run.open(store, RunId.parse(name)) for name in names]
@@ -78,10 +78,10 @@ def runs(config: DictConfig) -> None:
                 raise UserError(f"{how_to_call('runs')} {verb} takes {_RUNS_TAKEN[verb]}, and {given}.")
 
 
-def _check_words(verb: str, names: list[str], where: Mapping[str, str]) -> None:
+def _check_words(store: Store, verb: str, names: list[str], where: Mapping[str, str]) -> None:
     """Refuse a verb that does not exist, and a word that stands where a run id should."""
     if RunId.matches(verb):
-        raise UserError(f"{verb} is a run id without a verb; write {how_to_call('runs')} show {verb}.")
+        raise UserError(f"{verb} is a run id without a verb; write {command_line(store, 'runs', 'show', verb)}.")
     if verb not in _RUNS_TAKEN:
         rest = f"the verbs are {', '.join(_RUNS_TAKEN)}."
         raise UserError(f"{how_to_call('runs')} {verb} is not known; {did_you_mean(verb, _RUNS_TAKEN, rest)}")

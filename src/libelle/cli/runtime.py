@@ -91,6 +91,7 @@ class ScoringRequest(FileRequest):
                 raise UserError(f"{key}= is empty; give the name of a file, or leave it out.")
         if self.report and self.input is None:
             raise UserError("report=true compares a file with the training data; give input=<file>, or leave it out.")
+        self._check_reading()
         if self.into_folder:
             self._check_folder()
         elif self.output is not None and self.output.startswith(S3):
@@ -98,6 +99,11 @@ class ScoringRequest(FileRequest):
         else:
             self._check_one_file()
             self.check_answers(self.input)
+        if self.format == "json" and not self.as_json:
+            raise UserError(
+                f"format=json is for what is printed, and the name of output={self.output} says what is written; "
+                "leave it out."
+            )
         require_language(self.language, "language")
         if self.language != ENGLISH and not self.report:
             raise UserError(
@@ -112,6 +118,13 @@ class ScoringRequest(FileRequest):
         several = self.workers is not None or self.engine is not None or is_several(self.input)
         unnamed = not ending_of(Path(self.output)) and several
         return self.output.startswith(S3) or self.output.endswith("/") or Path(self.output).is_dir() or unnamed
+
+    def _check_reading(self) -> None:
+        """Refuse what says how a file is read where there is none."""
+        typed = {key: getattr(self, key) for key in OPTIONS} | ({"on_error": "stop"} if self.on_error == "stop" else {})
+        for key, value in typed.items() if self.input is None else ():
+            if value is not None:
+                raise UserError(f"{key}={value} says how a file is read; give input=<file>, or leave it out.")
 
     def _check_folder(self) -> None:
         """Refuse what does not go with a folder of parts."""

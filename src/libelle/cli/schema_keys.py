@@ -4,9 +4,11 @@ Each command has a page in `conf/` and a class that checks it; each option of a 
 Nobody lists keys by hand: a key that is added to one of these classes is known here.
 """
 
+import json
 import types
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import is_dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -32,16 +34,28 @@ _PAGES = {
     "serve": "libelle.service.settings.Settings",
 }
 _TRAIN = "libelle.training.schema.TrainConfig"
+#: Where options of groups are looked for: `conf/`, and what a command line names beside it.
+_folders: ContextVar[tuple[Path, ...]] = ContextVar("_folders", default=(CONF,))
+
+
+@contextmanager
+def also_in(folders: Iterable[Path]) -> Iterator[None]:
+    """Know the options of some folders, too, as Hydra does; those that do not exist are passed over."""
+    before = _folders.set((CONF, *(folder.absolute() for folder in folders if folder.is_dir())))
+    try:
+        yield
+    finally:
+        _folders.reset(before)
 
 
 def is_group(name: str) -> bool:
     """Whether a name is a config group, as `model`."""
-    return name.isidentifier() and (CONF / name).is_dir()
+    return name.isidentifier() and any((folder / name).is_dir() for folder in _folders.get())
 
 
 def options(group: str) -> list[str]:
     """The options of a config group."""
-    return sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    return sorted({path.stem for folder in _folders.get() for path in (folder / group).glob("*.yaml")})
 
 
 def nearest(typed: str, there: Iterable[str], at_least: float = 0.6) -> str | None:
@@ -71,18 +85,28 @@ def own_hydra() -> Iterator[None]:
         Singleton.set_state(before)
 
 
-@lru_cache(maxsize=64)
 def composed(command: str, choices: tuple[str, ...]) -> Mapping[str, Any]:
     """A command's config, and Hydra's own node, with these options of groups, as `model=mlp`; nothing is resolved.
 
     Returns:
         Nested dicts; empty where there is no such page or option.
     """
+    return _composed(command, choices, _folders.get()[1:])
+
+
+@lru_cache(maxsize=64)
+def _composed(command: str, choices: tuple[str, ...], own: tuple[Path, ...]) -> Mapping[str, Any]:
     if not (CONF / f"{command}.yaml").is_file():
         return {}
     try:
         with own_hydra():
-            config: DictConfig = compose(command, list(choices), return_hydra_config=True)
+            # JSON's quotes are those of Hydra's grammar.
+            path = (
+                [f"hydra.searchpath={json.dumps([f'file://{folder}' for folder in own], ensure_ascii=False)}"]
+                if own
+                else []
+            )
+            config: DictConfig = compose(command, [*choices, *path], return_hydra_config=True)
             plain = OmegaConf.to_container(config)
     except (HydraException, OmegaConfBaseException, TypeError, ValueError):
         return {}

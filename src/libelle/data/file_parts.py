@@ -20,7 +20,7 @@ from libelle.data.csv_rows import Rows
 from libelle.data.dialects import Dialect, delimiter_of
 from libelle.data.encodings import Readable, Utf8Stream, ends_with_mark, is_above_ascii
 from libelle.data.frames import Chunks
-from libelle.data.kinds import kind_in_place, opened
+from libelle.data.kinds import kind_in_place, kind_of
 from libelle.data.names import check_header
 from libelle.data.options import BadRow, FileOptions, FileReport, OnBadRow
 from libelle.data.tables import check_options, read_parquet, read_stream
@@ -93,12 +93,11 @@ def cut(stream: BinaryIO, name: str, options: FileOptions, report: FileReport) -
     kind = kind_in_place(stream.read(1 << 12))
     stream.seek(0)
     said_parquet = name.lower().endswith((".parquet", ".pq"))
-    if kind is None or options.sheet is not None or (kind == "csv" and said_parquet):
+    if kind is None or (kind == "csv" and said_parquet):
         return _WHOLE
     if kind == "parquet":
         return _cut_parquet(stream, name)
-    with opened(stream, name):  # refuses what is no table
-        stream.seek(0)
+    kind_of(stream, name)  # refuses what is no table
     return _cut_csv(stream, name, options, report)
 
 
@@ -107,7 +106,8 @@ def read_part(
 ) -> Chunks:
     """Yield the rows of a part; the arguments are those of `cut`, its answer, and those of `libelle.data.tables`."""
     if cut.by == "file":
-        yield from read_stream(stream, name, options, on_bad_row=on_bad_row, report=report)
+        shared = replace(options, shared=True)
+        yield from read_stream(stream, name, shared, on_bad_row=on_bad_row, report=report)
     elif cut.by == "rows":
         yield from read_parquet(stream, name, options, report, range(part.start, part.end))
     else:

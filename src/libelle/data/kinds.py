@@ -79,6 +79,14 @@ def opened(stream: BinaryIO, name: str) -> Iterator[tuple[Kind, Readable]]:
         raise UserError(f"{name} is damaged ({in_brief(error)}); copy or make it again.") from error
 
 
+def kind_of(stream: BinaryIO, name: str) -> Kind:
+    """What a file is that can seek; the arguments and errors are those of `opened`."""
+    with opened(stream, name) as (kind, _):
+        pass
+    stream.seek(0)
+    return kind
+
+
 def most_unpacked(packed: int) -> int:
     """Bytes that so many bytes of a file may unpack to."""
     return _UNPACKED + _RATIO * packed

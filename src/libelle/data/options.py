@@ -31,6 +31,7 @@ class FileOptions:
         needed: names of all columns that will be used; None: all of them.
         remembered: how the file was read that a model learnt from, tried first where nothing was typed.
         keys: what stands before the keys in this command, for messages.
+        shared: whether they are for several files, of which each takes what its kind has.
     """
 
     delimiter: str | None = None
@@ -41,6 +42,7 @@ class FileOptions:
     needed: frozenset[str] | None = None
     remembered: Mapping[str, str] = field(default_factory=dict)
     keys: str = "data."
+    shared: bool = False
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Missing is missing, never the text "nan"; employers called NA, NULL or NONE stay
 
 import io
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,9 +17,9 @@ from libelle.data.dialects import check_quote, delimiter_of
 from libelle.data.encodings import check_encoding
 from libelle.data.excel import read_excel
 from libelle.data.frames import Chunks, from_arrow
-from libelle.data.kinds import opened
+from libelle.data.kinds import Kind, opened
 from libelle.data.names import check_header, normal_name
-from libelle.data.options import FileOptions, FileReport, OnBadRow
+from libelle.data.options import OPTIONS, FileOptions, FileReport, OnBadRow
 from libelle.data.texts import arrow_texts, no_text, not_text
 from libelle.errors import UserError
 
@@ -49,12 +50,10 @@ def read_stream(
     """Yield the rows of a stream, as `read_file` does; `name` is what messages call it."""
     check_options(options)
     with opened(stream, name) as (kind, content):
+        if not options.shared:
+            require_kind([kind], f"{name} is none", options)
         if kind == "excel":
             yield from read_excel(content, name, options, report)  # type: ignore[arg-type]
-        elif options.sheet is not None:
-            raise UserError(
-                f"{options.keys}sheet={options.sheet} is for Excel files, and {name} is none; leave it out."
-            )
         elif kind == "parquet":
             yield from read_parquet(content, name, options, report)  # type: ignore[arg-type]
         elif name.lower().endswith((".parquet", ".pq")):
@@ -70,6 +69,23 @@ def check_options(options: FileOptions) -> None:
     if options.delimiter is not None:
         delimiter_of(options.delimiter, options.keys)
     check_quote(options.quote, options.keys)
+
+
+def require_kind(kinds: Collection[Kind], none: str, options: FileOptions) -> None:
+    """Raise for an option that would have no effect, since no file is of the kind that has it.
+
+    Args:
+        kinds: of the files that are read with these options.
+        none: what messages say of them then, as `forms.parquet is none`.
+        options: how they are to be read.
+    """
+    for key in OPTIONS:
+        kind: Kind = "excel" if key == "sheet" else "csv"
+        if getattr(options, key) is not None and kind not in kinds:
+            called = "Excel" if kind == "excel" else "CSV"
+            raise UserError(
+                f"{options.keys}{key}={getattr(options, key)} is for {called} files, and {none}; leave it out."
+            )
 
 
 def read_parquet(

@@ -12,13 +12,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from libelle.errors import UserError
 from libelle.models.batches import Batch
 from libelle.models.embedding import VectorEmbedding
 from libelle.models.network import LossConfig, OptimizerConfig
 from libelle.models.optimizers import SparseAdamW, coalesced, make_schedule
 from libelle.models.pool_weights import equal_weights, fit_weights, pooled
 from libelle.models.ranks import add_up, gather, of_first
-from libelle.models.torch_network import Network
+from libelle.models.torch_network import Network, paths_mistake
 
 #: Each path's logits on some validation rows, their targets, and their weights where they have some.
 _Validated = tuple[list[Tensor], Tensor, Tensor | None]
@@ -34,6 +35,7 @@ class Classifier(pl.LightningModule):
         self.network = network
         self.loss_config = loss
         self.optimizer_config = optimizer
+        self._classes = len(counts)
         weights: Tensor | None = None
         if loss.class_weights == "balanced":
             # A label without training rows, which smoothing alone sees, counts as one of a single row.
@@ -78,12 +80,28 @@ class Classifier(pl.LightningModule):
         weights = self.class_weights.to(targets.device)[targets]
         return weights if rows is None else weights * rows
 
+    def _paths(self, batch: Batch, rows: int, least: int) -> list[Tensor]:
+        """Each path's logits, float32 [rows, classes]; at least so many paths are wanted.
+
+        Raises:
+            UserError: when the network, which may be somebody's own, returns something else.
+        """
+        paths = self.network.paths(batch)
+        # Where a rank's share of a batch is empty, its features are those of another row.
+        wrong = paths_mistake(paths, (max(rows, 1), self._classes), range(least, len(self.network.margins) + 1))
+        if wrong is not None:
+            raise UserError(
+                f"the network {type(self.network).__name__} returned {wrong}; let paths() return a list of float32 "
+                "[rows, labels], one for each path that make_pool() declares."
+            )
+        return [path[:rows] for path in paths]
+
     def training_step(self, batch: tuple[Batch, Tensor], _: int) -> Tensor:
         """Return the sum of the paths' losses on one batch, or on this rank's share of it."""
         features, targets = batch
         smoothing, rows = self.loss_config.label_smoothing, features.get("row_weights")
         total = self._total(targets, rows) if self._shared else None
-        paths = [path[: len(targets)] for path in self.network.paths(features)]
+        paths = self._paths(features, len(targets), 1)
         loss = torch.stack([self.loss(path, targets, smoothing, rows, total) for path in paths]).sum()
         self._losses.append(loss.detach() / len(paths))
         return loss
@@ -115,7 +133,7 @@ class Classifier(pl.LightningModule):
     def validation_step(self, batch: tuple[Batch, Tensor], _: int) -> None:
         """Keep the batch's logits for the end of the epoch."""
         features, targets = batch
-        paths = [path[: len(targets)] for path in self.network.paths(features)]
+        paths = self._paths(features, len(targets), len(self.network.margins))
         self._validation.append((paths, targets, features.get("row_weights")))
 
     def on_validation_epoch_end(self) -> None:

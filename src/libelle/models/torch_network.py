@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from libelle.errors import counted
 from libelle.models.batches import Batch
 from libelle.models.pool_weights import equal_weights, pooled
 
@@ -52,3 +53,24 @@ class Network(nn.Module):
             lr: the learning rate of groups without one.
         """
         return groups
+
+
+def paths_mistake(found: object, shape: tuple[int, int], counts: range) -> str | None:
+    """What is wrong with what `Network.paths` returned; None where nothing is.
+
+    Args:
+        found: what it returned.
+        shape: of each path's logits, [rows, classes].
+        counts: how many paths there may be.
+    """
+    if not isinstance(found, list):
+        return f"a {type(found).__name__}, which is no list"
+    if len(found) not in counts:
+        return f"{counted(len(found), 'path')} where {counts[-1]} of them {'is' if counts[-1] == 1 else 'are'} declared"
+    for path in found:
+        if not isinstance(path, Tensor):
+            return f"a {type(path).__name__} as a path, which is no tensor"
+        if tuple(path.shape) != shape or not path.is_floating_point():
+            kind = str(path.dtype).removeprefix("torch.")
+            return f"{kind} of shape {tuple(path.shape)} for {counted(shape[0], 'row')} and {shape[1]} labels"
+    return None

@@ -9,7 +9,6 @@ from libelle import language
 from libelle.errors import UserError
 from libelle.evaluation.metric_names import metric_name
 from libelle.files import whole_file
-from libelle.installation import how_to_call
 from libelle.reports import names
 from libelle.runs.run import Run
 
@@ -20,8 +19,7 @@ def render(template: str, **values: Any) -> str:
     Args:
         template: path in the package, `reports/sweep_report.html.j2` say; it extends `reports/base.html.j2`.
         **values: what the template names. A name that it uses and that is not given is an error. All may use
-            `how_to_call`, since they propose commands, the numbers of `libelle.language` and the names of
-            `libelle.reports.names`.
+            the numbers of `libelle.language` and the names of `libelle.reports.names`.
     """
     environment = Environment(
         loader=PackageLoader("libelle", ""),
@@ -37,7 +35,6 @@ def render(template: str, **values: Any) -> str:
     )
     environment.globals |= {
         "language": language.current_language(),
-        "how_to_call": how_to_call,
         "count": language.count,
         "decimal": known(language.decimal),
         "signed": known(language.signed),

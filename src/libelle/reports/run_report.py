@@ -30,6 +30,8 @@ from libelle.reports.page import render
 from libelle.reports.repeated import without_repeated
 from libelle.reports.run_sentences import headline, leakage_sentences, run_title
 from libelle.reports.threshold_sentences import choice_sentences
+from libelle.stores.base import Store
+from libelle.stores.outbox import command_line
 
 #: A confusion matrix is drawn for at most this many labels; for more, the pairs most often confused are listed.
 DRAWN_CLASSES = 15
@@ -57,6 +59,7 @@ class Evidence:
 
     Attributes:
         run_id: the run.
+        store: where it is kept, for the command that the page proposes.
         data: the data's name.
         model: the model's name.
         fields: names of the fields.
@@ -79,6 +82,7 @@ class Evidence:
     """
 
     run_id: str
+    store: Store
     data: str
     model: str
     fields: Sequence[str]
@@ -135,6 +139,7 @@ def _page(evidence: Evidence) -> str:
     if before is not None:
         raw = {split_name(split): (evidence.of(split)[0], before.scores[split]) for split in (VALIDATION, TEST)}
         raw = {name: raw[name] for name in runs}
+    wish = "precision=0.8" if rule.is_binary else "accuracy=0.95"
     pairs, wrong = ([], 0) if rule.is_binary else confused(counts, rule.labels)
     return render(
         "reports/run_report.html.j2",
@@ -143,6 +148,7 @@ def _page(evidence: Evidence) -> str:
         splits=[split for split in SPLITS if evidence.metrics[split]["rows"]],
         headline=headline(targets, scores, rule.titled(evidence.titles)),
         choice=_choice(evidence),
+        choosing=command_line(evidence.store, "threshold", f"run_id={evidence.run_id}", wish),
         metrics=list(metrics_of(rule)),
         intervals=metric_intervals(targets, scores, rule, weights=evidence.weights(TEST)) if len(targets) else {},
         resamples=resamples(len(targets)),

@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from libelle.errors import UserError
-from libelle.installation import how_to_call
 from libelle.runs.heartbeat import as_seen
 from libelle.runs.ids import RunId
 from libelle.runs.run import COMPLETED, DELETED, STATUSES, Manifest, Run
 from libelle.stores.base import Store, in_parallel
 from libelle.stores.documents import parse_document
+from libelle.stores.outbox import command_line
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ def newest(store: Store) -> RunId:
         manifest = _manifest(store, run_id)
         if manifest is not None and manifest.status == COMPLETED:
             return run_id
-    raise UserError(f"There is no completed run in {store}; train one with {how_to_call('train')}.")
+    raise UserError(f"There is no completed run in {store}; train one with {command_line(store, 'train')}.")
 
 
 def _manifest(store: Store, run_id: RunId) -> Manifest | None:

@@ -9,9 +9,11 @@ from pathlib import Path
 import pandas as pd
 
 from libelle.data.file_parts import cut
+from libelle.data.kinds import Kind, kind_of
 from libelle.data.names import as_spelled
 from libelle.data.options import FileReport
 from libelle.data.records import require_columns
+from libelle.data.tables import require_kind
 from libelle.errors import UserError, counted
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
@@ -86,10 +88,12 @@ def _plan(inputs: Sequence[Input], request: FileRequest, pipeline: Pipeline, mod
     """Cut the inputs, and refuse those that could not be scored."""
     options = request.options(pipeline)
     planned: list[Planned] = []
+    kinds: set[Kind] = set()
     with stage(f"looking where {request.input} can be cut", len(inputs)) as advance:
         for file in inputs:
             report = FileReport()
             with file.open(model.store) as stream:
+                kinds.add(kind_of(stream, file.name))
                 found = cut(stream, file.name, options, report)
             if found.columns:
                 columns = pd.DataFrame(columns=list(found.columns))
@@ -100,6 +104,7 @@ def _plan(inputs: Sequence[Input], request: FileRequest, pipeline: Pipeline, mod
                 report.announce()  # the others are like it, as a rule
             planned.append(Planned(file, found))
             advance(1)
+    require_kind(kinds, f"input={request.input} names none", options)
     return planned
 
 

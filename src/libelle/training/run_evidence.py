@@ -79,6 +79,7 @@ def read_evidence(run: Run) -> Evidence | None:
     history = f"{run.id}.history.csv" in run.manifest.files
     return Evidence(
         run_id=str(run.id),
+        store=run.store,
         data=data["name"],
         model=str(run.manifest.model),
         fields=about["fields"],

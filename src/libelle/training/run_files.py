@@ -52,6 +52,7 @@ def keep(run: Run, prepared: Prepared, fitted: Fitted, plan: Plan, scratch: Path
         rows = pd.concat([rows, prepared.texts.add_prefix("text_").set_axis(rows.index)], axis=1)
     evidence = Evidence(
         run_id=str(run.id),
+        store=run.store,
         data=prepared.name,
         model=str(run.manifest.model),
         fields=prepared.fields,
