@@ -134,7 +134,8 @@ def compare(runs: Sequence[Run], rules: Sequence[DecisionRule] | None = None) ->
         rules: of the runs, whose thresholds count; where left out, the threshold that was chosen for each run.
 
     Raises:
-        UserError: when they are too few or too many, one has not completed, or test records or labels differ.
+        UserError: when they are too few or too many, one has not completed, or test records, labels or the positive
+            label differ.
     """
     if not 2 <= len(runs) <= MOST_RUNS:
         given = f"{len(runs)} {'was' if len(runs) == 1 else 'were'} given"
@@ -155,6 +156,12 @@ def compare(runs: Sequence[Run], rules: Sequence[DecisionRule] | None = None) ->
             raise UserError(
                 f"runs {first.id} and {run.id} have different labels ({odd}); compare runs that were trained on the "
                 "same data."
+            )
+        if len(labels) == 2 and own_labels != labels:  # of more than two, the order means nothing
+            # A threshold is one of the positive label's score, and says nothing of the other's.
+            raise UserError(
+                f"runs {first.id} and {run.id} have different positive labels ({labels[1]} and {own_labels[1]}); "
+                "compare runs with the same data.positive."
             )
         _require_same(first, records, run, own)
         scores = own.loc[records.index, [f"score_{label}" for label in labels]].to_numpy(dtype=np.float32)
