@@ -89,6 +89,11 @@ def test_holms_correction_is_that_of_statsmodels(p_values: list[float]) -> None:
             "B is better than A in log_loss by 0.0120 (0.0040 to 0.0200): more than chance.",
         ),
         ("brier", Interval(0.01, 0.0, 0.02), "B is worse than A in brier by 0.0100 (0.0000 to 0.0200): may be chance."),
+        (
+            "roc_auc",
+            Interval(0.00021, 0.00003, 0.0004),
+            "B is better than A in roc_auc by 0.00021 (0.00003 to 0.00040): more than chance.",
+        ),
         ("f1", Interval(0.0, 0.0, 0.0), "B and A are equal in f1."),
         ("f1", Interval(np.nan, np.nan, np.nan), "f1 is not defined on these records."),
     ],

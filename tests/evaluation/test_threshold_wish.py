@@ -40,6 +40,13 @@ def test_a_wish_that_test_rows_miss_is_one_sentence(wish, counts, words):
     assert all(word in said for word in words)
 
 
+def test_numbers_that_refute_a_wish_are_not_rounded_to_it():
+    below = ThresholdRequest(accuracy=0.95)
+    assert "bear it out: 0.948 (0.947–0.949);" in str(doubt(found(94_800, 5_200, 0, 0, below), below))
+    above = ThresholdRequest(workload=0.05)
+    assert "bear it out: 0.052 (0.051–0.053);" in str(doubt(found(5_200, 0, 0, 94_800, above), above))
+
+
 @pytest.mark.parametrize(
     ("wish", "counts"),
     [

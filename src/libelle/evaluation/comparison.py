@@ -12,7 +12,7 @@ from libelle.data.split import TEST
 from libelle.errors import UserError, listed
 from libelle.evaluation.bootstrap import mcnemar, metric_intervals, paired_bootstrap
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.intervals import LEVEL, Interval
+from libelle.evaluation.intervals import LEVEL, Interval, digits_apart
 from libelle.evaluation.metric_names import metric_name
 from libelle.evaluation.metrics import LOWER_IS_BETTER
 from libelle.evaluation.outcomes import predictions
@@ -257,6 +257,8 @@ def verdict(metric: str, difference: Interval, name: str, first: str) -> str:
     better = (value > 0) != lower
     if value < 0:
         value, low, high = 0 - value, 0 - high, 0 - low  # the negative of 0.0 would be shown as -0.0000
+    sure = low > 0 or high < 0
+    digits = digits_apart(low if low > 0 else high, 0, 4) if sure else 4
     if value == 0:
         said = _("{name} and {first} are equal in {metric}, give or take ({low} to {high}).")
     elif better:
@@ -267,8 +269,8 @@ def verdict(metric: str, difference: Interval, name: str, first: str) -> str:
         name=name,
         first=first,
         metric=metric,
-        value=decimal(value),
-        low=decimal(low),
-        high=decimal(high),
-        chance=_("more than chance") if low > 0 or high < 0 else _("may be chance"),
+        value=decimal(value, digits),
+        low=decimal(low, digits),
+        high=decimal(high, digits),
+        chance=_("more than chance") if sure else _("may be chance"),
     )

@@ -38,6 +38,12 @@ class Interval:
     high: float
 
 
+def digits_apart(bound: float, target: float, fewest: int) -> int:
+    """Digits after the point that show on which side of a number a bound is: 0.9496 is not 0.95."""
+    rounded = ((digits, round(bound, digits)) for digits in range(fewest, 8))
+    return next((digits for digits, shown in rounded if shown != target and (shown < target) == (bound < target)), 8)
+
+
 def share(successes: float, rows: int) -> Interval:
     """A share with Wilson's score interval (Wilson 1927; Brown, Cai and DasGupta 2001 recommend it)."""
     if not rows:
