@@ -128,6 +128,11 @@ def general(number: float, digits: int = 6) -> str:
     return text if "e" in text else text.replace("-", "−")
 
 
+def threshold_text(number: float) -> str:
+    """A threshold: as `general`, with more digits where six make 1 of less, which hardly any score reaches."""
+    return general(number, 9 if general(number) == "1" else 6)
+
+
 def percent(share: float, digits: int = 1) -> str:
     """A share as a percentage: `12.3 %` or `12,3 %`."""
     space = " " if _is_english() else "\u202f"

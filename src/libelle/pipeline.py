@@ -151,7 +151,7 @@ class Pipeline:
             Metric → value, as in a run's `metrics.json` (`libelle.evaluation.metrics`).
 
         Raises:
-            UserError: as `predict` does, and when a label is missing or not one of the model's.
+            UserError: as `predict` does, and when a label is missing or not one of the model's, or all weights are 0.
         """
         # Importing scikit-learn takes a second, and scoring does without.
         from libelle.evaluation.metrics import evaluate

@@ -1,7 +1,9 @@
 """Answers as a clerk needs them: the best labels with their titles, beside the columns of the input."""
 
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
@@ -9,8 +11,11 @@ import pytest
 from helpers.many import CODES, fit_many, many_records
 from libelle import Pipeline, load_folder
 from libelle.cli.runtime import ScoringRequest, score
+from libelle.cli.score_writers import TableWriter
 from libelle.components import validate
 from libelle.errors import UserError
+from libelle.evaluation.answers import answers
+from libelle.evaluation.decision_rule import DecisionRule
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +57,16 @@ def test_files_hold_the_decision_its_score_and_the_best_three(ask, pipeline, fol
     assert (table["label"] == table["top_1_label"]).all()
     assert table["title"].tolist() == [f"Titre {label}, oui" for label in table["label"]]
     assert table["label"].tolist() == CODES[:10]  # 01 stays 01
+
+
+def test_a_terminal_shows_on_which_side_of_the_threshold_a_score_is(capsys):
+    positive = np.array([0.49999997, 0.5, 0.81234], np.float32)
+    rule = DecisionRule(["no", "yes"], 0.5)
+    writer = TableWriter(SimpleNamespace(rule=rule, name="m", titles={}, id=None))
+    writer.write(answers(np.stack([1 - positive, positive], axis=1), pd.Series([1, 2, 3]), rule, {}), None)
+    writer.close()
+    rows = [line.split()[:3] for line in capsys.readouterr().out.splitlines() if "0." in line]
+    assert rows[:3] == [["1", "no", "0.49999997"], ["2", "yes", "0.5000"], ["3", "yes", "0.8123"]]
 
 
 def test_every_score_has_a_column_on_wish(ask, tmp_path):

@@ -1,5 +1,6 @@
 """Runs compared: numbers against scipy, scikit-learn and statsmodels."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from statsmodels.stats.multitest import multipletests
 
 from helpers.comparing import put_predictions, runs_in
 from helpers.tiny import make_forms, tiny_plan
+from libelle.errors import UserError
 from libelle.evaluation.comparison import compare, holm, verdict
 from libelle.evaluation.intervals import Interval
 from libelle.evaluation.outcomes import predictions
@@ -87,6 +89,11 @@ def test_holms_correction_is_that_of_statsmodels(p_values: list[float]) -> None:
             "B is better than A in log_loss by 0.0120 (0.0040 to 0.0200): more than chance.",
         ),
         ("brier", Interval(0.01, 0.0, 0.02), "B is worse than A in brier by 0.0100 (0.0000 to 0.0200): may be chance."),
+        (
+            "roc_auc",
+            Interval(0.00021, 0.00003, 0.0004),
+            "B is better than A in roc_auc by 0.00021 (0.00003 to 0.00040): more than chance.",
+        ),
         ("f1", Interval(0.0, 0.0, 0.0), "B and A are equal in f1."),
         ("f1", Interval(np.nan, np.nan, np.nan), "f1 is not defined on these records."),
     ],
@@ -111,6 +118,15 @@ def test_each_run_is_taken_at_its_own_threshold(place: Path) -> None:
     scores = comparison.candidates[1].scores[:, 1].astype(np.float64)
     recall = comparison.candidates[1].intervals["recall"].value
     assert recall == pytest.approx(sk.recall_score(comparison.targets, scores >= 0.3))
+
+
+def test_runs_with_different_positive_labels_are_refused(place: Path) -> None:
+    first, second, _ = runs_in(place)
+    about = second.read_json("data.json")
+    swapped = json.dumps({**about, "labels": about["labels"][::-1]}).encode()
+    second.change("data.json", lambda _: swapped)
+    with pytest.raises(UserError, match=r"different positive labels \(1 and 0\); .*data\.positive"):
+        compare([first, Run.open(second.store, second.id)])
 
 
 def test_multiclass_runs_are_compared_by_accuracy(tmp_path: Path) -> None:

@@ -22,6 +22,14 @@ def test_a_binary_rule_has_a_threshold_from_the_start():
     assert rule.sentence() == "label yes where the score is at least 0.5"
 
 
+def test_a_threshold_below_1_is_never_shown_as_1():
+    below = float(np.nextafter(np.float32(1), np.float32(0)))
+    shown = DecisionRule(["no", "yes"], below).sentence().rpartition(" ")[2]
+    assert float(shown) < 1
+    assert np.float32(shown) == np.float32(below)
+    assert DecisionRule(["a", "b", "c"], 1).sentence() == "coded automatically where the score is at least 1"
+
+
 @given(arrays(np.float32, 20, elements=st.floats(0, 1, width=32)), st.integers(0, 19))
 def test_a_score_that_equals_the_threshold_reaches_it_unrounded(scores, place):
     threshold = float(scores[place])

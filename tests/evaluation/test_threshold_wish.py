@@ -8,6 +8,7 @@ from helpers.tiny import reopened
 from libelle.evaluation import threshold
 from libelle.evaluation.curve import figures
 from libelle.evaluation.decision_rule import DecisionRule
+from libelle.evaluation.intervals import share
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubt, doubt_of_labels, refuted
 from libelle.reports.threshold_sentences import choice_sentences
@@ -39,6 +40,13 @@ def test_a_wish_that_test_rows_miss_is_one_sentence(wish, counts, words):
     assert all(word in said for word in words)
 
 
+def test_numbers_that_refute_a_wish_are_not_rounded_to_it():
+    below = ThresholdRequest(accuracy=0.95)
+    assert "bear it out: 0.948 (0.947–0.949);" in str(doubt(found(94_800, 5_200, 0, 0, below), below))
+    above = ThresholdRequest(workload=0.05)
+    assert "bear it out: 0.052 (0.051–0.053);" in str(doubt(found(5_200, 0, 0, 94_800, above), above))
+
+
 @pytest.mark.parametrize(
     ("wish", "counts"),
     [
@@ -54,6 +62,19 @@ def test_a_wish_that_test_rows_miss_is_one_sentence(wish, counts, words):
 def test_a_wish_that_test_rows_bear_out_needs_no_word(wish, counts):
     request = ThresholdRequest(**wish)
     assert doubt(found(*counts, request), request) is None
+
+
+@pytest.mark.parametrize("name", ["precision", "recall"])
+def test_all_that_was_asked_for_is_borne_out_by_any_number_of_rows_that_are_all_right(name):
+    request = ThresholdRequest(**{name: 1.0})
+    assert [rows for rows in range(1, 400) if refuted(found(rows, 0, 0, 5, request), request)] == []
+
+
+def test_an_interval_holds_its_share_also_where_that_is_none_or_all():
+    for rows in range(1, 400):
+        none, all_of_them = share(0, rows), share(rows, rows)
+        assert (none.low, all_of_them.high) == (0, 1)
+        assert none.high == pytest.approx(1 - all_of_them.low)
 
 
 def test_labels_are_named_only_where_the_test_rows_refute_the_wish():

@@ -13,7 +13,7 @@ from helpers.run_pages import page_of
 from helpers.scores import sample
 from helpers.sweep_folders import draw, write_sweep
 from helpers.tiny import make_forms, tiny_plan
-from libelle.evaluation.bootstrap import metric_intervals, resamples
+from libelle.evaluation.bootstrap import metric_intervals, paired_bootstrap, resamples
 from libelle.evaluation.curve import figures as threshold_figures
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.field_worth import is_word
@@ -38,6 +38,22 @@ def test_an_interval_holds_its_figure_also_where_most_labels_are_rare() -> None:
         rule = DecisionRule([str(label) for label in range(labels)])
         for name, interval in metric_intervals(targets, scores, rule, seed=seed).items():
             assert interval.low <= interval.value <= interval.high, name
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_without_a_mistake_do_not_show_that_others_have_none(weighted: bool) -> None:
+    targets = np.arange(30) % 2
+    positive = np.where(targets == 1, np.linspace(0.6, 0.9, 30), np.linspace(0.1, 0.4, 30)).astype(np.float32)
+    scores, rule = np.stack([1 - positive, positive], axis=1), DecisionRule(["0", "1"])
+    weights = np.linspace(0.1, 3, 30) if weighted else None
+    found = metric_intervals(targets, scores, rule, weights=weights)
+    for name in ("average_precision", "roc_auc", "f1"):
+        assert found[name].value == pytest.approx(1)
+        assert np.isnan([found[name].low, found[name].high]).all()
+    assert found["accuracy"].low < 0.9
+    assert found["brier"].low < found["brier"].high
+    difference = paired_bootstrap(targets, scores, scores, (rule, rule), weights=weights)["roc_auc"]
+    assert (difference.value, difference.low, difference.high) == (0, 0, 0)
 
 
 def test_an_interval_does_not_depend_on_the_order_of_the_rows() -> None:

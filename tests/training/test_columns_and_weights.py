@@ -182,6 +182,8 @@ def test_python_takes_them_too_and_evaluates_by_weight():
     weighted, plain = pipeline.evaluate(table), pipeline.evaluate(table.drop(columns="weight"))
     assert weighted["weight"] == pytest.approx(table["weight"].astype(float).sum())
     assert weighted["accuracy"] != plain["accuracy"]
+    with pytest.raises(UserError, match=r"data\.weight=weight is 0 in every row, so that none of them counts"):
+        pipeline.evaluate(table.head(3).assign(weight="0"))
     with pytest.raises(UserError, match="Record 2: the numeric field 'age' holds 'old'"):
         pipeline.predict([{"job": "Lyon"}, {"job": "Lyon", "age": "old"}])
     (score,) = pipeline.predict([{"job": "Lyon", "age": 60}])["score"]

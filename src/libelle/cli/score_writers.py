@@ -14,6 +14,7 @@ from libelle.cli.terminal import make_console
 from libelle.data.table_files import JsonFile, TableFile, table_file
 from libelle.errors import counted
 from libelle.evaluation.answers import top_ranks
+from libelle.evaluation.decision_rule import DecisionRule, reaches
 from libelle.evaluation.explanation import FieldEffect
 from libelle.pipeline import Pipeline
 from libelle.scoring.answer_table import answer_table, thresholds
@@ -114,7 +115,7 @@ class TableWriter(Writer):
             pairs = zip(first["id"], first["explanation"], strict=True)
             self.explanations += [_explanation_table(str(id_), effects) for id_, effects in pairs]
         if len(first) or not self.shown:
-            cells = _cells(first)
+            cells = _cells(first, self.pipeline.rule)
             self.shown.append(cells if kept is None else beside(kept.loc[first.index], cells, self.pipeline.id))
         self.rows += len(answers)
 
@@ -136,14 +137,17 @@ class TableWriter(Writer):
             console.print(f"{more}; write all with output=scores.csv or format=json")
 
 
-def _cells(answers: pd.DataFrame) -> pd.DataFrame:
+def _cells(answers: pd.DataFrame, rule: DecisionRule) -> pd.DataFrame:
     """What the table shows, as texts; the best labels are one cell, a line each."""
     names = [name for name in map(str, answers.columns) if not name.startswith("top_") and name != "explanation"]
     cells = answers[names].copy()
+    decisive = [_score(*pair) for pair in zip(answers["score"], thresholds(answers, rule), strict=True)]
     for name in names:
         if name == "automatic":
             cells[name] = answers[name].map({True: "yes", False: "no"})
-        elif name == "score" or name.startswith("score_"):
+        elif name == "score":
+            cells[name] = decisive
+        elif name.startswith("score_"):
             cells[name] = [f"{score:.4f}" for score in answers[name]]
         else:
             cells[name] = [_text(value) for value in answers[name]]
@@ -158,6 +162,15 @@ def _cells(answers: pd.DataFrame) -> pd.DataFrame:
         cells[f"top {len(top_ranks(answers.columns))}"] = lines
         cells = cells.drop(columns="title", errors="ignore")  # the line of the best label has it
     return cells
+
+
+def _score(score: float, threshold: float | None) -> str:
+    """A score with four digits, or with as many as show on which side of its threshold it is."""
+    texts = (f"{score:.{digits}f}" for digits in range(4, 9))
+    if threshold is None:
+        return next(texts)
+    reached = reaches(score, threshold)
+    return next((text for text in texts if reaches(float(text), threshold) == reached), f"{score:.9f}")
 
 
 def _tops(answers: pd.DataFrame) -> list[list[dict[str, Any]]] | None:

@@ -18,6 +18,7 @@ from libelle.cli.terminal import print_list
 from libelle.data.split import SPLITS, TEST
 from libelle.errors import counted
 from libelle.evaluation.threshold_request import as_typed
+from libelle.language import threshold_text
 from libelle.processes.base import Process
 from libelle.published import COMPARISON, Publication
 from libelle.runs.run import THRESHOLDS, Manifest, Run
@@ -118,10 +119,11 @@ def _label_table(labels: pd.DataFrame) -> Table:
     titled = ["title"] if "title" in labels else []
     table = _table("label", *titled, "threshold", "precision (test)", "recall (test)", "rows (test)")
     for row in labels.astype(object).where(labels.notna(), None).to_dict(orient="records"):
-        cells = [row["label"], *(row[name] for name in titled), row["threshold"]]
+        cells = [row["label"], *(row[name] for name in titled)]
         if row["threshold"] is None:
-            cells += [None] * 3
+            cells += [None] * 4
         else:
+            cells.append(threshold_text(row["threshold"]))
             ends = {"value": "", "low": "_low", "high": "_high"}
             cells += [
                 _interval({key: row[f"test_{name}{end}"] for key, end in ends.items()})
@@ -183,7 +185,7 @@ def print_search(results: Mapping[str, Any], manifests: Sequence[Manifest], page
 def print_publication(store: Store, publication: Publication, overrides: Sequence[str]) -> None:
     """Print what is current now in a store, and how to use it; `overrides` are those of the command."""
     console = _console()
-    threshold = "" if publication.threshold is None else f", threshold {publication.threshold:g}"
+    threshold = "" if publication.threshold is None else f", threshold {threshold_text(publication.threshold)}"
     if publication.label_thresholds is not None:
         own = [limit for limit in publication.label_thresholds.values() if limit is not None]
         threshold = f", thresholds of {len(own)} of {len(publication.label_thresholds)} labels"
@@ -215,7 +217,8 @@ def print_published(overview: Mapping[str, tuple[int | None, Sequence[Publicatio
     for name, (current, versions) in overview.items():
         for item in versions:
             mark = "current" if item.version == current else ""
-            threshold = item.threshold if item.label_thresholds is None else "by label"
+            threshold = None if item.threshold is None else threshold_text(item.threshold)
+            threshold = threshold if item.label_thresholds is None else "by label"
             is_signed = "yes" if str(item) in signed else "no"
             values = (item.run_id, item.data, item.model, threshold, item.published, is_signed, item.forced)
             rows.append([name, str(item.version), mark, *map(_cell, values)])

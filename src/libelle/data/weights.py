@@ -45,12 +45,18 @@ def weights_of(records: pd.DataFrame, name: str | None) -> Doubles | None:
     """The weights of raw records, float64 [rows]; None where they have no such column, or there is none to ask for.
 
     Raises:
-        UserError: as `read_weights`, with rows counted from 1.
+        UserError: as `read_weights`, with rows counted from 1, and when all weights are 0.
     """
     if name is None or name not in records.columns:
         return None
     column = blank_to_missing(as_strings(records[[name]]))[name]
-    return read_weights(column.set_axis(pd.RangeIndex(1, len(column) + 1)), "The records").to_numpy()
+    weights = read_weights(column.set_axis(pd.RangeIndex(1, len(column) + 1)), "The records").to_numpy(np.float64)
+    if not weights.any():
+        raise UserError(
+            f"The records: data.weight={name} is 0 in every row, so that none of them counts; leave the column out for "
+            "metrics without weights."
+        )
+    return weights
 
 
 def require_weights(weights: pd.Series, splits: pd.Series, labels: pd.Series, what: str) -> None:

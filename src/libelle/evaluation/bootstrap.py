@@ -15,6 +15,9 @@ from libelle.features import Doubles, Floats, Ints
 #: Resamples of the bootstrap, fewer where rows are many: their product is at most `MOST_DRAWS`.
 RESAMPLES, FEWEST_RESAMPLES, MOST_DRAWS = 500, 200, 50_000_000
 
+#: Figures that are equal but for rounding.
+_EQUAL = 1e-12
+
 #: Metrics that may be more than 1.
 UNBOUNDED = frozenset({"log_loss", "brier"})
 
@@ -127,7 +130,8 @@ def metric_intervals(
     """Each metric with its interval, the same wherever it is shown, and whatever the order of the rows.
 
     Metrics that are shares of rows have Wilson's interval, as have all shares on pages, on the terminal and in
-    `threshold.json`; the others have that of the bootstrap (see `_interval`).
+    `threshold.json`; the others have that of the bootstrap (see `_interval`). It has no bounds where all resamples
+    are equal: those of rows that are ranked perfectly are, too, and do not tell how far other rows would be from it.
 
     Args:
         targets: int64 [rows].
@@ -139,10 +143,7 @@ def metric_intervals(
     ranked = _Ranked.of(targets, scores, rule, weights)
     values = np.array([ranked.values(counts) for counts in _draws(len(ranked.order), seed)])
     resampled = {name: _interval(of[0], of[1:]) for name, of in zip(metrics_of(rule), values.T, strict=True)}
-    inside = {
-        name: replace(found, low=max(found.low, 0.0), high=found.high if name in UNBOUNDED else min(found.high, 1.0))
-        for name, found in resampled.items()
-    }
+    inside = {name: _inside(found, 1.0 if name not in UNBOUNDED else np.inf) for name, found in resampled.items()}
     return inside | _shares(ranked.targets, ranked.rows, rule, ranked.weights)
 
 
@@ -270,6 +271,13 @@ def _interval(value: float, resampled: npt.NDArray[np.float64]) -> Interval:
     low, median, high = np.quantile(known, [(1 - LEVEL) / 2, 0.5, (1 + LEVEL) / 2])
     # What the quantiles and the value share must not differ by rounding: a difference of nothing is 0.
     return Interval(value, value - float(median - low), value + float(high - median))
+
+
+def _inside(found: Interval, most: float) -> Interval:
+    """A metric's interval between 0 and `most`; without bounds where resamples differ by rounding alone."""
+    if found.high - found.low < _EQUAL:
+        return Interval(found.value, np.nan, np.nan)
+    return replace(found, low=max(found.low, 0.0), high=min(found.high, most))
 
 
 def _total(of: npt.NDArray[np.bool_], weights: Doubles | None) -> float:

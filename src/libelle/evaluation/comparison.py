@@ -12,7 +12,7 @@ from libelle.data.split import TEST
 from libelle.errors import UserError, listed
 from libelle.evaluation.bootstrap import mcnemar, metric_intervals, paired_bootstrap
 from libelle.evaluation.decision_rule import DecisionRule
-from libelle.evaluation.intervals import LEVEL, Interval
+from libelle.evaluation.intervals import LEVEL, Interval, digits_apart
 from libelle.evaluation.metric_names import metric_name
 from libelle.evaluation.metrics import LOWER_IS_BETTER
 from libelle.evaluation.outcomes import predictions
@@ -134,7 +134,8 @@ def compare(runs: Sequence[Run], rules: Sequence[DecisionRule] | None = None) ->
         rules: of the runs, whose thresholds count; where left out, the threshold that was chosen for each run.
 
     Raises:
-        UserError: when they are too few or too many, one has not completed, or test records or labels differ.
+        UserError: when they are too few or too many, one has not completed, or test records, labels or the positive
+            label differ.
     """
     if not 2 <= len(runs) <= MOST_RUNS:
         given = f"{len(runs)} {'was' if len(runs) == 1 else 'were'} given"
@@ -155,6 +156,12 @@ def compare(runs: Sequence[Run], rules: Sequence[DecisionRule] | None = None) ->
             raise UserError(
                 f"runs {first.id} and {run.id} have different labels ({odd}); compare runs that were trained on the "
                 "same data."
+            )
+        if len(labels) == 2 and own_labels != labels:  # of more than two, the order means nothing
+            # A threshold is one of the positive label's score, and says nothing of the other's.
+            raise UserError(
+                f"runs {first.id} and {run.id} have different positive labels ({labels[1]} and {own_labels[1]}); "
+                "compare runs with the same data.positive."
             )
         _require_same(first, records, run, own)
         scores = own.loc[records.index, [f"score_{label}" for label in labels]].to_numpy(dtype=np.float32)
@@ -250,6 +257,8 @@ def verdict(metric: str, difference: Interval, name: str, first: str) -> str:
     better = (value > 0) != lower
     if value < 0:
         value, low, high = 0 - value, 0 - high, 0 - low  # the negative of 0.0 would be shown as -0.0000
+    sure = low > 0 or high < 0
+    digits = digits_apart(low if low > 0 else high, 0, 4) if sure else 4
     if value == 0:
         said = _("{name} and {first} are equal in {metric}, give or take ({low} to {high}).")
     elif better:
@@ -260,8 +269,8 @@ def verdict(metric: str, difference: Interval, name: str, first: str) -> str:
         name=name,
         first=first,
         metric=metric,
-        value=decimal(value),
-        low=decimal(low),
-        high=decimal(high),
-        chance=_("more than chance") if low > 0 or high < 0 else _("may be chance"),
+        value=decimal(value, digits),
+        low=decimal(low, digits),
+        high=decimal(high, digits),
+        chance=_("more than chance") if sure else _("may be chance"),
     )

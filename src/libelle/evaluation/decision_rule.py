@@ -17,6 +17,7 @@ import numpy.typing as npt
 from libelle.data.titles import with_title
 from libelle.errors import UserError
 from libelle.features import Doubles, Ints
+from libelle.language import threshold_text
 
 #: The threshold of a binary rule until one is chosen: the more probable label.
 DEFAULT_THRESHOLD = 0.5
@@ -157,10 +158,9 @@ class DecisionRule:
 
     def sentence(self) -> str:
         """The rule in words; empty where no threshold was chosen."""
-        if self.is_binary:
-            return f"label {self.positive} where the score is at least {self.threshold:g}"
         if self.label_thresholds is not None:
             return "coded automatically where the score reaches the label's own threshold"
         if self.threshold is None:
             return ""
-        return f"coded automatically where the score is at least {self.threshold:g}"
+        decided = f"label {self.positive}" if self.is_binary else "coded automatically"
+        return f"{decided} where the score is at least {threshold_text(self.threshold)}"

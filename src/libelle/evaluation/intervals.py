@@ -16,13 +16,17 @@ LEVEL = 0.95
 
 
 def wilson(part: float, whole: float, level: float) -> tuple[float, float]:
-    """Two-sided interval of a share at a confidence level (Wilson 1927)."""
+    """Two-sided interval of a share at a confidence level (Wilson 1927).
+
+    Of none of the rows the lower bound is 0, and of all of them the upper one is 1: exactly, since a bound that misses
+    them by rounding would exclude the share itself, and refute precision=1 where all rows are right.
+    """
     from scipy.stats import norm
 
     z2 = float(norm.ppf((1 + level) / 2)) ** 2
     middle = (part + z2 / 2) / (whole + z2)
     half = math.sqrt(z2) / (whole + z2) * math.sqrt(part * (whole - part) / whole + z2 / 4)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return max(0.0, middle - half) if part > 0 else 0.0, min(1.0, middle + half) if part < whole else 1.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,12 @@ class Interval:
     value: float
     low: float
     high: float
+
+
+def digits_apart(bound: float, target: float, fewest: int) -> int:
+    """Digits after the point that show on which side of a number a bound is: 0.9496 is not 0.95."""
+    rounded = ((digits, round(bound, digits)) for digits in range(fewest, 8))
+    return next((digits for digits, shown in rounded if shown != target and (shown < target) == (bound < target)), 8)
 
 
 def share(successes: float, rows: int) -> Interval:

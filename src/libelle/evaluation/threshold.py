@@ -22,6 +22,7 @@ from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.evaluation.threshold_wish import doubts
 from libelle.features import Doubles
 from libelle.files import json_bytes
+from libelle.language import threshold_text
 from libelle.runs.run import THRESHOLD, Run
 from libelle.runs.threshold_file import parse_choice
 
@@ -84,7 +85,7 @@ def choose(curve: Curve, request: ThresholdRequest, *, coding: bool = False) -> 
         shown = f"{curve.share[best]:.1%} {'coded automatically' if coding else 'set aside'}"
         if name != "accuracy":  # its curve is one of decisions, of which no label has a recall
             shown += f", recall {curve.recall[best]:.1%}"
-        limit = f"{curve.thresholds[best]:.6g} ({shown})"
+        limit = f"{threshold_text(float(curve.thresholds[best]))} ({shown})"
         raise UserError(_nearest(name, target, request.confidence, float(reached[best]), limit))
     chosen = np.flatnonzero(fits)
     best = np.lexsort([key[chosen] for key in order])[0]

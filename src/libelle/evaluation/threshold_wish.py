@@ -5,6 +5,7 @@ from typing import Any
 
 from libelle.data.split import TEST
 from libelle.errors import listed
+from libelle.evaluation.intervals import digits_apart
 from libelle.evaluation.threshold_request import ThresholdRequest
 from libelle.language import count, decimal
 from libelle.language import gettext as _
@@ -71,7 +72,8 @@ def doubt(test: Mapping[str, Any], request: ThresholdRequest) -> str | None:
         "{wish} was reached on the validation rows, and the test rows do not bear it out: {value} ({low}–{high})"
         "{chance}; {advice}."
     )
-    numbers = {name: decimal(figure[name], 2) for name in ("value", "low", "high")}
+    digits = digits_apart(figure["low" if more else "high"], target, 2) if excluded else 2
+    numbers = {name: decimal(figure[name], digits) for name in ("value", "low", "high")}
     return text.format(wish=f"{request.name}={target:g}", **numbers, chance=chance, advice=advice)
 
 

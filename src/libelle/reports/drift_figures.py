@@ -9,8 +9,8 @@ from markupsafe import Markup
 from matplotlib.ticker import FuncFormatter
 
 from libelle.errors import shortened
-from libelle.language import general, percent
 from libelle.language import gettext as _
+from libelle.language import percent, threshold_text
 from libelle.reports.look import BLUE, LINE, PANEL, SOFT, VERMILION, WIDTH, panel, side_by_side, style, svg
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def scores(now: npt.NDArray[np.int64], before: npt.NDArray[np.int64], threshold:
             shares = counts / max(int(counts.sum()), 1)
             axes.stairs(shares, edges, color=colour, linestyle=line, linewidth=1.5, label=label)
         if threshold is not None:
-            text = _("threshold {threshold}").format(threshold=general(threshold))
+            text = _("threshold {threshold}").format(threshold=threshold_text(threshold))
             axes.axvline(threshold, color=SOFT, linewidth=0.8, linestyle=":", label=text)
         axes.set(xlabel=name, ylabel=_("share of records"), xlim=(0, 1), ylim=(0, None))
         axes.yaxis.set_major_formatter(FuncFormatter(_percent))

@@ -17,7 +17,7 @@ from libelle.evaluation.curve import Curve
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.reliability import reliability
 from libelle.features import Floats, Ints
-from libelle.language import N_, count, general
+from libelle.language import N_, count, threshold_text
 from libelle.language import gettext as _
 from libelle.reports.look import (
     BLUE,
@@ -110,7 +110,7 @@ def thresholds(runs: Mapping[str, Scored], chosen: float | None) -> Markup:
             right.plot(curve.share, curve.precision, line, color=colour, label=rightly)
             right.plot(curve.share, curve.recall, line, color=colour, alpha=0.5, label=caught)
         if chosen is not None:
-            text = _("threshold {threshold}").format(threshold=general(chosen))
+            text = _("threshold {threshold}").format(threshold=threshold_text(chosen))
             left.axvline(chosen, color=SOFT, linewidth=0.8, linestyle=":", label=text)
         _shares(left, _("threshold"), _("share"))
         _shares(right, _("share of records set aside (workload)"), _("share"))

@@ -40,6 +40,7 @@ def render(template: str, **values: Any) -> str:
         "signed": known(language.signed),
         "percent": known(language.percent),
         "general": language.general,
+        "threshold_text": language.threshold_text,
         "metric_name": metric_name,
         **{
             name: getattr(names, name)

@@ -10,7 +10,7 @@ from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.intervals import Interval, share
 from libelle.evaluation.metrics import TOP_K, among_best
 from libelle.features import Floats, Ints
-from libelle.language import count, decimal, general, ngettext, percent
+from libelle.language import count, decimal, ngettext, percent, threshold_text
 from libelle.language import gettext as _
 
 
@@ -58,7 +58,7 @@ def _many_headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[st
 def _binary_headline(targets: Ints, scores: Floats, rule: DecisionRule) -> list[str]:
     assert rule.threshold is not None
     aside, positives = rule.decide(scores) == 1, targets == 1
-    threshold, label = general(rule.threshold), rule.positive
+    threshold, label = threshold_text(rule.threshold), rule.positive
     if not aside.any():
         text = _("With threshold {threshold} no test record is set aside as label {label}.")
         return [text.format(threshold=threshold, label=label)]

@@ -9,7 +9,7 @@ from libelle.evaluation.curve import sentence
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.evaluation.threshold_request import ThresholdRequest, as_typed
 from libelle.evaluation.threshold_wish import doubts
-from libelle.language import count, day, general
+from libelle.language import count, day, threshold_text
 from libelle.language import gettext as _
 
 
@@ -39,7 +39,7 @@ def choice_sentences(choice: Mapping[str, Any], rule: DecisionRule, run_id: str)
     else:
         chosen = _(
             "The threshold {value} was chosen on {day}, by {asked}, on validation records. On test records: {reached}"
-        ).format(value=general(choice["value"]), day=date, asked=asked, reached=reached)
+        ).format(value=threshold_text(choice["value"]), day=date, asked=asked, reached=reached)
     said = [chosen, *doubts(choice, ThresholdRequest.of_choice(choice["rule"]))]
     if rule.is_binary:
         text = _("Decisions on this page are those of this threshold; {file} has those of 0.5.")

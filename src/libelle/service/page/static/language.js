@@ -43,8 +43,11 @@ export function decimal(number, digits = 3) {
 /** The same with its sign: +0.012 or −0,012. */
 export const signed = (number, digits = 3) => (number < 0 ? "" : "+") + decimal(number, digits);
 
-/** A threshold, with the digits that it has. */
-export const general = (number) => new Intl.NumberFormat(language(), { maximumSignificantDigits: 6 }).format(number);
+/** A threshold, with the digits that it has: six at most, unless six make 1 of less. */
+export function general(number) {
+  const maximumSignificantDigits = Number(number.toPrecision(6)) === 1 ? 9 : 6;
+  return new Intl.NumberFormat(language(), { maximumSignificantDigits }).format(number);
+}
 
 /** A score, with as many digits as show on which side of a threshold it is. */
 export function scoreText(score, threshold) {
