@@ -215,7 +215,9 @@ def _claim(store: Store, name: str, run_id: RunId) -> tuple[int, bytes]:
         The number, and the claim.
     """
     taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
-    version = max(taken, default=0) + 1
+    # The folder of the current version may have been removed; a service that still serves it knows it by its number.
+    current = unless_damaged(partial(current_number, store, name)) or 0
+    version = max([*taken, current]) + 1
     # Whose it is, so that `runs.py clean` knows a claim of the dead.
     owner = {"run_id": str(run_id), "host": socket.gethostname(), "pid": os.getpid(), "token": os.urandom(8).hex()}
     claimed = json.dumps(owner).encode()
