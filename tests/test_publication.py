@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -43,6 +44,29 @@ def test_a_damaged_version_hides_no_other(store, garbage):
         find(store, "forms@2")
     assert rollback(store, "forms").version == 1
     assert load_published("forms", store).name == "forms@1"
+
+
+def test_one_goes_back_past_a_version_with_a_damaged_file(store, caplog):
+    weights = max((Path(store.root) / "published/forms/2").rglob("*"), key=lambda path: path.stat().st_size)
+    weights.write_bytes(weights.read_bytes()[:-1])
+    assert rollback(store, "forms").version == 1
+    assert f"Passed over: published/forms/2/{weights.relative_to(weights.parents[1])}" in caplog.text
+    assert load_published("forms", store).name == "forms@1"
+
+
+def test_the_number_of_a_current_version_that_was_removed_is_not_given_again(store, trained):
+    shutil.rmtree(Path(store.root) / "published/forms/3")
+    with pytest.raises(UserError, match=r"=forms: version 3 is not there, and is the current one .* there: 1, 2\."):
+        find(store, "forms")
+    run = Run.open(store, RunId.parse(trained[1]))
+    assert publish(store, run, "forms", threshold=0.5).version == 4
+    assert find(store, "forms").version == 4
+
+
+def test_a_name_without_a_current_version_says_which_versions_are_there(store):
+    store.delete("published/forms/current.json")
+    with pytest.raises(UserError, match=r"=forms: no version is the current one in .* there: 1, 2, 3\."):
+        find(store, "forms")
 
 
 def test_one_goes_back_from_a_damaged_version(store):

@@ -105,6 +105,14 @@ def temporary_beside(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+def remove_leftovers(folder: Path) -> None:
+    """Remove from a folder what killed processes of this machine were writing, as far as it is ours to remove."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        if owner_died(path.name):
+            with suppress(OSError):
+                path.unlink()
+
+
 def link_or_copy(path: Path, link: Path) -> None:
     """Make a hard link to a file that nobody will change, or a copy where links are not possible: on another disk."""
     try:

@@ -176,7 +176,10 @@ def send_publication(parcel: Parcel, store: Store) -> None:
 
 
 def rollback(store: Store, name: str) -> Publication:
-    """Make the version before the current one current again.
+    """Make the version before the current one current again, the last whose files are all whole.
+
+    Others are passed over with a warning: nobody could use them, and a service would go on with the one that has to go.
+    They are not loaded, so that this machine needs none of the model's libraries.
 
     Raises:
         UserError: when there is none.
@@ -185,11 +188,19 @@ def rollback(store: Store, name: str) -> Publication:
     current = current_number(store, name)
     if current is None:
         raise not_there(store, f"name={name}")
-    older = [item for item in versions(store, name) if item.version < current]
-    if not older:
+    older = (item for item in reversed(versions(store, name)) if item.version < current)
+    found = next((item for item in older if unless_damaged(partial(_check_files, store, item))), None)
+    if found is None:
         raise UserError(f"name={name}: version {current} is the first that is whole; there is nothing to roll back to.")
-    _point(store, older[-1])
-    return older[-1]
+    _point(store, found)
+    return found
+
+
+def _check_files(store: Store, publication: Publication) -> bool:
+    """Compare all files of a version with its manifest; raises `UserError` unless they are there, byte by byte."""
+    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:  # empty, as when one is published
+        fetch_folder(store, publication.prefix, expected_files(publication.files), Path(cache))
+    return True
 
 
 def read_version(store: Store, publication: Publication, cache: Path) -> Pipeline:
@@ -215,7 +226,9 @@ def _claim(store: Store, name: str, run_id: RunId) -> tuple[int, bytes]:
         The number, and the claim.
     """
     taken = [int(number) for number in store.folders(f"published/{name}/") if number.isdecimal()]
-    version = max(taken, default=0) + 1
+    # The folder of the current version may have been removed; a service that still serves it knows it by its number.
+    current = unless_damaged(partial(current_number, store, name)) or 0
+    version = max([*taken, current]) + 1
     # Whose it is, so that `runs.py clean` knows a claim of the dead.
     owner = {"run_id": str(run_id), "host": socket.gethostname(), "pid": os.getpid(), "token": os.urandom(8).hex()}
     claimed = json.dumps(owner).encode()

@@ -161,11 +161,16 @@ def find(store: Store, reference: str, trusted: str | Path | None = None, key: s
     version = int(match["version"]) if match["version"] else current_number(store, match["name"])
     found = None if version is None else _read(store, match["name"], version, trusted)
     if found is None:
-        there = versions(store, match["name"]) if match["version"] else []
-        if there:
-            numbers = ", ".join(str(publication.version) for publication in there)
+        numbers = ", ".join(str(publication.version) for publication in versions(store, match["name"]))
+        if not numbers:
+            raise not_there(store, f"{key}={reference}")
+        if match["version"]:
             raise UserError(f"{key}={reference} is not in {store}; versions of {match['name']} there: {numbers}.")
-        raise not_there(store, f"{key}={reference}")
+        what = "no version is" if version is None else f"version {version} is not there, and is"
+        raise UserError(
+            f"{key}={reference}: {what} the current one in {store}; publish a run under this name again, or name a "
+            f"version; there: {numbers}."
+        )
     return found
 
 

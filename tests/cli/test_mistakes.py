@@ -153,6 +153,11 @@ def test_a_mistyped_command_line_is_one_sentence_and_status_2(tmp_path, script, 
         ("train.py", ["mode=train"], ["mode=prepare"]),
         ("train.py", ["data=sql", "data.url=postgresql://u:pw@h/d", "data.query=SELECT 1"], ["data.url", "password"]),
         ("train.py", ["callbacks.early_stopping.patience=abc"], ["callbacks.early_stopping"]),
+        # As of a shell's variable that is not set: nothing else is scored, judged, published or served in its place.
+        ("runtime.py", ["run_id=", "text=x"], ["run_id= is not a run id"]),
+        ("runtime.py", ["run_id=", "input=forms.csv", "output=scores/"], ["run_id= is not a run id"]),
+        ("threshold.py", ["run_id=", "f=1"], ["run_id= is not a run id"]),
+        ("serve.py", ["published="], ["published= is empty"]),
         ("publish.py", ["run_id=2020-01-01_1"], ["2020-01-01_1"]),
         ("threshold.py", ["run_id=2020-01-01_1", "f=1"], ["2020-01-01_1"]),
         ("threshold.py", [], ["precision=0.8"]),
@@ -177,6 +182,10 @@ def test_a_mistyped_command_line_is_one_sentence_and_status_2(tmp_path, script, 
 def test_a_mistake_about_data_and_runs_is_one_sentence_and_status_2(place, script, arguments, words):
     sentence = one_sentence(place, script, arguments)
     assert all(word in sentence for word in words)
+
+
+def test_an_empty_name_is_not_the_one_of_the_data(place, run_id):
+    assert "name= may hold letters" in one_sentence(place, "publish.py", [f"run_id={run_id}", "threshold=0.5", "name="])
 
 
 @pytest.mark.parametrize(

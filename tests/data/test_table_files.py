@@ -3,6 +3,9 @@
 import gzip
 import io
 import json
+import os
+import socket
+import subprocess
 
 import numpy as np
 import openpyxl
@@ -143,3 +146,15 @@ def test_a_workbook_without_its_library_names_the_extra(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "openpyxl", None)
     with pytest.raises(UserError, match=r"output=scores\.xlsx needs openpyxl.*libelle\[excel\]"):
         check_output("scores.xlsx", None)
+
+
+def test_what_a_killed_command_was_writing_is_removed_and_a_living_ones_is_not(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    (tmp_path / f".tmp-{socket.gethostname()}-{dead.pid}-a1").write_text("id,text\n1,MARTIN\n")
+    others = [f".tmp-{socket.gethostname()}-{os.getpid()}-b2", f".tmp-elsewhere-{dead.pid}-c3", ".tmp-mine"]
+    for name in others:
+        (tmp_path / name).touch()
+    with table_file(str(tmp_path / "scores.csv")) as file:
+        file.write(TABLE)
+    assert {path.name for path in tmp_path.iterdir()} == {*others, "scores.csv"}

@@ -139,6 +139,8 @@ def test_a_file_of_tokens_that_cannot_be_is_one_sentence(tmp_path, lines, senten
         ({"shadow": "forms"}, "shadow=forms names no version; write forms@ and its number."),
         ({"trusted": "keys.pem"}, "add verify=required, or leave it out."),
         ({"verify": "required"}, "verify=required needs the keys to trust"),
+        ({"published": ""}, "published= is empty"),
+        ({"shadow": " "}, "shadow= is empty"),
         ({"origins": "foo"}, "origins=foo is no origin as browsers send it; write https://<host>"),
         ({"origins": "https://a.fr,https://b.fr/"}, "origins=https://b.fr/ is no origin"),
         ({"origins": "https://a.fr:443"}, "origins=https://a.fr:443 is no origin"),

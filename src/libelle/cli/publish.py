@@ -100,7 +100,7 @@ def publish(config: DictConfig) -> None:
             from libelle.gate import examine
 
             run = Run.open(store, RunId.parse(str(request.run_id)))
-            name = request.name or run.manifest.data or "model"
+            name = (run.manifest.data or "model") if request.name is None else request.name
             published = publication.publish(
                 store,
                 run,

@@ -28,6 +28,7 @@ from libelle.loading import load_published, load_run
 from libelle.pipeline import Pipeline
 from libelle.progress import stage
 from libelle.published import find
+from libelle.runs.ids import RunId
 from libelle.runs.run_list import newest
 from libelle.scoring.engines import EngineName
 from libelle.scoring.file_scorer import REPORTED_ROWS, FileScorer, passed_row, refused_row
@@ -164,7 +165,12 @@ def runtime(config: DictConfig) -> None:
         elif request.published is not None:
             score(request, load_published(request.published, store, request.trusted))
         else:
-            score(request, load_run(request.run_id or newest(store), store))
+            score(request, load_run(_run_id(request, store), store))
+
+
+def _run_id(request: ScoringRequest, store: Store) -> str | RunId:
+    """The run that is asked for; an empty id, of a shell's variable that is not set, asks for none and is refused."""
+    return newest(store) if request.run_id is None else request.run_id
 
 
 def _source(request: ScoringRequest, store: Store) -> ModelSource:
@@ -172,7 +178,7 @@ def _source(request: ScoringRequest, store: Store) -> ModelSource:
     if isinstance(store, LocalStore):
         store = replace(store, root=str(Path(store.root).resolve()))
     if request.published is None:
-        return ModelSource(str(request.run_id or newest(store)), published=False, store=store)
+        return ModelSource(str(_run_id(request, store)), published=False, store=store)
     trusted = None if request.trusted is None else str(Path(request.trusted).resolve())
     return ModelSource(str(find(store, request.published, trusted)), published=True, store=store, trusted=trusted)
 

@@ -26,7 +26,7 @@ def threshold(config: DictConfig) -> None:
         values, store = values_and_store(config)
         request = validate(ThresholdRequest, values, "")
         store.check()
-        run = Run.open(store, RunId.parse(request.run_id) if request.run_id else newest(store))
+        run = Run.open(store, newest(store) if request.run_id is None else RunId.parse(request.run_id))
         choice = decide(run, request)
         labels = threshold_table(run, choice, request)
         if request.output is not None:

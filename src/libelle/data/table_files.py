@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from libelle.data.plain_csv import plain_rows
 from libelle.errors import UserError, needs_extra
-from libelle.files import whole_file
+from libelle.files import remove_leftovers, whole_file
 
 #: Whose Excel a CSV file is for: `fr` writes semicolons, decimal commas and a byte-order mark; None is plain CSV.
 Excel = Literal["fr"] | None
@@ -83,6 +83,8 @@ def table_file(output: str, excel: Excel = None) -> Iterator["TableFile"]:
     """
     check_output(output, excel)
     path = Path(output)
+    # Nobody else looks here, and what a killed command leaves may hold texts of forms.
+    remove_leftovers(path.parent)
     try:
         with whole_file(path) as temporary:
             table = open_table(temporary, ending_of(path), excel)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from libelle.errors import UserError
-from libelle.files import TEMPORARY, flush_to_disk, is_full, owner_died, whole_file
+from libelle.files import TEMPORARY, flush_to_disk, is_full, remove_leftovers, whole_file
 from libelle.scoring.inputs import Input, list_inputs
 from libelle.stores.base import Store
 
@@ -166,7 +166,7 @@ class LocalOutput(Output):
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise UserError(f"{self.place} is being written by another process; wait for it, or end it.") from None
-            self._remove_leftovers()
+            remove_leftovers(self.path)
             yield _Lines(self.path, file)
 
     def parts(self) -> list[Input]:
@@ -184,12 +184,6 @@ class LocalOutput(Output):
     def written_in(self) -> Path:
         """The folder itself."""
         return self.path
-
-    def _remove_leftovers(self) -> None:
-        """Remove what killed workers were writing."""
-        for path in self.path.glob(f"{TEMPORARY}*"):
-            if owner_died(path.name):
-                path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

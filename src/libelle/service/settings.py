@@ -90,6 +90,10 @@ class Settings(Limits):
         self._check_door()
         self._check_origins()
         self.trusted = trusted_file(self.verify, self.trusted)
+        # An empty value is that of a shell's variable that is not set, and would not mean what it stands for.
+        for key in ("published", "shadow", "origins"):
+            if getattr(self, key) is not None and not name_list(getattr(self, key)):
+                raise UserError(f"{key}= is empty; write a value, or leave it out.")
         for shadow in self.shadows:
             if "@" not in shadow:
                 raise UserError(f"shadow={shadow} names no version; write {shadow}@ and its number.")
