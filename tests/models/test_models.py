@@ -76,6 +76,34 @@ def test_what_is_saved_scores_the_same(name: str, data: Dataset, tmp_path: Path)
     assert {path.name for path in saved.iterdir()} == {"network.json", "weights.safetensors"}
 
 
+TABLES = ("words.table.weight", "words.words.weight", "ngrams.weight")
+
+
+@pytest.mark.parametrize(
+    ("model", "classes", "sizes"),
+    [
+        (MLP(), 2, (16, 16)),
+        (MLP(), 10, (16, 16)),
+        (MLP(), 11, (64, 64)),
+        (MLP(word_dim=24, ngram_dim=48), 2, (24, 48)),
+        (MLP(word_encoder="lstm"), 2, (16, 16)),
+        (Transformer(), 2, (32, 16)),
+        (Transformer(), 11, (32, 64)),
+    ],
+)
+def test_few_classes_have_small_embeddings(model: NeuralModel, classes: int, sizes: tuple[int, int]) -> None:
+    with torch.device("meta"):
+        network = model.network(Shape(fields=2, words=30, longest=5, parts=50), classes)
+    found = {name.split(".")[0]: weight.shape[1] for name, weight in network.named_parameters() if name in TABLES}
+    assert found == dict(zip(("words", "ngrams"), sizes, strict=True))
+
+
+def test_given_vectors_are_mapped_to_the_larger_size() -> None:
+    with torch.device("meta"):
+        network = MLP().network(Shape(fields=2, words=30, longest=5, parts=0, vectors=100), 2)
+    assert network.state_dict()["words.words.map.weight"].shape == (64, 100)
+
+
 def test_the_first_words_are_seen_in_their_place(tmp_path: Path) -> None:
     texts = pd.DataFrame({"job": ["chef cuisine", "cuisine chef"] * 100}, dtype="str")
     targets = np.array([0, 1] * 100)

@@ -115,9 +115,12 @@ def _is_plain(texts: pa.Array) -> bool:
 
 def mix(hashes: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     """Spread the bits, so that hashes that differ little end far apart (the finalizer of splitmix64)."""
-    hashes = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    hashes = (hashes ^ (hashes >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return hashes ^ (hashes >> np.uint64(31))
+    mixed = hashes ^ (hashes >> np.uint64(30))
+    mixed *= np.uint64(0xBF58476D1CE4E5B9)
+    mixed ^= mixed >> np.uint64(27)
+    mixed *= np.uint64(0x94D049BB133111EB)
+    mixed ^= mixed >> np.uint64(31)
+    return mixed
 
 
 def _hash_word(word: str) -> int:

@@ -9,7 +9,7 @@ from pydantic import Field
 from libelle.components import Natural, Positive
 from libelle.features import Features, Floats, Ints
 from libelle.models.dense_scorer import blas_threads
-from libelle.models.network import OptimizerConfig, Shape
+from libelle.models.network import WIDE, OptimizerConfig, Shape, embedding_dim
 from libelle.models.paths import PathsModel
 from libelle.models.stored_weights import Weights
 
@@ -24,7 +24,8 @@ class MLP(PathsModel):
     Attributes:
         word_encoder: `bag` averages the words' embeddings, `lstm` runs bidirectional LSTMs over them.
         fusion: `concat` encodes each field by itself; `fused` joins them, each word marked with its field.
-        word_dim: size of the word embeddings.
+        word_dim: size of the word embeddings; None for one by the number of classes, see `embedding_dim`, and for the
+            larger one where the process gives vectors.
         first_words: how many words from the beginning of each field are seen in their place, beside the average of all;
             for `bag`.
         lstm: sizes of the LSTMs, one on the other.
@@ -35,7 +36,7 @@ class MLP(PathsModel):
 
     word_encoder: Literal["bag", "lstm"] = "bag"
     fusion: Literal["concat", "fused"] = "concat"
-    word_dim: Positive = 64
+    word_dim: Positive | None = None
     first_words: Natural = 2
     batch_size: Positive = 128
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
@@ -78,11 +79,12 @@ class MLP(PathsModel):
         """Size of the vocabulary; LSTMs do not average."""
         return self.shape_.words if self.word_encoder == "bag" else None
 
-    def encoder(self, shape: Shape) -> "WordEncoder":
+    def encoder(self, shape: Shape, classes: int) -> "WordEncoder":
         """Build the word encoder with fresh weights."""
         from libelle.models.encoders import BagEncoder, LSTMEncoder
 
+        dim = self.word_dim or (WIDE if shape.vectors else embedding_dim(classes))
         fused = self.fusion == "fused"
         if self.word_encoder == "lstm":
-            return LSTMEncoder(shape, self.word_dim, self.lstm, fused=fused)
-        return BagEncoder(shape, self.word_dim, fused=fused, first_words=self.first_words)
+            return LSTMEncoder(shape, dim, self.lstm, fused=fused)
+        return BagEncoder(shape, dim, fused=fused, first_words=self.first_words)

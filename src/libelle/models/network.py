@@ -6,6 +6,9 @@ from typing import Literal
 from libelle.components import AboveZero, Component, NonNegative, PartialShare
 from libelle.features import Features
 
+#: Classes up to which embeddings are small, and the size of those that are not.
+_FEW_CLASSES, WIDE = 10, 64
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -44,6 +47,15 @@ class Shape:
         """As JSON values; `columns` alone where there are some."""
         about = asdict(self)
         return about if self.columns else {name: size for name, size in about.items() if name != "columns"}
+
+
+def embedding_dim(classes: int) -> int:
+    """The size of embeddings that is enough to tell some classes apart: few classes need few numbers.
+
+    With 2 to 10 of them, 16 numbers are as good as 64, and take a quarter of the memory; with 188, they are not
+    (docs/ablations.md).
+    """
+    return 16 if classes <= _FEW_CLASSES else WIDE
 
 
 @dataclass

@@ -138,11 +138,12 @@ class NeuralModel(Model):
         if isinstance(largest, ColumnEncoder):
             return "leave fields with many values out of data.categorical"
         if isinstance(largest, NgramEncoder):
-            return f"lower model.ngram_dim, or {self.remedy}"
+            return f"set model.ngram_dim below {largest.embedding_dim}, or {self.remedy}"
         if isinstance(largest, nn.Embedding | nn.EmbeddingBag):
             if self.shape_.vectors:
                 return self.remedy
-            return f"lower model.{'word_dim' if hasattr(self, 'word_dim') else 'dim'}, or {self.remedy}"
+            key = "word_dim" if hasattr(self, "word_dim") else "dim"
+            return f"set model.{key} below {largest.embedding_dim}, or {self.remedy}"
         return "make the layers of the model smaller"
 
     def predict_proba(self, features: Features) -> Floats:

@@ -41,7 +41,7 @@ class PathsModel(NeuralModel):
 
     Attributes:
         hidden: sizes of the hidden layers after the word encoder.
-        ngram_dim: size of the n-gram embeddings.
+        ngram_dim: size of the n-gram embeddings; None for one by the number of classes, see `embedding_dim`.
         ngram_hidden: sizes of the hidden layers after them.
         dropout: share of inputs dropped before each layer in training.
         word_dropout: share of words replaced by `<unknown>` in training, so that unknown words are no surprise.
@@ -54,7 +54,7 @@ class PathsModel(NeuralModel):
     needs: ClassVar[frozenset[str]] = frozenset({"words"})
 
     hidden: list[Positive] = field(default_factory=lambda: [256])
-    ngram_dim: Positive = 64
+    ngram_dim: Positive | None = None
     ngram_hidden: list[Positive] = field(default_factory=lambda: [256])
     dropout: PartialShare = 0.3
     word_dropout: PartialShare = 0.1
@@ -73,7 +73,7 @@ class PathsModel(NeuralModel):
         return {**vars(self), "_scorer": None}
 
     @abstractmethod
-    def encoder(self, shape: Shape) -> "WordEncoder":
+    def encoder(self, shape: Shape, classes: int) -> "WordEncoder":
         """Build the word encoder with fresh weights."""
 
     def fit(self, train: Dataset, validation: Dataset, classes: int, training: Training) -> Self:
@@ -162,4 +162,4 @@ class PathsModel(NeuralModel):
         """Build the network with fresh weights."""
         from libelle.models.paths_network import PathsNetwork
 
-        return PathsNetwork(self.encoder(shape), shape, classes, self)
+        return PathsNetwork(self.encoder(shape, classes), shape, classes, self)

@@ -12,7 +12,7 @@ from libelle.models.batches import Batch
 from libelle.models.encoders import WordEncoder
 from libelle.models.layers import ColumnEncoder, Dense, NgramEncoder, drop_words
 from libelle.models.linear_path import LinearPath
-from libelle.models.network import Shape
+from libelle.models.network import Shape, embedding_dim
 from libelle.models.torch_network import Network
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class PathsNetwork(Network):
         self.ngrams: NgramEncoder | None = None
         self.wide: LinearPath | None = None
         if shape.parts:
-            self.ngrams = NgramEncoder(shape, config.ngram_dim)
+            self.ngrams = NgramEncoder(shape, config.ngram_dim or embedding_dim(classes))
             self.ngrams_dense = Dense(self.ngrams.width + beside, config.ngram_hidden, classes, config.dropout)
             self.wide = LinearPath(shape, classes) if config.wide else None
         deep = 1 if self.ngrams is None else 2

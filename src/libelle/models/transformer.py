@@ -44,7 +44,7 @@ class Transformer(PathsModel):
         if self.dim % self.heads:
             raise UserError(f"model.dim={self.dim} is not a multiple of model.heads={self.heads}; change one of them.")
 
-    def encoder(self, shape: Shape) -> "WordEncoder":
+    def encoder(self, shape: Shape, classes: int) -> "WordEncoder":
         """Build the word encoder with fresh weights."""
         from libelle.models.encoders import TransformerEncoder
 

@@ -149,9 +149,9 @@ class NgramBags:
         alone = np.flatnonzero(lengths == 0)
         squares[alone] = 1
         marks = len(self.items_) + _MARKERS * texts.fields[alone] + ~texts.missing[alone]
-        parts: list[tuple[Ints, Ints, Floats]] = [
+        parts: list[tuple[Ints, npt.NDArray[np.int32], Floats]] = [
             (text_of, item_of[places], weights),
-            (alone, marks, np.ones(len(alone), np.float32)),
+            (alone, marks.astype(np.int32), np.ones(len(alone), np.float32)),
         ]
         if self.word_ngrams > 1:
             parts.append(self._sequences(texts))
@@ -160,7 +160,7 @@ class NgramBags:
         offsets = np.concatenate(([0], np.cumsum(np.bincount(owners, minlength=len(lengths)))))
         stack = Stack(
             texts.names,
-            items[order].astype(np.int32),
+            items[order],
             offsets,
             len(self.known_),
             item_weights[order],
@@ -168,12 +168,13 @@ class NgramBags:
         )
         return Bags(stack, squares, self.known_, extra, self.size)
 
-    def _sequences(self, texts: FieldTexts) -> tuple[Ints, Ints, Floats]:
+    def _sequences(self, texts: FieldTexts) -> tuple[Ints, npt.NDArray[np.int32], Floats]:
         """The sequences of words that are kept: the text, the item and the weight of each."""
         hashes, owners = word_ngrams(texts.table, self.word_ngrams, shortest=2)
         found = self.items_.find(hashes ^ self.keys_[texts.fields[owners]])
         kept = np.flatnonzero(found >= 0)
-        return owners[kept], found[kept], self.items_.idf[found[kept]]
+        items = found[kept]
+        return owners[kept], items.astype(np.int32), self.items_.idf[items]
 
     @property
     def size(self) -> int:

@@ -59,6 +59,8 @@ def word_ngrams(table: WordTable, longest: int, shortest: int = 1) -> tuple[Hash
         The hashes, and for each the text it stands in, int64.
     """
     lengths = np.diff(table.offsets)
+    if not shards.are_many(max(len(lengths), len(table.codes))):
+        return _word_ngrams(table.hashes[table.codes], np.repeat(np.arange(len(lengths)), lengths), longest, shortest)
     count = sum(int(np.maximum(lengths - n + 1, 0).sum()) for n in range(shortest, longest + 1))
     ngrams = _Ngrams(count)
     for part in shards.shards(len(lengths)):
@@ -81,9 +83,11 @@ def _runs(
     values: Hashes, owners: Ints, longest: int, shortest: int
 ) -> Iterator[tuple[int, Hashes, npt.NDArray[np.bool_]]]:
     """For each length, the hashes of all runs of so many values, not mixed yet, and whether a run is of one owner."""
-    current = np.zeros(len(values), dtype=np.uint64)
+    current = values
     for n in range(1, min(longest, len(values)) + 1):
-        current = current[: len(values) - n + 1] * _MULTIPLIER + values[n - 1 :]
+        if n > 1:
+            current = current[:-1] * _MULTIPLIER
+            current += values[n - 1 :]
         if n >= shortest:
             yield n, current, owners[: len(current)] == owners[n - 1 :]
 
@@ -139,7 +143,7 @@ def _characters_of_words(words: Sequence[str], shortest: int, longest: int) -> t
 
 
 def _concatenate(parts: Sequence[npt.NDArray[Any]], dtype: type) -> npt.NDArray[Any]:
-    return np.concatenate([*parts, np.empty(0, dtype)])
+    return parts[0] if len(parts) == 1 else np.concatenate([*parts, np.empty(0, dtype)])
 
 
 def count_rows(hashes: Hashes, texts: Ints, counts: Ints) -> tuple[Hashes, Ints, Ints, Ints]:
