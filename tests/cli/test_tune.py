@@ -164,7 +164,7 @@ def test_a_search_for_a_model_that_the_base_does_not_go_with_says_which_base_it_
     [
         ("model.dropout=interval(0.5, 0.1)", "the interval is empty"),
         ("model.optimizer.lr=tag(log, interval(0, 0.1))", "above zero"),
-        ("model.dropuot=interval(0.1, 0.5)", "model.dropuot"),
+        ("model.dropuot=interval(0.1, 0.5)", "did you mean model.dropout?"),
     ],
 )
 def test_a_bad_space_ends_with_a_sentence_that_shows_it(place, override, words):
