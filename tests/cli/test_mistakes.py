@@ -72,6 +72,10 @@ MISTAKES = [
     ("runtime.py", ["model=mlp", "text=x"], ["model=mlp", "store"]),
     ("runs.py", ["list", "store=mino"], ["store=mino", "did you mean minio?"]),
     ("runs.py", ["list", "staus=failed"], ["staus", "status"]),
+    # Keys of some of the models among which a sweep chooses.
+    ("train.py", ["tune=auto", "model.rounds=3"], ["""'model.rounds=tag("model=xgboost", choice(3))'"""]),
+    ("train.py", ["tune=auto", "model=choice(svm)", "model.C=1"], ["""'model.C=tag("model=svm", choice(1))'"""]),
+    ("train.py", ["-m", "model=xgboost,svm", "model.rounds=3"], ["model.rounds", "model=svm, which the sweep has"]),
     # Dashes.
     ("train.py", ["--model=mlp"], ["--model=mlp", "without dashes: model=mlp"]),
     ("train.py", ["--multirum", "seed=1,2"], ["--multirum", "did you mean --multirun?"]),

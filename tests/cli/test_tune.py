@@ -150,12 +150,21 @@ def test_a_search_on_other_data_than_the_base_is_refused_before_any_trial(place)
     assert not (place / "sweeps").exists()
 
 
+def test_a_search_for_a_model_that_the_base_does_not_go_with_says_which_base_it_needs(place):
+    assert call("train.py", "mode=prepare", *DATA, cwd=place).returncode == 0
+    answer = tune(place, *DATA, "tune=naive_bayes")
+    assert answer.returncode == 2
+    assert "name another base for process=tfidf with base.name=" in answer.stderr
+    answer = tune(place, *DATA, "tune=naive_bayes", "base.name=forms-tfidf", trials=1)
+    assert [run.status for run in runs(place)] == ["completed"], answer.stderr
+
+
 @pytest.mark.parametrize(
     ("override", "words"),
     [
         ("model.dropout=interval(0.5, 0.1)", "the interval is empty"),
         ("model.optimizer.lr=tag(log, interval(0, 0.1))", "above zero"),
-        ("model.dropuot=interval(0.1, 0.5)", "model.dropuot"),
+        ("model.dropuot=interval(0.1, 0.5)", "did you mean model.dropout?"),
     ],
 )
 def test_a_bad_space_ends_with_a_sentence_that_shows_it(place, override, words):
@@ -268,3 +277,6 @@ def test_a_bad_space_over_models_is_said_before_any_base_is_prepared(place):
     assert answer.returncode == 2
     assert "model=mlp collides with model=mlp, transformer" in answer.stderr
     assert not (place / "store").exists()
+    (proposed,) = re.findall(r"or write '(.*)' for", answer.stderr)
+    answer = tune(place, *DATA, "tune=auto", proposed, "trainer.max_epochs=1", "trainer.accelerator=cpu", trials=1)
+    assert [run.model for run in runs(place)] == ["mlp"], answer.stderr

@@ -11,11 +11,13 @@ import pytest
 from helpers.ragged import flatten
 from helpers.tiny import tiny_plan
 from libelle.errors import UserError
+from libelle.models.linear import LogisticRegression
+from libelle.processes.tfidf import Tfidf
 from libelle.samplers.rows import Oversample
 from libelle.stores.local import LocalStore
 from libelle.training.bases import read_base
 from libelle.training.plan import Plan, Provenance
-from libelle.training.workflow import full, prepare, train
+from libelle.training.workflow import check_base, full, prepare, train
 
 
 @pytest.fixture
@@ -101,6 +103,14 @@ def test_bases_live_side_by_side(plan: Plan, tmp_path: Path) -> None:
     other = tiny_plan(tmp_path, base_name="other")
     prepare(other)
     assert len(versions(plan)) == len(versions(plan, "other")) == 1
+
+
+def test_a_base_that_the_model_does_not_go_with_is_said_to_be_the_wrong_one(plan: Plan, tmp_path: Path) -> None:
+    prepare(plan)
+    other = tiny_plan(tmp_path, process=Tfidf(), model=LogisticRegression())
+    for refused in (train, check_base):
+        with pytest.raises(UserError, match=r"process=tokens, .* model=logreg; .*process=tfidf with base"):
+            refused(other)
 
 
 def test_without_a_base_the_sentence_says_how_to_make_one(plan: Plan) -> None:

@@ -132,8 +132,14 @@ def _refuse_collisions(entries: list[_Entry]) -> None:
             if entry.name == other.name and entry.is_fixed and not other.is_fixed:
                 raise SweepError(
                     f"Bad search space, {entry.line} collides with {other.line}: "
-                    "a key is either fixed or searched; take one away"
+                    f"a key is either fixed or searched; take one away, or write {_single(entry)} for this value alone"
                 )
+
+
+def _single(entry: _Entry) -> str:
+    """A fixed value as a space, which replaces one in the config: a choice of one."""
+    key, _, value = entry.line.partition("=")
+    return f"'{key}=choice({value})'"
 
 
 def _build(entries: list[_Entry]) -> Space:

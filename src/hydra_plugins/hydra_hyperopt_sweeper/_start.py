@@ -12,6 +12,7 @@ from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from ._best_trials import print_best, write_results
 from ._errors import SweepError
@@ -115,6 +116,11 @@ def _probe(space: Space, hydra_context: HydraContext, config: DictConfig) -> Non
             reason = " ".join(f"{error} {error.__cause__ or ''} ".split())
             lines = [*space.fixed, *(d.line for d in space.dimensions if d.label in raws)]
             named = [line for line in lines if _is_named(line, reason)] or overrides
+            key = getattr(error.__cause__, "full_key", None)
+            if isinstance(error.__cause__, ConfigKeyError | ConfigAttributeError) and key:
+                # What Hydra proposes, +key=value, would be a key that nothing reads.
+                where = 'tag("NAME=VALUE", ...)'
+                reason = f"there are trials without a key {key}; correct it, or search it where it is: {where}"
             raise SweepError(f"Bad search space, {' '.join(named)}: {reason}") from error
 
 

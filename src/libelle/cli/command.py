@@ -120,6 +120,8 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
                 main()
         except (UserError, SweepError) as error:
             _end_sweep(error)
+            if isinstance(error.__cause__, HydraException) and (sentence := _mistake(name, given)):
+                raise UserError(sentence) from error  # the sweeper has Hydra's words for a key that does not exist
             raise  # a sentence already, also where it comes from a job in another process; the second is one of Hydra's
         except HYDRA_ERRORS as error:
             if _interruption(error) is not None:
@@ -175,6 +177,12 @@ def refused(name: str, arguments: Sequence[str], error: Exception) -> UserError:
     from libelle.cli.mistakes import explain
 
     return UserError(explain(name, list(arguments), error))
+
+
+def _mistake(name: str, arguments: Sequence[str]) -> str | None:
+    from libelle.cli.mistakes import mistake
+
+    return mistake(name, list(arguments))
 
 
 def register_resolvers() -> None:

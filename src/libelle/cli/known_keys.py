@@ -72,6 +72,37 @@ def key_mistake(command: str, key: str, choices: Sequence[tuple[str, ...]]) -> s
     return _nowhere(command, key, configs[0], others)
 
 
+def drawn_choices(command: str, choices: Sequence[tuple[str, ...]]) -> tuple[tuple[str, ...], ...]:
+    """Choices, once for each model that the space of a search draws where none is typed, as that of `tune=auto`."""
+    found: list[tuple[str, ...]] = []
+    for choice in choices:
+        drawn = look_up(composed(command, choice), "hydra.sweeper.params.model")
+        typed = any(item.startswith("model=") for item in choice)
+        models = drawn.split(",") if isinstance(drawn, str) and not typed else []
+        found += [(*choice, f"model={model.strip()}") for model in models] or [choice]
+    return tuple(found)
+
+
+def having_key(command: str, key: str, choices: Sequence[tuple[str, ...]]) -> tuple[list[str], list[str]]:
+    """Which options of its group have a key and which have not; none where the config has it that they are drawn for.
+
+    Args:
+        command: whose command line it is.
+        key: dotted, as `model.rounds`.
+        choices: the options of groups that are chosen, once for each of several.
+    """
+    group = key.partition(".")[0]
+    having: dict[str, bool] = {}
+    for choice in choices:
+        for item in choice:
+            if item.startswith(f"{group}="):
+                having[item.partition("=")[2]] = _holds(composed(command, choice), key)
+    without = tuple(item for item in choices[0] if not item.startswith(f"{group}="))
+    if all(having.values()) and _holds(composed(command, without), key):
+        return [], []
+    return [name for name, has in having.items() if has], [name for name, has in having.items() if not has]
+
+
 def _nowhere(command: str, key: str, config: Mapping[str, Any], others: Mapping[str, Sequence[str]]) -> str:
     """The sentence for a key that no option and no command has."""
     above = key

@@ -16,7 +16,7 @@ from hydra.errors import HydraException, MissingConfigException, OverrideParseEx
 from omegaconf.errors import InterpolationKeyError, InterpolationResolutionError, MissingMandatoryValue
 from yaml import MarkedYAMLError
 
-from libelle.cli.known_keys import LISTED, group_mistake, key_mistake
+from libelle.cli.known_keys import LISTED, drawn_choices, group_mistake, having_key, key_mistake
 from libelle.cli.options import split_options
 from libelle.cli.raw_arguments import SWEEPS, as_typed, decoded, is_raw, is_sweep
 from libelle.cli.schema_keys import choices_in, did_you_mean, is_group, members, options, type_of
@@ -65,14 +65,25 @@ def explain(command: str, arguments: list[str], error: Exception) -> str:
     """
     if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark):  # in a file of `conf/`, as of a tune space
         return f"{mark.name}, line {mark.line + 1} is no YAML: {error.problem or error.context}; correct the file."
+    line = _line(command, arguments)
+    return _found(line) or _said(line, error)
+
+
+def mistake(command: str, arguments: list[str]) -> str | None:
+    """What is wrong with a command line by itself, as `explain` says it; None where nothing is found."""
+    return _found(_line(command, arguments))
+
+
+def _line(command: str, arguments: list[str]) -> _Line:
     _, overrides = split_options(arguments)
     if command == "runs":  # its words and its own keys are no overrides
         overrides = [override for override in overrides if override.startswith(("store", "hydra"))]
-    line = _Line(command, overrides, choices_in(overrides), is_sweep(arguments))
-    for look in (_words, _groups, _keys, _values):
-        for sentence in look(line):
-            return sentence
-    return _said(line, error)
+    return _Line(command, overrides, drawn_choices(command, choices_in(overrides)), is_sweep(arguments))
+
+
+def _found(line: _Line) -> str | None:
+    looks = (_words, _groups, _keys, _keys_of_some, _values)
+    return next((sentence for look in looks for sentence in look(line)), None)
 
 
 def _words(line: _Line) -> Iterator[str]:
@@ -142,6 +153,27 @@ def _keys(line: _Line) -> Iterator[str]:
             yield sentence
         if sentence is None and key.startswith("+") and not key.startswith("++"):
             yield f"{override}: {name} is there already; leave out the +."
+
+
+def _keys_of_some(line: _Line) -> Iterator[str]:
+    """Keys that only some of the options have that a sweep chooses among: each of its jobs would get them."""
+    searching = any(override.startswith(("tune=", "hydra/sweeper=hyperopt")) for override in line.overrides)
+    for override in line.overrides if line.sweeping else ():
+        key, _, value = override.partition("=")
+        group = key.partition(".")[0]
+        having, others = having_key(line.command, key, line.choices)
+        one = any(f"{group}={name}" in line.overrides for name in having)
+        if not having or one or value.startswith("tag(") or key.startswith(("+", "~")):
+            continue
+        if searching:
+            space = value if SWEEPS.match(value) else f"choice({value})"
+            condition = f"{group}={','.join(having)}"
+            yield f"""{key} is a key of {condition} alone; in a search, write '{key}=tag("{condition}", {space})'."""
+        elif others:
+            yield (
+                f"{key} is not a key of {listed([f'{group}={name}' for name in others], LISTED)}, which the sweep has, "
+                f"too; leave {key} out, or sweep without."
+            )
 
 
 def _values(line: _Line) -> Iterator[str]:

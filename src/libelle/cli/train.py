@@ -1,5 +1,6 @@
 """The command `train`: one run, or one job of a sweep."""
 
+import logging
 import shlex
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from libelle.cli.composition import make_plan, resumed_plan
 from libelle.cli.repeatable_command import repeatable
 from libelle.errors import UserError
 from libelle.installation import how_to_call
+from libelle.logs import log_to_terminal
 from libelle.runs.ids import RunId
 from libelle.training import workflow
 from libelle.training.plan import Plan
@@ -26,6 +28,8 @@ _WHICH_RUN = ("resume", "store", "hydra")
 def train(config: DictConfig) -> float | None:
     """Run the command on a composed config, and return the objective, as sweepers want it."""
     sweeping = HydraConfig.get().mode == RunMode.MULTIRUN
+    if not logging.getLogger().handlers:  # a job in a process of its own, where Lightning would show its own messages
+        log_to_terminal()
     try:
         return _train(config, sweeping)
     except UserError as error:

@@ -30,7 +30,7 @@ from libelle.runs.sending import finish, write_drafts
 from libelle.runs.work import CHECKPOINTS, LOG, work_folder
 from libelle.shards import in_shards
 from libelle.training.bases import Base, has_base, read_base, write_base
-from libelle.training.pairings import check_pairing, check_weights
+from libelle.training.pairings import check_pairing, check_weights, refusal
 from libelle.training.plan import BASE_NODES, Plan
 from libelle.training.prepared_data import Prepared, tell
 from libelle.training.resuming import begin, resume_command, take_up
@@ -109,7 +109,7 @@ def train(plan: Plan) -> Outcome:
         training = _training(plan, scratch)
         base = read_base(plan.store, plan.base_name, scratch)
         _refuse_differences(plan, base)
-        _check_parts(plan, base.prepared.process, base.prepared.cleaners, base.options.get("process"))
+        _check_base(plan, base)
         check_weights(plan.sampler, base.prepared.weight)
         _refuse_objective(plan, base.prepared.labels)
         if _first(plan):
@@ -132,15 +132,30 @@ def check_base(plan: Plan, *, any_model: bool = False) -> bool:
         UserError: when there is one, and it differs from what was typed or does not go with the model.
     """
     with _workplace(plan) as scratch:
-        process, cleaners, option = plan.process, plan.cleaners, plan.provenance.options.get("process")
         found = has_base(plan.store, plan.base_name)
         if found:
             base = read_base(plan.store, plan.base_name, scratch)
             _refuse_differences(plan, base)
-            process, cleaners, option = base.prepared.process, base.prepared.cleaners, base.options.get("process")
-        if not any_model:
-            _check_parts(plan, process, cleaners, option)
+            if not any_model:
+                _check_base(plan, base)
+        elif not any_model:
+            _check_parts(plan, plan.process, plan.cleaners, plan.provenance.options.get("process"))
         return found
+
+
+def _check_base(plan: Plan, base: Base) -> None:
+    """Raise `UserError` unless the plan's model and sampler go with the process and the cleaners of a base."""
+    process, cleaners, option = base.prepared.process, base.prepared.cleaners, base.options.get("process")
+    refused = refusal(process, plan.model, plan.sampler, cleaners) is not None
+    if refused and refusal(plan.process, plan.model, plan.sampler, plan.cleaners) is None:
+        # The model has brought a process that it goes with: to propose one would lead from refusal to refusal.
+        options = {"process": plan.process.conf_name, "model": plan.model.conf_name, **plan.provenance.options}
+        raise UserError(
+            f"The base {base.name!r} was prepared with process={option or process.conf_name}, which does not go with "
+            f"model={options['model']}; name another base for process={options['process']} with base.name=, or prepare "
+            "this one again with mode=prepare."
+        )
+    _check_parts(plan, process, cleaners, option)
 
 
 def _check_parts(plan: Plan, process: Process, cleaners: Mapping[str, Cleaner], option: str | None) -> None:
