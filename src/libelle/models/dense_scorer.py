@@ -26,7 +26,7 @@ _NORMAL = tuple(
         (-1.59576845, -0.0726685673, 6.62597304e-05, 0.000110480396, -7.93822983e-06, 2.66893466e-07, -3.61124708e-09),
     )
 )
-_SQUARE_LIMIT = np.float32(31.36)
+_ZERO, _SQUARE_LIMIT = np.float32(0), np.float32(31.36)
 #: Exponents at most, so that none is infinite.
 _EXPONENT_LIMIT = np.float32(80)
 #: Rows that are multiplied at least: BLAS has other functions for a single row, with another order of sums.
@@ -143,14 +143,15 @@ def times(rows: Floats, matrix: Floats, out: Floats | None = None) -> Floats:
 def gelu(values: Floats) -> Floats:
     """GELU, float32: x times the share of a normal distribution below x."""
     squares = values * values
-    np.minimum(squares, _SQUARE_LIMIT, out=squares)
+    # `clip` takes a fifth of the time of `minimum` with a number; the lower bounds change nothing.
+    np.clip(squares, _ZERO, _SQUARE_LIMIT, out=squares)
     result: Floats = squares * _NORMAL[-1]
     for number in _NORMAL[-2:0:-1]:
         result += number
         result *= squares
     result += _NORMAL[0]
     result *= values
-    np.minimum(result, _EXPONENT_LIMIT, out=result)
+    np.clip(result, -_EXPONENT_LIMIT, _EXPONENT_LIMIT, out=result)
     np.exp(result, out=result)
     result += 1
     return np.divide(values, result, out=result)

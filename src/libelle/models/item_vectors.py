@@ -69,8 +69,9 @@ class ItemVectors:
         """Where the vectors of known items are; those that were never met are computed."""
         places = self._places[items]
         if places.min(initial=0) < 0:
+            met, _ = distinct(items[places < 0], len(self.known))
             with self._filling:
-                new, _ = distinct(items[self._places[items] < 0], len(self.known))
+                new = met[self._places[met] < 0]  # others may have been faster
                 self._make_room(self._count + len(new))
                 for start in range(0, len(new), _ITEMS):
                     self._keep(new[start : start + _ITEMS])
