@@ -36,9 +36,9 @@ from quality_sets import SETS
 from sklearn.metrics import average_precision_score
 from sklearn.model_selection import KFold
 
-from libelle.cleaners.base import clean_table
+from libelle.cleaners.base import clean_columns, clean_table
 from libelle.cli.lightning_nodes import make_lightning
-from libelle.data.columns import take, to_frame
+from libelle.data.columns import from_frame, take, to_frame
 from libelle.data.records import Records
 from libelle.data.split import TEST, TRAIN, VALIDATION
 from libelle.models.base import Training
@@ -184,13 +184,15 @@ def libelle(model: str, data: list[str], records: Records, seed: int) -> Judged:
         callbacks, loggers = make_lightning(config(tuple(overrides)), Path(name)) if plan.model.lightning else ((), ())
         training = Training(Path(name), seed, plan.trainer, callbacks, loggers)
         plan.model.fit(datasets[TRAIN], datasets[VALIDATION], len(prepared.labels), training)
-    fitted = time.process_time()
-    rows = np.flatnonzero(records.splits == TEST)
-    cleaned = clean_table(to_frame(take(records.columns, rows)), plan.cleaners.values())
-    test = plan.model.predict_proba(plan.process.transform(cleaned))
-    scored = time.process_time()
+    training_time = time.process_time() - started
+    raw = to_frame(take(records.columns, np.flatnonzero(records.splits == TEST)))
+    started = time.process_time()
+    # As `Pipeline.predict_proba` does it.
+    cleaned = clean_columns(from_frame(raw), plan.cleaners.values())
+    test = plan.model.predict_proba(plan.process.transform_columns(cleaned))
+    scoring_time = time.process_time() - started
     scores = [plan.model.predict_proba(datasets[VALIDATION].features), test]
-    return [datasets[split].targets for split in SPLITS], scores, fitted - started, scored - fitted
+    return [datasets[split].targets for split in SPLITS], scores, training_time, scoring_time
 
 
 def peer(model: str, data: list[str], records: Records, seed: int) -> Judged:
