@@ -52,7 +52,7 @@ class Shape:
 def embedding_dim(classes: int) -> int:
     """The size of embeddings that is enough to tell some classes apart: few classes need few numbers.
 
-    With 2 to 10 of them, 16 numbers are as good as 64, and take a quarter of the memory; with 188, they are not
+    With 2 to 10 of them, 16 numbers are as good as 64, and take a quarter of the memory; with 278, they are not
     (docs/ablations.md).
     """
     return 16 if classes <= _FEW_CLASSES else WIDE
