@@ -54,6 +54,18 @@ def test_one_goes_back_past_a_version_with_a_damaged_file(store, caplog):
     assert load_published("forms", store).name == "forms@1"
 
 
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), UserError("It does not answer; wait.")])
+def test_a_disk_or_a_server_that_fails_leads_no_further_back(store, monkeypatch, error):
+    def fail(*_):
+        raise error
+
+    monkeypatch.setattr(LocalStore, "local_path", lambda *_: None)
+    monkeypatch.setattr(LocalStore, "get_file", fail)
+    with pytest.raises(UserError, match=r"No space left on device|It does not answer"):
+        rollback(store, "forms")
+    assert find(store, "forms").version == 3
+
+
 def test_the_number_of_a_current_version_that_was_removed_is_not_given_again(store, trained):
     shutil.rmtree(Path(store.root) / "published/forms/3")
     with pytest.raises(UserError, match=r"=forms: version 3 is not there, and is the current one .* there: 1, 2\."):

@@ -25,6 +25,10 @@ class UserError(Exception):
         super().__init__(_one_line(message))
 
 
+class SpoiltError(UserError):
+    """What is stored is missing, or not what its manifest says: to try again, or from elsewhere, does not help."""
+
+
 def _one_line(message: str) -> str:
     """The message in characters that are shown, the middle left out where a value in it is endless."""
     shown = _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), message)

@@ -8,6 +8,7 @@ import re
 import shutil
 import socket
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -105,12 +106,19 @@ def temporary_beside(path: Path) -> Iterator[Path]:
             temporary.unlink()
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove from a folder what killed processes of this machine were writing, as far as it is ours to remove."""
+def remove_leftovers(folder: Path, silent: float = 0) -> None:
+    """Remove from a folder what killed processes of this machine were writing, as far as it is ours to remove.
+
+    Args:
+        folder: where they were writing.
+        silent: seconds since anybody has written to what is removed. Containers that share a folder and their host's
+            name do not see each other's processes, which may be alive where no lock keeps them away.
+    """
     for path in folder.glob(f"{TEMPORARY}*"):
         if owner_died(path.name):
             with suppress(OSError):
-                path.unlink()
+                if time.time() - path.lstat().st_mtime >= silent:
+                    path.unlink()
 
 
 def link_or_copy(path: Path, link: Path) -> None:

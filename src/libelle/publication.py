@@ -17,7 +17,7 @@ from pathlib import Path
 
 from libelle import signatures
 from libelle.data.frequent import require_records
-from libelle.errors import UserError
+from libelle.errors import SpoiltError, UserError
 from libelle.evaluation.decision_rule import DecisionRule
 from libelle.files import SCRATCH, owned
 from libelle.pipeline import Pipeline
@@ -182,24 +182,32 @@ def rollback(store: Store, name: str) -> Publication:
     They are not loaded, so that this machine needs none of the model's libraries.
 
     Raises:
-        UserError: when there is none.
+        UserError: when there is none, or the files of one cannot be read.
     """
     _check_name(name)
     current = current_number(store, name)
     if current is None:
         raise not_there(store, f"name={name}")
     older = (item for item in reversed(versions(store, name)) if item.version < current)
-    found = next((item for item in older if unless_damaged(partial(_check_files, store, item))), None)
+    found = next((item for item in older if _is_whole(store, item)), None)
     if found is None:
         raise UserError(f"name={name}: version {current} is the first that is whole; there is nothing to roll back to.")
     _point(store, found)
     return found
 
 
-def _check_files(store: Store, publication: Publication) -> bool:
-    """Compare all files of a version with its manifest; raises `UserError` unless they are there, byte by byte."""
-    with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:  # empty, as when one is published
-        fetch_folder(store, publication.prefix, expected_files(publication.files), Path(cache))
+def _is_whole(store: Store, publication: Publication) -> bool:
+    """Whether all files of a version are there, byte by byte.
+
+    Raises:
+        UserError: when that cannot be known, as where a server does not answer or this machine's disk is full.
+    """
+    try:
+        with tempfile.TemporaryDirectory(prefix=owned(SCRATCH)) as cache:  # empty, as when one is published
+            fetch_folder(store, publication.prefix, expected_files(publication.files), Path(cache))
+    except SpoiltError as error:
+        log.warning("Passed over: %s", error)
+        return False
     return True
 
 

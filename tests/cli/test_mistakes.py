@@ -293,3 +293,9 @@ def test_a_key_that_is_given_twice_is_warned_of(script, arguments, key, tmp_path
     sentence = f"{key}= is given more than once; the last one counts, so leave the others out"
     assert said.splitlines()[0] == sentence
     assert said.count("more than once") == 1
+
+
+def test_two_spaces_of_a_key_with_tags_that_exclude_each_other_are_no_mistake(tmp_path):
+    spaces = ['sampler=tag("model=logreg", choice(none))', 'sampler=tag("model=svm", choice(none))']
+    said = call("train.py", "tune=auto", "model=choice(logreg,svm)", *spaces, "modle=mlp", cwd=tmp_path).stderr
+    assert said.startswith("modle is not a key"), said

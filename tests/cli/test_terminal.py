@@ -1,13 +1,14 @@
 """What is printed fits the terminal, and a reader may leave early."""
 
 import shutil
+from math import nan
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from helpers.scripts import call, call_libelle, start
-from libelle.cli.terminal import print_list
+from libelle.cli.terminal import interval, print_list
 
 NAMES = ("run", "status", "data", "seconds")
 ROWS = [("2026-11-23_1", "completed", "forms of the whole year", "12"), ("2026-11-23_2", "failed", "bi", "3")]
@@ -28,6 +29,19 @@ def printed(
     lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
     assert max(map(len, lines)) <= width
     return [line for line in lines if line]
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "shown"),
+    [
+        (0.5, 0.4, 0.61, "0.5000 (0.4000–0.6100)"),
+        (1, nan, nan, "1.0000 (–)"),
+        (nan, nan, nan, "-"),
+        (None,) * 3 + ("-",),
+    ],
+)
+def test_what_is_not_known_of_a_figure_is_a_dash(value: Any, low: Any, high: Any, shown: str) -> None:
+    assert interval({"value": value, "low": low, "high": high}) == shown
 
 
 def test_a_wide_terminal_shows_all_columns(capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import socket
 import subprocess
+import time
 
 import numpy as np
 import openpyxl
@@ -151,10 +152,14 @@ def test_a_workbook_without_its_library_names_the_extra(monkeypatch):
 def test_what_a_killed_command_was_writing_is_removed_and_a_living_ones_is_not(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()
-    (tmp_path / f".tmp-{socket.gethostname()}-{dead.pid}-a1").write_text("id,text\n1,MARTIN\n")
-    others = [f".tmp-{socket.gethostname()}-{os.getpid()}-b2", f".tmp-elsewhere-{dead.pid}-c3", ".tmp-mine"]
-    for name in others:
+    mine, hour_ago = f".tmp-{socket.gethostname()}", time.time() - 3601
+    others = [f"{mine}-{os.getpid()}-b2", f".tmp-elsewhere-{dead.pid}-c3", ".tmp-mine"]
+    for name in (f"{mine}-{dead.pid}-a1", *others):
         (tmp_path / name).touch()
+        os.utime(tmp_path / name, (hour_ago, hour_ago))
+    # Of a container with the same host name, maybe, whose processes are not seen here.
+    others.append(f"{mine}-{dead.pid}-d4")
+    (tmp_path / others[-1]).touch()
     with table_file(str(tmp_path / "scores.csv")) as file:
         file.write(TABLE)
     assert {path.name for path in tmp_path.iterdir()} == {*others, "scores.csv"}

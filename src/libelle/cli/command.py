@@ -137,11 +137,14 @@ def _run(main: Callable[[], Any], protect: Callable[[list[str], str], list[str]]
 
 
 def _say_repeated(overrides: Sequence[str]) -> None:
-    """Warn of keys with several values, of which the last counts: scripts append some, and people overlook some."""
+    """Warn of keys with several values, of which the last counts: scripts append some, and people overlook some.
+
+    Spaces of a search with a tag may be several of one key, as `tag("model=mlp", ...)` beside `tag("model=svm", ...)`.
+    """
     values: dict[str, set[str]] = {}
     for override in overrides:
         key, equals, value = override.lstrip("+").partition("=")
-        if equals:
+        if equals and not value.startswith("tag("):
             values.setdefault(key, set()).add(value)
     for key, several in values.items():
         if len(several) > 1:

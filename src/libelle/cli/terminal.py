@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from typing import Any, NoReturn
 
 from rich import box
@@ -91,7 +92,8 @@ def in_bytes(size: int) -> str:
 
 
 def interval(estimate: Mapping[str, float | None]) -> str:
-    """A figure and its confidence interval as a cell of a table; `value`, `low` and `high`."""
-    if estimate["value"] is None:
+    """A figure and its confidence interval as a cell of a table; `value`, `low` and `high`, not a number if unknown."""
+    value, low, high = (estimate[name] for name in ("value", "low", "high"))
+    if value is None or low is None or high is None or isnan(value):
         return "-"
-    return f"{estimate['value']:.4f} ({estimate['low']:.4f}–{estimate['high']:.4f})"
+    return f"{value:.4f} (–)" if isnan(low) else f"{value:.4f} ({low:.4f}–{high:.4f})"

@@ -19,6 +19,9 @@ from libelle.data.plain_csv import plain_rows
 from libelle.errors import UserError, needs_extra
 from libelle.files import remove_leftovers, whole_file
 
+#: Seconds after which nobody is at work any more on a file that a dead process has begun.
+_SILENT = 3600.0
+
 #: Whose Excel a CSV file is for: `fr` writes semicolons, decimal commas and a byte-order mark; None is plain CSV.
 Excel = Literal["fr"] | None
 
@@ -84,7 +87,7 @@ def table_file(output: str, excel: Excel = None) -> Iterator["TableFile"]:
     check_output(output, excel)
     path = Path(output)
     # Nobody else looks here, and what a killed command leaves may hold texts of forms.
-    remove_leftovers(path.parent)
+    remove_leftovers(path.parent, _SILENT)
     try:
         with whole_file(path) as temporary:
             table = open_table(temporary, ending_of(path), excel)

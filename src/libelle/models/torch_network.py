@@ -63,7 +63,7 @@ def paths_mistake(found: object, shape: tuple[int, int], counts: range) -> str |
         shape: of each path's logits, [rows, classes].
         counts: how many paths there may be.
     """
-    if not isinstance(found, list):
+    if not isinstance(found, list | tuple):
         return f"a {type(found).__name__}, which is no list"
     if len(found) not in counts:
         return f"{counted(len(found), 'path')} where {counts[-1]} of them {'is' if counts[-1] == 1 else 'are'} declared"

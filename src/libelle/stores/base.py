@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from libelle.components import Component
-from libelle.errors import UserError
+from libelle.errors import SpoiltError
 
 _THREADS = 8
 
@@ -112,9 +112,9 @@ class Store(Component, ABC):
         """Name the place for people, as in `run 2026-11-23_4 is not in the local store store/`."""
 
 
-def too_large(key: str, place: object, limit: int) -> UserError:
+def too_large(key: str, place: object, limit: int) -> SpoiltError:
     """What to say of an object that has more bytes than it may have."""
-    return UserError(f"{key} in {place} has more than the {limit:,} bytes that it should have; it was altered.")
+    return SpoiltError(f"{key} in {place} has more than the {limit:,} bytes that it should have; it was altered.")
 
 
 def check_key(key: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from libelle.errors import UserError
+from libelle.errors import SpoiltError, UserError
 from libelle.files import link_or_copy, sha256_of, whole_file
 from libelle.stores.base import Store, check_key, in_parallel
 
@@ -36,7 +36,7 @@ def fetch(store: Store, key: str, sha256: str, cache: Path, size: int | None = N
         UserError: when the object is missing or altered, or the cache cannot be written to.
     """
     if not re.fullmatch("[0-9a-f]{64}", sha256):
-        raise UserError(f"The manifest beside {key} in {store} was altered: {sha256} is no SHA-256.")
+        raise SpoiltError(f"The manifest beside {key} in {store} was altered: {sha256} is no SHA-256.")
     local = store.local_path(key)
     if local is not None:
         if not _has_content(local, sha256, size):
@@ -129,9 +129,9 @@ def _check_name(store: Store, prefix: str, name: str) -> None:
     try:
         check_key(name)
     except ValueError:  # it would be written outside the folder
-        raise UserError(f"The manifest of {prefix} in {store} was altered: {name!r} is no file name.") from None
+        raise SpoiltError(f"The manifest of {prefix} in {store} was altered: {name!r} is no file name.") from None
 
 
-def _spoilt(store: Store, key: str, found: bool) -> UserError:
+def _spoilt(store: Store, key: str, found: bool) -> SpoiltError:
     fault = "was altered since its manifest was written" if found else "is missing"
-    return UserError(f"{key} in {store} {fault}; use another run, or store this one again.")
+    return SpoiltError(f"{key} in {store} {fault}; use another run, or store this one again.")

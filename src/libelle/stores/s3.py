@@ -23,7 +23,7 @@ from urllib3.exceptions import (
     TimeoutError,
 )
 
-from libelle.errors import UserError
+from libelle.errors import SpoiltError, UserError
 from libelle.stores.checksums import DamagedError
 
 #: In the order in which they are looked for: key id, secret, session token.
@@ -154,7 +154,7 @@ def explain(error: Exception, endpoint: str, bucket: str) -> UserError:
     if isinstance(error, S3Error):
         return UserError(_explain_refusal(error, endpoint, bucket))
     if isinstance(error, DamagedError):
-        return UserError(
+        return SpoiltError(
             f"{error} in store.bucket={bucket} at {endpoint} is not what was stored: it was altered there, or on its "
             "way; use another run, or store this one again."
         )
