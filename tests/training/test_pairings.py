@@ -107,7 +107,7 @@ def test_a_base_is_paired_when_it_is_used(tmp_path: Path) -> None:
     assert trained.returncode == 0, trained.stderr
     refused = call("train.py", "mode=train", "model=mlp", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "process=tfidf makes matrix; choose" in refused.stderr
+    assert "was prepared with process=tfidf, which does not go with model=mlp; name another base" in refused.stderr
     refused = call("train.py", "mode=train", "model=logreg", "cleaner=[lowercase]", cwd=tmp_path)
     assert refused.returncode == 2
     assert "cleaner=[lowercase] differs" in refused.stderr
