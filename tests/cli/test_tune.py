@@ -196,8 +196,8 @@ def test_pruning_stops_a_trial_that_lags(place, pruning):
     rates = "model.optimizer.lr=0.02,0.021,0.022,0.023,0.024,1e-9"
     early = {"pruning=median": "callbacks.pruning.warmup_epochs=1", "pruning=halving": "callbacks.pruning.min_epochs=1"}
     answer = tune(
-        place, *DATA, *FAST, "tune=custom", rates, "model.wide=false", "model.word_dim=64", "model.ngram_dim=64", "trainer.max_epochs=4", pruning, early[pruning],
-        trials=6,
+        place, *DATA, *FAST, "tune=custom", rates, "model.wide=false", "model.word_dim=64", "model.ngram_dim=64",
+        "trainer.max_epochs=4", pruning, early[pruning], trials=6,
     )  # fmt: skip
     assert answer.returncode == 0, answer.stderr
     finished = [line for line in ledger(place, "custom") if line["event"] == "finished"]
