@@ -119,7 +119,10 @@ def test_the_words_of_a_long_text_are_cut_and_its_ngrams_are_not(process: Proces
     ("model", "advice"),
     [
         (MLP(word_dim=1, ngram_dim=1, hidden=[1], ngram_hidden=[1]), "set model.wide=false, or lower process.max_ng"),
-        (MLP(word_dim=1, ngram_dim=99, hidden=[1], ngram_hidden=[1]), "set model.ngram_dim below 99, or lower process"),
+        (
+            MLP(word_dim=1, ngram_dim=99, hidden=[1], ngram_hidden=[1]),
+            "set model.ngram_dim below 99, or lower process.max_ng",
+        ),
         (MLP(word_dim=9999, ngram_dim=1, hidden=[1]), "set model.word_dim below 9999, or lower .* process.max_words"),
         (Transformer(dim=996, ngram_dim=1, feed_forward=1), "make the layers of the model smaller"),
     ],
